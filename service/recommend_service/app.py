@@ -1,0 +1,64 @@
+"""The app factory: ``uvicorn --factory recommend_service.app:create_app``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from recommend.errors import SnapshotError
+from recommend.settings import Settings, load_settings
+from recommend.vectors import set_threads
+from recommend_service import articles, operations, problems, related
+from recommend_service.backend import Backend, logger
+from recommend_service.limits import BodyLimit
+from recommend_service.site import site_router
+
+_GZIP_FROM = 1_000
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service.
+
+    Args:
+        settings: read from the environment, and the file that ``RECOMMEND_CONFIG`` names, when not given.
+    """
+    if settings is None:
+        config = os.environ.get("RECOMMEND_CONFIG")
+        settings = load_settings(Path(config) if config else None)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        set_threads(1)
+        app.state.backend = Backend(settings)
+        try:
+            app.state.backend.recommender()
+        except SnapshotError as problem:
+            logger.warning("not ready: %s", problem)
+        yield
+        app.state.backend.close()
+
+    app = FastAPI(
+        title="Related Articles",
+        version=version("related-articles"),
+        summary="The stories that best belong under a given one.",
+        lifespan=lifespan,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    app.state.settings = settings
+    problems.install(app)
+    for router in (related.router, articles.router, operations.router):
+        app.include_router(router)
+    if settings.service.site:
+        app.include_router(site_router(settings.service.site_name))
+    app.add_middleware(BodyLimit)
+    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM)
+    if settings.service.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.service.cors_origins, allow_methods=["GET", "POST"])
+    return app

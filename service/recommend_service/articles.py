@@ -1,0 +1,88 @@
+"""Routes that write: articles in and out, acknowledged when they are durable."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Body, Depends
+from starlette.responses import Response
+
+from recommend.article import Article, Status, parse_article
+from recommend.errors import ArticleError, UnknownArticleError
+from recommend.ingest import put
+from recommend.recommender import Recommender
+from recommend_service.auth import may_write, require_key
+from recommend_service.backend import BackendOf, RecommenderOf
+from recommend_service.related import PROBLEM
+from recommend_service.schemas import Stored
+
+router = APIRouter(prefix="/v1/articles", tags=["articles"])
+
+_UNAUTHORIZED = {**PROBLEM, "description": "No valid key"}
+_UNAVAILABLE = {**PROBLEM, "description": "The store or the encoder cannot be used"}
+
+
+@router.put(
+    "/{article_id:path}",
+    dependencies=[Depends(require_key)],
+    response_class=Response,
+    responses={
+        200: {"model": Stored, "description": "Replaced, or unchanged"},
+        201: {"model": Stored, "description": "Created"},
+        401: _UNAUTHORIZED,
+        422: {**PROBLEM, "description": "Not an article"},
+        503: _UNAVAILABLE,
+    },
+)
+async def put_article(
+    backend: BackendOf,
+    recommender: RecommenderOf,
+    article_id: str,
+    body: Annotated[dict[str, Any], Body(examples=[{"title": "Leaders condemn drone attack", "text": "…"}])],
+) -> Response:
+    """Stores an article: embedded, durable and recommendable when this returns."""
+    if body.get("id", article_id) != article_id:
+        raise ArticleError(article_id, "id", body["id"], f"is not the id in the path, {article_id!r}")
+    article = parse_article({**body, "id": article_id})
+    revision, new = await backend.in_writer(_put, recommender, article)
+    recommender.view()
+    return _json(Stored(id=article_id, revision=revision), HTTPStatus.CREATED if new else HTTPStatus.OK)
+
+
+@router.get(
+    "/{article_id:path}",
+    response_class=Response,
+    responses={
+        200: {"model": Article, "description": "The article as stored"},
+        404: {**PROBLEM, "description": "Unknown, taken down, or not published and no valid key given"},
+    },
+)
+async def get_article(backend: BackendOf, article_id: str, writer: Annotated[bool, Depends(may_write)]) -> Response:
+    """An article as stored; drafts and unpublished ones only with a key."""
+    article = backend.store.get(article_id)
+    if article is None or (article.status != Status.PUBLISHED and not writer):
+        raise UnknownArticleError(article_id)
+    return _json(article, HTTPStatus.OK)
+
+
+@router.delete(
+    "/{article_id:path}",
+    dependencies=[Depends(require_key)],
+    status_code=HTTPStatus.NO_CONTENT,
+    response_class=Response,
+    responses={204: {"description": "Gone, for good"}, 401: _UNAUTHORIZED, 503: _UNAVAILABLE},
+)
+async def delete_article(backend: BackendOf, article_id: str) -> Response:
+    """Takes an article down: when this returns, no worker recommends it any more."""
+    await backend.in_writer(backend.store.delete, article_id)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _put(recommender: Recommender, article: Article) -> tuple[int, bool]:
+    return put(recommender.store, recommender.encoder, article)
+
+
+def _json(body: Stored | Article, status: HTTPStatus) -> Response:
+    return Response(orjson.dumps(body.model_dump(), option=orjson.OPT_UTC_Z), status, media_type="application/json")

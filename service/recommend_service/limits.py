@@ -1,0 +1,46 @@
+"""Bounds on what a request may send."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from recommend_service.problems import problem
+
+BODY_LIMIT = 8 * 1024 * 1024
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+class BodyLimit:
+    """Answers 413 to bodies over ``limit`` bytes, announced or streamed, without keeping them in memory."""
+
+    def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        read = 0
+
+        async def bounded() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self.limit:
+                raise _TooLargeError
+            return message
+
+        try:
+            if announced.isdigit() and int(announced) > self.limit:
+                raise _TooLargeError
+            await self.app(scope, bounded, send)
+        except _TooLargeError:
+            detail = f"the body is larger than {self.limit} bytes"
+            await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)(scope, receive, send)

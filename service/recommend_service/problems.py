@@ -1,0 +1,74 @@
+"""Errors as RFC 9457 problem details."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from recommend.errors import (
+    ArticleError,
+    EncoderError,
+    RecommendError,
+    SnapshotError,
+    StoreError,
+    UnknownArticleError,
+)
+
+logger = logging.getLogger(__name__)
+
+_STATUS: dict[type[RecommendError], HTTPStatus] = {
+    ArticleError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnknownArticleError: HTTPStatus.NOT_FOUND,
+    SnapshotError: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+    EncoderError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class Problem(BaseModel):
+    """What went wrong, and the way out."""
+
+    type: str = Field(default="about:blank", description="about:blank: the status code says what kind of problem it is")
+    title: str = Field(description="the status code in words")
+    status: int
+    detail: str = Field(description="this problem: the thing, the value and the way out")
+
+
+def problem(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """A problem as a response."""
+    body = Problem(title=status.phrase, status=status, detail=detail).model_dump()
+    return Response(orjson.dumps(body), status, headers, "application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of the app a problem; none shows a traceback."""
+
+    @app.exception_handler(RecommendError)
+    async def _known(_: Request, error: RecommendError) -> Response:
+        status = _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+        headers = {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            logger.error("%s", error)
+        return problem(status, str(error), headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {first['msg']}")
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> Response:
+        return problem(HTTPStatus(error.status_code), str(error.detail), dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def _unexpected(_: Request, error: Exception) -> Response:
+        logger.error("unexpected error", exc_info=error)
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; it is in the service's log")

@@ -1,0 +1,103 @@
+"""Bodies of requests and answers, as the OpenAPI document shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, Field
+
+from recommend.article import Article
+from recommend.recommender import Answer
+
+Text = str | None
+
+
+class ReasonBody(BaseModel):
+    """Why a story is shown."""
+
+    kind: Literal["story", "topic", "similar", "latest"]
+    text: str = Field(examples=["Same story: Novgorod, drones · two days earlier"])
+    terms: list[str] = Field(description="shared words and names as written, strongest first")
+
+
+class Contribution(BaseModel):
+    """One feature of an item: its value, and what it added to the ranking score."""
+
+    value: float | None
+    adds: float
+
+
+class Item(BaseModel):
+    """One story, with everything a card shows."""
+
+    id: str
+    title: str
+    summary: str | None
+    url: str | None
+    image_url: str | None
+    published_at: datetime | None
+    section: str | None
+    score: float = Field(ge=0, le=1, description="calibrated probability of being related; 0 in a fallback")
+    rank: int = Field(ge=1)
+    reason: ReasonBody
+    explanation: dict[str, Contribution] | None = Field(None, description="with explain=true")
+
+
+class AnswerBody(BaseModel):
+    """The box under one story."""
+
+    article_id: str | None
+    request_id: str
+    snapshot: str
+    revision: int
+    fallback: Literal["latest"] | None = Field(description="latest: nothing is related, these are the newest")
+    items: list[Item]
+    short: str | None = Field(description="why there are fewer items than asked for")
+    removed: dict[str, int] | None = Field(None, description="with explain=true: candidates each rule took away")
+
+
+class Stored(BaseModel):
+    """An acknowledged change: durable, and applied by every worker before its next answer."""
+
+    id: str
+    revision: int
+
+
+class Draft(BaseModel):
+    """An article that is not stored; the fields of an article, all but the title optional."""
+
+    model_config = {"extra": "allow", "json_schema_extra": {"examples": [{"title": "Leaders condemn drone attack"}]}}
+
+    title: str
+    text: Annotated[str, BeforeValidator(lambda value: "" if value is None else value)] = ""
+
+    def row(self) -> dict[str, Any]:
+        """As :func:`recommend.article.parse_article` takes it."""
+        given = self.model_dump()
+        return {"id": "draft", **{key: value for key, value in given.items() if key != "id" or value}}
+
+
+ArticleBody = Article
+
+
+def answer_bytes(answer: Answer, request_id: str, *, explain: bool) -> bytes:
+    """An answer as JSON; without ``request_id`` when that is empty."""
+    items = []
+    for item in answer.items:
+        shown = {name: getattr(item, name) for name in item.__slots__ if explain or name != "explanation"}
+        items.append(shown)
+    body: dict[str, object] = {"article_id": answer.article_id}
+    if request_id:
+        body["request_id"] = request_id
+    body |= {
+        "snapshot": answer.snapshot,
+        "revision": answer.revision,
+        "fallback": answer.fallback,
+        "items": items,
+        "short": answer.short,
+    }
+    if explain:
+        body["removed"] = answer.removed
+    return orjson.dumps(body, option=orjson.OPT_UTC_Z)

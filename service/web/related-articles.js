@@ -1,0 +1,200 @@
+/**
+ * <related-articles>: the Related Articles box as one dependency-free element.
+ *
+ *   <script defer src="https://recommend.example/assets/related-articles.js"></script>
+ *   <related-articles article="2026-01-05-drones" endpoint="https://recommend.example">
+ *     <ul><li><a href="/world">More in World</a></li></ul>
+ *   </related-articles>
+ *
+ * The children are the fallback: they stay until an answer has come, and for good when none comes within three
+ * seconds, it is not a 200, or it holds no articles. Nothing is stored, no cookie or referrer is sent.
+ *
+ * Attributes
+ *   article         id of the story the box stands under
+ *   url             its address instead; with neither, the page's canonical link is asked for
+ *   limit           number of articles, 5 by default
+ *   endpoint        root of the service; the page's own origin by default
+ *   link            where an article opens, {id} standing for its encoded id; its own url by default
+ *   heading         "Related articles" by default
+ *   latest-heading  "Latest articles": the heading when the service knew nothing related
+ *   latest-note     the small print that says so
+ *   time-zone       IANA zone in which dates are written; the reader's by default
+ * The language of the dates is that of the nearest `lang` attribute.
+ *
+ * Events (they bubble): `related-articles:loaded`, detail {requestId, count, fallback}, and `related-articles:failed`,
+ * detail {error}.
+ *
+ * Theming: text colour and fonts are inherited, so the box is light or dark with the page around it. Custom
+ * properties: --related-articles-accent, -muted, -rule, -heading-font, -meta-font, -column (narrowest column), -lines
+ * (of a standfirst), -min-height (space to keep free where there are no fallback links). Parts: box, heading, note,
+ * list, item, headline, link, standfirst, meta, section, date, reason.
+ */
+{
+  const TIMEOUT = 3000;
+  const LINKED = /^(?:https?:\/\/|\/)/i;
+
+  // A constructed sheet, because a strict Content-Security-Policy forbids <style>.
+  const style = new CSSStyleSheet();
+  style.replaceSync(`
+    :host { display: block; min-block-size: var(--related-articles-min-height, auto); }
+    :host([hidden]) { display: none; }
+    section {
+      --muted: var(--related-articles-muted, color-mix(in srgb, currentColor 74%, transparent));
+      --rule: var(--related-articles-rule, color-mix(in srgb, currentColor 22%, transparent));
+    }
+    h2, h3, p, ol { margin: 0; padding: 0; }
+    h2, h3 {
+      font-family: var(--related-articles-heading-font, inherit); text-wrap: balance; overflow-wrap: break-word;
+    }
+    h2 { font-size: 1.25em; line-height: 1.2; }
+    h3 { font-size: 1.0625em; line-height: 1.25; }
+    ol {
+      display: grid;
+      grid-template-columns: repeat(auto-fill, minmax(min(100%, var(--related-articles-column, 18em)), 1fr));
+      column-gap: 2em;
+      margin-block-start: .75em;
+      list-style: none;
+    }
+    li { padding-block: .875em; border-block-start: 1px solid var(--rule); }
+    a { color: inherit; text-decoration: none; }
+    a[href]:hover {
+      color: var(--related-articles-accent, inherit);
+      text-decoration: underline 1px; text-underline-offset: .15em;
+    }
+    a:focus-visible { outline: 2px solid currentColor; outline-offset: 3px; border-radius: 1px; }
+    [part~=standfirst] {
+      display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: var(--related-articles-lines, 3);
+      overflow: hidden;
+      margin-block-start: .3em; font-size: .9375em; line-height: 1.45; overflow-wrap: break-word;
+    }
+    [part~=note], [part~=meta], [part~=reason] {
+      font-family: var(--related-articles-meta-font, inherit); font-size: .8125em; line-height: 1.4;
+      color: var(--muted);
+    }
+    [part~=note] { margin-block-start: .4em; }
+    [part~=meta] { margin-block-start: .5em; }
+    [part~=section] { color: var(--related-articles-accent, inherit); font-weight: 600; }
+    [part~=section]:not(:last-child)::after { content: "·"; margin-inline: .4em .15em; color: var(--muted); }
+    [part~=date] { white-space: nowrap; }
+    [part~=reason] { margin-block-start: .25em; font-style: italic; overflow-wrap: break-word; }
+    @media (prefers-reduced-motion: no-preference) {
+      section { animation: appear .2s ease-out; }
+      @keyframes appear { from { opacity: .3; } }
+    }
+    @media print { li { break-inside: avoid; } }
+  `);
+
+  /** An element with its part name and content; strings become text nodes, never markup. */
+  const build = (name, part, ...content) => {
+    const node = document.createElement(name);
+    node.setAttribute("part", part);
+    node.append(...content.filter(Boolean));
+    return node;
+  };
+
+  class RelatedArticles extends HTMLElement {
+    static observedAttributes = ["article", "url", "limit", "endpoint"];
+    #request = null;
+
+    constructor() {
+      super();
+      this.attachShadow({ mode: "open" }).adoptedStyleSheets = [style];
+      this.#show(document.createElement("slot"));
+    }
+
+    connectedCallback() {
+      this.#load();
+    }
+
+    disconnectedCallback() {
+      this.#request.abort();
+      this.#request = null;
+    }
+
+    attributeChangedCallback() {
+      if (this.#request) this.#load();
+    }
+
+    get #limit() {
+      return Math.min(Math.max(parseInt(this.getAttribute("limit"), 10) || 5, 1), 50);
+    }
+
+    get #address() {
+      const root = `${(this.getAttribute("endpoint") ?? "").replace(/\/+$/, "")}/v1`;
+      const article = this.getAttribute("article");
+      if (article) return `${root}/articles/${encodeURIComponent(article)}/related?limit=${this.#limit}`;
+      const canonical = document.querySelector('link[rel~="canonical"][href]')?.href;
+      const url = this.getAttribute("url") || canonical || location.href.replace(/#.*/, "");
+      return `${root}/related?url=${encodeURIComponent(url)}&limit=${this.#limit}`;
+    }
+
+    async #load() {
+      this.#request?.abort();
+      const request = (this.#request = new AbortController());
+      await null; // attributes changed together make one request
+      if (request.signal.aborted) return;
+      try {
+        const response = await fetch(this.#address, {
+          credentials: "omit",
+          referrerPolicy: "no-referrer",
+          signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT)]),
+        });
+        if (response.status !== 200) throw new Error(`${response.url} answered ${response.status}`);
+        const answer = await response.json();
+        if (!answer.items.length) throw new Error(`${response.url} knew no articles`);
+        const items = answer.items.slice(0, this.#limit);
+        this.#show(this.#box(items, answer.fallback === "latest"));
+        this.#tell("loaded", { requestId: answer.request_id, count: items.length, fallback: answer.fallback });
+      } catch (error) {
+        if (request.signal.aborted) return;
+        this.#show(document.createElement("slot"));
+        this.#tell("failed", { error });
+      }
+    }
+
+    #show(content) {
+      const focused = this.matches(":focus-within");
+      this.shadowRoot.replaceChildren(content);
+      if (focused) content.querySelector("a")?.focus({ preventScroll: true });
+    }
+
+    #tell(what, detail) {
+      this.dispatchEvent(new CustomEvent(`related-articles:${what}`, { bubbles: true, composed: true, detail }));
+    }
+
+    #box(items, latest) {
+      const text = (attribute, otherwise) => this.getAttribute(attribute) ?? otherwise;
+      const heading = latest ? text("latest-heading", "Latest articles") : text("heading", "Related articles");
+      const note = latest && text("latest-note", "Nothing closely related was found, so these are the newest.");
+      const dates = new Intl.DateTimeFormat(this.closest("[lang]:not([lang=''])")?.lang.replaceAll("_", "-"), {
+        dateStyle: "long",
+        timeZone: this.getAttribute("time-zone") ?? undefined,
+      });
+      const title = build("h2", "heading", heading);
+      title.id = "heading";
+      const list = build("ol", "list", ...items.map((item) => this.#item(item, dates)));
+      list.setAttribute("role", "list"); // Safari drops the role with the markers
+      const box = build("section", "box", title, note && build("p", "note", note), list);
+      box.setAttribute("aria-labelledby", title.id);
+      return box;
+    }
+
+    #item({ id, title, summary, url, published_at: published, section, reason }, dates) {
+      const link = build("a", "link", title);
+      const href = this.getAttribute("link")?.replaceAll("{id}", () => encodeURIComponent(id)) ?? url;
+      if (LINKED.test(href ?? "")) link.href = href;
+      const date = published && build("time", "date", dates.format(new Date(published)));
+      if (date) date.dateTime = published;
+      return build(
+        "li",
+        "item",
+        build("h3", "headline", link),
+        summary && summary !== title && build("p", "standfirst", summary),
+        (section || date) && build("p", "meta", section && build("span", "section", section), section && " ", date),
+        reason?.text && build("p", "reason", reason.text),
+      );
+    }
+  }
+
+  if (!customElements.get("related-articles")) customElements.define("related-articles", RelatedArticles);
+}

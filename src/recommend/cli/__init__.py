@@ -1,0 +1,5 @@
+"""The command ``recommend``."""
+
+from recommend.cli.main import main
+
+__all__ = ["main"]

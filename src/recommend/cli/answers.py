@@ -1,0 +1,134 @@
+"""Commands that answer: related, serve, demo."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from recommend.article import parse_article
+from recommend.cli.app import QUARANTINED, Flags, Json, app
+from recommend.cli.console import err, out, plain, print_json
+from recommend.errors import UnknownArticleError
+from recommend.recommender import Recommender
+from recommend.settings import Settings
+from recommend.store import Store
+from recommend.table import Filters
+from recommend.vectors import set_threads
+
+
+@app.command()
+def related(
+    article: Annotated[str | None, typer.Argument(metavar="ID|URL", help="A published article.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 5,
+    text: Annotated[Path | None, typer.Option(help="A draft: first line the title, the rest the text.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what each feature adds.")] = False,
+    json: Json = False,
+) -> None:
+    """The stories that belong under an article, or under a draft."""
+
+    if (article is None) == (text is None):
+        raise typer.BadParameter("give either an ID or URL, or --text FILE")
+    settings = Flags.settings()
+    set_threads(1)
+    recommender = Recommender(Store(settings.store), settings)
+    if text is not None:
+        title, _, body = _read_text(text).partition("\n")
+        answer = recommender.answer_to(parse_article({"id": "draft", "title": title, "text": body}), k, explain=explain)
+    else:
+        assert article is not None
+        found = recommender.answer(article, k, Filters(), explain=explain)
+        if found is None and (by_url := recommender.store.find_url(article)) is not None:
+            found = recommender.answer(by_url, k, Filters(), explain=explain)
+        if found is None:
+            raise UnknownArticleError(article)
+        answer = found
+    if json:
+        print_json(asdict(answer))
+        return
+    for item in answer.items:
+        date = f"{item.published_at:%Y-%m-%d}" if item.published_at else "undated   "
+        out.print(f"{item.rank:>2}. [bold]{plain(item.title)}[/bold]")
+        out.print(f"    {item.score:.2f} · {date} · {plain(item.reason.text)} · [dim]{plain(item.id)}[/dim]")
+        for name, part in (item.explanation or {}).items():
+            value = "unknown" if part["value"] is None else f"{part['value']:.3f}"
+            out.print(f"      {name:<10} {value:>8}  adds {part['adds']:+.3f}", style="dim")
+    if answer.short:
+        err.print(answer.short)
+    if explain:
+        removed = ", ".join(f"{count} by {rule}" for rule, count in answer.removed.items()) or "none"
+        out.print(f"candidates removed: {removed}", style="dim")
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    site: Annotated[bool, typer.Option("--site", help="Also serve the demonstration site at /.")] = False,
+) -> None:
+    """Serves the HTTP API."""
+    settings = Flags.settings(["service.site=true"] if site else None)
+    _serve(settings, host, port, workers)
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option(metavar="FILE", help="Your own articles instead of the sample.")] = None,
+    folder: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where store and index of the demonstration live.")
+    ] = Path("demo"),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+) -> None:
+    """Sample corpus → index → service → page."""
+
+    from recommend.bundled import bundled
+    from recommend.cli.batch import ingest, reindex
+
+    folder.mkdir(parents=True, exist_ok=True)
+    Flags.store, Flags.index = f"sqlite:///{folder / 'recommend.db'}", folder / "index"
+    source = data or bundled("examples") / "corpus" / "articles.jsonl"
+    try:
+        ingest([str(source)], rejects=folder / "rejects.jsonl")
+    except typer.Exit as done:
+        if done.exit_code != QUARANTINED:
+            raise
+    reindex()
+    name = "Related Articles" if data else "The Meridian Courier"
+    settings = Flags.settings(["service.site=true", f"service.site_name={name}"])
+    out.print(f"[bold]http://{host}:{port}/[/bold]  (Ctrl-C ends it)")
+    _serve(settings, host, port, 1)
+
+
+def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
+    import uvicorn
+
+    for name, value in _environment(settings).items():
+        os.environ[name] = value
+    uvicorn.run(
+        "recommend_service.app:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        log_level="warning",
+        server_header=False,
+    )
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """The settings for worker processes, which read them from the environment."""
+    nested = settings.model_dump(mode="json")
+    return {
+        f"RECOMMEND_{name.upper()}": v if isinstance(v, str) else orjson.dumps(v).decode() for name, v in nested.items()
+    }
+
+
+def _read_text(path: Path) -> str:
+    return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")

@@ -1,0 +1,132 @@
+"""Commands of batch jobs and their operators: ingest, reindex, export, status."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recommend.cli.app import FAILED, QUARANTINED, Flags, Json, app
+from recommend.cli.console import err, meter, out, print_json
+from recommend.cli.intake import FormatName, Intake, RejectsFile
+from recommend.encoder import open_encoder
+from recommend.export import export as write_export
+from recommend.ingest import ingest as ingest_articles
+from recommend.recommender import Recommender
+from recommend.reindex import reindex as run_job
+from recommend.status import read_status
+from recommend.store import Store
+from recommend.vectors import set_threads
+
+
+@app.command()
+def ingest(
+    locations: Annotated[list[str], typer.Argument(metavar="PATH|URL…", help="Files, folders, globs, feeds, or -.")],
+    format: Annotated[
+        FormatName | None, typer.Option(help="How they are written, if the ending does not tell.")
+    ] = None,
+    rejects: Annotated[Path, typer.Option(help="Where rows go that cannot be articles.")] = Path("rejects.jsonl"),
+    republish: Annotated[bool, typer.Option("--republish", help="Also take in articles that were taken down.")] = False,
+    json: Json = False,
+) -> None:
+    """Stores articles, each with its embedding; only what changed is embedded."""
+    settings = Flags.settings()
+    with RejectsFile(rejects) as rejects_file:
+        intake = Intake(locations, format, rejects_file.write)
+        store = Store(settings.store)
+        encoder = open_encoder(settings.encoder, settings.models)
+        with meter("ingest", intake.total) as bar:
+            counts = ingest_articles(
+                store,
+                encoder,
+                intake,
+                republish=republish,
+                progress=lambda batch: bar.advance(batch.total, done=intake.consumed),
+            )
+    if json:
+        file = str(rejects) if intake.rejected else None
+        print_json({**asdict(counts), "quarantined": intake.rejected, "rejects": file})
+    else:
+        out.print(
+            f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged, "
+            f"{counts.embedded:,} embedded"
+            + (f", {counts.taken_down:,} left out because they were taken down" if counts.taken_down else "")
+        )
+    if intake.rejected:
+        err.print(f"{intake.rejected:,} rows quarantined, with their reasons: {rejects}")
+        raise typer.Exit(QUARANTINED)
+
+
+@app.command()
+def reindex(
+    full: Annotated[bool, typer.Option("--full", help="Build even when nothing changed.")] = False,
+    json: Json = False,
+) -> None:
+    """Builds a snapshot of the store, verifies it and publishes it."""
+    settings = Flags.settings()
+    store = Store(settings.store)
+    encoder = open_encoder(settings.encoder, settings.models)
+    with meter("embedding", float(store.counts(encoder.fingerprint)["unembedded"])) as bar:
+        result = run_job(
+            store,
+            encoder,
+            settings,
+            full=full,
+            on_embedded=bar.advance,
+            on_stage=lambda stage: err.print(f"{stage} …", style="dim") if err.is_terminal else None,
+        )
+    manifest = result.manifest
+    if json:
+        print_json({**manifest.model_dump(exclude={"sha256"}), "embedded": result.embedded, "built": result.built})
+        return
+    state = "published" if result.built else "is up to date"
+    out.print(
+        f"snapshot {manifest.name} {state}: {manifest.articles:,} articles, {manifest.kind}, "
+        f"recall@10 {manifest.recall:.3f}, {result.embedded:,} embedded"
+    )
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Ends in .parquet or .jsonl.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many under each article.")] = 10,
+    json: Json = False,
+) -> None:
+    """Writes the related stories of every article to a file."""
+    settings = Flags.settings()
+    set_threads(1)
+    recommender = Recommender(Store(settings.store), settings)
+    with meter("export", float(len(recommender))) as bar:
+        count = write_export(recommender, file, k, progress=lambda: bar.advance(1))
+    if json:
+        print_json({"rows": count, "file": str(file)})
+    else:
+        out.print(f"{count:,} rows written to {file}")
+
+
+@app.command()
+def status(
+    max_staleness: Annotated[
+        float | None, typer.Option(help="Fail when the snapshot is older than this many hours.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """How old the snapshot is, how far behind the store, and what waits for an embedding."""
+    settings = Flags.settings()
+    found = read_status(Store(settings.store), settings)
+    if json:
+        print_json(asdict(found))
+    else:
+        age = "" if found.snapshot_age is None else f", {found.snapshot_age / 3600:.1f} hours old"
+        out.print(f"snapshot   {found.snapshot or 'none published; run recommend reindex'}{age}")
+        out.print(f"revision   {found.revision:,}, the snapshot is {found.revision_lag:,} changes behind")
+        out.print("articles   " + ", ".join(f"{count:,} {name}" for name, count in found.articles.items()))
+        if found.encoder_matches is False:
+            out.print("encoder    the settings name another one than the snapshot's; run recommend reindex")
+        if found.error:
+            out.print(f"error      {found.error}")
+    stale = max_staleness is not None and (found.snapshot_age is None or found.snapshot_age > max_staleness * 3600)
+    if found.error or stale:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,72 @@
+"""What the commands print: progress on a terminal, plain lines elsewhere, JSON on request."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+_PLAIN_SECONDS = 10.0
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode() + "\n")
+
+
+@dataclass(slots=True)
+class Meter:
+    """Counts work done: ``done`` of ``total`` in some unit, and items for the rate."""
+
+    label: str
+    progress: Progress | None
+    task: Any
+    items: int = 0
+    started: float = field(default_factory=time.monotonic)
+    told: float = field(default_factory=time.monotonic)
+
+    def advance(self, items: int, *, done: float | None = None) -> None:
+        """``items`` more; ``done`` is how far along that is, where the total is not counted in items."""
+        self.items += items
+        if self.progress is not None:
+            self.progress.update(self.task, completed=self.items if done is None else done, items=self.items)
+        elif time.monotonic() - self.told >= _PLAIN_SECONDS:
+            self.told = time.monotonic()
+            err.print(f"{self.label}: {self.items:,} ({self.items / (self.told - self.started):,.0f}/s)")
+
+
+class _Rate(TextColumn):
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Task) -> Text:
+        items = task.fields.get("items", 0)
+        return Text(f"{items:,} · {items / max(task.elapsed or 0.0, 0.1):,.0f}/s", style="cyan")
+
+
+@contextmanager
+def meter(label: str, total: float | None = None) -> Iterator[Meter]:
+    """A progress bar with rate and time left on a terminal; a line every ten seconds elsewhere."""
+    if not err.is_terminal:
+        yield Meter(label, None, None)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        yield Meter(label, progress, progress.add_task(label, total=total))
+
+
+def plain(text: str) -> str:
+    """Text that is not markup for the console."""
+    return escape(text)

@@ -1,0 +1,75 @@
+"""What the commands read: articles from locations, rows that are none set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import orjson
+
+from recommend.article import Article
+from recommend.sources import Format, Reject, read, size
+
+FormatName = Literal["jsonl", "json", "csv", "parquet", "feed"]
+
+
+class Intake:
+    """Iterates over the articles of some locations.
+
+    Attributes:
+        total: bytes to read, None where that is not known beforehand.
+        consumed: bytes read so far.
+        rejected: rows so far that cannot be articles.
+    """
+
+    def __init__(
+        self,
+        locations: Sequence[str],
+        format: FormatName | None = None,
+        on_reject: Callable[[Reject], None] = lambda _: None,
+    ) -> None:
+        """
+        Raises:
+            SourceError: when a location does not exist.
+        """
+        sizes = [size(location) for location in locations]
+        self.total = None if None in sizes else float(sum(known for known in sizes if known is not None))
+        self.consumed = 0
+        self.rejected = 0
+        self._locations = locations
+        self._format = None if format is None else Format(format)
+        self._on_reject = on_reject
+
+    def __iter__(self) -> Iterator[Article]:
+        for location in self._locations:
+            for row in read(location, self._format, on_read=self._count):
+                if isinstance(row, Article):
+                    yield row
+                else:
+                    self.rejected += 1
+                    self._on_reject(row)
+
+    def _count(self, count: int) -> None:
+        self.consumed += count
+
+
+class RejectsFile:
+    """JSON lines, one for each rejected row; the file is only created, or replaced, when there is one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> RejectsFile:
+        return self
+
+    def write(self, reject: Reject) -> None:
+        """Adds a row."""
+        if self._file is None:
+            self._file = self._path.open("wb")
+        self._file.write(orjson.dumps(reject.as_json(), option=orjson.OPT_APPEND_NEWLINE))
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,21 @@
+"""The entry point: known errors become one line and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import sys
+
+from recommend.cli import answers, batch, judging
+from recommend.cli.app import FAILED, app
+from recommend.cli.console import err, plain
+from recommend.errors import RecommendError
+
+COMMANDS = (batch, answers, judging)  # importing them is what adds their commands to the app
+
+
+def main() -> None:
+    """Runs the command line."""
+    try:
+        app()
+    except RecommendError as problem:
+        err.print(f"[red]error:[/red] {plain(str(problem))}")
+        sys.exit(FAILED)

@@ -1,0 +1,78 @@
+"""Encoders turn articles into embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.article import Article
+from recommend.bundled import bundled
+from recommend.encoder.preparation import encoder_text
+from recommend.errors import EncoderError, shown
+from recommend.settings import EncoderSettings
+
+FloatArray = NDArray[np.float32]
+
+
+class Encoder(Protocol):
+    """Anything that turns texts into vectors.
+
+    Attributes:
+        fingerprint: changes with weights, precision, text preparation and length: vectors of two never meet.
+        dimension: d.
+        max_tokens: how much of a text is read.
+    """
+
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def max_tokens(self) -> int: ...
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """Embeddings (n, d) float32 of unit length, in the order of ``texts``."""
+        ...
+
+
+def encode_articles(encoder: Encoder, articles: Sequence[Article]) -> FloatArray:
+    """Embeddings (n, d) float32 of unit length, in the order of ``articles``."""
+    return encoder.encode([encoder_text(article, encoder.max_tokens) for article in articles])
+
+
+def open_encoder(settings: EncoderSettings, models: Path) -> Encoder:
+    """The encoder that the settings name: a manifest in ``models`` or shipped with the package, else a
+    sentence-transformers model by local path or name.
+
+    Raises:
+        EncoderError: when it is unknown or its weights are not the ones its manifest names.
+    """
+    from recommend.encoder.onnx import OnnxEncoder
+
+    for folder in (models / settings.name, bundled("models") / settings.name):
+        if (folder / "manifest.json").is_file():
+            return OnnxEncoder.open(folder, models / settings.name / "weights", settings)
+    from recommend.encoder.transformer import TransformerEncoder
+
+    return TransformerEncoder(settings)
+
+
+def encoder_fingerprint(settings: EncoderSettings, models: Path) -> str:
+    """The fingerprint of the encoder that the settings name, without loading a manifest's weights.
+
+    Raises:
+        EncoderError: as :func:`open_encoder`.
+    """
+    from recommend.encoder.manifest import read_manifest
+
+    for folder in (models / settings.name, bundled("models") / settings.name):
+        if (folder / "manifest.json").is_file():
+            return read_manifest(folder).fingerprint(settings.max_tokens)
+    return open_encoder(settings, models).fingerprint
+
+
+__all__ = ["Encoder", "EncoderError", "encode_articles", "encoder_fingerprint", "open_encoder", "shown"]

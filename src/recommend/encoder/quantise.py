@@ -1,0 +1,107 @@
+"""Turns a sentence-transformers model into an int8 ONNX model, once. The only module here that needs torch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+import orjson
+
+from recommend.encoder.manifest import EncoderManifest, file_sha256
+from recommend.errors import EncoderError
+
+MODEL = "model.int8.onnx"
+TOKENIZER = "tokenizer.json"
+RECORD = "sha256.json"
+
+
+def ensure_weights(manifest: EncoderManifest, weights: Path) -> None:
+    """Makes ``weights`` hold the quantised model, its tokenizer and their hashes, unless it does already.
+
+    Two processes may do this at once: each works beside and renames a whole folder into place.
+
+    Raises:
+        EncoderError: when the original weights are missing or not the ones the manifest names.
+    """
+    if (weights / RECORD).is_file():
+        return
+    source = manifest.source()
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=".weights-", dir=weights.parent))
+    try:
+        _export(source, beside / "model.onnx")
+        _quantise(beside / "model.onnx", beside / MODEL)
+        shutil.copyfile(source / TOKENIZER, beside / TOKENIZER)
+        hashes = {name: file_sha256(beside / name) for name in (MODEL, TOKENIZER)}
+        (beside / RECORD).write_bytes(orjson.dumps({**hashes, "source": manifest.sha256}))
+        (beside / "model.onnx").unlink()
+        try:
+            beside.rename(weights)
+        except OSError:
+            if not (weights / RECORD).is_file():
+                raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def verify_weights(manifest: EncoderManifest, weights: Path) -> None:
+    """Checks the quantised files against the hashes noted when they were made, and those against the manifest.
+
+    Raises:
+        EncoderError: naming the file at fault and the way out.
+    """
+    record = orjson.loads((weights / RECORD).read_bytes())
+    way_out = f"delete {weights} and run again to make it anew"
+    if record.pop("source", None) != manifest.sha256:
+        raise EncoderError(f"encoder {manifest.name!r}: {weights} was made from other weights; {way_out}")
+    for name, expected in record.items():
+        actual = file_sha256(weights / name)
+        if actual != expected:
+            raise EncoderError(f"encoder {manifest.name!r}: {name} has SHA-256 {actual}, not {expected}; {way_out}")
+
+
+def _export(source: Path, target: Path) -> None:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import torch
+    from transformers import AutoModel
+    from transformers.utils import logging
+
+    class Hidden(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = AutoModel.from_pretrained(source, attn_implementation="eager").eval()
+
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            hidden: torch.Tensor = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+            return hidden
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    example = torch.ones(2, 16, dtype=torch.int64)
+    axes = {name: {0: "batch", 1: "length"} for name in ("ids", "mask", "hidden")}
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter announces its successor, which needs more packages
+        torch.onnx.export(
+            Hidden(),
+            (example, example),
+            str(target),
+            input_names=["ids", "mask"],
+            output_names=["hidden"],
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
+
+
+def _quantise(source: Path, target: Path) -> None:
+    import logging
+
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    logging.getLogger().disabled, disabled = True, logging.getLogger().disabled
+    try:
+        quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QInt8)
+    finally:
+        logging.getLogger().disabled = disabled

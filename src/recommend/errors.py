@@ -1,0 +1,67 @@
+"""Every error this package raises on purpose. The message names the thing, the value and the way out."""
+
+from __future__ import annotations
+
+_SHOWN = 80
+
+
+def shown(value: object) -> str:
+    """``value`` as a message may print it: its ``repr``, cut to 80 characters."""
+    text = repr(value[: _SHOWN + 1] if isinstance(value, str | bytes) else value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+class RecommendError(Exception):
+    """Base of all errors that are meant for the user: the message is complete without a traceback."""
+
+
+class ArticleError(RecommendError):
+    """Something that was offered as an article cannot be one.
+
+    Attributes:
+        article_id: the id it carried, or None where it had none.
+        field: the field at fault, or None when the row as a whole is.
+        value: the value at fault, cut for display.
+        reason: a clause that completes "<field> <value> …".
+    """
+
+    def __init__(self, article_id: str | None, field: str | None, value: object, reason: str) -> None:
+        self.article_id = article_id
+        self.field = field
+        self.value = shown(value)
+        self.reason = reason
+        subject = "row" if article_id is None else f"article {shown(article_id)}"
+        where = "" if field is None else f"{field} " if value is None else f"{field} {self.value} "
+        super().__init__(f"{subject}: {where}{reason}")
+
+
+class SourceError(RecommendError):
+    """A source (file, folder, feed) cannot be read at all."""
+
+
+class SettingsError(RecommendError):
+    """A setting has an unknown name or a value out of its range."""
+
+
+class StoreError(RecommendError):
+    """The store cannot be opened, is of another schema, or holds contradicting data."""
+
+
+class EncoderError(RecommendError):
+    """An encoder is unknown, its weights are missing or are not the ones its manifest names."""
+
+
+class SnapshotError(RecommendError):
+    """A snapshot is missing, torn, of another format, or failed verification."""
+
+
+class UnknownArticleError(RecommendError):
+    """The store and the index hold no published article of this id or URL."""
+
+    def __init__(self, article: str) -> None:
+        self.article = article
+        super().__init__(f"article {shown(article)} is unknown or not published")
+
+
+class EvaluationError(RecommendError):
+    """Judgements or a run cannot be used: malformed line, no overlap with the articles, unknown measure."""

@@ -1,0 +1,75 @@
+"""Ranks judged queries through the production path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from recommend.article import Article
+from recommend.encoder import open_encoder
+from recommend.errors import EvaluationError, UnknownArticleError
+from recommend.evaluation.judgements import Qrels, Run
+from recommend.evaluation.metrics import without_unknown
+from recommend.ingest import IngestCounts, ingest
+from recommend.recommender import Recommender
+from recommend.reindex import reindex
+from recommend.settings import Settings
+from recommend.store import Store
+
+DEPTH = 100
+
+
+@contextmanager
+def scratch(
+    articles: Iterable[Article],
+    settings: Settings,
+    *,
+    folder: Path | None = None,
+    progress: Callable[[IngestCounts], None] = lambda _: None,
+) -> Iterator[Recommender]:
+    """A recommender over the articles alone, in a store and an index of their own.
+
+    Args:
+        articles: all there are.
+        settings: everything but store and index counts.
+        folder: keeps store and index for the next time, which then embeds only what changed; removed when None.
+        progress: see :func:`recommend.ingest.ingest`.
+    """
+    with TemporaryDirectory(prefix="recommend-") as temporary:
+        root = Path(temporary) if folder is None else folder
+        root.mkdir(parents=True, exist_ok=True)
+        own = settings.model_copy(update={"store": f"sqlite:///{root / 'store.db'}", "index": root / "index"})
+        store = Store(own.store)
+        try:
+            encoder = open_encoder(own.encoder, own.models)
+            ingest(store, encoder, articles, progress=progress)
+            reindex(store, encoder, own)
+            yield Recommender(store, own, encoder)
+        finally:
+            store.close()
+
+
+def rank_queries(
+    recommender: Recommender, qrels: Qrels, *, depth: int = DEPTH, progress: Callable[[], None] = lambda: None
+) -> Run:
+    """The ``depth`` best documents of every judged query, those graded −1 left out.
+
+    A query that is not among the articles gets no ranking, and so counts as zero.
+
+    Raises:
+        EvaluationError: when none of the queries is among the articles.
+    """
+    run: Run = {}
+    for query, grades in qrels.items():
+        unknown = sum(grade < 0 for grade in grades.values())
+        try:
+            run[query] = without_unknown(recommender.rank(query, depth + unknown), grades)[:depth]
+        except UnknownArticleError:
+            continue
+        finally:
+            progress()
+    if not run:
+        raise EvaluationError("none of the judged queries is among the articles; check that both files belong together")
+    return run

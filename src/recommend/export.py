@@ -1,0 +1,88 @@
+"""The whole related table in one file, for static sites, caches and warehouses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recommend.errors import SettingsError
+from recommend.recommender import Recommender
+
+_ROWS_A_GROUP = 50_000
+SCHEMA = pa.schema(
+    [
+        ("article_id", pa.string()),
+        ("rank", pa.int32()),
+        ("related_id", pa.string()),
+        ("score", pa.float32()),
+        ("reason", pa.string()),
+        ("snapshot", pa.string()),
+        ("revision", pa.int64()),
+    ]
+)
+
+
+def export(recommender: Recommender, path: Path, k: int, *, progress: Callable[[], None] = lambda: None) -> int:
+    """Writes the k best stories under every published article to a .parquet or .jsonl file.
+
+    The file appears whole or not at all: it is written beside and renamed.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        SettingsError: for another ending.
+    """
+    writers = {".parquet": _write_parquet, ".jsonl": _write_jsonl}
+    if path.suffix not in writers:
+        raise SettingsError(f"export file {path.name!r} ends neither in {' nor in '.join(writers)}")
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        count = writers[path.suffix](_rows(recommender, k, progress), beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return count
+
+
+def _rows(recommender: Recommender, k: int, progress: Callable[[], None]) -> Iterator[dict[str, object]]:
+    for article_id in recommender.view().ids():
+        answer = recommender.answer(article_id, k)
+        progress()
+        if answer is None:  # taken down while the export ran
+            continue
+        for item in answer.items:
+            yield {
+                "article_id": article_id,
+                "rank": item.rank,
+                "related_id": item.id,
+                "score": item.score,
+                "reason": item.reason.text,
+                "snapshot": answer.snapshot,
+                "revision": answer.revision,
+            }
+
+
+def _write_jsonl(rows: Iterator[dict[str, object]], path: Path) -> int:
+    count = 0
+    with path.open("wb") as file:
+        for row in rows:
+            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            count += 1
+    return count
+
+
+def _write_parquet(rows: Iterator[dict[str, object]], path: Path) -> int:
+    count, group = 0, []
+    with pq.ParquetWriter(path, SCHEMA) as writer:
+        for row in rows:
+            group.append(row)
+            if len(group) == _ROWS_A_GROUP:
+                writer.write_table(pa.Table.from_pylist(group, SCHEMA))
+                count, group = count + len(group), []
+        writer.write_table(pa.Table.from_pylist(group, SCHEMA))
+    return count + len(group)

@@ -1,0 +1,143 @@
+"""The write side: articles in, row and embedding committed together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from itertools import islice
+
+import numpy as np
+
+from recommend.article import Article
+from recommend.encoder import Encoder, encode_articles
+from recommend.store import FloatArray, Known, Store
+
+BATCH = 1024
+
+
+@dataclass(slots=True)
+class IngestCounts:
+    """What became of the articles of a run."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    taken_down: int = 0
+    embedded: int = 0
+
+    @property
+    def total(self) -> int:
+        """Articles that were looked at."""
+        return self.added + self.changed + self.unchanged + self.taken_down
+
+    def __iadd__(self, other: IngestCounts) -> IngestCounts:
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+        return self
+
+
+def put(store: Store, encoder: Encoder, article: Article) -> tuple[int, bool]:
+    """Stores one article with its embedding, whatever it was before: a takedown is lifted.
+
+    Returns:
+        Its revision, and whether it is new (or was taken down).
+    """
+    known = store.known([article.id]).get(article.id)
+    new = known is None or known.deleted
+    if known is not None and not new and known.content_hash == article.content_hash:
+        revision = store.revision_of(article.id)
+        if revision is not None and _has_embedding(store, encoder, article):
+            return revision, False
+    vector = None if not new and _has_embedding(store, encoder, article) else encode_articles(encoder, [article])[0]
+    return store.put([(article, vector)], encoder.fingerprint)[0], new
+
+
+def ingest(
+    store: Store,
+    encoder: Encoder,
+    articles: Iterable[Article],
+    *,
+    republish: bool = False,
+    progress: Callable[[IngestCounts], None] = lambda _: None,
+) -> IngestCounts:
+    """Stores articles in batches: each batch is durable before the next begins, and only what changed is embedded.
+
+    Args:
+        store: where to.
+        encoder: makes the embeddings.
+        articles: in any number; of two with one id the later wins.
+        republish: also store articles whose id was taken down; otherwise they are left out and counted, because a
+            nightly file that still carries a story must not bring it back.
+        progress: called after each batch with that batch's counts.
+    """
+    total = IngestCounts()
+    for batch in _batches(articles):
+        counts = _ingest_batch(store, encoder, batch, republish)
+        total += counts
+        progress(counts)
+    return total
+
+
+def embed_missing(
+    store: Store, encoder: Encoder, *, progress: Callable[[int], None] = lambda _: None, batch: int = BATCH
+) -> int:
+    """Embeds every article that lacks a current embedding of the encoder; each batch is durable before the next.
+
+    Returns:
+        How many were embedded; ``progress`` gets the number of each batch.
+    """
+    after, total = "", 0
+    while articles := store.unembedded(encoder.fingerprint, batch, after):
+        vectors = encode_articles(encoder, articles)
+        store.put_embeddings(list(zip(articles, vectors, strict=True)), encoder.fingerprint)
+        after = articles[-1].id
+        total += len(articles)
+        progress(len(articles))
+    return total
+
+
+def _ingest_batch(store: Store, encoder: Encoder, batch: dict[str, Article], republish: bool) -> IngestCounts:
+    known = store.known(batch)
+    held = {id_: known[id_] for id_ in batch if id_ in known}
+    refused = set() if republish else {id_ for id_, state in held.items() if state.deleted}
+    offered = [article for id_, article in batch.items() if id_ not in refused]
+    embedded = store.embedded((article.id for article in offered), encoder.fingerprint)
+    stale = [article for article in offered if embedded.get(article.id) != article.text_hash]
+    vectors = _encode_once(encoder, stale)
+    changed = [article for article in offered if _differs(article, held.get(article.id))]
+    changed_ids = {article.id for article in changed}
+    store.put([(article, vectors.get(article.id)) for article in changed], encoder.fingerprint)
+    store.put_embeddings(
+        [(article, vectors[article.id]) for article in stale if article.id not in changed_ids], encoder.fingerprint
+    )
+    added = sum(article.id not in held or held[article.id].deleted for article in changed)
+    return IngestCounts(
+        added=added,
+        changed=len(changed) - added,
+        unchanged=len(offered) - len(changed),
+        taken_down=len(refused),
+        embedded=len(stale),
+    )
+
+
+def _encode_once(encoder: Encoder, articles: list[Article]) -> dict[str, FloatArray]:
+    """Equal texts share an encoding."""
+    distinct = {article.text_hash: article for article in articles}
+    if not distinct:
+        return {}
+    vectors = dict(zip(distinct, encode_articles(encoder, list(distinct.values())), strict=True))
+    return {article.id: np.asarray(vectors[article.text_hash], np.float32) for article in articles}
+
+
+def _differs(article: Article, held: Known | None) -> bool:
+    return held is None or held.deleted or held.content_hash != article.content_hash
+
+
+def _has_embedding(store: Store, encoder: Encoder, article: Article) -> bool:
+    return store.embedded([article.id], encoder.fingerprint).get(article.id) == article.text_hash
+
+
+def _batches(articles: Iterable[Article]) -> Iterator[dict[str, Article]]:
+    remaining = iter(articles)
+    while batch := {article.id: article for article in islice(remaining, BATCH)}:
+        yield batch

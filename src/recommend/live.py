@@ -1,0 +1,165 @@
+"""What holds now: the published snapshot and everything that changed in the store since."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.article import Status
+from recommend.errors import SnapshotError
+from recommend.segment import Prepared, Segment
+from recommend.snapshot import IndexLayout, Snapshot, current_name, open_snapshot
+from recommend.store import Change, Store
+
+BoolArray = NDArray[np.bool_]
+
+_MOST_RECENT = 256
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One consistent state of everything that can be recommended. Immutable: a change makes a new view.
+
+    Attributes:
+        segments: the snapshot's, then those of later changes; each article is alive in at most one of them.
+        alive: per segment (n,) which rows are neither changed since nor taken down; None when all are.
+        revision: of the store up to which changes are applied.
+    """
+
+    snapshot: Snapshot
+    segments: tuple[Segment, ...]
+    alive: tuple[BoolArray | None, ...]
+    revision: int
+
+    def __len__(self) -> int:
+        counts = zip(self.segments, self.alive, strict=True)
+        return sum(len(segment) if alive is None else int(np.count_nonzero(alive)) for segment, alive in counts)
+
+    def ids(self) -> Iterator[str]:
+        """The ids of all articles that can be recommended."""
+        for segment, alive in zip(self.segments, self.alive, strict=True):
+            rows = range(len(segment)) if alive is None else np.flatnonzero(alive)
+            yield from (segment.table.id(int(row)) for row in rows)
+
+    def locate(self, article_id: str) -> tuple[int, int] | None:
+        """The segment and row of a published article, None when there is none of this id."""
+        for number, (segment, alive) in enumerate(zip(self.segments, self.alive, strict=True)):
+            row = segment.table.row(article_id)
+            if row is not None and (alive is None or alive[row]):
+                return number, row
+        return None
+
+
+class LiveView:
+    """Keeps a view up to date with the store and the index folder."""
+
+    def __init__(self, store: Store, layout: IndexLayout) -> None:
+        """Opens the published snapshot and applies the changes since.
+
+        Raises:
+            SnapshotError: when none is published or it cannot be opened.
+        """
+        self._store = store
+        self._layout = layout
+        self._lock = Lock()
+        self._published = self._stamp()
+        self._view, self._changed = self._open()
+
+    def refresh(self) -> View:
+        """The view as of the store's latest revision; microseconds when nothing changed."""
+        stamp = self._stamp()
+        if stamp == self._published and self._store.latest_revision() == self._view.revision:
+            return self._view
+        with self._lock:
+            if stamp != self._published:
+                try:
+                    self._view, self._changed = self._open()
+                except SnapshotError as problem:
+                    logger.error("keeping snapshot %s: %s", self._view.snapshot.manifest.name, problem)
+                self._published = stamp
+            if self._store.latest_revision() != self._view.revision:
+                changes = self._store.changes(self._view.revision, self._view.snapshot.manifest.encoder)
+                self._view = _apply(self._view, self._changed, changes)
+            return self._view
+
+    @property
+    def overlay_size(self) -> int:
+        """Articles that are served from changes since the snapshot."""
+        return len(self._changed)
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = self._layout.current.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_mtime_ns, status.st_ino
+
+    def _open(self) -> tuple[View, dict[str, Prepared]]:
+        name = current_name(self._layout)
+        if name is None:
+            raise SnapshotError(f"{self._layout.root} holds no published snapshot; run recommend reindex")
+        snapshot = open_snapshot(self._layout, name)
+        view = View(snapshot, (snapshot.segment,), (None,), snapshot.manifest.revision)
+        changed: dict[str, Prepared] = {}
+        return _apply(view, changed, self._store.changes(view.revision, snapshot.manifest.encoder)), changed
+
+
+def _apply(view: View, changed: dict[str, Prepared], changes: list[Change]) -> View:
+    """The view after ``changes``; ``changed``, all articles of the later segments by id, is brought along.
+
+    The last segment holds the most recent changes and is made anew each time; once it has grown, it is merged with
+    all the others into one, so that the cost of a change stays small and so does the number of segments.
+    """
+    if not changes:
+        return view
+    touched = [change.article_id for change in changes]
+    for article_id in touched:
+        changed.pop(article_id, None)
+    snapshot = view.snapshot
+    blank = np.zeros(snapshot.manifest.dimension, np.float32)
+    published = {
+        change.article_id: Prepared.of(
+            change.article,
+            blank if change.embedding is None else change.embedding,
+            snapshot.lexicon,
+            snapshot.projection,
+        )
+        for change in changes
+        if change.article is not None and change.article.status == Status.PUBLISHED
+    }
+    changed.update(published)
+    segments, recent = list(view.segments), published
+    if len(segments) > 1:
+        last = segments.pop().table
+        recent = {i: changed[i] for i in map(last.id, range(len(last))) if i in changed} | published
+    if len(recent) > _MOST_RECENT:
+        segments, recent = [*segments[:1], _segment(view, changed)], {}
+        alive = [_without(segments[0], view.alive[0], touched), None]
+    else:
+        alive = [_without(s, a, touched) for s, a in zip(segments, view.alive[: len(segments)], strict=True)]
+    return replace(
+        view,
+        segments=(*segments, _segment(view, recent)),
+        alive=(*alive, None),
+        revision=changes[-1].revision,
+    )
+
+
+def _segment(view: View, changed: dict[str, Prepared]) -> Segment:
+    return Segment.of(changed.values(), view.snapshot.lexicon, view.snapshot.manifest.dimension)
+
+
+def _without(segment: Segment, alive: BoolArray | None, ids: list[str]) -> BoolArray | None:
+    rows = [row for row in map(segment.table.row, ids) if row is not None]
+    if not rows:
+        return alive
+    remaining = np.ones(len(segment), np.bool_) if alive is None else alive.copy()
+    remaining[rows] = False
+    return remaining

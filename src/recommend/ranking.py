@@ -1,0 +1,153 @@
+"""Scoring candidates: pure functions on arrays. A ranker is a JSON file that a person can read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recommend.errors import SettingsError, shown
+from recommend.table import MISSING
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+FEATURES = ("dense", "lexical", "time")
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """n articles that may be recommended, aligned.
+
+    Attributes:
+        segments: (n,) which segment of the view each comes from; ``rows`` (n,) its row there.
+        groups: (n,) uint64 duplicate groups.
+        features: (n, len(FEATURES)) float32, NaN where a feature says nothing.
+        contributions: (n, len(FEATURES)) float32, what each feature adds to the score.
+        scores: (n,) float32 ranking scores; ``probabilities`` (n,) float32 calibrated to 0…1, in the same order.
+    """
+
+    segments: NDArray[np.int32]
+    rows: IntArray
+    groups: NDArray[np.uint64]
+    features: FloatArray
+    contributions: FloatArray
+    scores: FloatArray
+    probabilities: FloatArray
+
+    @classmethod
+    def of(cls, segment: int, rows: IntArray, groups: NDArray[np.uint64], features: FloatArray) -> Candidates:
+        """Candidates of one segment, not scored yet."""
+        blank = np.zeros(len(rows), np.float32)
+        number = np.full(len(rows), segment, np.int32)
+        return cls(number, rows, groups, features, np.zeros_like(features), blank, blank)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, which: IntArray | BoolArray) -> Candidates:
+        """Those at the given positions, or where the mask is true."""
+        return Candidates(*(getattr(self, name)[which] for name in _ARRAYS))
+
+    @staticmethod
+    def joined(parts: list[Candidates]) -> Candidates:
+        """Candidates of several segments as one."""
+        if len(parts) == 1:
+            return parts[0]
+        return Candidates(*(np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS))
+
+
+_ARRAYS = tuple(field.name for field in fields(Candidates))
+
+
+class FeatureWeight(BaseModel):
+    """How one feature counts: its weight, and the mean and deviation it has over candidates in general."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weight: float
+    mean: float
+    deviation: float
+
+
+class Ranker(BaseModel):
+    """A linear model over standardised features.
+
+    Attributes:
+        features: by name of FEATURES; one that is not named does not count.
+        time_scale: days after which nearness in time has fallen to 1/e.
+        prior: candidates that the general mean and deviation count for beside the query's own candidates.
+        slope, intercept: of the logistic curve that turns a score into a probability.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    features: dict[str, FeatureWeight]
+    time_scale: float
+    prior: float
+    slope: float
+    intercept: float
+
+    @classmethod
+    def load(cls, path: Path) -> Ranker:
+        """Reads a ranker.
+
+        Raises:
+            SettingsError: when the file is missing, malformed or names an unknown feature.
+        """
+        try:
+            ranker = cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise SettingsError(f"ranking.model: there is no file {path}") from None
+        except ValidationError as problem:
+            raise SettingsError(f"{path}: {problem.errors()[0]['loc']}: {problem.errors()[0]['msg']}") from None
+        unknown = set(ranker.features) - set(FEATURES)
+        if unknown:
+            raise SettingsError(f"{path}: feature {shown(min(unknown))} is unknown: there are {', '.join(FEATURES)}")
+        return ranker
+
+    def column(self, name: str, default: float) -> NDArray[np.float64]:
+        """One number of every feature, in the order of FEATURES."""
+        return np.array([getattr(self.features[f], name) if f in self.features else default for f in FEATURES])
+
+
+def nearness(published_at: IntArray, query_published_at: int, scale: float) -> FloatArray:
+    """exp(−|Δ| / scale) of moments (n,) in seconds from the query's, ``scale`` in days; NaN where either is unknown."""
+    if query_published_at == MISSING:
+        return np.full(len(published_at), np.nan, np.float32)
+    days = np.abs(published_at.astype(np.float64) - query_published_at) / _DAY
+    return np.where(published_at == MISSING, np.nan, np.exp(-days / scale)).astype(np.float32)
+
+
+def standardise(
+    features: FloatArray, mean: NDArray[np.float64], deviation: NDArray[np.float64], prior: float
+) -> NDArray[np.float64]:
+    """z-scores (n, f) of each feature over the candidates of one query; 0 where a feature says nothing (NaN).
+
+    Mean and variance are shrunk towards the general ones as if ``prior`` further candidates had those, so that a
+    handful of candidates is not stretched over the whole scale.
+    """
+    known = ~np.isnan(features)
+    values = np.where(known, features, 0.0).astype(np.float64)
+    counts = known.sum(axis=0) + prior
+    centre = (values.sum(axis=0) + prior * mean) / counts
+    deviations = np.where(known, values - centre, 0.0)
+    variance = ((deviations**2).sum(axis=0) + prior * (deviation**2 + (mean - centre) ** 2)) / counts
+    standardised: NDArray[np.float64] = deviations / np.sqrt(np.maximum(variance, 1e-12))
+    return standardised
+
+
+def score(candidates: Candidates, ranker: Ranker) -> Candidates:
+    """The candidates with scores and probabilities, in the order they came."""
+    standardised = standardise(
+        candidates.features, ranker.column("mean", 0.0), ranker.column("deviation", 1.0), ranker.prior
+    )
+    contributions = (standardised * ranker.column("weight", 0.0)).astype(np.float32)
+    scores = contributions.sum(axis=1)
+    probabilities = 1.0 / (1.0 + np.exp(-(ranker.slope * scores + ranker.intercept)))
+    return replace(candidates, contributions=contributions, scores=scores, probabilities=probabilities)

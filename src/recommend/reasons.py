@@ -1,0 +1,119 @@
+"""Why a story is shown: the evidence that ranked it, in a few plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+import numpy as np
+
+from recommend.lexical import Lexicon, TermVector
+from recommend.text import spans
+
+_MOST_TERMS = 8
+_MOST_SHOWN = 3
+_SAME_STORY = 0.12
+_SAME_TOPIC = 0.04
+_SAME_STORY_DAYS = 30
+_NAME_BONUS = 2.0
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+ReasonKind = Literal["story", "topic", "similar", "latest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a story is shown.
+
+    Attributes:
+        kind: ``story`` the same running story, ``topic`` shared names or terms, ``similar`` similar in meaning only,
+            ``latest`` not related: the newest there is.
+        text: one short phrase for readers.
+        terms: shared words and names as written, strongest first.
+    """
+
+    kind: ReasonKind
+    text: str
+    terms: tuple[str, ...] = ()
+
+
+def reason(
+    shared: Mapping[str, float],
+    lexical: float,
+    texts: Sequence[str],
+    age: timedelta | None,
+    section: str | None,
+) -> Reason:
+    """The reason for one recommendation.
+
+    Args:
+        shared: each shared term with its part of the lexical cosine.
+        lexical: that cosine, 0…1.
+        texts: headlines and standfirsts in which the terms are looked up as written.
+        age: how much later than the query the article was published, None where one of the dates is unknown.
+        section: of the recommended article, when the query's is the same.
+    """
+    names = as_written(shared, texts)[:_MOST_SHOWN] if lexical >= _SAME_TOPIC else []
+    near = age is not None and abs(age) <= timedelta(days=_SAME_STORY_DAYS)
+    when = "" if age is None else f" · {distance(age)}"
+    if names and near and lexical >= _SAME_STORY:
+        return Reason("story", f"Same story: {', '.join(names)}{when}", tuple(names))
+    if names:
+        return Reason("topic", f"Also about {', '.join(names)}{when}", tuple(names))
+    return Reason("similar", f"{f'More from {section}' if section else 'On a similar subject'}{when}")
+
+
+def shared_terms(query: TermVector, candidate: TermVector, lexicon: Lexicon) -> dict[str, float]:
+    """The terms two articles share with their parts of the lexical cosine, strongest first."""
+    columns, left, right = np.intersect1d(query.terms, candidate.terms, assume_unique=True, return_indices=True)
+    parts = query.weights[left] * candidate.weights[right]
+    order = np.argsort(-parts, kind="stable")[:_MOST_TERMS]
+    return {lexicon.term(int(columns[i])): float(parts[i]) for i in order}
+
+
+def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
+    """Terms as the texts write them, strongest first; terms that no text holds are left out.
+
+    Neighbouring terms are joined ("Lee Jae Myung"). Words written with a capital, names mostly, count double: they say
+    more to a reader than the verbs around them.
+    """
+    phrases: dict[str, float] = {}
+    covered: set[str] = set()
+    for text in texts:
+        for phrase, members in _phrases(shares, text):
+            new = members - covered
+            if new:
+                bonus = _NAME_BONUS if phrase[0].isupper() else 1.0
+                phrases[phrase] = bonus * sum(shares[term] for term in new)
+                covered |= new
+    return sorted(phrases, key=lambda phrase: -phrases[phrase])
+
+
+def _phrases(shares: Mapping[str, float], text: str) -> Iterator[tuple[str, set[str]]]:
+    found = [span for span in spans(text) if span.term in shares]
+    start = 0
+    for i, span in enumerate(found):
+        after = found[i + 1] if i + 1 < len(found) else None
+        if after is None or text[span.end : after.start] not in {" ", "-"}:
+            run = found[start : i + 1]
+            yield text[run[0].start : span.end], {member.term for member in run}
+            start = i + 1
+
+
+def distance(age: timedelta) -> str:
+    """How far one publication lies from another: "two days earlier", "same day", "3 months later"."""
+    days = round(abs(age) / timedelta(days=1))
+    if days == 0:
+        return "same day"
+    if days < 14:
+        count, unit = days, "day"
+    elif days < 60:
+        count, unit = round(days / 7), "week"
+    elif days < 700:
+        count, unit = round(days / 30.4), "month"
+    else:
+        count, unit = round(days / 365.25), "year"
+    number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
+    return f"{number} {unit}{'' if count == 1 else 's'} {'earlier' if age < timedelta(0) else 'later'}"

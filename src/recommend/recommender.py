@@ -1,0 +1,349 @@
+"""The read side: the stories that belong under a given one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend import policy
+from recommend.article import Article, Status
+from recommend.bundled import bundled
+from recommend.encoder import Encoder, encode_articles, open_encoder
+from recommend.errors import EncoderError, UnknownArticleError
+from recommend.live import LiveView, View
+from recommend.ranking import FEATURES, Candidates, Ranker, score
+from recommend.reasons import Reason, reason, shared_terms
+from recommend.segment import Prepared, Query, Segment
+from recommend.settings import Settings
+from recommend.snapshot import IndexLayout
+from recommend.store import Store
+from recommend.table import MISSING, Filters
+
+BoolArray = NDArray[np.bool_]
+
+_CLOCK_SKEW = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One story in the box, with everything a card shows.
+
+    Attributes:
+        score: calibrated probability of being related, 0…1; 0 for the latest articles of a fallback.
+        rank: 1 for the first.
+        explanation: per feature its value and what it added to the ranking score, when that was asked for.
+    """
+
+    id: str
+    title: str
+    summary: str | None
+    url: str | None
+    image_url: str | None
+    published_at: datetime | None
+    section: str | None
+    score: float
+    rank: int
+    reason: Reason
+    explanation: dict[str, dict[str, float | None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole box.
+
+    Attributes:
+        article_id: of the query; None for a draft without an id.
+        fallback: ``latest`` when the items are the newest articles because none is related.
+        short: why there are fewer items than asked for, None when there are enough.
+        removed: how many candidates each rule of the policy took away.
+    """
+
+    article_id: str | None
+    snapshot: str
+    revision: int
+    fallback: Literal["latest"] | None
+    items: list[Recommendation]
+    short: str | None
+    removed: dict[str, int] = field(default_factory=dict)
+
+
+class Recommender:
+    """Answers from the published snapshot and every change since; safe to share between threads."""
+
+    def __init__(self, store: Store, settings: Settings, encoder: Encoder | None = None) -> None:
+        """
+        Args:
+            store: the truth that the view follows.
+            settings: index folder, ranking, policy.
+            encoder: for drafts; opened at first use when not given.
+
+        Raises:
+            SnapshotError: when no usable snapshot is published.
+            SettingsError: when the ranker's file is missing or malformed.
+        """
+        self.store = store
+        self.settings = settings
+        self._encoder = encoder
+        self._live = LiveView(store, IndexLayout(settings.index))
+        self._ranker = Ranker.load(_ranker_file(settings))
+
+    @classmethod
+    def open(cls, index: str | Path, store: str, settings: Settings | None = None) -> Recommender:
+        """A recommender on an index folder and a store URL.
+
+        Raises:
+            SnapshotError, StoreError, SettingsError: when one of the three cannot be used.
+        """
+        settings = (settings or Settings()).model_copy(update={"index": Path(index), "store": store})
+        return cls(Store(store, staleness=settings.service.staleness), settings)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder of the live snapshot.
+
+        Raises:
+            EncoderError: when the settings name another one: its vectors and the snapshot's never meet.
+        """
+        encoder = self._encoder or open_encoder(self.settings.encoder, self.settings.models)
+        wanted = self.view().snapshot.manifest.encoder
+        if encoder.fingerprint != wanted:
+            raise EncoderError(
+                f"encoder {self.settings.encoder.name!r} has fingerprint {encoder.fingerprint} != {wanted} of the "
+                "snapshot; run recommend reindex, or set encoder.name and encoder.max_tokens back"
+            )
+        return encoder
+
+    def view(self) -> View:
+        """The present state of everything that can be recommended."""
+        return self._live.refresh()
+
+    def related(self, article_id: str, k: int = 5, **filters: Any) -> list[Recommendation]:
+        """The k best stories under a published article.
+
+        Args:
+            article_id: the article's id.
+            k: how many.
+            filters: fields of :class:`~recommend.table.Filters`.
+
+        Raises:
+            UnknownArticleError: when no published article has the id.
+        """
+        answer = self.answer(article_id, k, Filters(**filters))
+        if answer is None:
+            raise UnknownArticleError(article_id)
+        return answer.items
+
+    def related_to(self, article: Article, k: int = 5, **filters: Any) -> list[Recommendation]:
+        """The k best stories under an article that need not be stored, such as a draft."""
+        return self.answer_to(article, k, Filters(**filters)).items
+
+    def answer(self, article_id: str, k: int, filters: Filters = Filters(), *, explain: bool = False) -> Answer | None:
+        """The box under a published article; None when no published article has the id."""
+        view = self.view()
+        place = view.locate(article_id)
+        if place is None:
+            return None
+        number, row = place
+        return self._box(view, view.segments[number].query(row), article_id, k, filters, explain)
+
+    def answer_to(self, article: Article, k: int, filters: Filters = Filters(), *, explain: bool = False) -> Answer:
+        """The box under an article that need not be stored.
+
+        Raises:
+            EncoderError: when the snapshot's encoder cannot be opened.
+        """
+        view = self.view()
+        snapshot = view.snapshot
+        embedding = encode_articles(self.encoder, [article])[0]
+        query = Prepared.of(article, embedding, snapshot.lexicon, snapshot.projection).query()
+        return self._box(view, query, article.id, k, filters, explain)
+
+    def rank(self, article_id: str, depth: int) -> list[tuple[str, float]]:
+        """Ids and ranking scores of the ``depth`` best, best first: the same path without cards and reasons.
+
+        Raises:
+            UnknownArticleError: when no published article has the id.
+        """
+        view = self.view()
+        place = view.locate(article_id)
+        if place is None:
+            raise UnknownArticleError(article_id)
+        number, row = place
+        chosen, _ = self._choose(view, view.segments[number].query(row), article_id, depth, Filters())
+        return [(_id(view, chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
+
+    def latest_answer(self, article_id: str | None, k: int, filters: Filters = Filters()) -> Answer:
+        """The newest articles, labelled as such: what stands in where nothing is related."""
+        view = self.view()
+        excluded = filters.exclude | ({article_id} if article_id is not None else frozenset())
+        items = self._latest(view, k, replace(filters, exclude=excluded))
+        short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
+        return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", items, short)
+
+    def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> list[Recommendation]:
+        """The k newest published articles after the first ``offset``."""
+        return self._latest(self.view(), offset + k, Filters(section=section))[offset:]
+
+    def sections(self) -> list[tuple[str, int]]:
+        """Names of sections and their numbers of published articles, most first."""
+        counts: dict[str, int] = {}
+        view = self.view()
+        for segment, alive in zip(view.segments, view.alive, strict=True):
+            codes = segment.table.codes("section")
+            present, numbers = np.unique(codes if alive is None else codes[alive], return_counts=True)
+            names = segment.table.values("section")
+            for code, number in zip(present.tolist(), numbers.tolist(), strict=True):
+                if code >= 0:
+                    counts[names[code]] = counts.get(names[code], 0) + number
+        return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+    def article(self, article_id: str) -> Article | None:
+        """A published article in full, None when there is none of this id."""
+        article = self.store.get(article_id)
+        return article if article is not None and article.status == Status.PUBLISHED else None
+
+    @property
+    def snapshot(self) -> str:
+        """The name of the live snapshot."""
+        return self.view().snapshot.manifest.name
+
+    def __len__(self) -> int:
+        return len(self.view())
+
+    def _box(self, view: View, query: Query, article_id: str, k: int, filters: Filters, explain: bool) -> Answer:
+        chosen, removed = self._choose(view, query, article_id, k, filters)
+        items = [self._recommendation(view, query, chosen, i, explain) for i in range(len(chosen))]
+        short = None
+        if len(items) < k:
+            taken = ", ".join(f"{count} removed by {rule}" for rule, count in removed.items() if count)
+            short = f"only {len(items)} of {len(view) - 1} other articles are eligible" + (
+                f" ({taken})" if taken else ""
+            )
+        return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed)
+
+    def _choose(
+        self, view: View, query: Query, article_id: str, k: int, filters: Filters
+    ) -> tuple[Candidates, dict[str, int]]:
+        """The k best after policy, and how many each rule removed; looks further when rules leave too few."""
+        allowed = [self._allowed(view, number, query, filters) for number in range(len(view.segments))]
+        own = view.locate(article_id)
+        count = max(self.settings.ranking.candidates, 2 * k)
+        while True:
+            ranked = self._ranked(view, query, allowed, own, count)
+            chosen, removed = self._policy(ranked, query)
+            if len(chosen) >= k or count >= max(map(len, view.segments)):
+                return chosen.take(np.arange(min(k, len(chosen)))), removed
+            count *= 4
+
+    def _ranked(
+        self,
+        view: View,
+        query: Query,
+        allowed: Sequence[BoolArray | None],
+        own: tuple[int, int] | None,
+        count: int,
+    ) -> Candidates:
+        parts = []
+        for number, segment in enumerate(view.segments):
+            rows = segment.retrieve(query, count, self.settings.ranking, allowed[number])
+            if own is not None and own[0] == number:
+                rows = rows[rows != own[1]]
+            parts.append(segment.candidates(number, query, rows, self._ranker))
+        scored = score(Candidates.joined(parts), self._ranker)
+        order = np.lexsort((scored.rows, scored.segments, -scored.scores))
+        if len(view.segments) > 1 and (np.diff(scored.scores[order]) == 0).any():
+            order = np.array(sorted(order, key=lambda i: (-scored.scores[i], _id(view, scored, i))), np.int64)
+        return scored.take(order)
+
+    def _policy(self, ranked: Candidates, query: Query) -> tuple[Candidates, dict[str, int]]:
+        rules = self.settings.policy
+        removed: dict[str, int] = {}
+        if not rules.on:
+            return ranked, removed
+        kept = ranked
+        if rules.hide_duplicates:
+            kept = policy.collapse_groups(policy.hide_group(kept, query.group))
+            removed["duplicates"] = len(ranked) - len(kept)
+        if rules.floor > 0:
+            above = policy.floor(kept, rules.floor)
+            removed["floor"] = len(kept) - len(above)
+            kept = above
+        return kept, removed
+
+    def _allowed(self, view: View, number: int, query: Query | None, filters: Filters) -> BoolArray | None:
+        table, rules = view.segments[number].table, self.settings.policy
+        masks = [view.alive[number]]
+        if rules.on:
+            now = int(time.time())
+            masks.append(table.allowed(filters, now, embargo=now + _CLOCK_SKEW))
+            if rules.same_language and query is not None and query.language is not None and filters.language is None:
+                masks.append(table.speaks(query.language))
+        else:
+            masks.append(table.allowed(filters, None))
+        if self.settings.ranking.as_of == "query" and query is not None and query.published_at != MISSING:
+            masks.append((table.published_at != MISSING) & (table.published_at < query.published_at))
+        given = [mask for mask in masks if mask is not None]
+        return np.logical_and.reduce(given) if given else None
+
+    def _latest(self, view: View, k: int, filters: Filters) -> list[Recommendation]:
+        found: list[tuple[float, str, int, int]] = []
+        for number, segment in enumerate(view.segments):
+            table, allowed = segment.table, self._allowed(view, number, None, filters)
+            newest = table.newest_first
+            rows = (newest if allowed is None else newest[allowed[newest]])[:k]
+            found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)
+        items = []
+        for rank, (_, _, number, row) in enumerate(sorted(found)[:k], start=1):
+            card = view.segments[number].table.card(row)
+            items.append(Recommendation(**_shown(card), score=0.0, rank=rank, reason=Reason("latest", "Latest")))
+        return items
+
+    def _recommendation(self, view: View, query: Query, chosen: Candidates, i: int, explain: bool) -> Recommendation:
+        segment, row = view.segments[chosen.segments[i]], int(chosen.rows[i])
+        card = segment.table.card(row)
+        asked = None if query.published_at == MISSING else datetime.fromtimestamp(query.published_at, UTC)
+        why = reason(
+            shared_terms(query.terms, segment.matrix.vector(row), view.snapshot.lexicon),
+            float(chosen.features[i, FEATURES.index("lexical")]),
+            [card.title, card.summary or "", query.headline],
+            None if card.published_at is None or asked is None else card.published_at - asked,
+            card.section if card.section == query.section else None,
+        )
+        return Recommendation(
+            **_shown(card),
+            score=round(float(chosen.probabilities[i]), 4),
+            rank=i + 1,
+            reason=why,
+            explanation=_explanation(chosen, i) if explain else None,
+        )
+
+
+def _explanation(chosen: Candidates, i: int) -> dict[str, dict[str, float | None]]:
+    values, parts = chosen.features[i].tolist(), chosen.contributions[i].tolist()
+    return {
+        name: {"value": None if np.isnan(value) else round(value, 4), "adds": round(part, 4)}
+        for name, value, part in zip(FEATURES, values, parts, strict=True)
+    }
+
+
+def _shown(card: Any) -> dict[str, Any]:
+    return {name: getattr(card, name) for name in card.__slots__}
+
+
+def _id(view: View, candidates: Candidates, i: int) -> str:
+    segment: Segment = view.segments[candidates.segments[i]]
+    return segment.table.id(int(candidates.rows[i]))
+
+
+def _ranker_file(settings: Settings) -> Path:
+    name = f"{settings.ranking.model}.json"
+    own = settings.models / name
+    return own if own.is_file() else bundled("models") / name

@@ -1,0 +1,153 @@
+"""Every setting, with its default and range. Flags beat the environment, that beats the file, and that the defaults.
+
+Environment: ``RECOMMEND_STORE``, ``RECOMMEND_INDEX``, and with two underscores for nesting
+``RECOMMEND_RANKING__CANDIDATES``. File: the same names as TOML tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from recommend.errors import SettingsError, shown
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EncoderSettings(_Group):
+    """Which encoder turns articles into embeddings, and how hard it may work."""
+
+    name: str = Field(
+        "all-MiniLM-L6-v2", description="a folder of models/, a local path, or a sentence-transformers name"
+    )
+    max_tokens: int = Field(128, ge=8, le=8192)
+    batch: int = Field(32, ge=1, le=4096, description="texts an inference call")
+    threads: int = Field(0, ge=0, le=256, description="0: as many as there are cores")
+    device: str = Field("cpu", description="cpu, cuda, cuda:1…; for sentence-transformers models")
+
+
+class IndexSettings(_Group):
+    """How a snapshot is built and verified."""
+
+    kind: str = Field("auto", description="auto, or the name of a FAISS kind (recommend.vectors.KINDS)")
+    keep: int = Field(3, ge=1, le=1000, description="snapshots kept for rollback, the live one included")
+    verify_sample: int = Field(200, ge=1, le=100_000, description="queries of the recall check")
+    verify_recall: float = Field(0.99, ge=0.0, le=1.0, description="least sampled recall@10 against exact search")
+
+
+class RankingSettings(_Group):
+    """How candidates are found and scored."""
+
+    candidates: int = Field(200, ge=10, le=10_000, description="from dense search and again from lexical search")
+    lexical_terms: int = Field(32, ge=1, le=1000, description="strongest terms of the query that fetch candidates")
+    as_of: Literal["any", "query"] = Field("any", description="query: only articles published before the query article")
+    model: str = Field("news-linear", description="ranker: a JSON file of models/, its name without .json")
+
+
+class PolicySettings(_Group):
+    """What readers are spared, whatever its score."""
+
+    on: bool = True
+    hide_duplicates: bool = True
+    same_language: bool = True
+    floor: float = Field(0.0, ge=0.0, le=1.0, description="least calibrated score of a related story")
+
+
+class ServiceSettings(_Group):
+    """The HTTP service."""
+
+    site: bool = Field(False, description="serve the demonstration site at /")
+    site_name: str = "Related Articles"
+    api_keys: list[str] = Field(default_factory=list, description="SHA-256 (hex) of each key that may write")
+    cors_origins: list[str] = Field(default_factory=list)
+    max_age: int = Field(60, ge=0, description="seconds an answer may be cached by browsers and CDNs")
+    staleness: float = Field(0.25, ge=0.0, description="PostgreSQL: seconds between looks for new changes")
+
+
+class Settings(BaseSettings):
+    """All settings of one process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RECOMMEND_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=False
+    )
+
+    store: str = "sqlite:///recommend.db"
+    index: Path = Path("index")
+    models: Path = Path("models")
+    encoder: EncoderSettings = EncoderSettings()
+    indexing: IndexSettings = IndexSettings()
+    ranking: RankingSettings = RankingSettings()
+    policy: PolicySettings = PolicySettings()
+    service: ServiceSettings = ServiceSettings()
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _policy_switch(cls, value: Any) -> Any:
+        """``policy=on`` and ``policy=off`` are short for ``policy.on=…``."""
+        return {"on": value} if isinstance(value, str | bool) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(
+    config: Path | None = None, assignments: Iterable[str] = (), overrides: Mapping[str, Any] | None = None
+) -> Settings:
+    """The settings of a process.
+
+    Args:
+        config: a TOML file.
+        assignments: ``group.key=value`` texts, as ``--set`` takes them.
+        overrides: top-level values that were given as flags; None values are ignored.
+
+    Raises:
+        SettingsError: for a file that is missing or not TOML, an unknown name, a value out of range.
+    """
+    if config is not None and not config.is_file():
+        raise SettingsError(f"config file {shown(str(config))} does not exist")
+    values: dict[str, Any] = {key: value for key, value in (overrides or {}).items() if value is not None}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise SettingsError(f"setting {shown(assignment)} is not of the form group.key=value")
+        target, *path = values, *name.strip().split(".")
+        for part in path[:-1]:
+            target = target.setdefault(part, {})
+            if not isinstance(target, dict):
+                raise SettingsError(f"setting {shown(assignment)} contradicts an earlier one")
+        target[path[-1]] = text.strip()
+
+    class _Configured(Settings):
+        model_config = SettingsConfigDict(toml_file=config)
+
+    try:
+        loaded = _Configured(**values)
+    except ValidationError as problem:
+        raise SettingsError(_explain(problem)) from None
+    except ValueError as problem:
+        raise SettingsError(f"config file {shown(str(config))}: {problem}") from None
+    return Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields})
+
+
+def _explain(problem: ValidationError) -> str:
+    first = problem.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        group = Settings.model_fields.get(str(first["loc"][0]))
+        known = getattr(group.annotation, "model_fields", Settings.model_fields) if group else Settings.model_fields
+        return f"setting {name} is unknown: there are {', '.join(sorted(known))}"
+    return f"setting {name} = {shown(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"

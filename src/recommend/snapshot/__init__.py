@@ -1,0 +1,152 @@
+"""Snapshots: immutable folders that readers map into memory, published by replacing one file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from recommend import lexical
+from recommend.errors import SnapshotError, shown
+from recommend.lexical import Lexicon
+from recommend.projection import Projection
+from recommend.segment import Segment
+from recommend.snapshot.build import build_snapshot, snapshot_recipe
+from recommend.snapshot.layout import IndexLayout, Manifest, sync
+from recommend.table import ArticleTable
+from recommend.vectors import KINDS, VectorIndex
+
+_SMALLEST_INDEXED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An open snapshot."""
+
+    manifest: Manifest
+    segment: Segment
+    lexicon: Lexicon
+    projection: Projection
+
+
+def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
+    """Opens a snapshot, mapped into memory; files are not read through.
+
+    Raises:
+        SnapshotError: when it is missing, torn or of another format.
+    """
+    parts = layout.snapshot(name)
+    manifest = parts.read_manifest()
+    try:
+        index = (
+            VectorIndex.load(parts.vectors, KINDS[manifest.kind]) if manifest.articles >= _SMALLEST_INDEXED else None
+        )
+        lexicon, matrix = lexical.load(parts.lexical)
+        segment = Segment(
+            ArticleTable.load(parts.articles),
+            np.load(parts.embeddings, mmap_mode="r", allow_pickle=False),
+            matrix,
+            np.load(parts.groups, mmap_mode="r", allow_pickle=False),
+            index,
+        )
+        projection = Projection.load(parts.projection)
+    except (OSError, ValueError, KeyError) as problem:
+        raise SnapshotError(f"snapshot {name} is torn: {problem}; run recommend reindex") from None
+    return Snapshot(manifest, segment, lexicon, projection)
+
+
+def verify(layout: IndexLayout, name: str) -> Manifest:
+    """Reads every file of a snapshot and holds it against the manifest.
+
+    Raises:
+        SnapshotError: naming the first file that is missing, changed or unexpected, or a count that is off.
+    """
+    parts = layout.snapshot(name)
+    manifest = parts.read_manifest()
+    found = parts.checksums()
+    for file in sorted(manifest.sha256.keys() | found.keys()):
+        if manifest.sha256.get(file) != found.get(file):
+            raise SnapshotError(f"snapshot {name}: {file} has SHA-256 {found.get(file)} != {manifest.sha256.get(file)}")
+    opened = open_snapshot(layout, name)
+    counts = {len(opened.segment), len(opened.segment.embeddings), opened.segment.matrix.rows.shape[0]}
+    if counts != {manifest.articles}:
+        raise SnapshotError(f"snapshot {name}: its parts hold {sorted(counts)} articles != {manifest.articles}")
+    return manifest
+
+
+def publish(layout: IndexLayout, name: str) -> None:
+    """Makes a snapshot the live one: readers see the old one or this one, never anything between.
+
+    Raises:
+        SnapshotError: when it fails verification.
+    """
+    verify(layout, name)
+    beside = layout.current.with_suffix(f".{os.getpid()}")
+    beside.write_text(f"{name}\n", encoding="utf-8")
+    sync(beside)
+    beside.replace(layout.current)
+    sync(layout.root)
+
+
+def current_name(layout: IndexLayout) -> str | None:
+    """The name of the live snapshot, None before the first is published."""
+    try:
+        return layout.current.read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def prune(layout: IndexLayout, keep: int) -> list[str]:
+    """Removes all but the ``keep`` newest snapshots (the live one always stays) and what killed builds left.
+
+    Returns:
+        The names removed.
+    """
+    live = current_name(layout)
+    names = sorted((p.name for p in layout.snapshots.iterdir() if not p.name.startswith(".")), reverse=True)
+    others = [name for name in names if name != live]
+    removed = others[max(keep - 1, 0) :]
+    for name in removed:
+        doomed = layout.snapshot(name).root.rename(layout.snapshots / f".removed-{name}")
+        shutil.rmtree(doomed)
+    for leftover in layout.snapshots.glob(".*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in layout.root.glob("CURRENT.*"):
+        leftover.unlink(missing_ok=True)
+    return removed
+
+
+@contextmanager
+def locked(layout: IndexLayout) -> Iterator[None]:
+    """Keeps a second writing job out of the index folder while the block runs.
+
+    Raises:
+        SnapshotError: when another job holds it.
+    """
+    layout.root.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(layout.lock, timeout=0):
+            yield
+    except Timeout:
+        raise SnapshotError(f"another job is writing {shown(str(Path(layout.root)))}; wait for it to end") from None
+
+
+__all__ = [
+    "IndexLayout",
+    "Manifest",
+    "Snapshot",
+    "build_snapshot",
+    "current_name",
+    "locked",
+    "open_snapshot",
+    "prune",
+    "publish",
+    "snapshot_recipe",
+    "verify",
+]

@@ -1,0 +1,145 @@
+"""A snapshot is a pure function of the store at one revision, built and verified before it gets its name."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from recommend import lexical
+from recommend.article import Article
+from recommend.duplicates import group_key
+from recommend.encoder import Encoder
+from recommend.errors import SnapshotError
+from recommend.projection import Projection
+from recommend.settings import IndexSettings
+from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout, sync, sync_tree
+from recommend.store import VECTOR_DTYPE, Store
+from recommend.table import ArticleTable
+from recommend.vectors import VectorIndex, choose_kind, exact_search, set_threads
+
+_SEED = 7
+_RECALL_AT = 10
+
+
+def snapshot_recipe(fingerprint: str, settings: IndexSettings) -> str:
+    """8 hexadecimal digits that stand for everything but the store's revision that decides what a snapshot holds."""
+    return sha256(orjson.dumps([FORMAT, fingerprint, settings.kind])).hexdigest()[:8]
+
+
+def _free_name(layout: IndexLayout, revision: int, recipe: str) -> str:
+    """A snapshot that readers may have open is never overwritten: a rebuild of the same revision gets a number."""
+    name = f"r{revision:010d}-{recipe}"
+    taken = {path.name for path in layout.snapshots.iterdir()}
+    return next(n for n in (name, *(f"{name}.{i}" for i in range(2, len(taken) + 3))) if n not in taken)
+
+
+def build_snapshot(
+    store: Store, layout: IndexLayout, encoder: Encoder, settings: IndexSettings, depth: int
+) -> Manifest:
+    """Writes the snapshot of the store's present revision, durable and verified, without publishing it.
+
+    Args:
+        store: where the published, embedded articles are read from, in one transaction.
+        layout: where to.
+        encoder: whose embeddings.
+        settings: kind of index, and how it is verified.
+        depth: candidates that dense search contributes; what recall is measured with.
+
+    Raises:
+        SnapshotError: when verification fails; nothing is left behind then.
+    """
+    layout.snapshots.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
+    try:
+        manifest = _write(store, layout, SnapshotLayout(beside), encoder, settings, depth)
+        beside.chmod(0o755)
+        sync_tree(beside)
+        beside.rename(layout.snapshot(manifest.name).root)
+        sync(layout.snapshots)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return manifest
+
+
+def _write(
+    store: Store,
+    index_layout: IndexLayout,
+    layout: SnapshotLayout,
+    encoder: Encoder,
+    settings: IndexSettings,
+    depth: int,
+) -> Manifest:
+    revision, articles, raw = _read(store, encoder)
+    projection = Projection.fit(raw)
+    embeddings = projection.apply(raw).astype(np.float16)
+    kind = choose_kind(settings.kind, len(articles))
+    set_threads(0)
+    index = VectorIndex.build(embeddings, kind)
+    recall = sampled_recall(index, embeddings, settings.verify_sample, depth)
+    if recall < settings.verify_recall:
+        raise SnapshotError(
+            f"snapshot of revision {revision}: recall@{_RECALL_AT} of {kind.name} is {recall:.4f} < "
+            f"{settings.verify_recall}; choose another indexing.kind or lower indexing.verify_recall"
+        )
+    ArticleTable.of(articles).save(layout.articles)
+    np.save(layout.embeddings, embeddings)
+    np.save(layout.groups, np.array([group_key(article) for article in articles], np.uint64))
+    index.save(layout.vectors)
+    projection.save(layout.projection)
+    lexical.save(*lexical.fit(article.full_text for article in articles), layout.lexical)
+    recipe = snapshot_recipe(encoder.fingerprint, settings)
+    manifest = Manifest(
+        format=FORMAT,
+        name=_free_name(index_layout, revision, recipe),
+        revision=revision,
+        recipe=recipe,
+        articles=len(articles),
+        encoder=encoder.fingerprint,
+        dimension=encoder.dimension,
+        kind=kind.name,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        recall=recall,
+        sha256=layout.checksums(),
+    )
+    layout.manifest.write_bytes(orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2))
+    return manifest
+
+
+def _read(store: Store, encoder: Encoder) -> tuple[int, list[Article], NDArray[np.float16]]:
+    with store.published(encoder.fingerprint) as (revision, changes):
+        found = {
+            change.article_id: (change.article, change.embedding.astype(VECTOR_DTYPE))
+            for change in changes
+            if change.article is not None and change.embedding is not None
+        }
+    ids = sorted(found)
+    raw = np.empty((len(ids), encoder.dimension), VECTOR_DTYPE)
+    for row, article_id in enumerate(ids):
+        raw[row] = found[article_id][1]
+    return revision, [found[article_id][0] for article_id in ids], raw
+
+
+def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: int, depth: int) -> float:
+    """The share of a sample's ten exact nearest neighbours that are among ``depth`` results of the index.
+
+    The ranker scores candidates by their exact embeddings, so a neighbour anywhere among the candidates is found.
+    """
+    count = len(embeddings)
+    if count < 2:
+        return 1.0
+    rows = np.random.default_rng(_SEED).choice(count, min(sample, count), replace=False)
+    everything = np.arange(count)
+    full = embeddings.astype(np.float32)
+    k = min(_RECALL_AT, count)
+    found = [
+        len(np.intersect1d(exact_search(full, full[row], k, everything), index.search(full[row], max(depth, k))))
+        for row in rows
+    ]
+    return float(np.mean(found)) / k

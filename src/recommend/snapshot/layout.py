@@ -1,0 +1,140 @@
+"""Where the parts of a snapshot lie, and the manifest that names and checksums them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recommend.encoder.manifest import file_sha256
+from recommend.errors import SnapshotError
+
+FORMAT = 1
+
+
+class Manifest(BaseModel):
+    """What a snapshot holds.
+
+    Attributes:
+        format: version of the layout; another one is refused.
+        revision: the store's revision of which the snapshot is a function; ``recipe`` names the other inputs.
+        articles: how many it holds.
+        encoder: fingerprint of the encoder that made its embeddings.
+        dimension: of the embeddings.
+        kind: of the FAISS index.
+        created_at: ISO 8601, UTC.
+        recall: sampled recall@10 of the dense candidates against exact search, when it was built.
+        sha256: of every file, by its path inside the snapshot.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int
+    name: str
+    revision: int
+    recipe: str
+    articles: int
+    encoder: str
+    dimension: int
+    kind: str
+    created_at: str
+    recall: float
+    sha256: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexLayout:
+    """The index folder: snapshots side by side, and ``CURRENT`` with the name of the live one."""
+
+    root: Path
+
+    @property
+    def current(self) -> Path:
+        return self.root / "CURRENT"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / ".lock"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    def snapshot(self, name: str) -> SnapshotLayout:
+        return SnapshotLayout(self.snapshots / name)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotLayout:
+    """One snapshot's folder."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / "manifest.json"
+
+    @property
+    def articles(self) -> Path:
+        return self.root / "articles.arrow"
+
+    @property
+    def embeddings(self) -> Path:
+        return self.root / "embeddings.npy"
+
+    @property
+    def groups(self) -> Path:
+        return self.root / "groups.npy"
+
+    @property
+    def vectors(self) -> Path:
+        return self.root / "vectors.faiss"
+
+    @property
+    def lexical(self) -> Path:
+        return self.root / "lexical"
+
+    @property
+    def projection(self) -> Path:
+        return self.root / "projection"
+
+    def checksums(self) -> dict[str, str]:
+        """The SHA-256 of every file but the manifest, by its path inside the snapshot."""
+        files = sorted(p for p in self.root.rglob("*") if p.is_file() and p != self.manifest)
+        return {file.relative_to(self.root).as_posix(): file_sha256(file) for file in files}
+
+    def read_manifest(self) -> Manifest:
+        """The manifest.
+
+        Raises:
+            SnapshotError: when it is missing, malformed or of another format.
+        """
+        try:
+            manifest = Manifest.model_validate_json(self.manifest.read_bytes())
+        except FileNotFoundError:
+            raise SnapshotError(f"{self.root} is no snapshot: it has no manifest.json") from None
+        except ValidationError as problem:
+            raise SnapshotError(f"{self.manifest} is malformed: {problem.errors()[0]['msg']}") from None
+        if manifest.format != FORMAT:
+            raise SnapshotError(
+                f"snapshot {manifest.name} has format {manifest.format} != {FORMAT}; run recommend reindex"
+            )
+        return manifest
+
+
+def sync(path: Path) -> None:
+    """Makes a file's content, or a folder's list of names, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(root: Path) -> None:
+    """Makes a folder and all below it durable."""
+    for path in sorted(root.rglob("*"), reverse=True):
+        sync(path)
+    sync(root)

@@ -1,0 +1,298 @@
+"""The store is the truth: articles, their embeddings, and a strictly increasing revision for every change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, Select, and_, delete, exists, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from recommend.article import Article, Status, canonical_url
+from recommend.store.database import open_engine, reading, writing
+from recommend.store.schema import articles, counter, embeddings
+
+FloatArray = NDArray[np.float32]
+VECTOR_DTYPE = np.dtype("<f2")
+
+_IDS_A_QUERY = 500
+_FIELDS = tuple(name for name in Article.model_fields)
+_ARTICLE = [articles.c[name] for name in _FIELDS]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store holds of an id: hashes of its content and text, and whether it was taken down."""
+
+    content_hash: bytes
+    text_hash: bytes
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The state of one article at its latest revision.
+
+    ``article`` is None after a takedown. ``embedding`` is (d,) float32 of unit length, or None when the article has
+    none from the encoder that was asked for.
+    """
+
+    revision: int
+    article_id: str
+    article: Article | None
+    embedding: FloatArray | None
+
+
+class Store:
+    """Articles in a database. Safe to share between threads; every write is durable when the method returns."""
+
+    def __init__(self, url: str, *, staleness: float = 0.25) -> None:
+        """Opens ``url`` (``sqlite:///FILE`` or ``postgresql://…``), creating or migrating its schema.
+
+        Args:
+            url: an SQLAlchemy database URL.
+            staleness: seconds for which :meth:`latest_revision` may repeat itself where the database cannot tell for
+                free whether anything changed (PostgreSQL; SQLite always tells at once).
+
+        Raises:
+            StoreError: when it cannot be opened.
+        """
+        self._engine = open_engine(url)
+        self._staleness = staleness
+        self._is_sqlite = self._engine.dialect.name == "sqlite"
+        self._insert = sqlite.insert if self._is_sqlite else postgresql.insert
+        self._watch = self._engine.raw_connection() if self._is_sqlite else None
+        self._watch_lock = Lock()
+        self._seen: tuple[float, int] | None = None
+        self._revision = 0
+
+    def close(self) -> None:
+        """Closes all connections."""
+        if self._watch is not None:
+            self._watch.close()
+        self._engine.dispose()
+
+    def put(self, changes: Sequence[tuple[Article, FloatArray | None]], fingerprint: str) -> list[int]:
+        """Writes articles, each with its embedding (d,), in one transaction.
+
+        None for an embedding keeps the stored one, which counts as long as title and body are those it was made from.
+        A later pair of the same id wins. An id that was taken down is published again.
+
+        Returns:
+            The revision of each pair, in order; pairs that a later one replaced get that one's.
+        """
+        latest = {article.id: (article, vector) for article, vector in changes}
+        if not latest:
+            return []
+        with writing(self._engine) as connection:
+            first = self._next_revisions(connection, len(latest))
+            revisions = dict(zip(latest, range(first, first + len(latest)), strict=True))
+            self._upsert(connection, articles, [_row(a, revisions[a.id]) for a, _ in latest.values()])
+            vectors = [_embedding_row(a, v, fingerprint) for a, v in latest.values() if v is not None]
+            self._upsert(connection, embeddings, vectors)
+        return [revisions[article.id] for article, _ in changes]
+
+    def put_embeddings(self, vectors: Sequence[tuple[Article, FloatArray]], fingerprint: str) -> None:
+        """Adds embeddings of articles that are already stored; no revision changes."""
+        with writing(self._engine) as connection:
+            self._upsert(connection, embeddings, [_embedding_row(a, v, fingerprint) for a, v in vectors])
+
+    def delete(self, article_id: str) -> int | None:
+        """Takes an article down: its content and embeddings are erased and a tombstone stays.
+
+        Returns:
+            The revision of the takedown, or None when there was nothing to take down.
+        """
+        with writing(self._engine) as connection:
+            live = and_(articles.c.id == article_id, articles.c.deleted_at.is_(None))
+            if connection.execute(select(articles.c.id).where(live)).first() is None:
+                return None
+            revision = self._next_revisions(connection, 1)
+            connection.execute(update(articles).where(live).values(_tombstone(revision)))
+            connection.execute(delete(embeddings).where(embeddings.c.article_id == article_id))
+        return revision
+
+    def known(self, ids: Iterable[str]) -> dict[str, Known]:
+        """What is held of each of ``ids``; ids never seen are left out."""
+        query = select(articles.c.id, articles.c.content_hash, articles.c.text_hash, articles.c.deleted_at)
+        found: dict[str, Known] = {}
+        remaining = iter(ids)
+        with reading(self._engine) as connection:
+            while some := list(islice(remaining, _IDS_A_QUERY)):
+                for row in connection.execute(query.where(articles.c.id.in_(some))):
+                    found[row.id] = Known(row.content_hash, row.text_hash, row.deleted_at is not None)
+        return found
+
+    def embedded(self, ids: Iterable[str], fingerprint: str) -> dict[str, bytes]:
+        """The text hash from which each of ``ids`` was embedded by the encoder of ``fingerprint``."""
+        query = select(embeddings.c.article_id, embeddings.c.text_hash).where(embeddings.c.fingerprint == fingerprint)
+        found: dict[str, bytes] = {}
+        remaining = iter(ids)
+        with reading(self._engine) as connection:
+            while some := list(islice(remaining, _IDS_A_QUERY)):
+                rows = connection.execute(query.where(embeddings.c.article_id.in_(some)))
+                found.update((row.article_id, row.text_hash) for row in rows)
+        return found
+
+    def get(self, article_id: str) -> Article | None:
+        """The article as it stands, of any status; None when unknown or taken down."""
+        query = select(*_ARTICLE).where(articles.c.id == article_id, articles.c.deleted_at.is_(None))
+        with reading(self._engine) as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _article(row)
+
+    def revision_of(self, article_id: str) -> int | None:
+        """The revision at which the article last changed; None when unknown or taken down."""
+        query = select(articles.c.revision).where(articles.c.id == article_id, articles.c.deleted_at.is_(None))
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar()
+
+    def find_url(self, url: str) -> str | None:
+        """The id of the published article whose canonical URL is that of ``url``; the newest one when several are."""
+        query = (
+            select(articles.c.id)
+            .where(articles.c.canonical_url == canonical_url(url), articles.c.status == Status.PUBLISHED)
+            .order_by(articles.c.revision.desc())
+        )
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar()
+
+    def latest_revision(self) -> int:
+        """The highest revision committed by any process; microseconds when nothing changed since the last call."""
+        with self._watch_lock:
+            if self._watch is not None:
+                cursor = self._watch.cursor()
+                version = float(cursor.execute("PRAGMA data_version").fetchone()[0])
+                cursor.close()
+                fresh = self._seen is not None and self._seen[0] == version
+            else:
+                version = monotonic()
+                fresh = self._seen is not None and version - self._seen[0] < self._staleness
+            if not fresh:
+                with reading(self._engine) as connection:
+                    self._revision = connection.execute(select(counter.c.value)).scalar_one()
+                self._seen = (version, self._revision)
+            return self._revision
+
+    def changes(self, since: int, fingerprint: str) -> list[Change]:
+        """Every article that changed after revision ``since``, in the order of revisions."""
+        query = _with_vectors(fingerprint).where(articles.c.revision > since).order_by(articles.c.revision)
+        with reading(self._engine) as connection:
+            return [_change(row) for row in connection.execute(query)]
+
+    @contextmanager
+    def published(self, fingerprint: str) -> Iterator[tuple[int, Iterator[Change]]]:
+        """All published articles that the encoder of ``fingerprint`` has embedded, as of one revision.
+
+        Yields:
+            The revision, and the articles in no particular order, read in batches while the block runs.
+        """
+        query = _with_vectors(fingerprint).where(
+            articles.c.deleted_at.is_(None), articles.c.status == Status.PUBLISHED, embeddings.c.vector.is_not(None)
+        )
+        with reading(self._engine) as connection:
+            revision = connection.execute(select(counter.c.value)).scalar_one()
+            rows = connection.execution_options(yield_per=2000).execute(query)
+            yield revision, (_change(row) for row in rows)
+
+    def unembedded(self, fingerprint: str, limit: int, after: str = "") -> list[Article]:
+        """Up to ``limit`` articles that lack a current embedding of the encoder, by id, from after ``after`` on."""
+        query = (
+            select(*_ARTICLE)
+            .where(articles.c.id > after, _lacks_vector(fingerprint))
+            .order_by(articles.c.id)
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return [_article(row) for row in connection.execute(query)]
+
+    def counts(self, fingerprint: str | None = None) -> dict[str, int]:
+        """Numbers of articles by status, of takedowns, and of articles that lack an embedding of ``fingerprint``."""
+        by_status = (
+            select(articles.c.status, func.count()).where(articles.c.deleted_at.is_(None)).group_by(articles.c.status)
+        )
+        with reading(self._engine) as connection:
+            counts = {str(status): 0 for status in Status}
+            counts.update((row[0], row[1]) for row in connection.execute(by_status))
+            taken_down = select(func.count()).select_from(articles).where(articles.c.deleted_at.is_not(None))
+            counts["taken_down"] = connection.execute(taken_down).scalar_one()
+            if fingerprint is not None:
+                lacking = select(func.count()).select_from(articles).where(_lacks_vector(fingerprint))
+                counts["unembedded"] = connection.execute(lacking).scalar_one()
+        return counts
+
+    def _next_revisions(self, connection: Connection, count: int) -> int:
+        statement = update(counter).values(value=counter.c.value + count).returning(counter.c.value)
+        return int(connection.execute(statement).scalar_one()) - count + 1
+
+    def _upsert(self, connection: Connection, table: Any, rows: Sequence[Mapping[str, object]]) -> None:
+        if not rows:
+            return
+        statement = self._insert(table)
+        keys = [column.name for column in table.primary_key]
+        others = {c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
+
+
+def _lacks_vector(fingerprint: str) -> Any:
+    has_vector = exists().where(
+        embeddings.c.article_id == articles.c.id,
+        embeddings.c.fingerprint == fingerprint,
+        embeddings.c.text_hash == articles.c.text_hash,
+    )
+    return and_(articles.c.deleted_at.is_(None), ~has_vector)
+
+
+def _with_vectors(fingerprint: str) -> Select[Any]:
+    current = and_(
+        embeddings.c.article_id == articles.c.id,
+        embeddings.c.fingerprint == fingerprint,
+        embeddings.c.text_hash == articles.c.text_hash,
+    )
+    columns = [*_ARTICLE, articles.c.revision, articles.c.deleted_at, embeddings.c.vector]
+    return select(*columns).select_from(articles.outerjoin(embeddings, current))
+
+
+def _row(article: Article, revision: int) -> dict[str, object]:
+    row: dict[str, object] = {name: getattr(article, name) for name in _FIELDS}
+    row["revision"] = revision
+    row["content_hash"] = article.content_hash
+    row["text_hash"] = article.text_hash
+    row["canonical_url"] = None if article.url is None else canonical_url(article.url)
+    row["deleted_at"] = None
+    return row
+
+
+def _tombstone(revision: int) -> dict[str, object]:
+    blank: dict[str, object] = dict.fromkeys(column.name for column in articles.c if column.nullable)
+    blank.update(title="", text="", tags=[], authors=[], extra={}, content_hash=b"", text_hash=b"")
+    return {**blank, "status": Status.UNPUBLISHED, "revision": revision, "deleted_at": datetime.now(UTC)}
+
+
+def _embedding_row(article: Article, vector: FloatArray, fingerprint: str) -> dict[str, object]:
+    return {
+        "article_id": article.id,
+        "fingerprint": fingerprint,
+        "text_hash": article.text_hash,
+        "vector": np.asarray(vector, VECTOR_DTYPE).tobytes(),
+    }
+
+
+def _article(row: Row[Any]) -> Article:
+    values = {name: getattr(row, name) for name in _FIELDS}
+    return Article.model_construct(**{**values, "status": Status(values["status"])})
+
+
+def _change(row: Row[Any]) -> Change:
+    if row.deleted_at is not None:
+        return Change(row.revision, row.id, None, None)
+    vector = None if row.vector is None else np.frombuffer(row.vector, VECTOR_DTYPE).astype(np.float32)
+    return Change(row.revision, row.id, _article(row), vector)

@@ -1,0 +1,84 @@
+"""Tables of the store. Migrations in ``migrations/`` create them; a test holds the two against each other."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+HEAD = "0001"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A timezone-aware moment, kept in UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData()
+
+articles = Table(
+    "articles",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("content_hash", LargeBinary(32), nullable=False),
+    Column("text_hash", LargeBinary(32), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("summary", Text),
+    Column("url", Text),
+    Column("canonical_url", Text),
+    Column("image_url", Text),
+    Column("published_at", UtcDateTime),
+    Column("updated_at", UtcDateTime),
+    Column("section", Text),
+    Column("tags", JSON, nullable=False),
+    Column("authors", JSON, nullable=False),
+    Column("language", Text),
+    Column("site", Text),
+    Column("genre", Text),
+    Column("status", Text, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("extra", JSON, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    Index("articles_by_revision", "revision", unique=True),
+    Index("articles_by_canonical_url", "canonical_url"),
+)
+
+embeddings = Table(
+    "embeddings",
+    metadata,
+    Column("article_id", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("text_hash", LargeBinary(32), nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+counter = Table(
+    "revision",
+    metadata,
+    Column("singleton", Integer, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)

@@ -1,0 +1,266 @@
+"""What answers and filters need of a set of articles: one Arrow record batch, ordered by id, mapped where it lies."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from recommend.article import Article
+from recommend.errors import SnapshotError
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+MISSING = np.iinfo(np.int64).min
+_CODES = pa.dictionary(pa.int32(), pa.string())
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.large_string(), nullable=False),
+        pa.field("title", pa.large_string(), nullable=False),
+        pa.field("summary", pa.large_string()),
+        pa.field("url", pa.large_string()),
+        pa.field("image_url", pa.large_string()),
+        pa.field("published_at", pa.int64(), nullable=False),
+        pa.field("expires_at", pa.int64(), nullable=False),
+        pa.field("section", _CODES),
+        pa.field("language", _CODES),
+        pa.field("site", _CODES),
+        pa.field("genre", _CODES),
+        pa.field("tags", pa.large_list(pa.string()), nullable=False),
+    ]
+)
+
+
+def seconds(moment: datetime | None) -> int:
+    """Whole seconds since 1970; MISSING for None."""
+    return MISSING if moment is None else int(moment.timestamp() // 1)
+
+
+def moment(value: int) -> datetime | None:
+    """The reverse of :func:`seconds`."""
+    return None if value == MISSING else datetime.fromtimestamp(value, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a front end needs to show one article."""
+
+    id: str
+    title: str
+    summary: str | None
+    url: str | None
+    image_url: str | None
+    published_at: datetime | None
+    section: str | None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Conditions a reader's page sets on the list. ``since`` and ``until`` include their bounds."""
+
+    section: str | None = None
+    language: str | None = None
+    site: str | None = None
+    tag: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    exclude: frozenset[str] = field(default_factory=frozenset)
+
+    def __bool__(self) -> bool:
+        return self != Filters()
+
+
+class ArticleTable:
+    """n articles; rows are positions 0…n-1.
+
+    Attributes:
+        published_at: (n,) int64 seconds since 1970, MISSING where unknown; ``expires_at`` likewise.
+    """
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.batch = batch
+        self.published_at: IntArray = batch.column("published_at").to_numpy()
+        self.expires_at: IntArray = batch.column("expires_at").to_numpy()
+        self._ids = batch.column("id")
+        self._speaking: dict[str, BoolArray | None] = {}
+
+    @classmethod
+    def of(cls, articles: Sequence[Article]) -> ArticleTable:
+        """A table of articles that are already in ascending order of ids."""
+        return cls(pa.RecordBatch.from_pylist([_values(article) for article in articles], schema=SCHEMA))
+
+    def __len__(self) -> int:
+        return len(self.published_at)
+
+    def id(self, row: int) -> str:
+        """The id of a row."""
+        return str(self._ids[row])
+
+    def row(self, article_id: str) -> int | None:
+        """The row of an id, None when it is not here."""
+        found = bisect_left(range(len(self)), article_id, key=self.id)
+        return found if found < len(self) and self.id(found) == article_id else None
+
+    def card(self, row: int) -> Card:
+        """What to show of a row."""
+        text = {name: self._text(name, row) for name in ("summary", "url", "image_url", "section")}
+        return Card(
+            id=self.id(row),
+            title=str(self.batch.column("title")[row]),
+            published_at=moment(int(self.published_at[row])),
+            **text,
+        )
+
+    def headline(self, row: int) -> str:
+        """Title and standfirst of a row, a line each."""
+        return f"{self._text('title', row)}\n{self._text('summary', row) or ''}"
+
+    def value(self, name: str, row: int) -> str | None:
+        """The section, language, site or genre of a row."""
+        return self._text(name, row)
+
+    def values(self, name: str) -> list[str]:
+        """The distinct sections, languages, sites or genres, by code."""
+        return [str(value) for value in self.batch.column(name).dictionary]
+
+    def codes(self, name: str) -> NDArray[np.int32]:
+        """(n,) the section, language, site or genre of each row as an index into :meth:`values`, -1 where absent."""
+        return self._codes[name]
+
+    def code(self, name: str, value: str | None) -> int:
+        """The code of a value: -1 for None, -2 for one that no row has."""
+        return -1 if value is None else self._positions[name].get(value, -2)
+
+    def tags(self, row: int) -> list[str]:
+        """The tags of a row."""
+        return list(self.batch.column("tags")[row].as_py())
+
+    def allowed(self, filters: Filters, now: int | None, *, embargo: int | None = None) -> BoolArray | None:
+        """(n,) which rows pass; None when all do.
+
+        Args:
+            filters: the conditions.
+            now: seconds since 1970; what expired by then does not pass. None: nothing expires.
+            embargo: seconds since 1970; what is published later does not pass.
+        """
+        masks: list[BoolArray] = []
+        for name in ("section", "site"):
+            wanted = getattr(filters, name)
+            if wanted is not None:
+                masks.append(self.codes(name) == self.code(name, wanted))
+        if filters.language is not None:
+            masks.extend(mask for mask in [self.speaks(filters.language)] if mask is not None)
+        if filters.tag is not None:
+            masks.append(self._tagged(filters.tag))
+        known = self.published_at != MISSING
+        if filters.since is not None:
+            masks.append(known & (self.published_at >= seconds(filters.since)))
+        if filters.until is not None:
+            masks.append(known & (self.published_at <= seconds(filters.until)))
+        if now is not None and len(self) and now >= self._first_expiry:
+            masks.append((self.expires_at == MISSING) | (self.expires_at > now))
+        if embargo is not None and len(self) and embargo < self._last_published:
+            masks.append(self.published_at <= embargo)
+        excluded = [row for row in map(self.row, filters.exclude) if row is not None]
+        if excluded:
+            mask = np.ones(len(self), np.bool_)
+            mask[excluded] = False
+            masks.append(mask)
+        return np.logical_and.reduce(masks) if masks else None
+
+    def speaks(self, language: str) -> BoolArray | None:
+        """(n,) whose language is ``language``, compared by its primary part ('en' of 'en-GB'), or unknown; None when
+        that holds of all."""
+        primary = primary_language(language)
+        if primary not in self._speaking:
+            same = [code for code, value in enumerate(self.values("language")) if primary_language(value) == primary]
+            mask = np.isin(self.codes("language"), [-1, *same])
+            self._speaking[primary] = None if mask.all() else mask
+        return self._speaking[primary]
+
+    def _tagged(self, tag: str) -> BoolArray:
+        lists = self.batch.column("tags")
+        matches = np.flatnonzero(np.asarray(lists.flatten().to_numpy(zero_copy_only=False) == tag))
+        offsets = lists.offsets.to_numpy()
+        mask = np.zeros(len(self), np.bool_)
+        mask[np.searchsorted(offsets - offsets[0], matches, side="right") - 1] = True
+        return mask
+
+    def _text(self, name: str, row: int) -> str | None:
+        value = self.batch.column(name)[row].as_py()
+        return None if value is None else str(value)
+
+    @cached_property
+    def _codes(self) -> dict[str, NDArray[np.int32]]:
+        return {
+            name: self.batch.column(name).indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+            for name in ("section", "language", "site", "genre")
+        }
+
+    @cached_property
+    def _positions(self) -> dict[str, dict[str, int]]:
+        return {name: {value: code for code, value in enumerate(self.values(name))} for name in self._codes}
+
+    @cached_property
+    def _first_expiry(self) -> int:
+        known = self.expires_at[self.expires_at != MISSING]
+        return int(known.min()) if len(known) else np.iinfo(np.int64).max
+
+    @cached_property
+    def _last_published(self) -> int:
+        return int(self.published_at.max())
+
+    @cached_property
+    def newest_first(self) -> IntArray:
+        """(n,) rows by date of publication, newest first, undated last, ties by id."""
+        return np.lexsort((np.arange(len(self)), -self.published_at.astype(np.float64)))
+
+    def save(self, path: Path) -> None:
+        """Writes one Arrow file."""
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+            writer.write_batch(self.batch)
+
+    @classmethod
+    def load(cls, path: Path) -> ArticleTable:
+        """Opens what :meth:`save` wrote, mapped into memory.
+
+        Raises:
+            SnapshotError: when it is not such a file.
+        """
+        try:
+            reader = pa.ipc.open_file(pa.memory_map(str(path)))
+        except (OSError, pa.ArrowInvalid) as problem:
+            raise SnapshotError(f"{path} is not an Arrow file: {problem}") from None
+        if reader.schema != SCHEMA:
+            raise SnapshotError(f"{path} has other columns than this release reads; run recommend reindex")
+        return cls(reader.get_batch(0))
+
+
+def primary_language(tag: str) -> str:
+    """'en' of 'en-GB'."""
+    return tag.partition("-")[0].lower()
+
+
+def _values(article: Article) -> dict[str, object]:
+    return {
+        "id": article.id,
+        "title": article.title,
+        "summary": article.standfirst,
+        "url": article.url,
+        "image_url": article.image_url,
+        "published_at": seconds(article.published_at),
+        "expires_at": seconds(article.expires_at),
+        "section": article.section,
+        "language": article.language,
+        "site": article.site,
+        "genre": article.genre,
+        "tags": article.tags,
+    }

@@ -1,0 +1,112 @@
+"""Article text preparation: markup removed, whitespace settled, sentences and tokens cut."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborHTMLParser
+
+_MARKUP = re.compile(
+    r"</?(?:a|abbr|article|aside|b|blockquote|body|br|caption|cite|code|dd|div|dl|dt|em|figcaption|figure|footer"
+    r"|form|h[1-6]|header|hr|html|i|iframe|img|li|link|main|meta|nav|ol|p|picture|pre|q|s|script|section|small"
+    r"|source|span|strong|style|sub|sup|svg|table|tbody|td|th|thead|time|tr|u|ul|video)(?=[\s/>])"
+    r"|<!--|<!\[CDATA\[|<!doctype|&(?:[a-z]{2,8}|#\d{1,7}|#x[0-9a-f]{1,6});",
+    re.IGNORECASE,
+)
+_DROPPED = "script, style, noscript, template, iframe, svg, form, nav, figure, aside, button, head > title"
+_BLOCKS = (
+    "p, div, br, li, ul, ol, tr, table, blockquote, pre, section, article, header, footer, h1, h2, h3, h4, h5, h6, hr"
+)
+_CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
+_SPACES = re.compile(r"[^\S\n]+")
+_BREAKS = re.compile(r" ?\n[ \n]*")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
+_UNSPACED_WORD = re.compile(f"[{_UNSPACED}]")
+_COMBINING = re.compile(r"[\u0300-\u036f]+")
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+(?=[\"'“‘«(\[¿¡]*[A-Z0-9À-ÖØ-ÞА-Я])|[。！？]+[」』”]*|\n+")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Gen|Sen|Rep|Gov|Lt|Col|Sgt|Maj|Jr|Sr|Prof|Rev|vs|No|approx"
+    r"|Jan|Feb|Aug|Sept?|Oct|Nov|Dec|z\.\s?B|bzw|ca|Nr)|\b\d{1,2})\.\s+$"
+)
+
+
+def clean_text(value: str) -> str:
+    """Body text without markup: entities resolved, scripts and captions dropped, blocks kept apart by a blank line.
+
+    Text that holds no HTML tag and no entity is only settled in whitespace and Unicode form (NFC).
+    """
+    if _MARKUP.search(value):
+        value = _without_markup(value)
+    value = unicodedata.normalize("NFC", _CONTROL.sub(" ", value))
+    return _BREAKS.sub("\n\n", _SPACES.sub(" ", value)).strip()
+
+
+def clean_line(value: str) -> str:
+    """The same for a headline or a standfirst: one line."""
+    return " ".join(clean_text(value).split())
+
+
+def _without_markup(value: str) -> str:
+    tree = LexborHTMLParser(_CDATA.sub("", value).replace("\n", " "))
+    for node in tree.css(_DROPPED):
+        node.decompose()
+    for node in tree.css(_BLOCKS):
+        node.insert_before("\n")
+        node.insert_after("\n")
+    return tree.body.text(deep=True, separator="") if tree.body is not None else ""
+
+
+def lead_sentence(text: str, limit: int = 280) -> str:
+    """The first sentence of a body, cut at a word and marked with an ellipsis when longer than ``limit`` characters."""
+    end = len(text)
+    for match in _SENTENCE_END.finditer(text):
+        if match.start() > 0 and not _ABBREVIATION.search(text[: match.end()]):
+            end = match.end()
+            break
+        if match.end() > limit:
+            break
+    sentence = text[:end].strip()
+    if len(sentence) <= limit:
+        return sentence
+    cut = sentence[: limit - 1]
+    return f"{cut[: cut.rfind(' ')] if ' ' in cut else cut}…"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a term stands in a text: ``text[start:end]`` is the word as written."""
+
+    start: int
+    end: int
+    term: str
+
+
+def terms(text: str) -> list[str]:
+    """The words of a text for lexical search, in order: lower case, without accents, two characters or more.
+
+    Runs of a script that is written without spaces, or glues its particles on (Chinese, Japanese, Korean, Thai, Lao,
+    Khmer, Burmese), give overlapping pairs of characters.
+    """
+    return [span.term for span in spans(text)]
+
+
+def spans(text: str) -> Iterator[Span]:
+    """The terms of a text with their places, see :func:`terms`."""
+    for match in _WORD.finditer(text):
+        word, start = match[0], match.start()
+        if _UNSPACED_WORD.match(word):
+            for i in range(max(len(word) - 1, 1)):
+                yield Span(start + i, start + i + len(word[i : i + 2]), word[i : i + 2])
+            continue
+        term = word.lower() if word.isascii() else _without_accents(word)
+        if len(term) > 1:
+            yield Span(start, match.end(), term)
+
+
+def _without_accents(word: str) -> str:
+    return _COMBINING.sub("", unicodedata.normalize("NFKD", word.casefold()))
