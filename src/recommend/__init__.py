@@ -1,0 +1,18 @@
+"""Fills the Related Articles box under a story."""
+
+from recommend.article import Article
+from recommend.errors import RecommendError
+from recommend.recommender import Answer, Recommendation, Recommender
+from recommend.settings import Settings, load_settings
+from recommend.table import Filters
+
+__all__ = [
+    "Answer",
+    "Article",
+    "Filters",
+    "RecommendError",
+    "Recommendation",
+    "Recommender",
+    "Settings",
+    "load_settings",
+]

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from recommend.article import Status
 from recommend.errors import SnapshotError
+from recommend.lexical import stack
+from recommend.ranking import Candidates
 from recommend.segment import Prepared, Segment
 from recommend.snapshot import IndexLayout, Snapshot, current_name, open_snapshot
 from recommend.store import Change, Store
 
 BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float32]
 
 _MOST_RECENT = 256
 
@@ -47,6 +50,13 @@ class View:
         for segment, alive in zip(self.segments, self.alive, strict=True):
             rows = range(len(segment)) if alive is None else np.flatnonzero(alive)
             yield from (segment.table.id(int(row)) for row in rows)
+
+    def similarities(self, candidates: Candidates) -> tuple[FloatArray, FloatArray]:
+        """Dense and lexical cosines (n, n) between candidates."""
+        places = list(zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True))
+        dense = np.array([self.segments[s].embeddings[row] for s, row in places], np.float32)
+        lexical = stack([self.segments[s].matrix.vector(row) for s, row in places], len(self.snapshot.lexicon)).rows
+        return dense @ dense.T, np.asarray((lexical @ lexical.T).toarray(), np.float32)
 
     def locate(self, article_id: str) -> tuple[int, int] | None:
         """The segment and row of a published article, None when there is none of this id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommend.ranking import Candidates
 
@@ -21,3 +22,19 @@ def collapse_groups(candidates: Candidates) -> Candidates:
 def floor(candidates: Candidates, least: float) -> Candidates:
     """Those whose probability of being related is at least ``least`` (0…1)."""
     return candidates.take(candidates.probabilities >= least)
+
+
+def without_repeats(repeats: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
+    """Positions of up to ``most`` candidates, best first, none of which repeats an earlier one that was taken.
+
+    Args:
+        repeats: (n, n) whether two candidates tell the same, in the order of ranking.
+        most: how many to take.
+    """
+    taken: list[int] = []
+    for position in range(len(repeats)):
+        if len(taken) == most:
+            break
+        if not repeats[position, taken].any():
+            taken.append(position)
+    return np.array(taken, np.int64)

@@ -54,6 +54,14 @@ class Candidates:
         """Those at the given positions, or where the mask is true."""
         return Candidates(*(getattr(self, name)[which] for name in _ARRAYS))
 
+    def first(self, count: int) -> Candidates:
+        """The first ``count``."""
+        return self if len(self) <= count else self.take(np.arange(count))
+
+    def feature(self, name: str) -> FloatArray:
+        """(n,) one feature."""
+        return self.features[:, FEATURES.index(name)]
+
     @staticmethod
     def joined(parts: list[Candidates]) -> Candidates:
         """Candidates of several segments as one."""

@@ -30,6 +30,7 @@ from recommend.table import MISSING, Filters
 BoolArray = NDArray[np.bool_]
 
 _CLOCK_SKEW = 600
+_SPARE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +239,9 @@ class Recommender:
         count = max(self.settings.ranking.candidates, 2 * k)
         while True:
             ranked = self._ranked(view, query, allowed, own, count)
-            chosen, removed = self._policy(ranked, query)
+            chosen, removed = self._policy(view, ranked, query, k)
             if len(chosen) >= k or count >= max(map(len, view.segments)):
-                return chosen.take(np.arange(min(k, len(chosen)))), removed
+                return chosen, removed
             count *= 4
 
     def _ranked(
@@ -263,20 +264,38 @@ class Recommender:
             order = np.array(sorted(order, key=lambda i: (-scored.scores[i], _id(view, scored, i))), np.int64)
         return scored.take(order)
 
-    def _policy(self, ranked: Candidates, query: Query) -> tuple[Candidates, dict[str, int]]:
+    def _policy(self, view: View, ranked: Candidates, query: Query, k: int) -> tuple[Candidates, dict[str, int]]:
         rules = self.settings.policy
         removed: dict[str, int] = {}
         if not rules.on:
-            return ranked, removed
+            return ranked.first(k), removed
         kept = ranked
         if rules.hide_duplicates:
             kept = policy.collapse_groups(policy.hide_group(kept, query.group))
+            dense, lexical = kept.feature("dense"), kept.feature("lexical")
+            kept = kept.take((lexical < rules.duplicate_lexical) | (dense < rules.duplicate_dense))
             removed["duplicates"] = len(ranked) - len(kept)
         if rules.floor > 0:
             above = policy.floor(kept, rules.floor)
             removed["floor"] = len(kept) - len(above)
             kept = above
-        return kept, removed
+        if rules.hide_duplicates:
+            kept, repeats = self._without_repeats(view, kept, k)
+            removed["duplicates"] += repeats
+        return kept.first(k), removed
+
+    def _without_repeats(self, view: View, kept: Candidates, k: int) -> tuple[Candidates, int]:
+        """The k best of which no two tell the same, and how many were passed over; compares only as many as needed."""
+        rules, width = self.settings.policy, k + _SPARE
+        while True:
+            some = kept.first(width)
+            dense, lexical = view.similarities(some)
+            repeats = (dense >= rules.duplicate_dense) & (lexical >= rules.duplicate_lexical)
+            taken = policy.without_repeats(repeats, k)
+            if len(taken) == k or len(some) == len(kept):
+                passed = int(taken[-1]) + 1 - len(taken) if len(taken) else 0
+                return some.take(taken), passed
+            width *= 4
 
     def _allowed(self, view: View, number: int, query: Query | None, filters: Filters) -> BoolArray | None:
         table, rules = view.segments[number].table, self.settings.policy
@@ -286,6 +305,8 @@ class Recommender:
             masks.append(table.allowed(filters, now, embargo=now + _CLOCK_SKEW))
             if rules.same_language and query is not None and query.language is not None and filters.language is None:
                 masks.append(table.speaks(query.language))
+            hidden = table.has_genre(genre for genre in rules.hidden_genres if query is None or genre != query.genre)
+            masks.append(None if hidden is None else ~hidden)
         else:
             masks.append(table.allowed(filters, None))
         if self.settings.ranking.as_of == "query" and query is not None and query.published_at != MISSING:
@@ -312,7 +333,7 @@ class Recommender:
         asked = None if query.published_at == MISSING else datetime.fromtimestamp(query.published_at, UTC)
         why = reason(
             shared_terms(query.terms, segment.matrix.vector(row), view.snapshot.lexicon),
-            float(chosen.features[i, FEATURES.index("lexical")]),
+            float(chosen.feature("lexical")[i]),
             [card.title, card.summary or "", query.headline],
             None if card.published_at is None or asked is None else card.published_at - asked,
             card.section if card.section == query.section else None,

@@ -37,6 +37,7 @@ class Query:
     published_at: int
     language: str | None
     section: str | None
+    genre: str | None
     headline: str
     group: int
 
@@ -65,6 +66,7 @@ class Prepared:
             seconds(article.published_at),
             article.language,
             article.section,
+            article.genre,
             f"{article.title}\n{article.standfirst or ''}",
             self.group,
         )
@@ -110,6 +112,7 @@ class Segment:
             int(self.table.published_at[row]),
             self.table.value("language", row),
             self.table.value("section", row),
+            self.table.value("genre", row),
             self.table.headline(row),
             int(self.groups[row]),
         )

@@ -55,6 +55,12 @@ class PolicySettings(_Group):
 
     on: bool = True
     hide_duplicates: bool = True
+    duplicate_lexical: float = Field(0.7, ge=0.0, le=1.0, description="a duplicate has at least this lexical cosine")
+    duplicate_dense: float = Field(0.8, ge=0.0, le=1.0, description="and at least this dense cosine")
+    hidden_genres: list[str] = Field(
+        default_factory=lambda: ["opinion", "letters", "live", "sponsored", "correction"],
+        description="no background for news; each is still shown under a story of its own genre",
+    )
     same_language: bool = True
     floor: float = Field(0.0, ge=0.0, le=1.0, description="least calibrated score of a related story")
 

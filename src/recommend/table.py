@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -185,6 +185,11 @@ class ArticleTable:
             mask = np.isin(self.codes("language"), [-1, *same])
             self._speaking[primary] = None if mask.all() else mask
         return self._speaking[primary]
+
+    def has_genre(self, genres: Iterable[str]) -> BoolArray | None:
+        """(n,) whose genre is one of ``genres``; None when that holds of none."""
+        hidden = [code for code in (self.code("genre", genre) for genre in genres) if code >= 0]
+        return np.isin(self.codes("genre"), hidden) if hidden else None
 
     def _tagged(self, tag: str) -> BoolArray:
         lists = self.batch.column("tags")

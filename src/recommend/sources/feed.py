@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import time
@@ -26,6 +27,7 @@ FEED_LIMIT = 64 * 2**20
 _ATTEMPTS = 4
 _DEADLINE = 120.0
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_REFERENCE = re.compile(rb"&#(?:x[0-9a-f]{4,}|[0-9]{5,});?", re.IGNORECASE)
 _CLOSED = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
 
 
@@ -38,7 +40,11 @@ def read_feed(stream: ByteStream, headers: Mapping[str, str] | None = None) -> I
     data = stream.read(FEED_LIMIT + 1)
     if len(data) > FEED_LIMIT:
         raise SourceError(f"{stream.name} is larger than {FEED_LIMIT:,} bytes, too large for a feed")
-    parsed = feedparser.parse(io.BytesIO(data), response_headers=dict(headers or {}), sanitize_html=False)
+    file = io.BytesIO(_REFERENCE.sub(_possible, data))
+    try:
+        parsed = feedparser.parse(file, response_headers=dict(headers or {}), sanitize_html=False)
+    except ValueError as problem:  # an encoding name that is none, an impossible address
+        raise SourceError(f"{stream.name} cannot be parsed as a feed: {problem}") from None
     malformed = isinstance(parsed.get("bozo_exception"), SAXException)
     if not parsed.entries and (malformed or not parsed.get("version")):
         raise SourceError(f"{stream.name} is neither an RSS nor an Atom feed")
@@ -48,6 +54,11 @@ def read_feed(stream: ByteStream, headers: Mapping[str, str] | None = None) -> I
         yield _row(entry, parsed.feed, stream.name, number)
     if broken:
         yield stream.breakage(len(entries) + 1)
+
+
+def _possible(reference: re.Match[bytes]) -> bytes:
+    """A character reference that feedparser survives: half a surrogate pair, or a number too large, is U+FFFD."""
+    return b"&#xfffd;" if html.unescape(reference.group().decode()) == "\ufffd" else reference.group()
 
 
 def read_url(url: str) -> Iterator[Row]:

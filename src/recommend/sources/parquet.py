@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,12 @@ _AS_TEXT = (
     pa.types.is_fixed_size_binary,
 )
 _EXACT = 2**53  # integers up to here survive being stored as a float
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    value: object
+    reason: str
 
 
 def read_parquet(path: Path, source: str) -> Iterator[Row]:
@@ -54,14 +61,14 @@ def read_parquet(path: Path, source: str) -> Iterator[Row]:
                         number += 1
                         yield _row(cells, source, number)
             except (OSError, pa.ArrowException) as problem:
-                reason = f"and the records up to {first} are damaged: {problem}"
+                reason = f"cannot be read, nor the records up to {first}: {problem}"
                 yield Reject(source, number + 1, None, None, "", reason)
 
 
 def _row(cells: dict[str, object], source: str, number: int) -> Row:
     for name, value in cells.items():
-        if isinstance(value, Exception):
-            return reject_cell(cells, name, source, number, f"cannot be read: {value}")
+        if isinstance(value, _Unreadable):
+            return reject_cell({**cells, name: value.value}, name, source, number, value.reason)
     return parse_cells(cells, source, number)
 
 
@@ -73,7 +80,7 @@ def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, object]]:
 
 
 def _values(name: str, column: pa.Array[Any]) -> list[object]:
-    """The cells of a column as JSON knows them; for one that cannot be read, the error."""
+    """The cells of a column as JSON knows them."""
     column = _as_text(column)
     values: list[object]
     try:
@@ -100,16 +107,18 @@ def _as_text(column: pa.Array[Any]) -> pa.Array[Any]:
 def _value(cell: pa.Scalar[Any]) -> object:
     try:
         return cell.as_py(maps_as_pydicts="strict")
+    except UnicodeDecodeError as problem:
+        return _Unreadable(problem.object, f"is not valid UTF-8: byte 0x{problem.object[problem.start]:02x}")
     except (ValueError, KeyError, OverflowError) as problem:
-        return problem
+        return _Unreadable(None, f"cannot be read: {problem}")
 
 
 def _number(value: object, *, whole: bool) -> object:
-    """NaN is how pandas writes a null, and a float how it writes integers beside one."""
+    """NaN is how pandas writes a null, and floats how it writes integers beside one."""
     if not isinstance(value, float) or math.isnan(value):
         return None
     if not whole:
         return value
     if abs(value) > _EXACT:
-        return ValueError("is a float too large to be exact: write ids as strings")
+        return _Unreadable(value, "is a float too large to be exact: write ids as strings")
     return int(value) if value.is_integer() else value
