@@ -1,0 +1,1 @@
+"""What is measured, and how: ``python -m benchmarks [NAME …]`` runs benchmarks and rewrites their tables in docs/."""
