@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("related-articles"),
         summary="The stories that best belong under a given one.",
         lifespan=lifespan,
+        redirect_slashes=False,  # a slash at the end may be part of an id
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     app.state.settings = settings

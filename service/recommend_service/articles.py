@@ -15,12 +15,13 @@ from recommend.ingest import put
 from recommend.recommender import Recommender
 from recommend_service.auth import may_write, require_key
 from recommend_service.backend import BackendOf, RecommenderOf
-from recommend_service.related import PROBLEM
+from recommend_service.related import BODY_PROBLEMS, PROBLEM
 from recommend_service.schemas import Stored
 
 router = APIRouter(prefix="/v1/articles", tags=["articles"])
 
 _UNAUTHORIZED = {**PROBLEM, "description": "No valid key"}
+_UNPROCESSABLE = {**PROBLEM, "description": "A part of the request is not valid"}
 _UNAVAILABLE = {**PROBLEM, "description": "The store or the encoder cannot be used"}
 
 
@@ -34,6 +35,7 @@ _UNAVAILABLE = {**PROBLEM, "description": "The store or the encoder cannot be us
         401: _UNAUTHORIZED,
         422: {**PROBLEM, "description": "Not an article"},
         503: _UNAVAILABLE,
+        **BODY_PROBLEMS,
     },
 )
 async def put_article(
@@ -57,6 +59,8 @@ async def put_article(
     responses={
         200: {"model": Article, "description": "The article as stored"},
         404: {**PROBLEM, "description": "Unknown, taken down, or not published and no valid key given"},
+        422: _UNPROCESSABLE,
+        503: _UNAVAILABLE,
     },
 )
 async def get_article(backend: BackendOf, article_id: str, writer: Annotated[bool, Depends(may_write)]) -> Response:
@@ -72,7 +76,12 @@ async def get_article(backend: BackendOf, article_id: str, writer: Annotated[boo
     dependencies=[Depends(require_key)],
     status_code=HTTPStatus.NO_CONTENT,
     response_class=Response,
-    responses={204: {"description": "Gone, for good"}, 401: _UNAUTHORIZED, 503: _UNAVAILABLE},
+    responses={
+        204: {"description": "Gone, for good"},
+        401: _UNAUTHORIZED,
+        422: _UNPROCESSABLE,
+        503: _UNAVAILABLE,
+    },
 )
 async def delete_article(backend: BackendOf, article_id: str) -> Response:
     """Takes an article down: when this returns, no worker recommends it any more."""

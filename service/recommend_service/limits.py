@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recommend_service.problems import problem
 
 BODY_LIMIT = 8 * 1024 * 1024
-
-
-class _TooLargeError(Exception):
-    pass
 
 
 class BodyLimit:
@@ -27,6 +24,10 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        detail = f"the body is larger than {self.limit} bytes"
+        if announced.isdigit() and int(announced) > self.limit:
+            await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)(scope, receive, send)
+            return
         read = 0
 
         async def bounded() -> Message:
@@ -34,13 +35,8 @@ class BodyLimit:
             message = await receive()
             read += len(message.get("body", b""))
             if read > self.limit:
-                raise _TooLargeError
+                # FastAPI turns any other error of reading a body into a 400
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
             return message
 
-        try:
-            if announced.isdigit() and int(announced) > self.limit:
-                raise _TooLargeError
-            await self.app(scope, bounded, send)
-        except _TooLargeError:
-            detail = f"the body is larger than {self.limit} bytes"
-            await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)(scope, receive, send)
+        await self.app(scope, bounded, send)

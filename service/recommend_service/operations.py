@@ -35,7 +35,14 @@ async def readyz(recommender: RecommenderOf) -> Response:
     return _json({"status": "ready", "snapshot": view.snapshot.manifest.name, "revision": view.revision})
 
 
-@router.get("/v1/status", response_class=Response, responses={200: {"model": Status}})
+@router.get(
+    "/v1/status",
+    response_class=Response,
+    responses={
+        200: {"model": Status, "description": "The state of store and index"},
+        503: {**PROBLEM, "description": "The store cannot be read, or the settings name no encoder that exists"},
+    },
+)
 async def status(backend: BackendOf) -> Response:
     """How old the snapshot is, how far behind the store, and what waits for an embedding."""
     found = await backend.in_writer(read_status, backend.store, backend.settings)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Query, Request
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from starlette.responses import Response
 
 from recommend.article import parse_article
@@ -22,7 +24,11 @@ from recommend_service.schemas import AnswerBody, Draft, answer_bytes
 router = APIRouter(prefix="/v1", tags=["related"])
 
 _STALE_SECONDS = 86_400
-PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
+PROBLEM = {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
+BODY_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {**PROBLEM, "description": "The body cannot be parsed: not UTF-8, nested too deeply, a number of huge length"},
+    413: {**PROBLEM, "description": "The body is too large"},
+}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": AnswerBody, "description": "The box"},
     304: {"description": "The box has not changed since the ETag given in If-None-Match"},
@@ -33,6 +39,12 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 Limit = Annotated[int, Query(ge=1, le=50, description="how many items")]
 Fallback = Annotated[Literal["latest", "none"], Query(description="what stands in where nothing is related")]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(lambda value: int(value) if isinstance(value, str) and value.isdecimal() else value),
+    Field(ge=timedelta(0)),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "duration"}]}),
+]
 Explain = Annotated[bool, Query(description="add each feature's value and weight")]
 
 
@@ -43,7 +55,7 @@ async def filters(
     tag: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    max_age: Annotated[timedelta | None, Query(description="seconds, or an ISO 8601 duration such as P7D")] = None,
+    max_age: Annotated[Duration | None, Query(description="seconds, or an ISO 8601 duration such as P7D")] = None,
     exclude: Annotated[list[str] | None, Query(description="ids, separated by commas or repeated")] = None,
 ) -> Filters:
     """The filters of a request."""
@@ -93,7 +105,11 @@ async def related_by_url(
     return _respond(request, found, explain)
 
 
-@router.post("/related", responses={k: v for k, v in _RESPONSES.items() if k != 304}, response_class=Response)
+@router.post(
+    "/related",
+    responses={k: v for k, v in _RESPONSES.items() if k not in {304, 404}} | BODY_PROBLEMS,
+    response_class=Response,
+)
 async def related_to_draft(
     backend: BackendOf,
     recommender: RecommenderOf,
@@ -105,6 +121,8 @@ async def related_to_draft(
     """What would stand under a draft that is not stored."""
     article = parse_article(draft.row())
     answer = await backend.in_writer(_answer_to, recommender, article, limit, filters, explain)
+    if not draft.has_id:
+        answer = replace(answer, article_id=None)
     body = answer_bytes(answer, str(uuid.uuid4()), explain=explain)
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
@@ -126,10 +144,10 @@ def _full(
 
 def _respond(request: Request, answer: Answer, explain: bool) -> Response:
     content = answer_bytes(answer, "", explain=explain)
-    tag = f'W/"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
+    tag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
     max_age = request.app.state.settings.service.max_age
     headers = {
-        "ETag": tag,
+        "ETag": f"W/{tag}",
         "Cache-Control": f"public, max-age={max_age}, stale-while-revalidate={_STALE_SECONDS}, "
         f"stale-if-error={_STALE_SECONDS}",
     }

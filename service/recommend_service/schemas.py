@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, BeforeValidator, Field
 
-from recommend.article import Article
 from recommend.recommender import Answer
 
 Text = str | None
@@ -73,13 +72,15 @@ class Draft(BaseModel):
     title: str
     text: Annotated[str, BeforeValidator(lambda value: "" if value is None else value)] = ""
 
+    @property
+    def has_id(self) -> bool:
+        """Whether it names an article, which is then not among its own related stories."""
+        return bool((self.model_extra or {}).get("id"))
+
     def row(self) -> dict[str, Any]:
         """As :func:`recommend.article.parse_article` takes it."""
         given = self.model_dump()
         return {"id": "draft", **{key: value for key, value in given.items() if key != "id" or value}}
-
-
-ArticleBody = Article
 
 
 def answer_bytes(answer: Answer, request_id: str, *, explain: bool) -> bytes:

@@ -247,7 +247,7 @@ def parse_article(row: object) -> Article:
 
 def _id_for_message(row: Mapping[Any, Any]) -> str | None:
     value = row.get("id")
-    return None if value is None or value == "" else str(value)[:ID_LIMIT]
+    return None if value is None or value == "" else str(value)[:ID_LIMIT].encode(errors="replace").decode()
 
 
 def _article_error(row: Mapping[Any, Any], problem: ValidationError) -> ArticleError:
@@ -267,8 +267,11 @@ def _article_error(row: Mapping[Any, Any], problem: ValidationError) -> ArticleE
 
 def canonical_url(url: str) -> str:
     """The form under which an article's URL is looked up: no fragment, no tracking parameters, no trailing slash,
-    host in lower case, http and https alike."""
-    parts = urlsplit(url.strip())
+    host in lower case, http and https alike. What is no URL stays as it is."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return url
     query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if not _TRACKING.fullmatch(key)])
     scheme = "https" if parts.scheme in {"http", "https"} else parts.scheme
     return urlunsplit((scheme, parts.netloc.lower(), parts.path.rstrip("/") or "/", query, ""))

@@ -106,14 +106,18 @@ def _ingest_batch(store: Store, encoder: Encoder, batch: dict[str, Article], rep
     vectors = _encode_once(encoder, stale)
     changed = [article for article in offered if _differs(article, held.get(article.id))]
     changed_ids = {article.id for article in changed}
-    store.put([(article, vectors.get(article.id)) for article in changed], encoder.fingerprint)
+    revisions = store.put(
+        [(article, vectors.get(article.id)) for article in changed], encoder.fingerprint, republish=republish
+    )
     store.put_embeddings(
         [(article, vectors[article.id]) for article in stale if article.id not in changed_ids], encoder.fingerprint
     )
-    added = sum(article.id not in held or held[article.id].deleted for article in changed)
+    written = [article for article, revision in zip(changed, revisions, strict=True) if revision]
+    refused |= changed_ids - {article.id for article in written}  # taken down while the batch was being embedded
+    added = sum(article.id not in held or held[article.id].deleted for article in written)
     return IngestCounts(
         added=added,
-        changed=len(changed) - added,
+        changed=len(written) - added,
         unchanged=len(offered) - len(changed),
         taken_down=len(refused),
         embedded=len(stale),

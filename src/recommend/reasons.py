@@ -76,8 +76,8 @@ def shared_terms(query: TermVector, candidate: TermVector, lexicon: Lexicon) -> 
 def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
     """Terms as the texts write them, strongest first; terms that no text holds are left out.
 
-    Neighbouring terms are joined ("Lee Jae Myung"). Words written with a capital, names mostly, count double: they say
-    more to a reader than the verbs around them.
+    Neighbouring terms are joined ("Lee Jae Myung", "東京都"). Words written with a capital, names mostly, count
+    double: they say more to a reader than the verbs around them.
     """
     phrases: dict[str, float] = {}
     covered: set[str] = set()
@@ -96,7 +96,7 @@ def _phrases(shares: Mapping[str, float], text: str) -> Iterator[tuple[str, set[
     start = 0
     for i, span in enumerate(found):
         after = found[i + 1] if i + 1 < len(found) else None
-        if after is None or text[span.end : after.start] not in {" ", "-"}:
+        if after is None or text[span.end : after.start] not in {"", " ", "-"}:
             run = found[start : i + 1]
             yield text[run[0].start : span.end], {member.term for member in run}
             start = i + 1

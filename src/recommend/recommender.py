@@ -225,9 +225,8 @@ class Recommender:
         short = None
         if len(items) < k:
             taken = ", ".join(f"{count} removed by {rule}" for rule, count in removed.items() if count)
-            short = f"only {len(items)} of {len(view) - 1} other articles are eligible" + (
-                f" ({taken})" if taken else ""
-            )
+            others = len(view) - (view.locate(article_id) is not None)
+            short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
         return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed)
 
     def _choose(

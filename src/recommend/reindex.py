@@ -56,7 +56,7 @@ def reindex(
         store: the articles.
         encoder: whose embeddings the snapshot holds.
         settings: index folder, kind, retention.
-        full: build even when nothing changed.
+        full: build even when nothing changed since the live snapshot.
         on_embedded: called with the size of each embedded batch.
         on_stage: called with a few words when a stage begins.
 
@@ -67,7 +67,7 @@ def reindex(
     with locked(layout):
         on_stage("embedding")
         embedded = embed_missing(store, encoder, progress=on_embedded)
-        live = None if full else _up_to_date(store, layout, encoder, settings)
+        live = None if full or embedded else _up_to_date(store, layout, encoder, settings)
         if live is not None:
             return ReindexResult(live, embedded, built=False)
         on_stage("building")

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsError as UnreadableEnvironment
 
 from recommend.errors import SettingsError, shown
 
@@ -130,12 +132,13 @@ def load_settings(
         name, equals, text = assignment.partition("=")
         if not equals:
             raise SettingsError(f"setting {shown(assignment)} is not of the form group.key=value")
-        target, *path = values, *name.strip().split(".")
+        name = name.strip()
+        target, *path = values, *("policy.on" if name == "policy" else name).split(".")
         for part in path[:-1]:
             target = target.setdefault(part, {})
             if not isinstance(target, dict):
                 raise SettingsError(f"setting {shown(assignment)} contradicts an earlier one")
-        target[path[-1]] = text.strip()
+        target[path[-1]] = _value(assignment, text.strip())
 
     class _Configured(Settings):
         model_config = SettingsConfigDict(toml_file=config)
@@ -144,9 +147,19 @@ def load_settings(
         loaded = _Configured(**values)
     except ValidationError as problem:
         raise SettingsError(_explain(problem)) from None
+    except UnreadableEnvironment as problem:
+        raise SettingsError(f"environment: {problem}: write groups and lists as JSON") from None
     except ValueError as problem:
         raise SettingsError(f"config file {shown(str(config))}: {problem}") from None
     return Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields})
+
+
+def _value(assignment: str, text: str) -> Any:
+    """The value as text, which pydantic converts; a list is written as JSON, as in the environment."""
+    try:
+        return orjson.loads(text) if text.startswith("[") else text
+    except orjson.JSONDecodeError as problem:
+        raise SettingsError(f"setting {shown(assignment)} is not a JSON list: {problem.msg}") from None
 
 
 def _explain(problem: ValidationError) -> str:

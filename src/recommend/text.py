@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborHTMLParser
 
 _MARKUP = re.compile(
-    r"</?(?:a|abbr|article|aside|b|blockquote|body|br|caption|cite|code|dd|div|dl|dt|em|figcaption|figure|footer"
-    r"|form|h[1-6]|header|hr|html|i|iframe|img|li|link|main|meta|nav|ol|p|picture|pre|q|s|script|section|small"
-    r"|source|span|strong|style|sub|sup|svg|table|tbody|td|th|thead|time|tr|u|ul|video)(?=[\s/>])"
+    r"</?(?:a|abbr|article|aside|b|blockquote|body|br|button|caption|cite|code|dd|div|dl|dt|em|figcaption|figure|footer"
+    r"|form|h[1-6]|header|hr|html|i|iframe|img|li|link|main|meta|nav|noscript|ol|p|picture|pre|q|s|script|section|small"
+    r"|source|span|strong|style|sub|sup|svg|table|tbody|td|template|th|thead|time|tr|u|ul|video)(?=[\s/>])"
     r"|<!--|<!\[CDATA\[|<!doctype|&(?:[a-z]{2,8}|#\d{1,7}|#x[0-9a-f]{1,6});",
     re.IGNORECASE,
 )

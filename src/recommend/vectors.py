@@ -82,7 +82,7 @@ class VectorIndex:
         count, dimension = vectors.shape
         lists = int(max(1, min(4 * np.sqrt(count), count / 39)))
         index = faiss.index_factory(dimension, kind.factory.format(lists=lists), faiss.METRIC_INNER_PRODUCT)
-        if not index.is_trained:
+        if count and not index.is_trained:
             step = max(1, count // (lists * _TRAINING_VECTORS_A_LIST))
             index.train(np.ascontiguousarray(vectors[::step], np.float32))
         for start in range(0, count, 65_536):

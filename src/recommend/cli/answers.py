@@ -14,7 +14,7 @@ import typer
 from recommend.article import parse_article
 from recommend.cli.app import QUARANTINED, Flags, Json, app
 from recommend.cli.console import err, out, plain, print_json
-from recommend.errors import UnknownArticleError
+from recommend.errors import SourceError, UnknownArticleError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
@@ -131,4 +131,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _read_text(path: Path) -> str:
-    return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise SourceError(f"draft {path} cannot be read: {problem}") from None

@@ -16,6 +16,6 @@ def main() -> None:
     """Runs the command line."""
     try:
         app()
-    except RecommendError as problem:
+    except (RecommendError, OSError) as problem:  # OSError: a file to write that cannot be written
         err.print(f"[red]error:[/red] {plain(str(problem))}")
         sys.exit(FAILED)

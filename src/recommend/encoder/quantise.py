@@ -38,6 +38,7 @@ def ensure_weights(manifest: EncoderManifest, weights: Path) -> None:
         hashes = {name: file_sha256(beside / name) for name in (MODEL, TOKENIZER)}
         (beside / RECORD).write_bytes(orjson.dumps({**hashes, "source": manifest.sha256}))
         (beside / "model.onnx").unlink()
+        beside.chmod(0o755)
         try:
             beside.rename(weights)
         except OSError:
@@ -53,8 +54,13 @@ def verify_weights(manifest: EncoderManifest, weights: Path) -> None:
     Raises:
         EncoderError: naming the file at fault and the way out.
     """
-    record = orjson.loads((weights / RECORD).read_bytes())
     way_out = f"delete {weights} and run again to make it anew"
+    try:
+        record = orjson.loads((weights / RECORD).read_bytes())
+    except orjson.JSONDecodeError as problem:
+        raise EncoderError(
+            f"encoder {manifest.name!r}: {weights / RECORD} is malformed ({problem}); {way_out}"
+        ) from None
     if record.pop("source", None) != manifest.sha256:
         raise EncoderError(f"encoder {manifest.name!r}: {weights} was made from other weights; {way_out}")
     for name, expected in record.items():

@@ -56,7 +56,7 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
             index,
         )
         projection = Projection.load(parts.projection)
-    except (OSError, ValueError, KeyError) as problem:
+    except (OSError, EOFError, ValueError, KeyError) as problem:
         raise SnapshotError(f"snapshot {name} is torn: {problem}; run recommend reindex") from None
     return Snapshot(manifest, segment, lexicon, projection)
 
@@ -97,7 +97,7 @@ def publish(layout: IndexLayout, name: str) -> None:
 def current_name(layout: IndexLayout) -> str | None:
     """The name of the live snapshot, None before the first is published."""
     try:
-        return layout.current.read_text(encoding="utf-8").strip() or None
+        return layout.current.read_text(encoding="utf-8", errors="replace").strip() or None
     except FileNotFoundError:
         return None
 
@@ -109,16 +109,16 @@ def prune(layout: IndexLayout, keep: int) -> list[str]:
         The names removed.
     """
     live = current_name(layout)
-    names = sorted((p.name for p in layout.snapshots.iterdir() if not p.name.startswith(".")), reverse=True)
-    others = [name for name in names if name != live]
-    removed = others[max(keep - 1, 0) :]
-    for name in removed:
-        doomed = layout.snapshot(name).root.rename(layout.snapshots / f".removed-{name}")
-        shutil.rmtree(doomed)
     for leftover in layout.snapshots.glob(".*"):
         shutil.rmtree(leftover, ignore_errors=True)
     for leftover in layout.root.glob("CURRENT.*"):
         leftover.unlink(missing_ok=True)
+    others = [path for path in layout.snapshots.iterdir() if path.name != live]
+    newest_first = sorted(others, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+    removed = [path.name for path in newest_first[max(keep - 1, 0) :]]
+    for name in removed:
+        doomed = layout.snapshot(name).root.rename(layout.snapshots / f".removed-{name}")
+        shutil.rmtree(doomed)
     return removed
 
 

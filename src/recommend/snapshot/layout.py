@@ -117,6 +117,8 @@ class SnapshotLayout:
             raise SnapshotError(f"{self.root} is no snapshot: it has no manifest.json") from None
         except ValidationError as problem:
             raise SnapshotError(f"{self.manifest} is malformed: {problem.errors()[0]['msg']}") from None
+        except (OSError, ValueError) as problem:  # a name that no file can have, a folder, no permission
+            raise SnapshotError(f"{str(self.manifest)!r} cannot be read: {problem}") from None
         if manifest.format != FORMAT:
             raise SnapshotError(
                 f"snapshot {manifest.name} has format {manifest.format} != {FORMAT}; run recommend reindex"

@@ -26,7 +26,7 @@ def read_jsonl(stream: ByteStream) -> Iterator[Row]:
         if isinstance(line, Reject):
             yield line
         elif not line.isspace():
-            row = _parse_json(line, stream.name, number)
+            row = _parse_json(line.rstrip(), stream.name, number)
             if isinstance(row, Article) or stream.damage is None or line.endswith(b"\n"):
                 yield row  # else it is what was left of a line at a break, rejected below
     if stream.damage is not None:
@@ -72,6 +72,31 @@ def _not_json(data: bytes, problem: orjson.JSONDecodeError) -> str:
     return f"is not JSON: {problem.msg} at {line}column {problem.colno}"
 
 
+class _Nesting:
+    """What is open within an element: a brace closes the brackets left open in it, a stray bracket closes nothing."""
+
+    def __init__(self) -> None:
+        self._braces: list[int] = []  # for each open brace, how many brackets were open before it
+        self._brackets = 0
+
+    @property
+    def pattern(self) -> re.Pattern[bytes]:
+        return _IN_ELEMENT if self._braces or self._brackets else _IN_ARRAY
+
+    def ends_element(self, token: bytes) -> bool:
+        if token == b"{":
+            self._braces.append(self._brackets)
+        elif token == b"}":
+            self._brackets = self._braces.pop() if self._braces else self._brackets
+        elif token == b"[":
+            self._brackets += 1
+        elif token == b"]" and self._brackets > (self._braces[-1] if self._braces else 0):
+            self._brackets -= 1
+        else:
+            return not self._braces
+        return False
+
+
 def _elements(stream: ByteStream) -> Iterator[tuple[bytes, int, bool]]:
     """Each element of the array whose bracket was just read: its bytes (the start of them, if too many), its size,
     and whether it ended before the bytes did.
@@ -79,9 +104,10 @@ def _elements(stream: ByteStream) -> Iterator[tuple[bytes, int, bool]]:
     Only strings and brackets are looked at, so that a faulty element does not hide the next.
     """
     buffer, start, position = b"", 0, 0  # where the element starts, and how far it was searched
-    depth, quoted, head, dropped = 0, False, b"", 0
+    nesting, quoted = _Nesting(), False
+    head, dropped = b"", 0
     while True:
-        pattern = _IN_STRING if quoted else _IN_ELEMENT if depth else _IN_ARRAY
+        pattern = _IN_STRING if quoted else nesting.pattern
         found = pattern.search(buffer, position)
         if found is None:
             held = buffer[start:]
@@ -100,11 +126,7 @@ def _elements(stream: ByteStream) -> Iterator[tuple[bytes, int, bool]]:
             position += quoted  # over the character behind a backslash
         elif token == b'"':
             quoted = True
-        elif token in b"[{":
-            depth += 1
-        elif depth:
-            depth -= 1
-        elif token in b",]":
+        elif nesting.ends_element(token):
             element = buffer[start : found.start()]
             if dropped or element.strip():
                 yield head or element, dropped + len(element), True

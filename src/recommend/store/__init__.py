@@ -80,30 +80,39 @@ class Store:
             self._watch.close()
         self._engine.dispose()
 
-    def put(self, changes: Sequence[tuple[Article, FloatArray | None]], fingerprint: str) -> list[int]:
+    def put(
+        self, changes: Sequence[tuple[Article, FloatArray | None]], fingerprint: str, *, republish: bool = True
+    ) -> list[int]:
         """Writes articles, each with its embedding (d,), in one transaction.
 
         None for an embedding keeps the stored one, which counts as long as title and body are those it was made from.
-        A later pair of the same id wins. An id that was taken down is published again.
+        A later pair of the same id wins. An id that was taken down is published again if ``republish``, else left out.
 
         Returns:
-            The revision of each pair, in order; pairs that a later one replaced get that one's.
+            The revision of each pair, in order; pairs that a later one replaced get that one's, those left out 0.
         """
         latest = {article.id: (article, vector) for article, vector in changes}
         if not latest:
             return []
         with writing(self._engine) as connection:
+            if not republish:
+                for article_id in self._taken_down(connection, list(latest)):
+                    del latest[article_id]
             first = self._next_revisions(connection, len(latest))
             revisions = dict(zip(latest, range(first, first + len(latest)), strict=True))
             self._upsert(connection, articles, [_row(a, revisions[a.id]) for a, _ in latest.values()])
             vectors = [_embedding_row(a, v, fingerprint) for a, v in latest.values() if v is not None]
             self._upsert(connection, embeddings, vectors)
-        return [revisions[article.id] for article, _ in changes]
+        return [revisions.get(article.id, 0) for article, _ in changes]
 
     def put_embeddings(self, vectors: Sequence[tuple[Article, FloatArray]], fingerprint: str) -> None:
-        """Adds embeddings of articles that are already stored; no revision changes."""
+        """Adds embeddings of articles that are already stored; no revision changes. Takedowns get none."""
+        if not vectors:
+            return
         with writing(self._engine) as connection:
-            self._upsert(connection, embeddings, [_embedding_row(a, v, fingerprint) for a, v in vectors])
+            gone = self._taken_down(connection, [article.id for article, _ in vectors])
+            rows = [_embedding_row(a, v, fingerprint) for a, v in vectors if a.id not in gone]
+            self._upsert(connection, embeddings, rows)
 
     def delete(self, article_id: str) -> int | None:
         """Takes an article down: its content and embeddings are erased and a tombstone stays.
@@ -232,6 +241,15 @@ class Store:
     def _next_revisions(self, connection: Connection, count: int) -> int:
         statement = update(counter).values(value=counter.c.value + count).returning(counter.c.value)
         return int(connection.execute(statement).scalar_one()) - count + 1
+
+    def _taken_down(self, connection: Connection, ids: Sequence[str]) -> set[str]:
+        self._next_revisions(connection, 0)  # PostgreSQL: its row lock keeps a takedown out until the commit
+        query = select(articles.c.id).where(articles.c.deleted_at.is_not(None))
+        found: set[str] = set()
+        for start in range(0, len(ids), _IDS_A_QUERY):
+            some = articles.c.id.in_(ids[start : start + _IDS_A_QUERY])
+            found.update(connection.execute(query.where(some)).scalars())
+        return found
 
     def _upsert(self, connection: Connection, table: Any, rows: Sequence[Mapping[str, object]]) -> None:
         if not rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from recommend.store.schema import HEAD
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MILLISECONDS = 30_000
+_PASSWORD = re.compile(r"(//[^:/@]*:)[^@]*@")
 
 
 def open_engine(url: str) -> Engine:
@@ -26,10 +28,15 @@ def open_engine(url: str) -> Engine:
     """
     try:
         engine = create_engine(url, json_serializer=_json, json_deserializer=orjson.loads)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as problem:
-        raise StoreError(f"store {url!r} cannot be used ({problem}); give sqlite:///FILE or postgresql://…") from None
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as problem:
+        hidden = _PASSWORD.sub(r"\1***@", url)
+        raise StoreError(
+            f"store {hidden!r} cannot be used ({problem}); give sqlite:///FILE or postgresql://…"
+        ) from None
     shown = engine.url.render_as_string(hide_password=True)
     if engine.dialect.name == "sqlite":
+        if engine.url.database in {None, "", ":memory:"}:
+            raise StoreError(f"store {shown} is in memory and would not last; give sqlite:///FILE")
         _use_sqlite_transactions(engine)
     elif engine.dialect.name != "postgresql":
         raise StoreError(f"store {shown} is not supported; give sqlite:///FILE or postgresql://…")
@@ -53,6 +60,7 @@ def _use_sqlite_transactions(engine: Engine) -> None:
             f"busy_timeout={_BUSY_MILLISECONDS}",
             "journal_mode=WAL",
             "synchronous=FULL",
+            "secure_delete=ON",  # a takedown leaves no text behind in free pages
             "cache_size=-65536",
             "mmap_size=1073741824",
         ):

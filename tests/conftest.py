@@ -1,0 +1,171 @@
+"""What tests share: the real encoder and the sample corpus once a session, a toy newsroom elsewhere."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import settings as hypothesis_settings
+from numpy.typing import NDArray
+
+from recommend.article import Article, parse_article
+from recommend.encoder import Encoder, open_encoder
+from recommend.ingest import ingest
+from recommend.recommender import Recommender
+from recommend.reindex import ReindexResult, reindex
+from recommend.settings import EncoderSettings, IndexSettings, Settings
+from recommend.snapshot import IndexLayout, Manifest, build_snapshot, current_name
+from recommend.store import Store
+from recommend.text import terms
+
+ROOT = Path(__file__).parents[1]
+
+hypothesis_settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("repeatable")
+
+
+class ToyEncoder:
+    """A bag of hashed words: cheap, the same everywhere, and alike for texts that share words."""
+
+    def __init__(self, fingerprint: str = "toy") -> None:
+        self.fingerprint, self.dimension, self.max_tokens = fingerprint, 48, 128
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embeddings (n, 48) float32 of unit length."""
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        for row, text in enumerate(texts):
+            for term in terms(text) or [text]:
+                hashed = int.from_bytes(blake2b(term.encode(), digest_size=8).digest())
+                vectors[row, hashed % self.dimension] += 1.0 + hashed % 7 / 10
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Newsroom:
+    """A store, an index and an encoder that belong together, and the steps that most tests take with them."""
+
+    store: Store
+    settings: Settings
+    encoder: Encoder
+
+    @property
+    def layout(self) -> IndexLayout:
+        """The index folder."""
+        return IndexLayout(self.settings.index)
+
+    @property
+    def live(self) -> Manifest:
+        """The manifest of the published snapshot."""
+        return self.layout.snapshot(current_name(self.layout) or "").read_manifest()
+
+    def indexing(self, **settings: object) -> Newsroom:
+        """The same with other settings of the index."""
+        update = {"indexing": IndexSettings.model_validate(settings)}
+        return replace(self, settings=self.settings.model_copy(update=update))
+
+    def take(self, *articles: Article) -> int:
+        """Stores articles; returns the latest revision."""
+        ingest(self.store, self.encoder, articles, republish=True)
+        return self.store.latest_revision()
+
+    def build(self) -> Manifest:
+        """Builds a snapshot without publishing it."""
+        return build_snapshot(self.store, self.layout, self.encoder, self.settings.indexing, 200)
+
+    def reindex(self, *, full: bool = False) -> ReindexResult:
+        """Builds and publishes a snapshot."""
+        return reindex(self.store, self.encoder, self.settings, full=full)
+
+    def recommender(self) -> Recommender:
+        """What readers are answered by."""
+        return Recommender(self.store, self.settings, self.encoder)
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The repository's models folder, the default encoder's weights made."""
+    open_encoder(EncoderSettings(), ROOT / "models")
+    return ROOT / "models"
+
+
+@pytest.fixture(scope="session")
+def encoder(models: Path) -> Encoder:
+    """The default encoder."""
+    return open_encoder(EncoderSettings(), models)
+
+
+@pytest.fixture(scope="session")
+def toy_encoder() -> Encoder:
+    """For tests that are about something else."""
+    return ToyEncoder()
+
+
+@pytest.fixture(scope="session")
+def other_toy_encoder() -> Encoder:
+    """The same with another fingerprint, as after a change of encoder."""
+    return ToyEncoder("other toy")
+
+
+@pytest.fixture(scope="session")
+def corpus() -> list[Article]:
+    """The sample corpus."""
+    lines = (ROOT / "examples" / "corpus" / "articles.jsonl").read_bytes().splitlines()
+    return [parse_article(orjson.loads(line)) for line in lines]
+
+
+@pytest.fixture(scope="session")
+def stories() -> list[Article]:
+    """60 toy articles on six topics; three words in seven are of the topic only."""
+    chance = random.Random(1)
+    words = ["".join(chance.choices("bdfgklmnprst", k=2) + chance.choices("aeiou", k=3)) for _ in range(240)]
+
+    def text(topic: int, count: int) -> str:
+        return " ".join(chance.choices(words[topic * 40 : topic * 40 + 40] * 5 + words, k=count))
+
+    return [
+        Article(id=f"story-{n:02}", title=text(n % 6, 6), text=text(n % 6, 30), section=f"section {n % 6}")
+        for n in range(60)
+    ]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, models: Path) -> Settings:
+    """A store and an index of the test's own."""
+    return Settings(store=f"sqlite:///{tmp_path / 'recommend.db'}", index=tmp_path / "index", models=models)
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    """An empty store."""
+    with closing(Store(settings.store)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def newsroom(store: Store, settings: Settings, toy_encoder: Encoder, stories: list[Article]) -> Newsroom:
+    """The toy articles, stored and indexed with the toy encoder."""
+    newsroom = Newsroom(store, settings, toy_encoder)
+    newsroom.take(*stories)
+    newsroom.reindex()
+    return newsroom
+
+
+@pytest.fixture(scope="session")
+def indexed(
+    tmp_path_factory: pytest.TempPathFactory, models: Path, encoder: Encoder, corpus: list[Article]
+) -> Iterator[tuple[Settings, Store]]:
+    """The sample corpus with the default encoder, stored and indexed. Read only: it is everybody's."""
+    folder = tmp_path_factory.mktemp("indexed")
+    settings = Settings(store=f"sqlite:///{folder / 'recommend.db'}", index=folder / "index", models=models)
+    with closing(Store(settings.store)) as store:
+        newsroom = Newsroom(store, settings, encoder)
+        newsroom.take(*corpus)
+        newsroom.reindex()
+        yield settings, store

@@ -1,0 +1,59 @@
+"""Judged queries through the production path."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from recommend.article import Article
+from recommend.cli.intake import Intake
+from recommend.errors import EvaluationError
+from recommend.evaluation.experiment import rank_queries, scratch
+from recommend.evaluation.judgements import read_qrels
+from recommend.evaluation.metrics import interval, per_query
+from recommend.recommender import Recommender
+from recommend.settings import PolicySettings, Settings
+from recommend.store import Store
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("RECOMMEND_TEST_DATA", ROOT.parent / "shared" / "data"))
+EVENTS = DATA / "current_events_2025.articles.jsonl.gz"
+OFF = PolicySettings(on=False)
+
+
+def test_rankings_have_the_depth_asked_for_without_unknown_documents(
+    corpus: list[Article], models: Path, tmp_path: Path
+) -> None:
+    query, unknown = "a-central-asia-condemns-drone-attack", ["a-lavrov-novgorod-drone-claim", "b-korea-martial-law"]
+    settings = Settings(models=models, policy=OFF, store="sqlite:///not-used.db")
+    with scratch(corpus, settings, folder=tmp_path / "kept") as recommender:
+        run = rank_queries(recommender, {query: dict.fromkeys(unknown, -1), "stranger": {query: 1}}, depth=100)
+        with pytest.raises(EvaluationError, match="none of the judged queries is among the articles"):
+            rank_queries(recommender, {"stranger": {query: 1}})
+    ids = [document for document, _ in run[query]]
+    assert run.keys() == {query}
+    assert len(ids) == len(set(ids)) == 100
+    assert not {query, *unknown} & set(ids)
+    assert (tmp_path / "kept" / "store.db").is_file()
+    with scratch(
+        corpus,
+        settings,
+        folder=tmp_path / "kept",
+        progress=lambda batch: pytest.fail(str(batch)) if batch.embedded else None,
+    ) as again:
+        assert rank_queries(again, {query: dict.fromkeys(unknown, -1)}) == run
+
+
+def test_the_sample_corpus_is_ranked_as_its_judgements_say(indexed: tuple[Settings, Store]) -> None:
+    settings, store = indexed
+    qrels = read_qrels(ROOT / "examples" / "corpus" / "judgements.tsv")
+    values = per_query(qrels, rank_queries(Recommender(store, settings), qrels))
+    assert interval(list(values["nDCG@5"].values())).mean > 0.8
+
+
+@pytest.mark.skipif(not EVENTS.is_file(), reason=f"{EVENTS} is not there; RECOMMEND_TEST_DATA names another folder")
+def test_a_year_of_current_events_is_ranked_at_least_as_well_as_when_this_began(models: Path) -> None:
+    qrels = read_qrels(DATA / "current_events_2025.qrels.tsv.gz")
+    with scratch(Intake([str(EVENTS)]), Settings(models=models, policy=OFF)) as recommender:
+        values = per_query(qrels, rank_queries(recommender, qrels), ["nDCG@10"])
+    assert interval(list(values["nDCG@10"].values())).mean >= 0.51

@@ -1,0 +1,161 @@
+"""The service behind real HTTP. Every answer a test sees is held against the OpenAPI document as it comes in."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+import uvicorn
+from sqlalchemy import make_url
+
+from recommend.settings import ServiceSettings, Settings
+from recommend.store import Store
+from recommend_service.app import create_app
+from recommend_service.problems import Problem
+from recommend_service.schemas import AnswerBody
+
+KEY = "correct horse battery staple"
+SERVICE = ServiceSettings(site=True, max_age=90, api_keys=[sha256(KEY.encode()).hexdigest()])
+
+
+class Contract:
+    """Fails on an answer that the OpenAPI document does not declare, or an error that is no problem document."""
+
+    def __init__(self) -> None:
+        self._operations = [
+            (method.upper(), re.compile(re.sub(r"\{\w+\}", ".*", path), re.DOTALL), operation["responses"])
+            for path, operations in create_app(Settings(service=SERVICE)).openapi()["paths"].items()
+            for method, operation in operations.items()
+        ]
+
+    def __call__(self, response: httpx.Response) -> None:
+        response.read()
+        status, method, path = response.status_code, response.request.method, response.request.url.path
+        media_type = response.headers.get("Content-Type", "").partition(";")[0]
+        for verb, pattern, declared in self._operations:
+            if verb == method and pattern.fullmatch(path):
+                assert str(status) in declared, f"{method} {path} gave an undeclared {status}"
+                content = declared[str(status)].get("content", {})
+                assert not content or media_type in content, f"{status} came as undeclared {media_type}"
+                break
+        if status >= 400 and media_type != "text/html" and method != "HEAD":
+            assert media_type == "application/problem+json"
+            assert response.json().keys() == Problem.model_fields.keys()
+            assert Problem.model_validate_json(response.content).status == status
+        assert "Traceback" not in response.text
+        assert "cookie" not in response.headers.get("Vary", "").lower()
+
+
+class Client(httpx.Client):
+    """With ``key`` it may write."""
+
+    def __init__(self, address: str, contract: Contract, *, key: bool = False, **options: Any) -> None:
+        headers = {"Authorization": f"Bearer {KEY}"} if key else {}
+        hooks: dict[str, list[Callable[..., Any]]] = {"response": [contract]}
+        super().__init__(base_url=address, headers=headers, event_hooks=hooks, trust_env=False, timeout=60, **options)
+
+    def article(self, method: str, article_id: str, **options: Any) -> httpx.Response:
+        """Asks for an article."""
+        return self.request(method, f"/v1/articles/{quote(article_id, safe='')}", **options)
+
+    def box(self, article_id: str, **params: Any) -> AnswerBody:
+        """The related articles of an article."""
+        response = self.get(f"/v1/articles/{quote(article_id, safe='')}/related", params=params)
+        assert response.status_code == 200, response.text
+        return AnswerBody.model_validate_json(response.content)
+
+    def shown(self, article_id: str, **params: Any) -> list[str]:
+        """The ids in the longest box of an article."""
+        return [item.id for item in self.box(article_id, **{"limit": 50, **params}).items]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service, a client with a key and one without."""
+
+    settings: Settings
+    address: str
+    writer: Client
+    reader: Client
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    return Contract()
+
+
+@pytest.fixture(scope="session")
+def connect(contract: Contract) -> Callable[..., Client]:
+    return lambda address, **options: Client(address, contract, **options)
+
+
+@pytest.fixture(scope="session")
+def serve(connect: Callable[..., Client]) -> Callable[[Settings], AbstractContextManager[Service]]:
+    """Runs the service of some settings."""
+
+    @contextmanager
+    def running(settings: Settings) -> Iterator[Service]:
+        config = uvicorn.Config(create_app(settings), log_level="critical", ws="none", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+            thread.start()
+            while not server.started:
+                assert thread.is_alive(), "the service did not start"
+                time.sleep(0.01)
+            try:
+                with connect(address, key=True) as writer, connect(address) as reader:
+                    yield Service(settings, address, writer, reader)
+            finally:
+                server.should_exit = True
+                thread.join()
+
+    return running
+
+
+@pytest.fixture(scope="session")
+def sample(indexed: tuple[Settings, Store]) -> Settings:
+    """Of a service on the indexed sample corpus, which no test changes."""
+    return indexed[0].model_copy(update={"service": SERVICE})
+
+
+@pytest.fixture(scope="session")
+def reader(sample: Settings, serve: Any) -> Iterator[Client]:
+    """A client of a service on the unchanged sample corpus."""
+    with serve(sample) as service:
+        yield service.reader
+
+
+@pytest.fixture
+def copied(sample: Settings, tmp_path: Path) -> Settings:
+    """The settings of a service on a copy of one's own."""
+    return _copy(sample, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def newsroom(sample: Settings, serve: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service on a copy that tests write to, each under ids of its own."""
+    with serve(_copy(sample, tmp_path_factory.mktemp("newsroom"))) as service:
+        yield service
+
+
+def _copy(settings: Settings, folder: Path) -> Settings:
+    store, index = folder / "recommend.db", folder / "index"
+    with closing(sqlite3.connect(make_url(settings.store).database or "")) as source:
+        source.execute("VACUUM INTO ?", (str(store),))
+    shutil.copytree(settings.index, index)
+    return settings.model_copy(update={"store": f"sqlite:///{store}", "index": index})

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from recommend.article import Article
+from recommend.encoder import Encoder
+from recommend.ingest import ingest
+from recommend.reindex import reindex
+from recommend.settings import Settings
+from recommend.status import Status
+from recommend.store import Store
+
+STORY = "a-central-asia-condemns-drone-attack"
+BOX = f"/v1/articles/{STORY}/related"
+
+
+def test_a_service_before_the_first_snapshot_says_so_and_becomes_ready_by_itself(
+    sample: Settings, settings: Settings, store: Store, encoder: Encoder, corpus: list[Article], serve: Any
+) -> None:
+    settings = settings.model_copy(update={"service": sample.service})
+    with serve(settings) as service:
+        client = service.writer
+        assert client.get("/healthz").json() == {"status": "ok"}
+        assert client.get("/v1/status").json()["snapshot"] is None
+        assert client.get("/v1/articles/x").status_code == 404
+        assert client.delete("/v1/articles/x").status_code == 204
+        for answer in (
+            *(client.get(path) for path in ("/readyz", BOX, "/v1/related?url=x", "/", "/stories/x")),
+            client.post("/v1/related", json={"title": "x"}),
+            client.put("/v1/articles/x", json={"title": "x"}),
+        ):
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+            assert "run recommend reindex" in answer.json()["detail"]
+        ingest(store, encoder, [article for article in corpus if article.section == "World"])
+        reindex(store, encoder, settings)
+        deadline = time.monotonic() + 20
+        while client.get("/readyz").status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert len(client.box(STORY).items) == 5
+        assert client.get("/").status_code == 200
+
+
+def test_a_new_snapshot_is_picked_up_by_the_next_answer(copied: Settings, encoder: Encoder, serve: Any) -> None:
+    with closing(Store(copied.store)) as store, serve(copied) as service:
+        client = service.reader
+        old = client.get("/readyz").json()
+        store.delete("a-lavrov-novgorod-drone-claim")
+        behind, before = client.get("/v1/status").json(), client.box(STORY)
+        assert (behind["snapshot"], behind["revision_lag"]) == (old["snapshot"], 1)
+        manifest = reindex(store, encoder, copied).manifest
+        after = client.box(STORY)
+        assert after.snapshot == manifest.name != old["snapshot"]
+        assert [item.id for item in after.items] == [item.id for item in before.items]
+        ready = {"status": "ready", "snapshot": manifest.name, "revision": old["revision"] + 1}
+        assert client.get("/readyz").json() == ready
+        assert client.get("/v1/status").json()["revision_lag"] == 0
+
+
+def test_the_status_tells_how_the_index_stands(reader: Any) -> None:
+    status = TypeAdapter(Status).validate_json(reader.get("/v1/status").content)
+    assert (status.snapshot_articles, status.revision, status.revision_lag, status.error) == (144, 146, 0, None)
+    assert status.articles == {"published": 144, "draft": 1, "unpublished": 1, "taken_down": 0, "unembedded": 0}
+    assert status.encoder_matches is True
+    assert status.snapshot_age is not None
+    assert 0 <= status.snapshot_age < 3600
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/status"])
+def test_what_monitors_read_is_never_cached(reader: Any, path: str) -> None:
+    answer = reader.get(path)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PATCH"])
+@pytest.mark.parametrize("path", [BOX, "/v1/related", "/healthz", "/readyz", "/v1/status"])
+def test_a_method_that_is_not_offered_is_refused_with_what_is(reader: Any, method: str, path: str) -> None:
+    refused = reader.request(method, path)
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET")
+    assert bool(refused.content) is (method != "HEAD")

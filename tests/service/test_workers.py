@@ -1,0 +1,128 @@
+"""Two worker processes of `recommend serve`, each asked on its own by holding the other one still."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from recommend.settings import Settings
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads /proc")
+
+BOX = "/v1/articles/a-central-asia-condemns-drone-attack/related?limit=50"
+NEW = {
+    "title": "Kazakhstan's president repeats his condemnation of the drone attack on Putin's Novgorod residence",
+    "published_at": "2026-01-02T08:00:00Z",
+    "url": "https://meridian-courier.example/world/workers",
+}
+
+
+def _workers(supervisor: int) -> list[int]:
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+@contextmanager
+def _only(worker: int, workers: list[int]) -> Iterator[None]:
+    """New connections reach this worker alone."""
+    others = [other for other in workers if other != worker]
+    for other in others:
+        os.kill(other, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for other in others:
+            os.kill(other, signal.SIGCONT)
+
+
+@pytest.fixture
+def workers(copied: Settings, tmp_path: Path) -> Iterator[tuple[str, list[int]]]:
+    """The address of a service and the process ids of its two workers."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    values = {"STORE": copied.store, "INDEX": str(copied.index), "MODELS": str(copied.models)}
+    values["SERVICE__API_KEYS"] = orjson.dumps(copied.service.api_keys).decode()
+    environment = {**os.environ, **{f"RECOMMEND_{name}": value for name, value in values.items()}}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    command = [sys.executable, "-c", "from recommend.cli import main; main()", "serve", "--workers", "2"]
+    log = tmp_path / "serve.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--port", str(port)], env=environment, cwd=tmp_path, stdout=output, stderr=output
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while not _answers(f"http://127.0.0.1:{port}", process.pid):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+            yield f"http://127.0.0.1:{port}", _workers(process.pid)
+        finally:
+            process.terminate()
+            ended = process.wait(30)
+    assert ended in {0, -signal.SIGTERM}
+    assert "Traceback" not in log.read_text()
+
+
+def _answers(address: str, supervisor: int) -> bool:
+    """Whether there are two workers and each answers."""
+    workers = _workers(supervisor)
+    try:
+        for worker in workers:
+            with _only(worker, workers):
+                httpx.get(f"{address}/readyz", trust_env=False, timeout=1).raise_for_status()
+    except httpx.TransportError:
+        return False
+    return len(workers) == 2
+
+
+def test_a_put_shows_and_a_delete_holds_through_every_worker(workers: tuple[str, list[int]], connect: Any) -> None:
+    address, processes = workers
+    each_connects_anew = httpx.Limits(max_keepalive_connections=0)
+    with (
+        connect(address, key=True, limits=each_connects_anew) as writer,
+        connect(address, limits=each_connects_anew) as reader,
+    ):
+
+        def ask(worker: int, path: str) -> Any:
+            with _only(worker, processes):
+                return reader.get(path)
+
+        def box(worker: int) -> tuple[int, set[str]]:
+            body = ask(worker, BOX).json()
+            return body["revision"], {item["id"] for item in body["items"]}
+
+        for remover in processes:
+            article = f"/v1/articles/workers-{remover}"
+            put = writer.put(article, json=NEW)
+            assert put.status_code == 201
+            for worker in processes:
+                revision, shown = box(worker)
+                assert f"workers-{remover}" in shown
+                assert revision == put.json()["revision"]
+                assert ask(worker, f"/v1/related?url={NEW['url']}").json()["article_id"] == f"workers-{remover}"
+            with _only(remover, processes):
+                assert writer.delete(article).status_code == 204
+            for number in range(50):
+                assert f"workers-{remover}" not in box(processes[number % 2])[1]
+            for worker in processes:
+                assert ask(worker, article).status_code == 404
+                assert ask(worker, f"{article}/related?fallback=none").status_code == 404
+
+    for worker in processes:
+        loaded = Path(f"/proc/{worker}/maps").read_text()
+        assert "faiss" in loaded
+        assert "torch" not in loaded
+    assert any("onnxruntime" in Path(f"/proc/{worker}/maps").read_text() for worker in processes)

@@ -1,0 +1,193 @@
+"""The Article contract: every field, and the message for each bad value."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommend.article import Article, Status, canonical_url, parse_article
+from recommend.errors import ArticleError
+
+LONG = "x" * 5_001
+MISSING = object()
+
+
+def test_every_field_is_kept_and_cleaned() -> None:
+    article = parse_article(
+        {
+            "id": "2026/01/05-a",
+            "title": " A <em>storm</em>\nof the night &amp; day ",
+            "text": "<p>One.</p><p>Two.</p>",
+            "summary": "Short <b>version</b>",
+            "url": " https://example.com/a ",
+            "image_url": "/img/a.jpg",
+            "published_at": "2026-01-05T10:00:00+02:00",
+            "updated_at": "2026-01-05",
+            "section": "World ",
+            "tags": ["storm", " storm ", "", "<b>rain</b>"],
+            "authors": "Ann Lee; Bo Ek|Ann Lee",
+            "language": "PT_br",
+            "site": "courier",
+            "genre": "Opinion",
+            "status": "draft",
+            "expires_at": datetime(2027, 1, 1),
+            "extra": {"desk": "night"},
+            "priority": 3,
+        }
+    )
+    assert article.model_dump() == {
+        "id": "2026/01/05-a",
+        "title": "A storm of the night & day",
+        "text": "One.\n\nTwo.",
+        "summary": "Short version",
+        "url": "https://example.com/a",
+        "image_url": "/img/a.jpg",
+        "published_at": datetime(2026, 1, 5, 8, tzinfo=UTC),
+        "updated_at": datetime(2026, 1, 5, tzinfo=UTC),
+        "section": "World",
+        "tags": ["storm", "rain"],
+        "authors": ["Ann Lee", "Bo Ek"],
+        "language": "pt-br",
+        "site": "courier",
+        "genre": "opinion",
+        "status": Status.DRAFT,
+        "expires_at": datetime(2027, 1, 1, tzinfo=UTC),
+        "extra": {"desk": "night", "priority": 3},
+    }
+
+
+def test_id_and_title_are_enough_and_empty_fields_count_as_absent() -> None:
+    least = parse_article({"id": 7, "title": "T"})
+    blank = dict.fromkeys(set(Article.model_fields) - {"id", "title", "extra"}, "")
+    assert parse_article({"id": "7", "title": "T", **blank}) == least
+    assert parse_article({"id": "7", "title": "T", **dict.fromkeys(blank, None)}) == least
+    assert (least.status, least.tags, least.text, least.published_at) == (Status.PUBLISHED, [], "", None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("id", MISSING, "row: id is missing: every article needs one"),
+        ("id", "", "row: id '' is missing: every article needs one"),
+        ("id", "  ", "article '  ': id '  ' is blank: every article needs one"),
+        ("id", "x" * 513, "has 513 characters, more than 512"),
+        ("id", "a\nb", "contains a control character"),
+        ("id", "a\x00", "contains a NUL byte"),
+        ("id", True, "id True is not a string"),
+        ("id", "a\ud800", "contains half of a surrogate pair and is not valid Unicode"),
+        ("title", MISSING, "article 'a': title is missing: every article needs one"),
+        ("title", None, "article 'a': title is missing or empty: every article needs a headline"),
+        ("title", "<p> </p>", "title '<p> </p>' is missing or empty"),
+        ("title", ["T"], "title ['T'] is not a string"),
+        ("title", LONG, "has 5001 characters, more than 5000"),
+        ("text", {"html": "x"}, "text {'html': 'x'} is not a string"),
+        ("text", "x" * 1_000_001, "has 1000001 characters, more than 1000000"),
+        ("text", "a\x00b", "contains a NUL byte"),
+        ("summary", LONG, "has 5001 characters, more than 5000"),
+        ("url", "ftp://x/y", "url 'ftp://x/y' is neither an http(s) URL nor a path that starts with '/'"),
+        ("url", "https://[::1", "is not a valid URL"),
+        ("url", "https://a/b c", "contains a space or a control character"),
+        ("image_url", "data:image/png;base64,x", "image_url 'data:image/png;base64,x' is neither an http(s) URL"),
+        ("published_at", "yesterday", "published_at 'yesterday' is not an ISO 8601 date"),
+        ("published_at", "2025-02-30", "published_at '2025-02-30' is not an ISO 8601 date"),
+        ("published_at", 1_700_000_000, "published_at 1700000000 is not an ISO 8601 date"),
+        ("updated_at", "0001-01-01T00:00+14:00", "lies outside the years 1 to 9999"),
+        ("expires_at", "soon", "expires_at 'soon' is not an ISO 8601 date"),
+        ("section", ["World"], "section ['World'] is not a string"),
+        ("tags", 5, "tags 5 is neither a list of strings nor a string separated by ';' or '|'"),
+        ("tags", ["a", {}], "tags ['a', {}] is not a string"),
+        ("authors", {"name": "A"}, "authors {'name': 'A'} is neither a list of strings"),
+        ("language", "the English one", "is not a BCP 47 language tag such as 'en' or 'pt-BR'"),
+        ("site", False, "site False is not a string"),
+        ("genre", LONG, "has 5001 characters, more than 5000"),
+        ("status", "deleted", "status 'deleted' is none of published, draft, unpublished"),
+        ("extra", "x", "extra 'x' is not valid: Input should be a valid dictionary"),
+        ("extra", {"n": 2**70}, "cannot be written as JSON: Integer exceeds 64-bit range"),
+        ("extra", {1: "x"}, "extra {1: 'x'} is not valid"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name_value_and_reason(field: str, value: object, message: str) -> None:
+    row = {"id": "a", "title": "T", field: value}
+    with pytest.raises(ArticleError) as caught:
+        parse_article({name: given for name, given in row.items() if given is not MISSING})
+    assert message in str(caught.value)
+    assert caught.value.field == field
+    assert len(caught.value.value) <= 80
+    assert (caught.value.article_id or "").isprintable() or field == "id"
+    (caught.value.article_id or "").encode()
+
+
+@pytest.mark.parametrize("row", [None, "text", ["a"], 5])
+def test_what_is_no_mapping_is_no_article(row: object) -> None:
+    with pytest.raises(ArticleError, match="row: is not an object with fields but"):
+        parse_article(row)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda x: st.lists(x) | st.dictionaries(st.text(), x),
+)
+
+
+@given(st.dictionaries(st.sampled_from([*Article.model_fields, "other"]), JSON))
+def test_any_row_gives_an_article_or_an_article_error(row: dict[str, Any]) -> None:
+    with suppress(ArticleError):
+        article = parse_article(row)
+        assert parse_article(article.model_dump()).id == article.id
+
+
+def test_the_standfirst_is_the_summary_or_else_the_lead_sentence() -> None:
+    assert Article(id="a", title="T", summary="S", text="One. Two.").standfirst == "S"
+    assert Article(id="a", title="T", text="One. Two.").standfirst == "One."
+    assert Article(id="a", title="T").standfirst is None
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "full"),
+    [
+        ("Storm hits coast", "Rain fell.", "Storm hits coast\nRain fell."),
+        ("Storm hits coast", "storm hits coast, and rain fell.", "storm hits coast, and rain fell."),
+        ("Storm hits…", "Storm hits the coast.", "Storm hits the coast."),
+        ("Storm", "", "Storm"),
+    ],
+)
+def test_a_title_that_repeats_the_start_of_the_text_is_not_said_twice(title: str, text: str, full: str) -> None:
+    assert Article(id="a", title=title, text=text).full_text == full
+
+
+def test_the_content_hash_changes_with_any_field_and_the_text_hash_with_title_and_body_only() -> None:
+    base = Article(id="a", title="T", text="B")
+    for field, value in {"section": "S", "tags": ["x"], "extra": {"k": 1}, "status": "draft"}.items():
+        other = parse_article({**base.model_dump(), field: value})
+        assert other.content_hash != base.content_hash
+        assert other.text_hash == base.text_hash
+    assert Article(id="b", title="T", text="B").text_hash == base.text_hash
+    assert Article(id="a", title="T", text="C").text_hash != base.text_hash
+    assert parse_article({"text": "B", "title": "T", "id": "a"}).content_hash == base.content_hash
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/A/?b=2",
+        "http://Example.COM/A?b=2#comments",
+        "HTTPS://example.com/A?utm_source=x&b=2&fbclid=1&gclid=2",
+        " https://example.com/A//?mc_cid=9&b=2 ",
+    ],
+)
+def test_addresses_of_one_page_have_one_canonical_url(url: str) -> None:
+    assert canonical_url(url) == "https://example.com/A?b=2"
+
+
+def test_a_canonical_url_keeps_what_tells_pages_apart() -> None:
+    urls = ["https://a.com/", "https://b.com/", "https://a.com/x", "https://a.com/X", "https://a.com/?id=1", "/x"]
+    assert len({canonical_url(url) for url in urls}) == len(urls)
+    assert canonical_url("http://a.com") == canonical_url("https://a.com/")
+
+
+@given(st.text() | st.from_regex(r"https?://[a-zA-Z\[\]:.]{1,9}/?[a-z/?&=%#]{0,20}", fullmatch=True))
+def test_making_a_url_canonical_never_raises_and_twice_changes_nothing_more(url: str) -> None:
+    assert canonical_url(canonical_url(url)) == canonical_url(url)

@@ -1,0 +1,232 @@
+"""The command line: what it prints, and the exit codes 0, 1, 2 and 3."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+from recommend.article import Article
+from recommend.cli import main
+from recommend.settings import Settings
+from recommend.store import Store
+
+ANCHOR = "a-central-asia-condemns-drone-attack"
+CLAIM = "a-lavrov-novgorod-drone-claim"
+DRAFT = (
+    "Drones over the residence\nMoscow says that drones attacked the residence of Russia's president; Kyiv denies it.\n"
+)
+
+
+class Ran(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.out)
+
+
+Recommend = Callable[..., Ran]
+
+
+@pytest.fixture
+def recommend(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Recommend:
+    """Runs the command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECOMMEND_MODELS", str(models))
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["recommend", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Ran(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def on_sample(recommend: Recommend, indexed: tuple[Settings, Store], monkeypatch: pytest.MonkeyPatch) -> Recommend:
+    """The same with the environment naming the indexed sample corpus."""
+    monkeypatch.setenv("RECOMMEND_STORE", indexed[0].store)
+    monkeypatch.setenv("RECOMMEND_INDEX", str(indexed[0].index))
+    return recommend
+
+
+@pytest.fixture
+def articles(corpus: list[Article], tmp_path: Path) -> Path:
+    """Eight articles as JSON lines."""
+    path = tmp_path / "articles.jsonl"
+    path.write_bytes(b"".join(orjson.dumps(a.model_dump(), option=orjson.OPT_APPEND_NEWLINE) for a in corpus[:8]))
+    return path
+
+
+def test_from_a_file_to_related_stories(recommend: Recommend, articles: Path, corpus: list[Article]) -> None:
+    where = ("--store", "sqlite:///own.db", "--index", "own")
+    assert recommend(*where, "ingest", articles) == (0, "8 added, 0 changed, 0 unchanged, 8 embedded\n", "")
+    counts = recommend(*where, "ingest", articles, "--json").json
+    assert (counts["unchanged"], counts["embedded"], counts["quarantined"], counts["rejects"]) == (8, 0, 0, None)
+    built = recommend(*where, "reindex", "--json").json
+    assert (built["articles"], built["built"], built["embedded"], built["kind"]) == (8, True, 0, "flat")
+    assert f"snapshot {built['name']} is up to date" in recommend(*where, "reindex").out
+    assert recommend(*where, "reindex", "--full").out.startswith(f"snapshot {built['name']}.2 published: 8 articles")
+    items = recommend(*where, "related", corpus[0].id, "-k", 3, "--json").json["items"]
+    assert [item["rank"] for item in items] == [1, 2, 3]
+    assert {path.name for path in Path().iterdir()} >= {"own.db", "own"}
+    assert not Path("index").exists()
+
+
+def test_rows_that_are_no_articles_are_set_aside_with_their_reasons(recommend: Recommend, articles: Path) -> None:
+    with articles.open("ab") as file:
+        file.write(b'{"id": "x"}\nnot json\n{"id": "y", "title": "T", "published_at": "soon"}\n')
+    ran = recommend("ingest", articles, "--rejects", "aside.jsonl")
+    assert (ran.code, ran.out) == (3, "8 added, 0 changed, 0 unchanged, 8 embedded\n")
+    assert ran.err == "3 rows quarantined, with their reasons: aside.jsonl\n"
+    rejects = [orjson.loads(line) for line in Path("aside.jsonl").read_bytes().splitlines()]
+    assert [(reject["line"], reject["article_id"], reject["field"]) for reject in rejects] == [
+        (9, "x", "title"),
+        (10, None, None),
+        (11, "y", "published_at"),
+    ]
+    assert [reject["reason"] for reject in rejects][::2] == [
+        "is missing: every article needs one",
+        "is not an ISO 8601 date",
+    ]
+    assert rejects[2]["value"] == "'soon'"
+    assert recommend("ingest", articles, "--json").json["quarantined"] == 3
+    articles.write_bytes(b"")
+    assert recommend("ingest", articles, "--rejects", "none.jsonl").code == 0
+    assert not Path("none.jsonl").exists()
+
+
+def test_related_by_id_by_url_and_for_a_draft(
+    on_sample: Recommend, indexed: tuple[Settings, Store], tmp_path: Path
+) -> None:
+    ran = on_sample("related", ANCHOR)
+    assert (ran.code, ran.err, ran.out.count(" · Same story: ") > 1) == (0, "", True)
+    assert ran.out.startswith(" 1. ")
+    article = indexed[1].get(ANCHOR)
+    assert article is not None
+    assert article.url is not None
+    assert on_sample("related", f"{article.url}?utm_source=x#top").out == ran.out
+    explained = on_sample("related", ANCHOR, "--explain", "-k", 1).out
+    assert explained.count("  adds ") == 3
+    assert "candidates removed: " in explained
+    (tmp_path / "draft.txt").write_text(DRAFT, encoding="utf-8")
+    answer = on_sample("related", "--text", "draft.txt", "--json").json
+    assert (answer["article_id"], len(answer["items"])) == ("draft", 5)
+    assert CLAIM in [item["id"] for item in answer["items"]]
+
+
+def test_export_and_status(on_sample: Recommend) -> None:
+    assert on_sample("export", "--out", "related.jsonl", "-k", 2, "--json").json == {
+        "rows": 288,
+        "file": "related.jsonl",
+    }
+    rows = [orjson.loads(line) for line in Path("related.jsonl").read_bytes().splitlines()]
+    assert on_sample("export", "--out", "related.parquet", "-k", 2) == (0, "288 rows written to related.parquet\n", "")
+    assert [row["related_id"] for row in pq.read_table("related.parquet").to_pylist()] == [
+        row["related_id"] for row in rows
+    ]
+    found = on_sample("status", "--json").json
+    assert (found["snapshot_articles"], found["revision_lag"], found["encoder_matches"]) == (144, 0, True)
+    assert "144 published, 1 draft, 1 unpublished" in on_sample("status").out
+    assert on_sample("status", "--max-staleness", 24).code == 0
+    assert on_sample("status", "--max-staleness", 0).code == 1
+
+
+def test_evaluate_and_compare(recommend: Recommend, articles: Path, corpus: list[Article]) -> None:
+    queries = [article.id for article in corpus[:8]]
+    Path("qrels.tsv").write_text(
+        "".join(f"{q}\t0\t{d}\t1\n" for q, d in zip(queries, queries[1:], strict=False)), encoding="utf-8"
+    )
+    command = ("evaluate", "--articles", articles, "--qrels", "qrels.tsv", "--scratch", "kept")
+    found = recommend(*command, "--run-out", "a.run", "--json").json
+    assert (found["queries"], found["missing"], found["quarantined"]) == (7, 0, 0)
+    assert found["measures"].keys() == {"nDCG@5", "nDCG@10", "R@10", "RR"}
+    assert found["measures"]["R@10"]["mean"] == 1.0
+    assert (
+        "nDCG@10  " in recommend(*command, "--set", "policy=on", "--set", "policy.floor=1", "--run-out", "b.run.gz").out
+    )
+    compared = recommend("compare", "a.run", "a.run", "--qrels", "qrels.tsv", "--json").json
+    assert compared["RR"] == {
+        "difference": {"mean": 0.0, "low": 0.0, "high": 0.0},
+        "p_value": 1.0,
+        "better": 0,
+        "worse": 0,
+    }
+    assert recommend("compare", "a.run", "a.run", "--qrels", "qrels.tsv").out.startswith(
+        "7 queries, B − A\nnDCG@5   +0.0000"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("related a", "index holds no published snapshot; run recommend reindex"),
+        ("export --out x.jsonl", "index holds no published snapshot; run recommend reindex"),
+        ("ingest nope.jsonl", "nope.jsonl does not exist"),
+        ("ingest articles.jsonl --rejects no/folder.jsonl", "No such file or directory: 'no/folder.jsonl'"),
+        ("--config nope.toml status", "config file 'nope.toml' does not exist"),
+        ("--store nonsense status", "store 'nonsense' cannot be used"),
+        ("--store sqlite:///no/folder.db status", "store sqlite:///no/folder.db cannot be opened: unable to open"),
+        ("evaluate --articles x --qrels nope.tsv", "nope.tsv cannot be read"),
+        ("evaluate --articles x --qrels qrels.tsv --set ranking.x=1", "setting ranking.x is unknown: there are as_of"),
+        ("compare nope.run nope.run --qrels qrels.tsv", "nope.run cannot be read"),
+    ],
+)
+def test_a_failure_is_one_line_and_exit_code_1(recommend: Recommend, command: str, message: str) -> None:
+    Path("qrels.tsv").write_text("q\t0\td\t1\n", encoding="utf-8")
+    Path("articles.jsonl").write_text("{}\n", encoding="utf-8")
+    ran = recommend(*command.split())
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert ran.err.startswith("error: ")
+    assert message in ran.err
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("related nobody", "article 'nobody' is unknown or not published"),
+        ("related https://[half/an/address", "article 'https://[half/an/address' is unknown or not published"),
+        ("related --text nope.txt", "draft nope.txt cannot be read"),
+        ("export --out x.csv", "export file 'x.csv' ends neither in .parquet nor in .jsonl"),
+        ("related --text latin.txt", "draft latin.txt cannot be read: 'utf-8' codec can't decode byte 0xff"),
+        ("export --out no/folder.jsonl", "export folder 'no' does not exist"),
+    ],
+)
+def test_a_failure_on_a_published_index_is_one_line_too(on_sample: Recommend, command: str, message: str) -> None:
+    Path("latin.txt").write_bytes(b"\xff")
+    ran = on_sample(*command.split())
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert message in ran.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "bogus", "related", "related a --text b", "related a -k 0", "ingest", "serve --port 99999", "reindex --bogus"],
+)
+def test_wrong_usage_is_exit_code_2(recommend: Recommend, command: str) -> None:
+    assert recommend(*command.split()).code == 2
+
+
+def test_the_installed_command_ends_without_a_traceback(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [Path(sys.executable).with_name("recommend"), "related", "a"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == "error: index holds no published snapshot; run recommend reindex\n"

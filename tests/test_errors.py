@@ -1,0 +1,20 @@
+"""Messages that are complete without a traceback."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommend.errors import ArticleError, UnknownArticleError, shown
+
+
+@given(st.text() | st.binary() | st.lists(st.integers()) | st.none())
+def test_a_value_is_shown_as_its_repr_cut_to_eighty_characters(value: object) -> None:
+    assert len(shown(value)) <= 80
+    assert shown(value) == repr(value) or repr(value).startswith(shown(value).removesuffix("…")[:70])
+
+
+def test_an_article_error_names_article_field_value_and_reason() -> None:
+    assert str(ArticleError("a1", "url", "x", "is no URL")) == "article 'a1': url 'x' is no URL"
+    assert str(ArticleError(None, None, 3, "is not an object")) == "row: is not an object"
+    assert str(ArticleError("a1", "title", None, "is missing")) == "article 'a1': title is missing"
+    assert ArticleError("a1", "text", "y" * 200, "…").value == f"'{'y' * 78}…"
+    assert str(UnknownArticleError("a1")) == "article 'a1' is unknown or not published"

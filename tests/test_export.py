@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+
+from recommend.errors import SettingsError
+from recommend.export import SCHEMA, export
+
+if TYPE_CHECKING:
+    from conftest import Newsroom
+
+
+def test_both_formats_hold_the_box_of_every_published_article(
+    newsroom: Newsroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recommend.export._ROWS_A_GROUP", 100)
+    recommender = newsroom.recommender()
+    assert export(recommender, tmp_path / "related.jsonl", 4) == export(recommender, tmp_path / "r.parquet", 4) == 240
+    rows = [orjson.loads(line) for line in (tmp_path / "related.jsonl").read_bytes().splitlines()]
+    assert [(row["article_id"], row["rank"], row["related_id"], row["score"]) for row in rows] == [
+        (article_id, item.rank, item.id, item.score)
+        for article_id in recommender.view().ids()
+        for item in recommender.related(article_id, 4)
+    ]
+    assert {(row["snapshot"], row["revision"]) for row in rows} == {(recommender.snapshot, 60)}
+    table = pq.read_table(tmp_path / "r.parquet")
+    assert (table.schema, table.num_rows) == (SCHEMA, 240)
+    assert [{**row, "score": round(row["score"], 4)} for row in table.to_pylist()] == rows
+
+
+@pytest.mark.parametrize("name", ["related.jsonl", "related.parquet"])
+def test_an_export_that_fails_leaves_the_old_file_and_nothing_else(
+    newsroom: Newsroom, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    file = tmp_path / "out" / name
+    file.write_text("yesterday's")
+    rows = count(-30)
+    with pytest.raises(ZeroDivisionError):
+        export(newsroom.recommender(), file, 5, progress=lambda: 1 // next(rows) and None)
+    assert list(file.parent.iterdir()) == [file]
+    assert file.read_text() == "yesterday's"
+
+
+def test_an_article_taken_down_during_the_export_is_left_out_from_then_on(newsroom: Newsroom, tmp_path: Path) -> None:
+    def take_down() -> None:
+        if next(rows) == 20:
+            newsroom.store.delete("story-59")
+
+    rows = count()
+    export(newsroom.recommender(), tmp_path / "related.jsonl", 5, progress=take_down)
+    found = [orjson.loads(line) for line in (tmp_path / "related.jsonl").read_bytes().splitlines()]
+    assert {row["revision"] for row in found} == {60, 61}
+    assert "story-59" not in {row["article_id"] for row in found}
+    assert "story-59" not in {row["related_id"] for row in found if row["revision"] == 61}
+
+
+@pytest.mark.parametrize("name", ["related.csv", "related", ".parquet"])
+def test_an_unknown_ending_is_refused(newsroom: Newsroom, tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match=r"ends neither in \.parquet nor in \.jsonl"):
+        export(newsroom.recommender(), tmp_path / name, 5)
+    assert not (tmp_path / name).exists()

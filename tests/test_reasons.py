@@ -1,0 +1,92 @@
+"""Why a story is shown, in plain words."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommend import lexical
+from recommend.reasons import as_written, distance, reason, shared_terms
+
+TEXTS = ["Lee Jae Myung flies to Beijing", "Before his visit, Lee spoke of peace"]
+SHARED = {"lee": 0.1, "jae": 0.05, "myung": 0.05, "beijing": 0.04, "visit": 0.06}
+WEEK = timedelta(days=7)
+
+
+@pytest.mark.parametrize(
+    ("lexical_cosine", "age", "section", "kind", "text"),
+    [
+        (0.3, WEEK, "World", "story", "Same story: Lee Jae Myung, Beijing, visit · seven days later"),
+        (0.3, -60 * WEEK, "World", "topic", "Also about Lee Jae Myung, Beijing, visit · 14 months earlier"),
+        (0.3, None, None, "topic", "Also about Lee Jae Myung, Beijing, visit"),
+        (0.05, WEEK, "World", "topic", "Also about Lee Jae Myung, Beijing, visit · seven days later"),
+        (0.01, WEEK, "World", "similar", "More from World · seven days later"),
+        (0.01, timedelta(), None, "similar", "On a similar subject · same day"),
+        (0.01, None, None, "similar", "On a similar subject"),
+    ],
+)
+def test_the_reason_names_what_is_shared_or_else_the_section(
+    lexical_cosine: float, age: timedelta | None, section: str | None, kind: str, text: str
+) -> None:
+    found = reason(SHARED, lexical_cosine, TEXTS, age, section)
+    assert (found.kind, found.text) == (kind, text)
+    assert found.terms == (() if kind == "similar" else ("Lee Jae Myung", "Beijing", "visit"))
+
+
+def test_shared_terms_that_no_headline_holds_are_not_named() -> None:
+    assert reason({"tariff": 0.3}, 0.3, TEXTS, WEEK, None).kind == "similar"
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        (0.4, "same day"),
+        (-0.4, "same day"),
+        (1, "one day later"),
+        (-2, "two days earlier"),
+        (11, "11 days later"),
+        (14, "two weeks later"),
+        (-59, "eight weeks earlier"),
+        (60, "two months later"),
+        (699, "23 months later"),
+        (700, "two years later"),
+        (-3660, "ten years earlier"),
+    ],
+)
+def test_distances_are_written_out(days: float, text: str) -> None:
+    assert distance(timedelta(days=days)) == text
+
+
+@given(st.timedeltas(timedelta(days=-40_000), timedelta(days=40_000)))
+def test_a_distance_is_a_number_a_unit_and_a_direction(age: timedelta) -> None:
+    number, unit, direction = ("same", "day", "") if distance(age) == "same day" else distance(age).split()
+    assert number != "no"
+    assert unit.endswith("s") == (number not in ("same", "one"))
+    assert direction in ("", "earlier" if age < timedelta(0) else "later")
+
+
+@pytest.mark.parametrize(
+    ("shares", "texts", "written"),
+    [
+        ({"zurich": 0.2, "train": 0.3}, ["Zürich: train late"], ["Zürich", "train"]),
+        ({"gpt": 0.1, "4o": 0.1}, ["The GPT-4o model"], ["GPT-4o"]),
+        ({"storm": 0.1, "coast": 0.1}, ["storm, coast"], ["storm", "coast"]),
+        ({"seoul": 0.1}, ["seoul", "SEOUL and Seoul"], ["seoul"]),
+        ({"東京": 0.2, "京都": 0.1}, ["今日の東京都知事"], ["東京都"]),
+        ({"storm": 0.1}, [], []),
+    ],
+)
+def test_terms_are_shown_as_written_and_neighbours_joined(
+    shares: dict[str, float], texts: list[str], written: list[str]
+) -> None:
+    assert as_written(shares, texts) == written
+
+
+def test_shared_terms_carry_their_parts_of_the_cosine_strongest_first() -> None:
+    texts = ["storm hits coast hard", "storm storm leaves coast", "election in town"]
+    lexicon, matrix = lexical.fit(texts)
+    shared = shared_terms(matrix.vector(0), matrix.vector(1), lexicon)
+    assert list(shared) == ["storm", "coast"]
+    assert sum(shared.values()) == pytest.approx(float((matrix.rows[[0]] @ matrix.rows[[1]].T).toarray()[0, 0]))
+    assert shared_terms(matrix.vector(0), matrix.vector(2), lexicon) == {}

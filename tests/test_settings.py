@@ -1,0 +1,100 @@
+"""Where a setting comes from, and what is said about a wrong one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from recommend.errors import SettingsError
+from recommend.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("RECOMMEND_")]:
+        monkeypatch.delenv(name)
+
+
+def toml(folder: Path, text: str) -> Path:
+    path = folder / "recommend.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    settings = load_settings()
+    assert (settings.store, settings.index) == ("sqlite:///recommend.db", Path("index"))
+    assert settings == Settings()
+
+
+def test_flags_beat_the_environment_that_beats_the_file_that_beats_the_defaults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = toml(
+        tmp_path, 'store = "sqlite:///file.db"\n[ranking]\ncandidates = 40\nlexical_terms = 9\nas_of = "query"'
+    )
+    monkeypatch.setenv("RECOMMEND_STORE", "sqlite:///environment.db")
+    monkeypatch.setenv("RECOMMEND_RANKING__CANDIDATES", "50")
+    monkeypatch.setenv("RECOMMEND_RANKING__LEXICAL_TERMS", "8")
+    settings = load_settings(config, ["ranking.lexical_terms=7"], {"store": "sqlite:///flag.db", "index": None})
+    ranking = settings.ranking
+    assert settings.store == "sqlite:///flag.db"
+    assert (ranking.lexical_terms, ranking.candidates, ranking.as_of, ranking.model) == (7, 50, "query", "news-linear")
+    assert load_settings(config).store == "sqlite:///environment.db"
+    monkeypatch.delenv("RECOMMEND_STORE")
+    assert load_settings(config).store == "sqlite:///file.db"
+
+
+def test_policy_on_and_off_are_short_for_its_switch(tmp_path: Path) -> None:
+    assert load_settings(assignments=["policy=off"]).policy.on is False
+    assert load_settings(assignments=["policy=off", "policy=on"]).policy.on is True
+    assert load_settings(toml(tmp_path, "policy = false")).policy.on is False
+    mixed = load_settings(assignments=["policy=off", "policy.floor=0.5", "policy=on"]).policy
+    assert (mixed.on, mixed.floor) == (True, 0.5)
+
+
+def test_a_list_is_written_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings(assignments=['policy.hidden_genres=["live"]']).policy.hidden_genres == ["live"]
+    monkeypatch.setenv("RECOMMEND_POLICY__HIDDEN_GENRES", "[]")
+    assert load_settings().policy.hidden_genres == []
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("ranking.candidates", "setting 'ranking.candidates' is not of the form group.key=value"),
+        ("ranking.depth=3", "setting ranking.depth is unknown: there are as_of, candidates, lexical_terms, model"),
+        ("rankings.x=1", "setting rankings is unknown: there are encoder, index, indexing, models, policy"),
+        ("ranking.candidates=9", "setting ranking.candidates = '9': input should be greater than or equal to 10"),
+        ("ranking.candidates=many", "setting ranking.candidates = 'many': input should be a valid integer"),
+        ("ranking.as_of=now", "setting ranking.as_of = 'now': input should be 'any' or 'query'"),
+        ("policy.floor=1.5", "setting policy.floor = '1.5': input should be less than or equal to 1"),
+        ("policy=perhaps", "setting policy.on = 'perhaps': input should be a valid boolean"),
+        ("policy.hidden_genres=[live", "setting 'policy.hidden_genres=[live' is not a JSON list"),
+        ("ranking=fast", "setting ranking = 'fast': input should be a valid dictionary"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value_and_the_way_out(assignment: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(assignments=[assignment])
+    assert message in str(caught.value)
+
+
+def test_assignments_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"'ranking\.as_of=query' contradicts an earlier one"):
+        load_settings(assignments=["ranking=fast", "ranking.as_of=query"])
+
+
+def test_a_file_that_is_missing_or_not_toml_or_has_unknown_names_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"config file '.*nope.toml' does not exist"):
+        load_settings(tmp_path / "nope.toml")
+    with pytest.raises(SettingsError, match=r"config file '.*recommend.toml': .*Invalid value"):
+        load_settings(toml(tmp_path, "store ="))
+    with pytest.raises(SettingsError, match=r"setting service.port is unknown: there are api_keys, "):
+        load_settings(toml(tmp_path, "[service]\nport = 1"))
+
+
+def test_an_environment_variable_that_cannot_be_read_is_not_blamed_on_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECOMMEND_POLICY", "off")
+    with pytest.raises(SettingsError, match=r'^environment: .*"policy".*: write groups and lists as JSON$'):
+        load_settings()

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from recommend import store as store_package
+from recommend.article import Article, parse_article
+from recommend.errors import StoreError
+from recommend.settings import Settings
+from recommend.store import Store
+from recommend.store.database import open_engine, reading, writing
+from recommend.store.schema import HEAD, metadata
+
+VECTOR = np.array([0.6, 0.8], np.float32)
+
+
+def article(article_id: str = "a", title: str = "Vote", **fields: object) -> Article:
+    return parse_article({"id": article_id, "title": title, **fields})
+
+
+def sql(url: str, statement: str) -> list[Any]:
+    """Runs a statement beside the store."""
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("empty") / "recommend.db"
+    Store(f"sqlite:///{file}").close()
+    return file
+
+
+EXTRA = st.text(max_size=3) | st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 2**53)
+
+
+@hypothesis_settings(max_examples=40)
+@given(
+    st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=3), EXTRA), st.datetimes(timezones=st.timezones())
+)
+def test_an_article_comes_back_as_it_went_in(empty_database: Path, extra: dict[str, object], moment: Any) -> None:
+    many = {"text": "Body", "summary": "Lead", "url": "/1", "tags": "a;b", "authors": ["Ann"], "status": "draft"}
+    one = article(**many, extra=extra, published_at=moment.isoformat(), section="W", genre="news", language="de")
+    with tempfile.TemporaryDirectory() as folder:
+        with closing(Store(f"sqlite:///{shutil.copy(empty_database, folder)}")) as store:
+            store.put([(one, None)], "toy")
+            found = store.get("a")
+    assert found == one
+    assert found.content_hash == one.content_hash
+
+
+IDS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=4)
+
+
+@hypothesis_settings(max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from(["put", "delete", "put, but bring nothing back"]), IDS), max_size=12))
+def test_after_any_changes_the_store_holds_what_a_dictionary_would(
+    empty_database: Path, operations: list[tuple[str, list[str]]]
+) -> None:
+    held: dict[str, Article | None] = {}
+    revision = 0
+    with tempfile.TemporaryDirectory() as folder:
+        file = shutil.copy(empty_database, folder)
+        for number, (operation, ids) in enumerate(operations):
+            with closing(Store(f"sqlite:///{file}")) as store:  # opened anew: what is told must have been written
+                if operation == "delete":
+                    given_revisions = [store.delete(i) or 0 for i in ids]
+                    kept = [held.get(i) is not None and i not in ids[:place] for place, i in enumerate(ids)]
+                    held.update({i: None for i in ids if i in held})
+                else:
+                    pairs = [(article(i, f"{i} {number} {place}"), VECTOR) for place, i in enumerate(ids)]
+                    given_revisions = store.put(pairs, "toy", republish=operation == "put")
+                    kept = [operation == "put" or held.get(i, one) is not None for i, (one, _) in zip(ids, pairs)]
+                    held.update({one.id: one for (one, _), keep in zip(pairs, kept, strict=True) if keep})
+                assert [given > revision if keep else given == 0 for given, keep in zip(given_revisions, kept)] == [
+                    True
+                ] * len(ids)
+                assert len(set(given_revisions)) >= len({i for i, keep in zip(ids, kept) if keep})
+                revision = max(revision, *given_revisions)
+                assert store.latest_revision() == revision
+                changes = store.changes(0, "toy")
+                assert {change.article_id: change.article for change in changes} == held
+                assert [c.revision for c in changes] == sorted({c.revision for c in changes})
+                assert all((c.article is None) == (c.embedding is None) for c in changes)
+                with store.published("toy") as (seen, rows):
+                    assert (seen, {row.article_id for row in rows}) == (revision, {i for i in held if held[i]})
+
+
+def test_an_article_whose_embedding_cannot_be_written_is_not_written_either(store: Store) -> None:
+    bad: Any = "no vector"
+    with pytest.raises(ValueError, match="no vector"):
+        store.put([(article("a"), VECTOR), (article("b"), bad)], "toy")
+    assert (store.known("ab"), store.embedded("ab", "toy"), store.latest_revision()) == ({}, {}, 0)
+
+
+def test_without_a_new_embedding_the_stored_one_stays_as_long_as_it_fits_the_text(store: Store) -> None:
+    store.put([(article(), VECTOR)], "toy")
+    store.put([(article(section="World"), None)], "toy")
+    assert store.changes(0, "toy")[0].embedding == pytest.approx(VECTOR, abs=1e-3)
+    assert store.changes(0, "another encoder")[0].embedding is None
+    store.put([(article(title="Another title"), None)], "toy")
+    assert store.changes(0, "toy")[0].embedding is None
+    assert store.counts("toy")["unembedded"] == 1
+
+
+def test_a_takedown_leaves_nothing_of_the_article_in_the_database_files(store: Store, settings: Settings) -> None:
+    store.put([(article(title="libel", text="slander " * 2000, authors=["Ann"], note="kompromat"), VECTOR)], "toy")
+    assert (store.delete("a"), store.delete("a"), store.delete("never seen"), store.get("a")) == (2, None, None, None)
+    store.put_embeddings([(article(title="libel"), VECTOR)], "toy")  # by a job that read the article before
+    assert sql(settings.store, "SELECT count(*) FROM embeddings") == [(0,)]
+    store.close()
+    left = b"".join(file.read_bytes() for file in settings.index.parent.glob("recommend.db*"))
+    assert [word for word in (b"libel", b"slander", b"Ann", b"kompromat") if word in left] == []
+
+
+def test_many_ids_are_looked_up_at_once_and_missing_embeddings_page_by_page(store: Store) -> None:
+    store.put([(article(f"{n:04}"), VECTOR if n % 3 else None) for n in range(1203)], "toy")
+    ids = [f"{n:04}" for n in range(2000)]
+    assert (len(store.known(iter(ids))), len(store.embedded(iter(ids), "toy"))) == (1203, 802)
+    assert [one.id for one in store.unembedded("toy", 2, "0003")] == ["0006", "0009"]
+
+
+def test_an_address_finds_the_newest_published_article(store: Store) -> None:
+    url = "http://A.example/story/?utm_source=x#top"
+    store.put([(article("old", url=url), VECTOR), (article("new", url="https://a.example/story"), VECTOR)], "toy")
+    assert store.find_url("https://a.example/story/") == "new"
+    store.put([(article("new", url=url, status="unpublished"), VECTOR)], "toy")
+    assert store.find_url(url) == "old"
+    store.delete("old")
+    assert store.find_url(url) is None
+
+
+def test_a_reader_of_all_articles_sees_one_revision_while_others_write(store: Store, settings: Settings) -> None:
+    store.put([(article(str(n)), VECTOR) for n in range(5000)], "toy")
+    with store.published("toy") as (revision, rows), closing(Store(settings.store)) as other:
+        first = next(rows)
+        other.put([(article("late"), VECTOR)], "toy")
+        other.delete("4999")
+        assert store.latest_revision() == 5002  # which tells of every process's commits at once
+        ids = {first.article_id, *(row.article_id for row in rows)}
+    assert (revision, ids) == (5000, {str(n) for n in range(5000)})
+
+
+def test_threads_that_write_at_once_all_succeed_with_revisions_of_their_own(store: Store) -> None:
+    def write(n: int) -> int:
+        return store.put([(article(str(n)), VECTOR)], "toy")[0]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(write, range(120))) == list(range(1, 121))
+    assert store.counts("toy")["published"] == 120
+
+
+WRITER = """
+import sys
+import numpy as np
+from recommend.article import Article
+from recommend.store import Store
+print("ready", flush=True)
+input()
+store = Store(sys.argv[1])
+for n in range(30):
+    print(store.put([(Article(id=f"{sys.argv[2]}-{n}", title="Vote"), np.ones(2, np.float32))], "toy")[0])
+store.close()
+"""
+
+
+def test_processes_that_create_and_fill_a_store_at_once_all_succeed(settings: Settings) -> None:
+    def writer(n: int) -> subprocess.Popen[str]:
+        command = [sys.executable, "-W", "error", "-c", WRITER, settings.store, str(n)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    writers = [writer(n) for n in range(3)]
+    assert [one.stdout and one.stdout.readline() for one in writers] == ["ready\n"] * 3
+    with ThreadPoolExecutor(3) as pool:
+        said = list(pool.map(lambda one: one.communicate("\n")[0], writers))
+    assert [one.returncode for one in writers] == [0] * 3
+    assert sorted(int(line) for text in said for line in text.split()) == list(range(1, 91))
+
+
+def test_the_migrations_make_the_tables_of_the_schema(settings: Settings) -> None:
+    engine = open_engine(settings.store)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == HEAD
+    engine.dispose()
+    assert ScriptDirectory(str(Path(store_package.__file__).parent / "migrations")).get_heads() == [HEAD]
+
+
+def test_a_store_of_a_newer_release_is_refused_and_left_alone(store: Store, settings: Settings) -> None:
+    store.close()
+    sql(settings.store, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match=f"schema 9999, newer than {HEAD}: use a newer release"):
+        Store(settings.store)
+    assert sql(settings.store, "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
+@pytest.mark.parametrize("transaction", [reading, writing])
+def test_every_connection_syncs_fully_to_a_write_ahead_log(settings: Settings, transaction: Any) -> None:
+    engine = open_engine(settings.store)
+    with transaction(engine) as connection:
+        values = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+    engine.dispose()
+    assert values == ["wal", 2]
+
+
+BAD_SCHEMES = [
+    "",
+    "recommend.db",
+    "mysql://localhost/news",
+    "oracle://localhost/news",
+    "sqlite://",
+    "sqlite:///:memory:",
+]
+
+
+@pytest.mark.parametrize("url", [*BAD_SCHEMES, "sqlite:////no/such/folder/x.db", "postgresql://me:hunter2@host:port/x"])
+def test_an_address_that_is_no_store_is_named_without_its_password(url: str) -> None:
+    with pytest.raises(StoreError, match="^store ") as problem:
+        Store(url)
+    assert "hunter2" not in str(problem.value)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("These are notes. " * 300)
+    with pytest.raises(StoreError, match="not a database"):
+        Store(f"sqlite:///{tmp_path / 'notes.txt'}")
+    assert (tmp_path / "notes.txt").read_text() == "These are notes. " * 300
