@@ -16,7 +16,9 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-FEATURES = ("dense", "lexical", "time")
+TIME_SCALES = (3.0, 10.0, 30.0, 120.0)
+TIME_FEATURES = ("days_3", "days_10", "days_30", "days_120", "days_log")
+FEATURES = ("dense", "lexical", "context", *TIME_FEATURES, "section")
 _DAY = 86_400.0
 
 
@@ -88,7 +90,6 @@ class Ranker(BaseModel):
 
     Attributes:
         features: by name of FEATURES; one that is not named does not count.
-        time_scale: days after which nearness in time has fallen to 1/e.
         prior: candidates that the general mean and deviation count for beside the query's own candidates.
         slope, intercept: of the logistic curve that turns a score into a probability.
     """
@@ -96,7 +97,6 @@ class Ranker(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     features: dict[str, FeatureWeight]
-    time_scale: float
     prior: float
     slope: float
     intercept: float
@@ -124,12 +124,21 @@ class Ranker(BaseModel):
         return np.array([getattr(self.features[f], name) if f in self.features else default for f in FEATURES])
 
 
-def nearness(published_at: IntArray, query_published_at: int, scale: float) -> FloatArray:
-    """exp(−|Δ| / scale) of moments (n,) in seconds from the query's, ``scale`` in days; NaN where either is unknown."""
-    if query_published_at == MISSING:
-        return np.full(len(published_at), np.nan, np.float32)
-    days = np.abs(published_at.astype(np.float64) - query_published_at) / _DAY
-    return np.where(published_at == MISSING, np.nan, np.exp(-days / scale)).astype(np.float32)
+def nearness(published_at: IntArray, others: IntArray | int, scale: float) -> FloatArray:
+    """exp(−|Δ| / scale) of moments (n,) in seconds from others, ``scale`` in days; NaN where either is unknown."""
+    near = np.exp(-_days_apart(published_at, others) / scale)
+    return near.astype(np.float32)
+
+
+def time_features(published_at: IntArray, query_published_at: int) -> FloatArray:
+    """(n, 5): nearness at four scales and −ln(1 + days), NaN where a date is unknown."""
+    days = _days_apart(published_at, query_published_at)
+    return np.column_stack([*(np.exp(-days / scale) for scale in TIME_SCALES), -np.log1p(days)]).astype(np.float32)
+
+
+def _days_apart(published_at: IntArray, others: IntArray | int) -> NDArray[np.float64]:
+    unknown = (published_at == MISSING) | (np.asarray(others) == MISSING)
+    return np.where(unknown, np.nan, np.abs(published_at.astype(np.float64) - np.asarray(others, np.float64)) / _DAY)
 
 
 def standardise(

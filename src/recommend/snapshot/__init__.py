@@ -53,6 +53,9 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
             np.load(parts.embeddings, mmap_mode="r", allow_pickle=False),
             matrix,
             np.load(parts.groups, mmap_mode="r", allow_pickle=False),
+            np.load(parts.neighbours, mmap_mode="r", allow_pickle=False),
+            np.load(parts.lengths, mmap_mode="r", allow_pickle=False),
+            (),
             index,
         )
         projection = Projection.load(parts.projection)

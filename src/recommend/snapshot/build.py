@@ -17,6 +17,7 @@ from recommend.article import Article
 from recommend.duplicates import group_key
 from recommend.encoder import Encoder
 from recommend.errors import SnapshotError
+from recommend.neighbourhood import in_company, lengths_in_company, nearest
 from recommend.projection import Projection
 from recommend.settings import IndexSettings
 from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout, sync, sync_tree
@@ -77,10 +78,15 @@ def _write(
     depth: int,
 ) -> Manifest:
     revision, articles, raw = _read(store, encoder)
-    projection = Projection.fit(raw)
-    embeddings = projection.apply(raw).astype(np.float16)
+    projection = Projection.fit(raw, adapter)
+    alone = projection.apply(raw)
+    table = ArticleTable.of(articles)
+    lexicon, matrix = lexical.fit([article.full_text for article in articles], alone)
     kind = choose_kind(settings.kind, len(articles))
     set_threads(0)
+    index = VectorIndex.build(alone, kind)
+    company = nearest(alone, index, matrix, table.published_at, settings.company_time)
+    embeddings = in_company(alone, company).astype(np.float16)
     index = VectorIndex.build(embeddings, kind)
     recall = sampled_recall(index, embeddings, settings.verify_sample, depth)
     if recall < settings.verify_recall:
@@ -88,12 +94,14 @@ def _write(
             f"snapshot of revision {revision}: recall@{_RECALL_AT} of {kind.name} is {recall:.4f} < "
             f"{settings.verify_recall}; choose another indexing.kind or lower indexing.verify_recall"
         )
-    ArticleTable.of(articles).save(layout.articles)
+    table.save(layout.articles)
     np.save(layout.embeddings, embeddings)
     np.save(layout.groups, np.array([group_key(article) for article in articles], np.uint64))
     index.save(layout.vectors)
     projection.save(layout.projection)
-    lexical.save(*lexical.fit(article.full_text for article in articles), layout.lexical)
+    lexical.save(lexicon, matrix, layout.lexical)
+    np.save(layout.neighbours, company)
+    np.save(layout.lengths, lengths_in_company(matrix, company))
     recipe = snapshot_recipe(encoder.fingerprint, settings)
     manifest = Manifest(
         format=FORMAT,

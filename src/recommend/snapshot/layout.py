@@ -22,6 +22,7 @@ class Manifest(BaseModel):
         revision: the store's revision of which the snapshot is a function; ``recipe`` names the other inputs.
         articles: how many it holds.
         encoder: fingerprint of the encoder that made its embeddings.
+        adapter: name of the adapter they were mapped by, None without one.
         dimension: of the embeddings.
         kind: of the FAISS index.
         created_at: ISO 8601, UTC.
@@ -37,6 +38,7 @@ class Manifest(BaseModel):
     recipe: str
     articles: int
     encoder: str
+    adapter: str | None
     dimension: int
     kind: str
     created_at: str
@@ -87,6 +89,14 @@ class SnapshotLayout:
     @property
     def groups(self) -> Path:
         return self.root / "groups.npy"
+
+    @property
+    def neighbours(self) -> Path:
+        return self.root / "neighbours.npy"
+
+    @property
+    def lengths(self) -> Path:
+        return self.root / "lengths.npy"
 
     @property
     def vectors(self) -> Path:
