@@ -30,7 +30,9 @@ def main() -> None:
         store = Store(f"sqlite:///{folder}/recommend.db")
         set_threads(1)
         started = time.perf_counter()
-        recommender = Recommender(store, Settings(index=Path(folder) / "index", store=f"sqlite:///{folder}/recommend.db"))
+        recommender = Recommender(
+            store, Settings(index=Path(folder) / "index", store=f"sqlite:///{folder}/recommend.db")
+        )
         opened = time.perf_counter() - started
         ids = list(recommender.view().ids())
         chosen = np.random.default_rng(7).choice(len(ids), ANSWERS, replace=False)
@@ -41,7 +43,9 @@ def main() -> None:
     rows = [
         [name, f"{seconds:.1f} s", f"{memory:,.0f} MB"]
         for name, (seconds, memory) in zip(
-            ["ingest", "reindex", "second ingest, nothing new", "second reindex, nothing new"], first + again, strict=True
+            ["ingest", "reindex", "second ingest, nothing new", "second reindex, nothing new"],
+            first + again,
+            strict=True,
         )
     ]
     text = "\n\n".join(

@@ -130,8 +130,8 @@ class TermMatrix:
 def fit(texts: Sequence[str], embeddings: NDArray[np.floating]) -> tuple[Lexicon, TermMatrix]:
     """The lexicon of a corpus and the vectors of its texts.
 
-    An article's weight for a term is √tf · idf · √(coherence + 0.1), normalised: a term counts as far as it is rare, and
-    as far as the articles that have it are about the same thing. English stop words are left out.
+    An article's weight for a term is √tf · idf · √(coherence + 0.1), normalised: a term counts as far as it is rare,
+    and as far as the articles that have it are about the same thing. English stop words are left out.
 
     Args:
         texts: of n articles.
@@ -177,7 +177,8 @@ def coherence(counts: sparse.csr_array, embeddings: NDArray[np.floating]) -> NDA
         pairs = np.maximum(df * (df - 1.0), 1.0)
         found[start : start + _TERMS_A_BLOCK] = ((sums.astype(np.float64) ** 2).sum(axis=1) - df) / pairs
     found[frequencies < 2] = 0.0
-    return np.maximum(found, 0.0) * frequencies / (frequencies + _FEW_ARTICLES)
+    shrunk: NDArray[np.float64] = np.maximum(found, 0.0) * frequencies / (frequencies + _FEW_ARTICLES)
+    return shrunk
 
 
 def stack(vectors: Sequence[TermVector], width: int) -> TermMatrix:

@@ -1,7 +1,7 @@
 """Each article's nearest others, and what an article looks like in their company.
 
-A news item is short and says little; the few items nearest to it say the rest. Mixing an article's vectors with those of
-its neighbours is document expansion (Tao et al., HLT-NAACL 2006), done once, when the index is built.
+A news item is short and says little; the few items nearest to it say the rest. Mixing an article's vectors with those
+of its neighbours is document expansion (Tao et al., HLT-NAACL 2006), done once, when the index is built.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ IntArray = NDArray[np.int64]
 
 COUNT = 3
 SHARE = 0.3
-_CANDIDATES = 48
+CANDIDATES = 48
 _DENSE = 1.7
-_TIME_SCALE = 30.0
+TIME_SCALE = 30.0
 _BLOCK = 4096
 _SAMPLE = 256
 _SEED = 7
@@ -48,7 +48,7 @@ def nearest(
     dense_unit, lexical_unit = units(embeddings, matrix)
     for start in range(0, count, _BLOCK):
         rows = np.arange(start, min(start + _BLOCK, count))
-        near = index.search_many(embeddings[rows], _CANDIDATES + 1)
+        near = index.search_many(embeddings[rows], CANDIDATES + 1)
         query, other = np.repeat(rows, near.shape[1]), near.ravel()
         known = (other >= 0) & (other != query)
         query, other = query[known], other[known]
@@ -72,11 +72,14 @@ def pair_scores(dense: FloatArray, lexical: FloatArray, near: FloatArray, time_w
     """How near articles are; where a date is unknown (NaN) the mean nearness of the others stands in."""
     if time_weight == 0 or np.isnan(near).all():
         return _DENSE * dense + lexical
-    return _DENSE * dense + lexical + np.float32(time_weight) * np.where(np.isnan(near), np.nanmean(near), near)
+    filled = np.where(np.isnan(near), np.nanmean(near), near)
+    return np.asarray(_DENSE * dense + lexical + time_weight * filled, np.float32)
 
 
 def units(embeddings: NDArray[np.floating], matrix: TermMatrix) -> tuple[float, float]:
     """Standard deviations of dense and lexical cosines over random pairs of articles."""
+    if len(embeddings) < 2:
+        return 1.0, 1.0
     rng = np.random.default_rng(_SEED)
     left, right = rng.integers(0, len(embeddings), (2, _SAMPLE * _SAMPLE))
     apart = left != right
@@ -131,4 +134,4 @@ def _mixing(rows: IntArray, neighbours: NDArray[np.int32], count: int) -> sparse
 
 
 def _pair_nearness(left: IntArray, right: IntArray) -> FloatArray:
-    return nearness(left, right, _TIME_SCALE)
+    return nearness(left, right, TIME_SCALE)

@@ -43,7 +43,7 @@ class Projection:
         """Embeddings (n, d) projected and of unit length, float32; a zero vector stays zero."""
         raw = np.asarray(embeddings, np.float32)
         projected = _unit(raw - self.mean)
-        if self.adapter is not None:
+        if self.adapter is not None and self.offset is not None:
             projected = _unit(_unit(projected @ self.adapter) - self.offset)
         projected[~raw.any(axis=-1)] = 0.0
         return projected
@@ -63,7 +63,8 @@ class Projection:
 
 
 def _mean(vectors: NDArray[np.floating]) -> FloatArray:
-    return vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    mean: FloatArray = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return mean
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

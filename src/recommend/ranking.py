@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recommend.errors import SettingsError, shown
 from recommend.table import MISSING
@@ -90,6 +91,8 @@ class Ranker(BaseModel):
 
     Attributes:
         features: by name of FEATURES; one that is not named does not count.
+        foreign_dense: part of the dense weight that stays for a query in a language the encoder is not made for; the
+            rest goes to the lexical side.
         prior: candidates that the general mean and deviation count for beside the query's own candidates.
         slope, intercept: of the logistic curve that turns a score into a probability.
     """
@@ -97,6 +100,7 @@ class Ranker(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     features: dict[str, FeatureWeight]
+    foreign_dense: float = Field(ge=0.0, le=1.0)
     prior: float
     slope: float
     intercept: float
@@ -118,6 +122,31 @@ class Ranker(BaseModel):
         if unknown:
             raise SettingsError(f"{path}: feature {shown(min(unknown))} is unknown: there are {', '.join(FEATURES)}")
         return ranker
+
+    def foreign(self) -> Ranker:
+        """The ranker for queries in a language that the encoder is not made for."""
+        if not {"dense", "context"} <= self.features.keys():
+            return self
+        dense, context = self.features["dense"], self.features["context"]
+        kept = dense.weight * self.foreign_dense
+        moved = context.weight + dense.weight - kept
+        changed = {
+            "dense": dense.model_copy(update={"weight": kept}),
+            "context": context.model_copy(update={"weight": moved}),
+        }
+        return self.model_copy(update={"features": self.features | changed})
+
+    def without(self, names: Sequence[str]) -> Ranker:
+        """The ranker with some features left out; ``time`` stands for all that tell of time.
+
+        Raises:
+            SettingsError: for a name that is no feature.
+        """
+        left_out = {feature for name in names for feature in (TIME_FEATURES if name == "time" else (name,))}
+        unknown = left_out - set(FEATURES)
+        if unknown:
+            raise SettingsError(f"ranking.without: feature {shown(min(unknown))} is none of {', '.join(FEATURES)}")
+        return self.model_copy(update={"features": {n: w for n, w in self.features.items() if n not in left_out}})
 
     def column(self, name: str, default: float) -> NDArray[np.float64]:
         """One number of every feature, in the order of FEATURES."""

@@ -76,7 +76,7 @@ class Segment:
     Attributes:
         embeddings: (n, d) float16, projected, in company (see :mod:`recommend.neighbourhood`).
         groups: (n,) uint64 duplicate groups.
-        neighbours: (n, c) int32 rows of each article's nearest; None where company was kept when articles were prepared.
+        neighbours: (n, c) int32 rows of each article's nearest; None where ``contexts`` hold what came of them.
         lengths: (n,) float32 lengths of the term vectors in company.
         contexts: of each article, its terms in company; empty where ``neighbours`` tells.
         index: over ``embeddings``; None where n is so small that a scan is as good.
@@ -133,12 +133,15 @@ class Segment:
             return np.flatnonzero(allowed)
         if len(self) <= count:
             return np.arange(len(self))
+        dense = self.nearest(query.embedding, count, allowed)
+        return np.union1d(dense, self.matrix.search(query.terms, count, settings.lexical_terms, allowed))
+
+    def nearest(self, vector: FloatArray, count: int, allowed: BoolArray | None = None) -> IntArray:
+        """Rows of the ``count`` embeddings nearest to ``vector`` (d,), nearest first."""
         if self.index is None or scans_exactly(allowed):
             rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
-            dense = exact_search(self.embeddings, query.embedding, count, rows)
-        else:
-            dense = self.index.search(query.embedding, count, allowed)
-        return np.union1d(dense, self.matrix.search(query.terms, count, settings.lexical_terms, allowed))
+            return exact_search(self.embeddings, vector, count, rows)
+        return self.index.search(vector, count, allowed)
 
     def candidates(self, number: int, query: Query, rows: IntArray) -> Candidates:
         """The articles at ``rows`` with their features; ``number`` is the segment's own in its view."""

@@ -52,6 +52,12 @@ class RankingSettings(_Group):
     without: list[str] = Field(default_factory=list, description="features that do not count")
     model: str = Field("news-linear", description="ranker: a JSON file of models/, its name without .json")
 
+    @field_validator("without", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        """``ranking.without=section,time`` is short for a list."""
+        return [name for name in value.split(",") if name] if isinstance(value, str) else value
+
 
 class PolicySettings(_Group):
     """What readers are spared, whatever its score."""

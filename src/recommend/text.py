@@ -91,10 +91,10 @@ class Span:
 def terms(text: str, stop_words: Set[str] = frozenset()) -> list[str]:
     """The terms of a text for lexical search, in order.
 
-    A word gives its first five characters, in lower case, without accents and plural s: cutting words short is a stemmer
-    for any language (McNamee and Mayfield, Information Retrieval 7, 2004). A word written with a capital gives that once
-    more with the capital, so that names weigh more than the same letters in other words. Single characters and
-    ``stop_words`` (lower case, without accents) give nothing.
+    A word gives its first five characters, in lower case, without accents and plural s: cutting words short is a
+    stemmer for any language (McNamee and Mayfield, Information Retrieval 7, 2004). A word written with a capital gives
+    that once more with the capital, so that names weigh more than the same letters in other words. Single characters
+    and ``stop_words`` (lower case, without accents) give nothing.
 
     Runs of a script that is written without spaces, or glues its particles on (Chinese, Japanese, Korean, Thai, Lao,
     Khmer, Burmese), give overlapping pairs of characters.

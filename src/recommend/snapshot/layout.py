@@ -22,7 +22,10 @@ class Manifest(BaseModel):
         revision: the store's revision of which the snapshot is a function; ``recipe`` names the other inputs.
         articles: how many it holds.
         encoder: fingerprint of the encoder that made its embeddings.
+        language: the only one the encoder is made for, None for many.
         adapter: name of the adapter they were mapped by, None without one.
+        company_time: how much nearness in time counted for each article's company.
+        units: deviations of dense and lexical cosines over random pairs.
         dimension: of the embeddings.
         kind: of the FAISS index.
         created_at: ISO 8601, UTC.
@@ -38,7 +41,10 @@ class Manifest(BaseModel):
     recipe: str
     articles: int
     encoder: str
+    language: str | None
     adapter: str | None
+    company_time: float
+    units: tuple[float, float]
     dimension: int
     kind: str
     created_at: str

@@ -1,12 +1,12 @@
 """A linear map on frozen embeddings that brings articles of one story together.
 
-Contrastive learning (InfoNCE; van den Oord et al., 2018) with in-batch and hard negatives, held near the identity so that
-what the encoder knows of texts unlike the training ones is kept.
+Contrastive learning (InfoNCE; van den Oord et al., 2018) with in-batch and hard negatives, held near the identity so
+that what the encoder knows of texts unlike the training ones is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,7 +129,7 @@ class _Batch:
     hidden: NDArray[np.bool_]
 
 
-def _batches(pairs: Pairs, hard: Mapping[int, IntArray], recipe: Recipe, rng: np.random.Generator):  # type: ignore[no-untyped-def]
+def _batches(pairs: Pairs, hard: Mapping[int, IntArray], recipe: Recipe, rng: np.random.Generator) -> Iterator[_Batch]:
     """Batches without end: long stories are drawn a little more often, nearer pairs (grade 3) too."""
     rows = np.fromiter(pairs.positives, np.int64)
     often = np.array([len(pairs.positives[row][0]) ** 0.25 for row in rows.tolist()])
