@@ -1,4 +1,4 @@
-"""The main job on 106,373 dated news items: ingest and reindex from the command line, again with nothing new, and answers."""
+"""The main job on 106,373 dated news items: ingest, reindex, both again with nothing new, and answers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from recommend.store import Store
 from recommend.vectors import set_threads
 
 ANSWERS = 1_000
+STEPS = ("ingest", "reindex", "ingest again, nothing new", "reindex again, nothing new")
 
 
 def main() -> None:
@@ -52,8 +53,8 @@ def main() -> None:
         [
             f"{len(ids):,} short news items, each command a process of its own. {report.machine()}",
             report.table(["step", "wall time", "peak memory"], rows),
-            f"Index kind {manifest.kind}, sampled recall@10 {manifest.recall:.3f}, {disk / 1e6:,.0f} MB on disk with the store. "
-            f"Opening takes {1000 * opened:.0f} ms; an answer of five stories with reasons, not cached, takes "
+            f"Index kind {manifest.kind}, sampled recall@10 {manifest.recall:.3f}, {disk / 1e6:,.0f} MB on disk with the "
+            f"store. Opening takes {1000 * opened:.0f} ms; an answer of five stories with reasons, not cached, takes "
             f"{1000 * np.median(times):.1f} ms (median of {ANSWERS:,}), {1000 * np.quantile(times, 0.99):.1f} ms at the "
             "99th percentile.",
         ]

@@ -38,6 +38,7 @@ class IndexSettings(_Group):
 
     kind: str = Field("auto", description="auto, or the name of a FAISS kind (recommend.vectors.KINDS)")
     keep: int = Field(3, ge=1, le=1000, description="snapshots kept for rollback, the live one included")
+    company: bool = Field(True, description="mix each article's vectors with those of its nearest")
     company_time: float = Field(4.0, ge=0.0, description="how much nearness in time counts for an article's company")
     verify_sample: int = Field(200, ge=1, le=100_000, description="queries of the recall check")
     verify_recall: float = Field(0.99, ge=0.0, le=1.0, description="least sampled recall@10 against exact search")

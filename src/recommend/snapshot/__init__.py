@@ -48,7 +48,7 @@ class Snapshot:
         terms = self.lexicon.weigh(article.full_text)
         near = segment.nearest(vector, CANDIDATES)
         near = near[[segment.table.id(int(row)) != article.id for row in near]]
-        if not same_language(article.language, self.manifest.language):
+        if not self.manifest.company or not same_language(article.language, self.manifest.language):
             near = near[:0]
         scores = pair_scores(
             segment.embeddings[near].astype(np.float32) @ vector / self.manifest.units[0],

@@ -33,7 +33,9 @@ _RECALL_AT = 10
 def snapshot_recipe(fingerprint: str, adapter: Adapter | None, settings: IndexSettings) -> str:
     """8 hexadecimal digits that stand for everything but the store's revision that decides what a snapshot holds."""
     mapped = None if adapter is None else adapter.manifest.sha256
-    return sha256(orjson.dumps([FORMAT, fingerprint, mapped, settings.kind, settings.company_time])).hexdigest()[:8]
+    return sha256(
+        orjson.dumps([FORMAT, fingerprint, mapped, settings.kind, settings.company, settings.company_time])
+    ).hexdigest()[:8]
 
 
 def _free_name(layout: IndexLayout, revision: int, recipe: str) -> str:
@@ -96,8 +98,9 @@ def _write(
     set_threads(0)
     index = VectorIndex.build(alone, kind)
     company = nearest(alone, index, matrix, table.published_at, settings.company_time)
-    if foreign is not None:
-        company[foreign] = np.flatnonzero(foreign)[:, None]
+    alone_only = foreign if settings.company else np.ones(len(table), np.bool_)
+    if alone_only is not None:
+        company[alone_only] = np.flatnonzero(alone_only)[:, None]
     embeddings = in_company(alone, company).astype(np.float16)
     index = VectorIndex.build(embeddings, kind)
     recall = sampled_recall(index, embeddings, settings.verify_sample, depth)
@@ -124,6 +127,7 @@ def _write(
         encoder=encoder.fingerprint,
         language=encoder.language,
         adapter=None if adapter is None else adapter.manifest.name,
+        company=settings.company,
         company_time=settings.company_time,
         units=units(alone, matrix),
         dimension=encoder.dimension,

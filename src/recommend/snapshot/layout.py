@@ -24,7 +24,8 @@ class Manifest(BaseModel):
         encoder: fingerprint of the encoder that made its embeddings.
         language: the only one the encoder is made for, None for many.
         adapter: name of the adapter they were mapped by, None without one.
-        company_time: how much nearness in time counted for each article's company.
+        company: whether vectors are mixed with those of each article's nearest.
+        company_time: how much nearness in time counted for who is nearest.
         units: deviations of dense and lexical cosines over random pairs.
         dimension: of the embeddings.
         kind: of the FAISS index.
@@ -43,6 +44,7 @@ class Manifest(BaseModel):
     encoder: str
     language: str | None
     adapter: str | None
+    company: bool
     company_time: float
     units: tuple[float, float]
     dimension: int
