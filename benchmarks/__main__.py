@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-BENCHMARKS = ("encoding", "lexical_units", "main_job")
+BENCHMARKS = ("encoding", "main_job", "relevance")
 
 
 def main() -> None:

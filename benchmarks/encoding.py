@@ -7,6 +7,7 @@ import time
 import numpy as np
 
 from benchmarks import report
+from recommend.article import Article
 from recommend.encoder import Encoder, open_encoder
 from recommend.encoder.manifest import read_manifest
 from recommend.encoder.preparation import encoder_text
@@ -15,7 +16,6 @@ from recommend.evaluation.judgements import read_qrels
 from recommend.evaluation.metrics import per_query
 from recommend.settings import EncoderSettings
 from recommend.sources import read
-from recommend.article import Article
 
 ROUNDS = 5
 TEXTS = 512

@@ -1,4 +1,4 @@
-"""The main job on 106,373 dated news items: ingest and reindex from the command line, again with nothing new, and answers."""
+"""The main job on 106,373 dated news items: ingest, reindex, both again with nothing new, and answers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from recommend.store import Store
 from recommend.vectors import set_threads
 
 ANSWERS = 1_000
+STEPS = ("ingest", "reindex", "ingest again, nothing new", "reindex again, nothing new")
 
 
 def main() -> None:
@@ -30,7 +31,9 @@ def main() -> None:
         store = Store(f"sqlite:///{folder}/recommend.db")
         set_threads(1)
         started = time.perf_counter()
-        recommender = Recommender(store, Settings(index=Path(folder) / "index", store=f"sqlite:///{folder}/recommend.db"))
+        recommender = Recommender(
+            store, Settings(index=Path(folder) / "index", store=f"sqlite:///{folder}/recommend.db")
+        )
         opened = time.perf_counter() - started
         ids = list(recommender.view().ids())
         chosen = np.random.default_rng(7).choice(len(ids), ANSWERS, replace=False)
@@ -41,15 +44,17 @@ def main() -> None:
     rows = [
         [name, f"{seconds:.1f} s", f"{memory:,.0f} MB"]
         for name, (seconds, memory) in zip(
-            ["ingest", "reindex", "second ingest, nothing new", "second reindex, nothing new"], first + again, strict=True
+            ["ingest", "reindex", "second ingest, nothing new", "second reindex, nothing new"],
+            first + again,
+            strict=True,
         )
     ]
     text = "\n\n".join(
         [
             f"{len(ids):,} short news items, each command a process of its own. {report.machine()}",
             report.table(["step", "wall time", "peak memory"], rows),
-            f"Index kind {manifest.kind}, sampled recall@10 {manifest.recall:.3f}, {disk / 1e6:,.0f} MB on disk with the store. "
-            f"Opening takes {1000 * opened:.0f} ms; an answer of five stories with reasons, not cached, takes "
+            f"Index kind {manifest.kind}, sampled recall@10 {manifest.recall:.3f}, {disk / 1e6:,.0f} MB on disk with the "
+            f"store. Opening takes {1000 * opened:.0f} ms; an answer of five stories with reasons, not cached, takes "
             f"{1000 * np.median(times):.1f} ms (median of {ANSWERS:,}), {1000 * np.quantile(times, 0.99):.1f} ms at the "
             "99th percentile.",
         ]

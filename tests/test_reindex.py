@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
@@ -8,116 +9,112 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
 
 from recommend.article import Article, Status, parse_article
 from recommend.encoder import Encoder
-from recommend.ingest import ingest, put
-from recommend.live import LiveView
 from recommend.recommender import Recommender
 from recommend.reindex import reindex
-from recommend.settings import IndexSettings, Settings
-from recommend.snapshot import IndexLayout, build_snapshot, current_name, locked, publish, verify
+from recommend.settings import Settings
+from recommend.snapshot import IndexLayout, current_name, locked, publish, verify
 from recommend.store import Store
 
+if TYPE_CHECKING:
+    from conftest import Newsroom
+
+Work = Callable[[int, int, float | None], tuple[int, list[str]]]
+
 COMMAND = [sys.executable, "-W", "error", "-c"]
-RECOMMEND = "from recommend.cli import main; main()"
 
 
-def test_nothing_is_built_when_nothing_changed(
-    layout: IndexLayout, store: Store, settings: Settings, toy_encoder: Encoder
-) -> None:
-    name = current_name(layout)
-    again = reindex(store, toy_encoder, settings)
-    assert (again.manifest.name, again.built, again.embedded) == (name, False, 0)
-    full = reindex(store, toy_encoder, settings, full=True)
+def recommend(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command line in a process of its own."""
+    program = [*COMMAND, "from recommend.cli import main; main()", "--store", settings.store, "--index"]
+    command = [*program, str(settings.index), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=settings.models.parent, check=False)
+
+
+def test_nothing_is_built_unless_something_changed_or_a_full_build_is_asked_for(newsroom: Newsroom) -> None:
+    live = newsroom.live
+    again = newsroom.reindex()
+    assert (again.manifest, again.built, again.embedded) == (live, False, 0)
+    full = newsroom.reindex(full=True)
     assert full.built
-    assert full.manifest.sha256 == again.manifest.sha256
-    assert current_name(layout) == full.manifest.name != name
+    assert newsroom.live.name == full.manifest.name != live.name
+    assert full.manifest.sha256 == live.sha256
 
 
-@pytest.mark.parametrize("change", ["put", "delete", "kind", "encoder"])
+@pytest.mark.parametrize(
+    ("change", "articles"), [("put", 61), ("delete", 59), ("draft", 59), ("kind", 60), ("encoder", 60)]
+)
 def test_any_change_that_matters_makes_a_new_snapshot(
-    layout: IndexLayout,
-    store: Store,
-    settings: Settings,
-    toy_encoder: Encoder,
-    other_toy_encoder: Encoder,
-    change: str,
+    newsroom: Newsroom, other_toy_encoder: Encoder, stories: list[Article], change: str, articles: int
 ) -> None:
-    encoder = other_toy_encoder if change == "encoder" else toy_encoder
-    if change == "kind":
-        settings = settings.model_copy(update={"indexing": IndexSettings(kind="ivf-sq8")})
-    elif change == "delete":
-        store.delete("story-00")
-    elif change == "put":
-        put(store, toy_encoder, parse_article({"id": "new", "title": "New"}))
-    result = reindex(store, encoder, settings)
-    assert result.built
-    assert result.embedded == (60 if change == "encoder" else 0)
-    assert result.manifest.articles == {"put": 61, "delete": 59}.get(change, 60)
-    assert (result.manifest.encoder, result.manifest.revision) == (encoder.fingerprint, store.latest_revision())
-    assert verify(layout, result.manifest.name).kind == ("ivf-sq8" if change == "kind" else "flat")
+    match change:
+        case "put":
+            newsroom.take(parse_article({"id": "new", "title": "New"}))
+        case "delete":
+            newsroom.store.delete("story-00")
+        case "draft":
+            newsroom.take(stories[0].model_copy(update={"status": Status.DRAFT}))
+        case "kind":
+            newsroom = newsroom.indexing(kind="ivf-sq8")
+        case "encoder":
+            newsroom = replace(newsroom, encoder=other_toy_encoder)
+    result = newsroom.reindex()
+    assert (result.built, result.embedded) == (True, 60 if change == "encoder" else 0)
+    manifest = verify(newsroom.layout, newsroom.live.name)
+    assert (manifest.articles, manifest.revision) == (articles, newsroom.store.latest_revision())
+    assert (manifest.encoder, manifest.kind) == (
+        newsroom.encoder.fingerprint,
+        "ivf-sq8" if change == "kind" else "flat",
+    )
+    raw = newsroom.layout.snapshot(manifest.name).articles.read_bytes()
+    assert (b"story-00" in raw) == (articles >= 60)
 
 
-def test_what_lacks_an_embedding_is_embedded_first(
-    store: Store, settings: Settings, toy_encoder: Encoder, stories: list[Article]
-) -> None:
-    store.put([(story, None) for story in stories], "toy")
-    embedded: list[int] = []
-    stages: list[str] = []
-    result = reindex(store, toy_encoder, settings, on_embedded=embedded.append, on_stage=stages.append)
-    assert (result.embedded, result.manifest.articles, embedded) == (60, 60, [60])
-    assert stages == ["embedding", "building", "publishing"]
-
-
-def test_an_embedding_that_came_after_the_snapshot_of_its_revision_is_not_forgotten(
-    layout: IndexLayout, store: Store, settings: Settings, toy_encoder: Encoder
-) -> None:
-    store.put([(parse_article({"id": "late", "title": "Late"}), None)], "toy")
-    publish(layout, build_snapshot(store, layout, toy_encoder, settings.indexing, 200).name)
-    assert LiveView(store, layout).refresh().locate("late") is None
-    result = reindex(store, toy_encoder, settings)
+def test_an_embedding_that_came_after_the_snapshot_of_its_revision_is_not_forgotten(newsroom: Newsroom) -> None:
+    newsroom.store.put([(parse_article({"id": "late", "title": "Late"}), None)], "toy")
+    publish(newsroom.layout, newsroom.build().name)
+    assert newsroom.recommender().answer("late", 5) is None
+    result = newsroom.reindex()
     assert (result.embedded, result.built) == (1, True)
-    assert LiveView(store, layout).refresh().locate("late") is not None
+    assert newsroom.recommender().answer("late", 5) is not None
 
 
 @pytest.mark.parametrize("stage", ["embedding", "building", "publishing"])
-def test_changes_during_the_job_are_served_after_it(
-    layout: IndexLayout, store: Store, settings: Settings, toy_encoder: Encoder, stage: str
-) -> None:
+def test_changes_during_the_job_are_served_after_it(newsroom: Newsroom, stage: str) -> None:
     def change(begun: str) -> None:
+        stages.append(begun)
         if begun == stage:
-            put(store, toy_encoder, parse_article({"id": "new", "title": "New"}))
-            store.delete("story-00")
+            newsroom.take(parse_article({"id": "new", "title": "New"}))
+            newsroom.store.delete("story-00")
 
-    reindex(store, toy_encoder, settings, full=True, on_stage=change)
-    view = LiveView(store, layout).refresh()
-    assert view.locate("new") is not None
-    assert view.locate("story-00") is None
-    assert reindex(store, toy_encoder, settings).built == (stage == "publishing")
-
-
-def test_drafts_and_takedowns_are_not_in_the_snapshot(
-    layout: IndexLayout, store: Store, settings: Settings, toy_encoder: Encoder, stories: list[Article]
-) -> None:
-    store.delete("story-00")
-    for number, status in ((1, Status.DRAFT), (2, Status.UNPUBLISHED)):
-        put(store, toy_encoder, stories[number].model_copy(update={"status": status}))
-    manifest = reindex(store, toy_encoder, settings).manifest
-    assert manifest.articles == 57
-    raw = layout.snapshot(manifest.name).articles.read_bytes()
-    assert [n for n in range(4) if f"story-{n:02}".encode() in raw] == [3]
+    stages: list[str] = []
+    reindex(newsroom.store, newsroom.encoder, newsroom.settings, full=True, on_stage=change)
+    assert stages == ["embedding", "building", "publishing"]
+    recommender = newsroom.recommender()
+    assert (recommender.answer("new", 5) is None, recommender.answer("story-00", 5) is None) == (False, True)
+    assert newsroom.reindex().built == (stage == "publishing")
 
 
-def test_a_job_in_another_process_is_refused_and_says_so(layout: IndexLayout, settings: Settings) -> None:
-    command = [*COMMAND, RECOMMEND, "--store", settings.store, "--index", str(settings.index), "reindex"]
-    with locked(layout):
-        done = subprocess.run(command, capture_output=True, text=True, cwd=settings.models.parent, check=False)
+def test_a_torn_live_snapshot_is_built_anew(newsroom: Newsroom, caplog: pytest.LogCaptureFixture) -> None:
+    file = newsroom.layout.snapshot(newsroom.live.name).embeddings
+    file.write_bytes(file.read_bytes()[:-1])
+    with caplog.at_level(logging.WARNING):
+        assert newsroom.reindex().built
+    assert "embeddings.npy has SHA-256" in caplog.text
+    verify(newsroom.layout, newsroom.live.name)
+
+
+def test_a_job_in_another_process_is_refused_in_one_line(newsroom: Newsroom) -> None:
+    with locked(newsroom.layout):
+        done = recommend(newsroom.settings, "reindex")
     assert done.returncode == 1
     assert "another job is writing" in done.stderr
     assert "Traceback" not in done.stderr
@@ -137,6 +134,7 @@ from recommend.store import Store
 
 def work(store_url, index, log, seed, steps):
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    say = lambda *words: os.write(file, orjson.dumps(words, option=orjson.OPT_APPEND_NEWLINE))
     chance, encoder, store = random.Random(int(seed)), ToyEncoder(), Store(store_url)
     settings = Settings(store=store_url, index=Path(index), indexing=IndexSettings(keep=2))
     for step in range(int(steps)):
@@ -144,7 +142,7 @@ def work(store_url, index, log, seed, steps):
         ids = [f"story-{n}" for n in chance.sample(range(200), {"batch": 100, "reindex": 0}.get(kind, 1))]
         version = None if kind == "delete" else int(seed) * 100_000 + step
         rows = [{"id": i, "title": f"{version}", "text": f"{i} {step % 9} storm coast"} for i in ids]
-        os.write(file, orjson.dumps(["begin", ids, version]) + b"\\n")
+        say("begin", ids, version)
         if kind == "put":
             put(store, encoder, parse_article(rows[0]))
         elif kind == "delete":
@@ -153,7 +151,7 @@ def work(store_url, index, log, seed, steps):
             ingest(store, encoder, map(parse_article, rows), republish=True)
         else:
             reindex(store, encoder, settings, full=chance.random() < 0.7)
-        os.write(file, orjson.dumps(["done", ids, version]) + b"\\n")
+        say("done", ids, version)
 
 print("ready", flush=True)
 for line in sys.stdin:
@@ -162,102 +160,92 @@ for line in sys.stdin:
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
         continue
     try:
-        work(*line.split("\\t"))
+        work(*line.split("|"))
         os._exit(0)
     finally:
         os._exit(1)
 """
 
 
-class Ledger:
-    """What readers may find of each article: the acknowledged version, or that of the change that was under way."""
-
-    def __init__(self) -> None:
-        self.versions: dict[str, int | None] = {}
-
-    def check(self, lines: list[str], store: Store) -> None:
-        """Holds the store against what a killed worker said; a last line may be cut."""
-        pending: tuple[list[str], int | None] = [], None
-        for line in lines:
-            word, ids, version = orjson.loads(line)
-            if word == "begin":
-                pending = ids, version
-            else:
-                self.versions.update(dict.fromkeys(pending[0], pending[1]))
-                pending = [], None
-        held = {c.article_id: c for c in store.changes(0, "toy")}
-        found = {i: int(c.article.title) for i, c in held.items() if c.article is not None}
-        under_way = {i: found.get(i) for i in pending[0]}
-        old = {i: self.versions.get(i) for i in pending[0]}
-        assert under_way in (old, dict.fromkeys(pending[0], pending[1])), "a batch is in the store in part"
-        self.versions.update(under_way)
-        assert found == {i: version for i, version in self.versions.items() if version is not None}
-        assert all(c.embedding is not None for c in held.values() if c.article is not None), "a row lacks its embedding"
-        assert store.latest_revision() == max((c.revision for c in held.values()), default=0)
-
-
 @pytest.fixture
-def work(settings: Settings, tmp_path: Path) -> Iterator[Callable[[int, int, float | None], tuple[int, list[str]]]]:
-    """Has a process change store and index by ``seed`` for a number of steps, killed after so many seconds.
+def work(settings: Settings, tmp_path: Path) -> Iterator[Work]:
+    """Has a process change store and index, by ``seed``, for a number of steps, killed after so many seconds.
 
-    Gives its exit code and what it said. The process is forked from one that has done the imports, so that the kills
-    fall on the work.
+    Gives its exit code and what it said. It is forked from one that has done the imports: kills fall on the work.
     """
     path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([*COMMAND, NURSERY], text=True, env=environment, **pipes) as nursery:
+    with subprocess.Popen(
+        [*COMMAND, NURSERY], text=True, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as nursery:
         assert nursery.stdin is not None
         assert nursery.stdout is not None
         orders, replies, log = nursery.stdin, nursery.stdout, tmp_path / "log"
         assert replies.readline() == "ready\n"
 
         def run(seed: int, steps: int, patience: float | None) -> tuple[int, list[str]]:
-            log.unlink(missing_ok=True)
-            orders.write("\t".join(map(str, (settings.store, settings.index, log, seed, steps))) + "\n")
+            log.write_bytes(b"")
+            orders.write(f"{settings.store}|{settings.index}|{log}|{seed}|{steps}\n")
             orders.flush()
             pid = int(replies.readline())
             if patience is not None:
                 time.sleep(patience)
                 os.kill(pid, signal.SIGKILL)
-            code = int(replies.readline())
-            return code, log.read_text().splitlines() if log.exists() else []
+            return int(replies.readline()), log.read_text().splitlines()
 
         yield run
         orders.close()
 
 
+class Ledger:
+    """What readers must find of each article: the acknowledged version, or that of the change that was under way."""
+
+    def __init__(self, settings: Settings, encoder: Encoder) -> None:
+        self.settings, self.encoder = settings, encoder
+        self.versions: dict[str, int | None] = {}
+
+    @property
+    def published(self) -> dict[str, int]:
+        """The version of each article that is not taken down."""
+        return {i: version for i, version in self.versions.items() if version is not None}
+
+    def check(self, said: list[str]) -> None:
+        """Holds store, snapshot and answers against what a process said before it ended."""
+        pending: dict[str, int | None] = {}
+        for word, ids, version in map(orjson.loads, said):
+            self.versions.update(pending if word == "done" else {})
+            pending = dict.fromkeys(ids, version) if word == "begin" else {}
+        with closing(Store(self.settings.store)) as store:
+            held = store.changes(0, "toy")
+            found = {c.article_id: int(c.article.title) for c in held if c.article is not None}
+            under_way = {i: found.get(i) for i in pending}
+            assert under_way in (pending, {i: self.versions.get(i) for i in pending}), "a batch is there in part"
+            self.versions.update(under_way)
+            assert found == self.published
+            assert all(c.embedding is not None for c in held if c.article is not None)
+            assert store.latest_revision() == max((c.revision for c in held), default=0)
+            layout = IndexLayout(self.settings.index)
+            if (name := current_name(layout)) is not None:
+                verify(layout, name)
+                recommender = Recommender(store, self.settings, self.encoder)
+                assert set(recommender.view().ids()) == found.keys()
+                assert all(recommender.related(article_id, 5) for article_id in sorted(found)[:3])
+
+
 def test_a_kill_at_any_moment_loses_nothing_acknowledged_and_leaves_a_whole_snapshot_live(
-    settings: Settings, toy_encoder: Encoder, work: Callable[[int, int, float | None], tuple[int, list[str]]]
+    settings: Settings, toy_encoder: Encoder, work: Work
 ) -> None:
-    chance, ledger, layout = random.Random(7), Ledger(), IndexLayout(settings.index)
-
-    def check(said: list[str]) -> None:
-        with closing(Store(settings.store)) as store:
-            ledger.check(said, store)
-            name = current_name(layout)
-            if name is None:
-                return
-            verify(layout, name)
-            recommender = Recommender(store, settings, toy_encoder)
-            ids = set(recommender.view().ids())
-            assert ids == {i for i, version in ledger.versions.items() if version is not None}
-            for article_id in sorted(ids)[:3]:
-                assert recommender.related(article_id, 5)
-
+    chance, ledger, layout = random.Random(7), Ledger(settings, toy_encoder), IndexLayout(settings.index)
     for seed in range(int(os.environ.get("KILLS", "16"))):
         code, said = work(seed, 100_000, chance.uniform(0.0, chance.choice([0.05, 0.3, 1.0])))
         assert code == -signal.SIGKILL
-        check(said)
+        ledger.check(said)
     code, said = work(99, 40, None)
     assert (code, len(said)) == (0, 80)
-    check(said)
-    arguments: list[Any] = ["--store", settings.store, "--index", settings.index, "reindex", "--json"]
-    done = subprocess.run(
-        [*COMMAND, RECOMMEND, *arguments], capture_output=True, cwd=settings.models.parent, check=True
-    )
+    ledger.check(said)
+    done = recommend(settings, "reindex", "--json")
     manifest = orjson.loads(done.stdout)
-    assert manifest["articles"] == sum(version is not None for version in ledger.versions.values())
+    assert (done.returncode, manifest["articles"]) == (0, len(ledger.published))
     assert current_name(layout) == verify(layout, manifest["name"]).name
-    assert [p.name for p in layout.snapshots.iterdir() if p.name.startswith(".")] == []
-    assert sorted(os.listdir(layout.root)) == [".lock", "CURRENT", "snapshots"]
+    assert not [path for path in layout.snapshots.iterdir() if path.name.startswith(".")]
+    assert sorted(path.name for path in layout.root.iterdir()) == [".lock", "CURRENT", "snapshots"]

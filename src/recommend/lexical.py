@@ -1,10 +1,10 @@
-"""TF-IDF: weights fitted by scikit-learn, kept as plain arrays, searched through postings."""
+"""TF-IDF with a sense of topic: counted by scikit-learn, kept as plain arrays, searched through postings."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,10 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 _POSTINGS_A_SEARCH = 100_000
+_LEAST_COHERENCE = 0.1
+_FEW_ARTICLES = 8
+_TERMS_A_BLOCK = 20_000
+_PAIRS_A_BLOCK = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,17 @@ class Lexicon:
 
     Attributes:
         vocabulary: (v,) terms in ascending order.
-        idf: (v,) float32 inverse document frequencies, smoothed as scikit-learn does.
+        weights: (v,) float32, see :func:`fit`.
+        stop_words: words that give no terms.
     """
 
-    def __init__(self, vocabulary: pa.StringArray, idf: FloatArray) -> None:
+    def __init__(self, vocabulary: pa.StringArray, weights: FloatArray, stop_words: frozenset[str]) -> None:
         self.vocabulary = vocabulary
-        self.idf = idf
+        self.weights = weights
+        self.stop_words = stop_words
 
     def __len__(self) -> int:
-        return len(self.idf)
+        return len(self.weights)
 
     def term(self, column: int) -> str:
         """The term of a column."""
@@ -55,12 +61,12 @@ class Lexicon:
         return found if found < len(self) and self.term(found) == term else None
 
     def weigh(self, text: str) -> TermVector:
-        """The weights that fitting would give the text: (1 + ln tf) · idf, normalised. Unknown terms are left out."""
-        counts = {self.column(term): count for term, count in Counter(terms(text)).items()}
+        """The vector that fitting would give the text; terms that the corpus does not have are left out."""
+        counts = {self.column(term): count for term, count in Counter(terms(text, self.stop_words)).items()}
         counts.pop(None, None)
         columns = np.array(sorted(column for column in counts if column is not None), np.int64)
         frequencies = np.array([counts[int(column)] for column in columns], np.float32)
-        weights = (1.0 + np.log(frequencies)) * self.idf[columns] if len(columns) else frequencies
+        weights = np.sqrt(frequencies) * self.weights[columns]
         norm = float(np.linalg.norm(weights))
         return TermVector(columns, (weights / norm if norm else weights).astype(np.float32))
 
@@ -82,11 +88,20 @@ class TermMatrix:
         span = slice(self.rows.indptr[row], self.rows.indptr[row + 1])
         return TermVector(self.rows.indices[span].astype(np.int64), np.asarray(self.rows.data[span]))
 
-    def scores(self, query: TermVector, rows: IntArray) -> FloatArray:
-        """Cosines (len(rows),) float32 of the query with the articles at ``rows``."""
-        dense = np.zeros(self.rows.shape[1], np.float32)
-        dense[query.terms] = query.weights
-        return np.asarray(self.rows[rows] @ dense, np.float32)
+    def scores(self, rows: IntArray, *queries: TermVector) -> FloatArray:
+        """Cosines (len(queries), len(rows)) float32 of queries with the articles at ``rows``."""
+        dense = np.zeros((self.rows.shape[1], len(queries)), np.float32)
+        for column, query in enumerate(queries):
+            dense[query.terms, column] = query.weights
+        return np.asarray((self.rows[rows] @ dense).T, np.float32)
+
+    def pairs(self, left: IntArray, right: IntArray) -> FloatArray:
+        """Cosines (m,) float32 of the articles at ``left`` with those at ``right``, pair by pair."""
+        found = np.empty(len(left), np.float32)
+        for start in range(0, len(left), _PAIRS_A_BLOCK):
+            block = slice(start, start + _PAIRS_A_BLOCK)
+            found[block] = self.rows[left[block]].multiply(self.rows[right[block]]).sum(axis=1)
+        return found
 
     def search(self, query: TermVector, k: int, most_terms: int, allowed: BoolArray | None = None) -> IntArray:
         """Rows of about the k best matches by the query's strongest terms, unordered.
@@ -112,26 +127,58 @@ class TermMatrix:
         return matched.astype(np.int64)
 
 
-def fit(texts: Iterable[str]) -> tuple[Lexicon, TermMatrix]:
-    """The lexicon of a corpus and the vectors of its texts, English stop words left out.
+def fit(texts: Sequence[str], embeddings: NDArray[np.floating]) -> tuple[Lexicon, TermMatrix]:
+    """The lexicon of a corpus and the vectors of its texts.
 
-    Unigrams with sublinear term frequency; an empty corpus, or one without a single term, gives an empty lexicon.
+    An article's weight for a term is √tf · idf · √(coherence + 0.1), normalised: a term counts as far as it is rare,
+    and as far as the articles that have it are about the same thing. English stop words are left out.
+
+    Args:
+        texts: of n articles.
+        embeddings: (n, d) of unit length, centred; what coherence is measured with.
     """
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
-    vectorizer = TfidfVectorizer(
-        analyzer=lambda text: [term for term in terms(text) if term not in ENGLISH_STOP_WORDS],
-        sublinear_tf=True,
-        dtype=np.float32,
-    )
-    documents = list(texts)
-    if not any(vectorizer.build_analyzer()(text) for text in documents):
-        empty = sparse.csr_array((len(documents), 0), dtype=np.float32)
-        return Lexicon(pa.array([], pa.string()), np.zeros(0, np.float32)), TermMatrix(empty)
-    rows = sparse.csr_array(vectorizer.fit_transform(documents))
-    rows.sort_indices()
+    stop_words = frozenset(ENGLISH_STOP_WORDS)
+    vectorizer = CountVectorizer(analyzer=lambda text: terms(text, stop_words), dtype=np.float32)
+    try:
+        counts = sparse.csr_array(vectorizer.fit_transform(texts))
+    except ValueError:  # scikit-learn refuses a corpus without a single term
+        nothing = Lexicon(pa.array([], pa.string()), np.zeros(0, np.float32), stop_words)
+        return nothing, TermMatrix(sparse.csr_array((len(texts), 0), dtype=np.float32))
+    counts.sort_indices()
+    frequencies = np.bincount(counts.indices, minlength=counts.shape[1])
+    idf = np.log((1 + len(texts)) / (1 + frequencies)) + 1
+    weights = (idf * np.sqrt(coherence(counts, embeddings) + _LEAST_COHERENCE)).astype(np.float32)
+    counts.data = np.sqrt(counts.data) * weights[counts.indices]
+    lengths = np.sqrt(counts.multiply(counts).sum(axis=1))
+    counts.data /= np.repeat(np.maximum(lengths, 1e-9), np.diff(counts.indptr)).astype(np.float32)
     vocabulary = pa.array(vectorizer.get_feature_names_out().tolist(), pa.string())
-    return Lexicon(vocabulary, vectorizer.idf_.astype(np.float32)), TermMatrix(rows)
+    return Lexicon(vocabulary, weights, stop_words), TermMatrix(counts)
+
+
+def coherence(counts: sparse.csr_array, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How alike the articles are that share a term: (v,) of 0…1.
+
+    The mean cosine over pairs of articles that have the term, shrunk towards 0 where they are few, never negative.
+
+    Args:
+        counts: (n, v), not zero where an article has a term.
+        embeddings: (n, d) of unit length, centred.
+    """
+    postings = counts.T.tocsr()
+    frequencies = np.diff(postings.indptr)
+    found = np.zeros(len(frequencies))
+    for start in range(0, len(frequencies), _TERMS_A_BLOCK):
+        block = postings[start : start + _TERMS_A_BLOCK]
+        present = sparse.csr_array((np.ones_like(block.data), block.indices, block.indptr), shape=block.shape)
+        sums = present @ embeddings.astype(np.float32, copy=False)
+        df = frequencies[start : start + _TERMS_A_BLOCK]
+        pairs = np.maximum(df * (df - 1.0), 1.0)
+        found[start : start + _TERMS_A_BLOCK] = ((sums.astype(np.float64) ** 2).sum(axis=1) - df) / pairs
+    found[frequencies < 2] = 0.0
+    shrunk: NDArray[np.float64] = np.maximum(found, 0.0) * frequencies / (frequencies + _FEW_ARTICLES)
+    return shrunk
 
 
 def stack(vectors: Sequence[TermVector], width: int) -> TermMatrix:
@@ -151,7 +198,8 @@ def save(lexicon: Lexicon, matrix: TermMatrix, folder: Path) -> None:
     table = pa.table({"term": lexicon.vocabulary})
     with pa.OSFile(str(folder / "vocabulary.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
-    np.save(folder / "idf.npy", lexicon.idf)
+    np.save(folder / "weights.npy", lexicon.weights)
+    (folder / "stop_words.txt").write_text("\n".join(sorted(lexicon.stop_words)), encoding="utf-8")
     for name, part in (("rows", matrix.rows), ("postings", matrix.postings)):
         for array in _ARRAYS:
             np.save(folder / f"{name}.{array}.npy", getattr(part, array))
@@ -161,7 +209,9 @@ def load(folder: Path) -> tuple[Lexicon, TermMatrix]:
     """Opens what :func:`save` wrote, mapped into memory."""
     table = pa.ipc.open_file(pa.memory_map(str(folder / "vocabulary.arrow"))).read_all()
     chunks = table.column("term").chunks
-    lexicon = Lexicon(chunks[0] if chunks else pa.array([], pa.string()), np.load(folder / "idf.npy"))
+    stop_words = frozenset((folder / "stop_words.txt").read_text(encoding="utf-8").split())
+    weights = np.load(folder / "weights.npy", mmap_mode="r", allow_pickle=False)
+    lexicon = Lexicon(chunks[0] if chunks else pa.array([], pa.string()), weights, stop_words)
     parts = {}
     for name in ("rows", "postings"):
         indptr, indices, data = (

@@ -132,14 +132,10 @@ def _apply(view: View, changed: dict[str, Prepared], changes: list[Change]) -> V
     touched = [change.article_id for change in changes]
     for article_id in touched:
         changed.pop(article_id, None)
-    snapshot = view.snapshot
-    blank = np.zeros(snapshot.manifest.dimension, np.float32)
+    blank = np.zeros(view.snapshot.manifest.dimension, np.float32)
     published = {
-        change.article_id: Prepared.of(
-            change.article,
-            blank if change.embedding is None else change.embedding,
-            snapshot.lexicon,
-            snapshot.projection,
+        change.article_id: view.snapshot.prepare(
+            change.article, blank if change.embedding is None else change.embedding
         )
         for change in changes
         if change.article is not None and change.article.status == Status.PUBLISHED

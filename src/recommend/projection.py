@@ -10,39 +10,64 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
+_ARRAYS = ("mean", "adapter", "offset")
+
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Centres embeddings on the mean of the corpus: what all articles share says nothing about any of them.
+    """Centres embeddings on the mean of the corpus (what all articles share says nothing about any of them), and maps
+    them by an adapter where there is one.
 
     Attributes:
         mean: (d,) float32, the mean embedding of the snapshot's articles.
+        adapter: (d, d) float32, multiplied from the right; None without one.
+        offset: (d,) float32, the mean after that; None without an adapter.
     """
 
     mean: FloatArray
+    adapter: FloatArray | None = None
+    offset: FloatArray | None = None
 
     @classmethod
-    def fit(cls, embeddings: NDArray[np.floating]) -> Projection:
+    def fit(cls, embeddings: NDArray[np.floating], adapter: FloatArray | None = None) -> Projection:
         """The projection of a corpus (n, d). With fewer than two articles there is nothing to centre on."""
+        blank = np.zeros(embeddings.shape[1], np.float32)
         if len(embeddings) < 2:
-            return cls(np.zeros(embeddings.shape[1], np.float32))
-        return cls(embeddings.mean(axis=0, dtype=np.float64).astype(np.float32))
+            return cls(blank, adapter, None if adapter is None else blank)
+        centring = cls(_mean(embeddings))
+        if adapter is None:
+            return centring
+        return cls(centring.mean, adapter, _mean(_unit(centring.apply(embeddings) @ adapter)))
 
     def apply(self, embeddings: NDArray[np.floating]) -> FloatArray:
-        """Embeddings (n, d) centred and scaled to unit length, float32; a zero vector stays zero."""
+        """Embeddings (n, d) projected and of unit length, float32; a zero vector stays zero."""
         raw = np.asarray(embeddings, np.float32)
-        centred = raw - self.mean
-        centred[~raw.any(axis=-1)] = 0.0
-        norms = np.linalg.norm(centred, axis=-1, keepdims=True)
-        projected: FloatArray = np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 1e-9)
+        projected = _unit(raw - self.mean)
+        if self.adapter is not None and self.offset is not None:
+            projected = _unit(_unit(projected @ self.adapter) - self.offset)
+        projected[~raw.any(axis=-1)] = 0.0
         return projected
 
     def save(self, folder: Path) -> None:
         """Writes a folder of .npy arrays."""
         folder.mkdir()
-        np.save(folder / "mean.npy", self.mean)
+        for name in _ARRAYS:
+            if getattr(self, name) is not None:
+                np.save(folder / f"{name}.npy", getattr(self, name))
 
     @classmethod
     def load(cls, folder: Path) -> Projection:
         """Reads what :meth:`save` wrote."""
-        return cls(np.load(folder / "mean.npy", allow_pickle=False))
+        found = {name: folder / f"{name}.npy" for name in _ARRAYS}
+        return cls(**{name: np.load(path, allow_pickle=False) for name, path in found.items() if path.exists()})
+
+
+def _mean(vectors: NDArray[np.floating]) -> FloatArray:
+    mean: FloatArray = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return mean
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: FloatArray = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 1e-9)
+    return unit

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recommend.errors import SettingsError, shown
 from recommend.table import MISSING
@@ -16,7 +17,9 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-FEATURES = ("dense", "lexical", "time")
+TIME_SCALES = (3.0, 10.0, 30.0, 120.0)
+TIME_FEATURES = ("days_3", "days_10", "days_30", "days_120", "days_log")
+FEATURES = ("dense", "lexical", "context", *TIME_FEATURES, "section")
 _DAY = 86_400.0
 
 
@@ -88,7 +91,8 @@ class Ranker(BaseModel):
 
     Attributes:
         features: by name of FEATURES; one that is not named does not count.
-        time_scale: days after which nearness in time has fallen to 1/e.
+        foreign_dense: part of the dense weight that stays for a query in a language the encoder is not made for; the
+            rest goes to the lexical side.
         prior: candidates that the general mean and deviation count for beside the query's own candidates.
         slope, intercept: of the logistic curve that turns a score into a probability.
     """
@@ -96,7 +100,7 @@ class Ranker(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     features: dict[str, FeatureWeight]
-    time_scale: float
+    foreign_dense: float = Field(ge=0.0, le=1.0)
     prior: float
     slope: float
     intercept: float
@@ -119,17 +123,51 @@ class Ranker(BaseModel):
             raise SettingsError(f"{path}: feature {shown(min(unknown))} is unknown: there are {', '.join(FEATURES)}")
         return ranker
 
+    def foreign(self) -> Ranker:
+        """The ranker for queries in a language that the encoder is not made for."""
+        if not {"dense", "context"} <= self.features.keys():
+            return self
+        dense, context = self.features["dense"], self.features["context"]
+        kept = dense.weight * self.foreign_dense
+        moved = context.weight + dense.weight - kept
+        changed = {
+            "dense": dense.model_copy(update={"weight": kept}),
+            "context": context.model_copy(update={"weight": moved}),
+        }
+        return self.model_copy(update={"features": self.features | changed})
+
+    def without(self, names: Sequence[str]) -> Ranker:
+        """The ranker with some features left out; ``time`` stands for all that tell of time.
+
+        Raises:
+            SettingsError: for a name that is no feature.
+        """
+        left_out = {feature for name in names for feature in (TIME_FEATURES if name == "time" else (name,))}
+        unknown = left_out - set(FEATURES)
+        if unknown:
+            raise SettingsError(f"ranking.without: feature {shown(min(unknown))} is none of {', '.join(FEATURES)}")
+        return self.model_copy(update={"features": {n: w for n, w in self.features.items() if n not in left_out}})
+
     def column(self, name: str, default: float) -> NDArray[np.float64]:
         """One number of every feature, in the order of FEATURES."""
         return np.array([getattr(self.features[f], name) if f in self.features else default for f in FEATURES])
 
 
-def nearness(published_at: IntArray, query_published_at: int, scale: float) -> FloatArray:
-    """exp(−|Δ| / scale) of moments (n,) in seconds from the query's, ``scale`` in days; NaN where either is unknown."""
-    if query_published_at == MISSING:
-        return np.full(len(published_at), np.nan, np.float32)
-    days = np.abs(published_at.astype(np.float64) - query_published_at) / _DAY
-    return np.where(published_at == MISSING, np.nan, np.exp(-days / scale)).astype(np.float32)
+def nearness(published_at: IntArray, others: IntArray | int, scale: float) -> FloatArray:
+    """exp(−|Δ| / scale) of moments (n,) in seconds from others, ``scale`` in days; NaN where either is unknown."""
+    near = np.exp(-_days_apart(published_at, others) / scale)
+    return near.astype(np.float32)
+
+
+def time_features(published_at: IntArray, query_published_at: int) -> FloatArray:
+    """(n, 5): nearness at four scales and −ln(1 + days), NaN where a date is unknown."""
+    days = _days_apart(published_at, query_published_at)
+    return np.column_stack([*(np.exp(-days / scale) for scale in TIME_SCALES), -np.log1p(days)]).astype(np.float32)
+
+
+def _days_apart(published_at: IntArray, others: IntArray | int) -> NDArray[np.float64]:
+    unknown = (published_at == MISSING) | (np.asarray(others) == MISSING)
+    return np.where(unknown, np.nan, np.abs(published_at.astype(np.float64) - np.asarray(others, np.float64)) / _DAY)
 
 
 def standardise(

@@ -21,11 +21,11 @@ from recommend.errors import EncoderError, UnknownArticleError
 from recommend.live import LiveView, View
 from recommend.ranking import FEATURES, Candidates, Ranker, score
 from recommend.reasons import Reason, reason, shared_terms
-from recommend.segment import Prepared, Query, Segment
+from recommend.segment import Query, Segment
 from recommend.settings import Settings
 from recommend.snapshot import IndexLayout
 from recommend.store import Store
-from recommend.table import MISSING, Filters
+from recommend.table import MISSING, Filters, same_language
 
 BoolArray = NDArray[np.bool_]
 
@@ -94,7 +94,8 @@ class Recommender:
         self.settings = settings
         self._encoder = encoder
         self._live = LiveView(store, IndexLayout(settings.index))
-        self._ranker = Ranker.load(_ranker_file(settings))
+        self._ranker = Ranker.load(_ranker_file(settings)).without(settings.ranking.without)
+        self._foreign_ranker = self._ranker.foreign()
 
     @classmethod
     def open(cls, index: str | Path, store: str, settings: Settings | None = None) -> Recommender:
@@ -162,9 +163,8 @@ class Recommender:
             EncoderError: when the snapshot's encoder cannot be opened.
         """
         view = self.view()
-        snapshot = view.snapshot
         embedding = encode_articles(self.encoder, [article])[0]
-        query = Prepared.of(article, embedding, snapshot.lexicon, snapshot.projection).query()
+        query = view.snapshot.prepare(article, embedding).query()
         return self._box(view, query, article.id, k, filters, explain)
 
     def rank(self, article_id: str, depth: int) -> list[tuple[str, float]]:
@@ -180,6 +180,21 @@ class Recommender:
         number, row = place
         chosen, _ = self._choose(view, view.segments[number].query(row), article_id, depth, Filters())
         return [(_id(view, chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
+
+    def candidates(self, article_id: str) -> tuple[list[str], Candidates]:
+        """Ids and features of all candidates, best first, before any policy: what a ranker is fitted on.
+
+        Raises:
+            UnknownArticleError: when no published article has the id.
+        """
+        view = self.view()
+        place = view.locate(article_id)
+        if place is None:
+            raise UnknownArticleError(article_id)
+        query = view.segments[place[0]].query(place[1])
+        allowed = [self._allowed(view, number, query, Filters()) for number in range(len(view.segments))]
+        ranked = self._ranked(view, query, allowed, place, self.settings.ranking.candidates)
+        return [_id(view, ranked, i) for i in range(len(ranked))], ranked
 
     def latest_answer(self, article_id: str | None, k: int, filters: Filters = Filters()) -> Answer:
         """The newest articles, labelled as such: what stands in where nothing is related."""
@@ -256,8 +271,9 @@ class Recommender:
             rows = segment.retrieve(query, count, self.settings.ranking, allowed[number])
             if own is not None and own[0] == number:
                 rows = rows[rows != own[1]]
-            parts.append(segment.candidates(number, query, rows, self._ranker))
-        scored = score(Candidates.joined(parts), self._ranker)
+            parts.append(segment.candidates(number, query, rows))
+        native = same_language(query.language, view.snapshot.manifest.language)
+        scored = score(Candidates.joined(parts), self._ranker if native else self._foreign_ranker)
         order = np.lexsort((scored.rows, scored.segments, -scored.scores))
         if len(view.segments) > 1 and (np.diff(scored.scores[order]) == 0).any():
             order = np.array(sorted(order, key=lambda i: (-scored.scores[i], _id(view, scored, i))), np.int64)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recommend.encoder import Encoder
+from recommend.encoder.adapter import find_adapter
 from recommend.errors import SnapshotError
 from recommend.ingest import embed_missing
 from recommend.settings import Settings
@@ -64,21 +65,23 @@ def reindex(
         SnapshotError: when another job is at work or the new snapshot fails verification.
     """
     layout = IndexLayout(settings.index)
+    adapter = find_adapter(settings.encoder.adapter, settings.models, encoder.fingerprint)
     with locked(layout):
         on_stage("embedding")
         embedded = embed_missing(store, encoder, progress=on_embedded)
-        live = None if full or embedded else _up_to_date(store, layout, encoder, settings)
+        recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing)
+        live = None if full or embedded else _up_to_date(store, layout, recipe)
         if live is not None:
             return ReindexResult(live, embedded, built=False)
         on_stage("building")
-        manifest = build_snapshot(store, layout, encoder, settings.indexing, settings.ranking.candidates)
+        manifest = build_snapshot(store, layout, encoder, adapter, settings.indexing, settings.ranking.candidates)
         on_stage("publishing")
         publish(layout, manifest.name)
         prune(layout, settings.indexing.keep)
     return ReindexResult(manifest, embedded, built=True)
 
 
-def _up_to_date(store: Store, layout: IndexLayout, encoder: Encoder, settings: Settings) -> Manifest | None:
+def _up_to_date(store: Store, layout: IndexLayout, recipe: str) -> Manifest | None:
     """The live snapshot's manifest, if it is whole and a new build would only repeat it."""
     name = current_name(layout)
     if name is None:
@@ -88,5 +91,4 @@ def _up_to_date(store: Store, layout: IndexLayout, encoder: Encoder, settings: S
     except SnapshotError as problem:
         logger.warning("building anew: %s", problem)
         return None
-    wanted = (store.latest_revision(), snapshot_recipe(encoder.fingerprint, settings.indexing))
-    return manifest if (manifest.revision, manifest.recipe) == wanted else None
+    return manifest if (manifest.revision, manifest.recipe) == (store.latest_revision(), recipe) else None

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.article import Article
-from recommend.duplicates import group_key
 from recommend.lexical import Lexicon, TermMatrix, TermVector, stack
-from recommend.projection import Projection
-from recommend.ranking import Candidates, Ranker, nearness
+from recommend.neighbourhood import SHARE, terms_in_company
+from recommend.ranking import Candidates, time_features
 from recommend.settings import RankingSettings
 from recommend.table import ArticleTable, seconds
 from recommend.vectors import VectorIndex, exact_search, scans_exactly
@@ -27,13 +26,15 @@ class Query:
     """What the candidates are compared with: one article's side of every feature.
 
     Attributes:
-        embedding: (d,) float32, projected.
+        embedding: (d,) float32, projected, in company.
+        terms: its own; ``context`` those in company.
         published_at: seconds since 1970 or MISSING.
         headline: title and standfirst, in which reasons look up how terms are written.
     """
 
     embedding: FloatArray
     terms: TermVector
+    context: TermVector
     published_at: int
     language: str | None
     section: str | None
@@ -44,18 +45,13 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An article outside any segment with what ranking needs of it; ``embedding`` (d,) float32 is projected."""
+    """An article outside any segment with what ranking needs of it, see :class:`Query`."""
 
     article: Article
     embedding: FloatArray
     terms: TermVector
+    context: TermVector
     group: int
-
-    @classmethod
-    def of(cls, article: Article, embedding: FloatArray, lexicon: Lexicon, projection: Projection) -> Prepared:
-        """An article with its encoder's own embedding (d,)."""
-        projected = projection.apply(embedding[None, :])[0]
-        return cls(article, projected, lexicon.weigh(article.full_text), group_key(article))
 
     def query(self) -> Query:
         """The query that the article makes."""
@@ -63,6 +59,7 @@ class Prepared:
         return Query(
             self.embedding,
             self.terms,
+            self.context,
             seconds(article.published_at),
             article.language,
             article.section,
@@ -77,8 +74,11 @@ class Segment:
     """n articles with everything ranking needs of them.
 
     Attributes:
-        embeddings: (n, d) float16, projected.
+        embeddings: (n, d) float16, projected, in company (see :mod:`recommend.neighbourhood`).
         groups: (n,) uint64 duplicate groups.
+        neighbours: (n, c) int32 rows of each article's nearest; None where ``contexts`` hold what came of them.
+        lengths: (n,) float32 lengths of the term vectors in company.
+        contexts: of each article, its terms in company; empty where ``neighbours`` tells.
         index: over ``embeddings``; None where n is so small that a scan is as good.
     """
 
@@ -86,6 +86,9 @@ class Segment:
     embeddings: NDArray[np.float16]
     matrix: TermMatrix
     groups: NDArray[np.uint64]
+    neighbours: NDArray[np.int32] | None
+    lengths: FloatArray
+    contexts: tuple[TermVector, ...]
     index: VectorIndex | None
 
     @classmethod
@@ -99,6 +102,9 @@ class Segment:
             stack([one.terms for one in ordered], len(lexicon)),
             np.array([one.group for one in ordered], np.uint64),
             None,
+            np.ones(len(ordered), np.float32),
+            tuple(one.context for one in ordered),
+            None,
         )
 
     def __len__(self) -> int:
@@ -109,6 +115,7 @@ class Segment:
         return Query(
             self.embeddings[row].astype(np.float32),
             self.matrix.vector(row),
+            self._context(row),
             int(self.table.published_at[row]),
             self.table.value("language", row),
             self.table.value("section", row),
@@ -126,20 +133,51 @@ class Segment:
             return np.flatnonzero(allowed)
         if len(self) <= count:
             return np.arange(len(self))
-        if self.index is None or scans_exactly(allowed):
-            rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
-            dense = exact_search(self.embeddings, query.embedding, count, rows)
-        else:
-            dense = self.index.search(query.embedding, count, allowed)
+        dense = self.nearest(query.embedding, count, allowed)
         return np.union1d(dense, self.matrix.search(query.terms, count, settings.lexical_terms, allowed))
 
-    def candidates(self, number: int, query: Query, rows: IntArray, ranker: Ranker) -> Candidates:
+    def nearest(self, vector: FloatArray, count: int, allowed: BoolArray | None = None) -> IntArray:
+        """Rows of the ``count`` embeddings nearest to ``vector`` (d,), nearest first."""
+        if self.index is None or scans_exactly(allowed):
+            rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
+            return exact_search(self.embeddings, vector, count, rows)
+        return self.index.search(vector, count, allowed)
+
+    def candidates(self, number: int, query: Query, rows: IntArray) -> Candidates:
         """The articles at ``rows`` with their features; ``number`` is the segment's own in its view."""
+        lexical, context = self._lexical(query, rows)
         features = np.column_stack(
             [
                 self.embeddings[rows].astype(np.float32) @ query.embedding,
-                self.matrix.scores(query.terms, rows),
-                nearness(self.table.published_at[rows], query.published_at, ranker.time_scale),
+                lexical,
+                context,
+                time_features(self.table.published_at[rows], query.published_at),
+                self._same_section(query.section, rows),
             ]
         ).astype(np.float32)
         return Candidates.of(number, rows, self.groups[rows], features)
+
+    def _context(self, row: int) -> TermVector:
+        if self.neighbours is None:
+            return self.contexts[row]
+        return terms_in_company(self.matrix, row, self.neighbours[row])
+
+    def _lexical(self, query: Query, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Lexical cosines of the articles alone, and of articles and query in company."""
+        if self.neighbours is None:
+            alone, context = self.matrix.scores(rows, query.terms, query.context)
+            return alone, context
+        company = self.neighbours[rows]
+        needed, place = np.unique(np.column_stack([rows, company]), return_inverse=True)
+        alone, both = self.matrix.scores(needed, query.terms, query.context)
+        members = both[place.reshape(len(rows), -1)]
+        mixed = (1 - SHARE) * members[:, 0] + SHARE * members[:, 1:].mean(axis=1)
+        return alone[place.reshape(len(rows), -1)[:, 0]], mixed / self.lengths[rows]
+
+    def _same_section(self, section: str | None, rows: IntArray) -> FloatArray:
+        """1 in the query's section, 0 in another, NaN where either is unknown."""
+        if section is None:
+            return np.full(len(rows), np.nan, np.float32)
+        codes = self.table.codes("section")[rows]
+        same = codes == self.table.code("section", section)
+        return np.where(codes < 0, np.nan, same).astype(np.float32)

@@ -31,6 +31,7 @@ class EncoderSettings(_Group):
     max_tokens: int = Field(128, ge=8, le=8192)
     batch: int = Field(32, ge=1, le=4096, description="texts an inference call")
     threads: int = Field(0, ge=0, le=256, description="0: as many as there are cores")
+    adapter: str = Field("auto", description="auto: the one of models/ made for the encoder; none; or a name")
     device: str = Field("cpu", description="cpu, cuda, cuda:1…; for sentence-transformers models")
 
 
@@ -39,6 +40,8 @@ class IndexSettings(_Group):
 
     kind: str = Field("auto", description="auto, or the name of a FAISS kind (recommend.vectors.KINDS)")
     keep: int = Field(3, ge=1, le=1000, description="snapshots kept for rollback, the live one included")
+    company: bool = Field(True, description="mix each article's vectors with those of its nearest")
+    company_time: float = Field(4.0, ge=0.0, description="how much nearness in time counts for an article's company")
     verify_sample: int = Field(200, ge=1, le=100_000, description="queries of the recall check")
     verify_recall: float = Field(0.99, ge=0.0, le=1.0, description="least sampled recall@10 against exact search")
 
@@ -49,7 +52,14 @@ class RankingSettings(_Group):
     candidates: int = Field(200, ge=10, le=10_000, description="from dense search and again from lexical search")
     lexical_terms: int = Field(32, ge=1, le=1000, description="strongest terms of the query that fetch candidates")
     as_of: Literal["any", "query"] = Field("any", description="query: only articles published before the query article")
+    without: list[str] = Field(default_factory=list, description="features that do not count")
     model: str = Field("news-linear", description="ranker: a JSON file of models/, its name without .json")
+
+    @field_validator("without", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        """``ranking.without=section,time`` is short for a list."""
+        return [name for name in value.split(",") if name] if isinstance(value, str) else value
 
 
 class PolicySettings(_Group):

@@ -186,6 +186,11 @@ class ArticleTable:
             self._speaking[primary] = None if mask.all() else mask
         return self._speaking[primary]
 
+    def foreign_to(self, language: str) -> BoolArray | None:
+        """(n,) whose language is known and another one; None when that holds of none."""
+        own = self.speaks(language)
+        return None if own is None else ~own
+
     def has_genre(self, genres: Iterable[str]) -> BoolArray | None:
         """(n,) whose genre is one of ``genres``; None when that holds of none."""
         hidden = [code for code in (self.code("genre", genre) for genre in genres) if code >= 0]
@@ -247,6 +252,11 @@ class ArticleTable:
         if reader.schema != SCHEMA:
             raise SnapshotError(f"{path} has other columns than this release reads; run recommend reindex")
         return cls(reader.get_batch(0))
+
+
+def same_language(left: str | None, right: str | None) -> bool:
+    """Whether two languages have the same primary part ('en' of 'en-GB'); an unknown one is the same as any."""
+    return left is None or right is None or primary_language(left) == primary_language(right)
 
 
 def primary_language(tag: str) -> str:

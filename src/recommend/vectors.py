@@ -117,6 +117,12 @@ class VectorIndex:
         found: IntArray = rows[0][rows[0] >= 0]
         return found
 
+    def search_many(self, queries: FloatArray, k: int) -> IntArray:
+        """(m, k) rows of the k nearest to each of ``queries`` (m, d), nearest first, -1 where there are fewer."""
+        _, rows = self._index.search(queries.astype(np.float32), min(k, len(self)), params=self._parameters(None))
+        found: IntArray = rows
+        return found
+
     def _parameters(self, allowed: BoolArray | None) -> faiss.SearchParameters | None:
         chosen: dict[str, object] = {}
         if allowed is not None:

@@ -25,6 +25,7 @@ class Encoder(Protocol):
         fingerprint: changes with weights, precision, text preparation and length: vectors of two never meet.
         dimension: d.
         max_tokens: how much of a text is read.
+        language: the only one it is made for (BCP 47), None for many.
     """
 
     @property
@@ -33,6 +34,8 @@ class Encoder(Protocol):
     def dimension(self) -> int: ...
     @property
     def max_tokens(self) -> int: ...
+    @property
+    def language(self) -> str | None: ...
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """Embeddings (n, d) float32 of unit length, in the order of ``texts``."""

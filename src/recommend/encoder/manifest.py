@@ -27,7 +27,7 @@ class EncoderManifest(BaseModel):
     dimension: int
     pooling: Literal["mean"]
     precision: Literal["int8"]
-    language: str
+    language: str | None
 
     def fingerprint(self, max_tokens: int) -> str:
         """16 hexadecimal digits that change with the weights, the tokenizer, the precision and the text read."""

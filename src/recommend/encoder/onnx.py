@@ -27,6 +27,7 @@ class OnnxEncoder:
         self.fingerprint = manifest.fingerprint(settings.max_tokens)
         self.dimension = manifest.dimension
         self.max_tokens = settings.max_tokens
+        self.language = manifest.language
         self._batch = settings.batch
         self._tokenizer = Tokenizer.from_file(str(weights / TOKENIZER))
         self._tokenizer.no_padding()

@@ -37,6 +37,7 @@ class TransformerEncoder:
         self._model.max_seq_length = settings.max_tokens
         self._batch = settings.batch
         self.max_tokens = settings.max_tokens
+        self.language: str | None = None
         dimension = self._model.get_embedding_dimension()
         if dimension is None:
             raise EncoderError(f"encoder {settings.name!r} does not tell its dimension")

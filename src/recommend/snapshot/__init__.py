@@ -11,16 +11,23 @@ from pathlib import Path
 
 import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from recommend import lexical
+from recommend.article import Article
+from recommend.duplicates import group_key
 from recommend.errors import SnapshotError, shown
 from recommend.lexical import Lexicon
+from recommend.neighbourhood import CANDIDATES, COUNT, SHARE, TIME_SCALE, mixed_terms, pair_scores
 from recommend.projection import Projection
-from recommend.segment import Segment
+from recommend.ranking import nearness
+from recommend.segment import Prepared, Segment
 from recommend.snapshot.build import build_snapshot, snapshot_recipe
 from recommend.snapshot.layout import IndexLayout, Manifest, sync
-from recommend.table import ArticleTable
+from recommend.table import ArticleTable, same_language, seconds
 from recommend.vectors import KINDS, VectorIndex
+
+FloatArray = NDArray[np.float32]
 
 _SMALLEST_INDEXED = 1_000
 
@@ -33,6 +40,27 @@ class Snapshot:
     segment: Segment
     lexicon: Lexicon
     projection: Projection
+
+    def prepare(self, article: Article, embedding: FloatArray) -> Prepared:
+        """An article that the snapshot does not hold, prepared as its own are; ``embedding`` (d,) is the encoder's."""
+        segment = self.segment
+        vector = self.projection.apply(embedding[None, :])[0]
+        terms = self.lexicon.weigh(article.full_text)
+        near = segment.nearest(vector, CANDIDATES)
+        near = near[[segment.table.id(int(row)) != article.id for row in near]]
+        if not self.manifest.company or not same_language(article.language, self.manifest.language):
+            near = near[:0]
+        scores = pair_scores(
+            segment.embeddings[near].astype(np.float32) @ vector / self.manifest.units[0],
+            segment.matrix.scores(near, terms)[0] / self.manifest.units[1],
+            nearness(segment.table.published_at[near], seconds(article.published_at), TIME_SCALE),
+            self.manifest.company_time,
+        )
+        company = near[np.lexsort((near, -scores))[:COUNT]]
+        mixed = (1 - SHARE) * vector + SHARE * segment.embeddings[company].astype(np.float32).sum(axis=0) / COUNT
+        length = float(np.linalg.norm(mixed))
+        context = mixed_terms(terms, [segment.matrix.vector(int(row)) for row in company])
+        return Prepared(article, mixed / length if length else mixed, terms, context, group_key(article))
 
 
 def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
@@ -53,6 +81,9 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
             np.load(parts.embeddings, mmap_mode="r", allow_pickle=False),
             matrix,
             np.load(parts.groups, mmap_mode="r", allow_pickle=False),
+            np.load(parts.neighbours, mmap_mode="r", allow_pickle=False),
+            np.load(parts.lengths, mmap_mode="r", allow_pickle=False),
+            (),
             index,
         )
         projection = Projection.load(parts.projection)

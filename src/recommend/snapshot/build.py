@@ -16,7 +16,9 @@ from recommend import lexical
 from recommend.article import Article
 from recommend.duplicates import group_key
 from recommend.encoder import Encoder
+from recommend.encoder.adapter import Adapter
 from recommend.errors import SnapshotError
+from recommend.neighbourhood import in_company, lengths_in_company, nearest, units
 from recommend.projection import Projection
 from recommend.settings import IndexSettings
 from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout, sync, sync_tree
@@ -28,9 +30,12 @@ _SEED = 7
 _RECALL_AT = 10
 
 
-def snapshot_recipe(fingerprint: str, settings: IndexSettings) -> str:
+def snapshot_recipe(fingerprint: str, adapter: Adapter | None, settings: IndexSettings) -> str:
     """8 hexadecimal digits that stand for everything but the store's revision that decides what a snapshot holds."""
-    return sha256(orjson.dumps([FORMAT, fingerprint, settings.kind])).hexdigest()[:8]
+    mapped = None if adapter is None else adapter.manifest.sha256
+    return sha256(
+        orjson.dumps([FORMAT, fingerprint, mapped, settings.kind, settings.company, settings.company_time])
+    ).hexdigest()[:8]
 
 
 def _free_name(layout: IndexLayout, revision: int, recipe: str) -> str:
@@ -41,14 +46,19 @@ def _free_name(layout: IndexLayout, revision: int, recipe: str) -> str:
 
 
 def build_snapshot(
-    store: Store, layout: IndexLayout, encoder: Encoder, settings: IndexSettings, depth: int
+    store: Store,
+    layout: IndexLayout,
+    encoder: Encoder,
+    adapter: Adapter | None,
+    settings: IndexSettings,
+    depth: int,
 ) -> Manifest:
     """Writes the snapshot of the store's present revision, durable and verified, without publishing it.
 
     Args:
         store: where the published, embedded articles are read from, in one transaction.
         layout: where to.
-        encoder: whose embeddings.
+        encoder: whose embeddings; ``adapter`` what they go through, None for nothing.
         settings: kind of index, and how it is verified.
         depth: candidates that dense search contributes; what recall is measured with.
 
@@ -58,7 +68,7 @@ def build_snapshot(
     layout.snapshots.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
     try:
-        manifest = _write(store, layout, SnapshotLayout(beside), encoder, settings, depth)
+        manifest = _write(store, layout, SnapshotLayout(beside), encoder, adapter, settings, depth)
         beside.chmod(0o755)
         sync_tree(beside)
         beside.rename(layout.snapshot(manifest.name).root)
@@ -73,14 +83,25 @@ def _write(
     index_layout: IndexLayout,
     layout: SnapshotLayout,
     encoder: Encoder,
+    adapter: Adapter | None,
     settings: IndexSettings,
     depth: int,
 ) -> Manifest:
     revision, articles, raw = _read(store, encoder)
-    projection = Projection.fit(raw)
-    embeddings = projection.apply(raw).astype(np.float16)
+    projection = Projection.fit(raw, None if adapter is None else adapter.weights)
+    alone = projection.apply(raw)
+    table = ArticleTable.of(articles)
+    foreign = None if encoder.language is None else table.foreign_to(encoder.language)
+    trusted = alone if foreign is None else np.where(foreign[:, None], np.float32(0), alone)
+    lexicon, matrix = lexical.fit([article.full_text for article in articles], trusted)
     kind = choose_kind(settings.kind, len(articles))
     set_threads(0)
+    index = VectorIndex.build(alone, kind)
+    company = nearest(alone, index, matrix, table.published_at, settings.company_time)
+    alone_only = foreign if settings.company else np.ones(len(table), np.bool_)
+    if alone_only is not None:
+        company[alone_only] = np.flatnonzero(alone_only)[:, None]
+    embeddings = in_company(alone, company).astype(np.float16)
     index = VectorIndex.build(embeddings, kind)
     recall = sampled_recall(index, embeddings, settings.verify_sample, depth)
     if recall < settings.verify_recall:
@@ -88,13 +109,15 @@ def _write(
             f"snapshot of revision {revision}: recall@{_RECALL_AT} of {kind.name} is {recall:.4f} < "
             f"{settings.verify_recall}; choose another indexing.kind or lower indexing.verify_recall"
         )
-    ArticleTable.of(articles).save(layout.articles)
+    table.save(layout.articles)
     np.save(layout.embeddings, embeddings)
     np.save(layout.groups, np.array([group_key(article) for article in articles], np.uint64))
     index.save(layout.vectors)
     projection.save(layout.projection)
-    lexical.save(*lexical.fit(article.full_text for article in articles), layout.lexical)
-    recipe = snapshot_recipe(encoder.fingerprint, settings)
+    lexical.save(lexicon, matrix, layout.lexical)
+    np.save(layout.neighbours, company)
+    np.save(layout.lengths, lengths_in_company(matrix, company))
+    recipe = snapshot_recipe(encoder.fingerprint, adapter, settings)
     manifest = Manifest(
         format=FORMAT,
         name=_free_name(index_layout, revision, recipe),
@@ -102,6 +125,11 @@ def _write(
         recipe=recipe,
         articles=len(articles),
         encoder=encoder.fingerprint,
+        language=encoder.language,
+        adapter=None if adapter is None else adapter.manifest.name,
+        company=settings.company,
+        company_time=settings.company_time,
+        units=units(alone, matrix),
         dimension=encoder.dimension,
         kind=kind.name,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),

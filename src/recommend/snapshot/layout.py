@@ -22,6 +22,11 @@ class Manifest(BaseModel):
         revision: the store's revision of which the snapshot is a function; ``recipe`` names the other inputs.
         articles: how many it holds.
         encoder: fingerprint of the encoder that made its embeddings.
+        language: the only one the encoder is made for, None for many.
+        adapter: name of the adapter they were mapped by, None without one.
+        company: whether vectors are mixed with those of each article's nearest.
+        company_time: how much nearness in time counted for who is nearest.
+        units: deviations of dense and lexical cosines over random pairs.
         dimension: of the embeddings.
         kind: of the FAISS index.
         created_at: ISO 8601, UTC.
@@ -37,6 +42,11 @@ class Manifest(BaseModel):
     recipe: str
     articles: int
     encoder: str
+    language: str | None
+    adapter: str | None
+    company: bool
+    company_time: float
+    units: tuple[float, float]
     dimension: int
     kind: str
     created_at: str
@@ -87,6 +97,14 @@ class SnapshotLayout:
     @property
     def groups(self) -> Path:
         return self.root / "groups.npy"
+
+    @property
+    def neighbours(self) -> Path:
+        return self.root / "neighbours.npy"
+
+    @property
+    def lengths(self) -> Path:
+        return self.root / "lengths.npy"
 
     @property
     def vectors(self) -> Path:

@@ -1,0 +1,95 @@
+"""Adapters: small maps, trained on judgements, that embeddings go through on their way into a snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recommend.bundled import bundled
+from recommend.encoder.manifest import file_sha256
+from recommend.errors import EncoderError
+
+FloatArray = NDArray[np.float32]
+
+MANIFEST = "adapter.json"
+WEIGHTS = "adapter.npy"
+
+
+class AdapterManifest(BaseModel):
+    """What an adapter is and where it comes from.
+
+    Attributes:
+        encoder: fingerprint of the encoder whose embeddings it maps; it suits no other.
+        sha256: of adapter.npy.
+        recipe: how it was trained; ``data`` on what; ``step`` the one kept.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    encoder: str
+    sha256: str
+    recipe: dict[str, float | int]
+    data: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """An adapter: ``weights`` (d, d) float32, multiplied from the right."""
+
+    manifest: AdapterManifest
+    weights: FloatArray
+
+
+def find_adapter(name: str, models: Path, fingerprint: str) -> Adapter | None:
+    """The adapter for an encoder.
+
+    Args:
+        name: ``none``, ``auto`` (the first by name that was made for the encoder, if any), or a folder of ``models``.
+        models: where adapters are looked up, before those that come with the package.
+        fingerprint: the encoder's.
+
+    Raises:
+        EncoderError: when the named one is missing, damaged, or made for another encoder.
+    """
+    if name == "none":
+        return None
+    folders = [folder for root in (models, bundled("models")) for folder in sorted(root.glob(f"*/{MANIFEST}"))]
+    for path in folders:
+        manifest = _manifest(path)
+        if name == "auto" and manifest.encoder == fingerprint:
+            return _open(manifest, path.parent)
+        if name == path.parent.name:
+            if manifest.encoder != fingerprint:
+                raise EncoderError(f"adapter {name!r} was made for encoder {manifest.encoder} != {fingerprint}")
+            return _open(manifest, path.parent)
+    if name != "auto":
+        raise EncoderError(f"adapter {name!r} is not in {models}; set encoder.adapter to auto or none")
+    return None
+
+
+def save_adapter(folder: Path, weights: FloatArray, manifest: AdapterManifest) -> None:
+    """Writes an adapter (as float16) and its manifest, in which the hash is filled in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / WEIGHTS, weights.astype(np.float16))
+    whole = manifest.model_copy(update={"sha256": file_sha256(folder / WEIGHTS)})
+    (folder / MANIFEST).write_text(whole.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _manifest(path: Path) -> AdapterManifest:
+    try:
+        return AdapterManifest.model_validate_json(path.read_bytes())
+    except ValidationError as problem:
+        raise EncoderError(f"{path}: {problem.errors()[0]['loc']}: {problem.errors()[0]['msg']}") from None
+
+
+def _open(manifest: AdapterManifest, folder: Path) -> Adapter:
+    actual = file_sha256(folder / WEIGHTS)
+    if actual != manifest.sha256:
+        raise EncoderError(f"adapter {manifest.name!r}: {WEIGHTS} has SHA-256 {actual}, not {manifest.sha256}")
+    return Adapter(manifest, np.load(folder / WEIGHTS, allow_pickle=False).astype(np.float32))

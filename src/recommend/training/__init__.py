@@ -1,0 +1,1 @@
+"""Learning from judgements: the adapter of an encoder, the weights of the ranker."""

@@ -1,0 +1,122 @@
+"""Fits the ranker's weights to judged queries, through the candidates that production ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from recommend.errors import EvaluationError, UnknownArticleError
+from recommend.evaluation.judgements import UNKNOWN, Qrels
+from recommend.ranking import FEATURES, FeatureWeight, Ranker, standardise
+from recommend.recommender import Recommender
+
+FloatArray = NDArray[np.float32]
+
+_PRIOR = 5.0
+_PENALTY = 1e-3
+_LEAST = {"context": 0.5}  # judgements on one-to-three-sentence items would let it go; full text needs it
+_FOREIGN_DENSE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Candidates of q judged queries, padded to c each.
+
+    Attributes:
+        features: (q, c, f) float32, NaN where a feature says nothing.
+        grades: (q, c) float32, NaN for padding and for unknown documents.
+    """
+
+    features: FloatArray
+    grades: FloatArray
+
+    @staticmethod
+    def joined(parts: Sequence[Lists]) -> Lists:
+        """Lists of several sets of articles as one."""
+        width = max(part.grades.shape[1] for part in parts)
+
+        def padded(array: FloatArray) -> FloatArray:
+            missing = [(0, 0), (0, width - array.shape[1]), (0, 0)][: array.ndim]
+            return np.pad(array, missing, constant_values=np.nan)
+
+        return Lists(
+            np.concatenate([padded(part.features) for part in parts]),
+            np.concatenate([padded(part.grades) for part in parts]),
+        )
+
+
+def collect(recommender: Recommender, qrels: Qrels, progress: Callable[[], None] = lambda: None) -> Lists:
+    """The candidates of every judged query that has a related one among them.
+
+    Raises:
+        EvaluationError: when there is no such query.
+    """
+    found: list[tuple[FloatArray, FloatArray]] = []
+    for query, grades in qrels.items():
+        progress()
+        try:
+            ids, candidates = recommender.candidates(query)
+        except UnknownArticleError:
+            continue
+        judged = np.array([grades.get(article_id, 0) for article_id in ids], np.float32)
+        judged[judged == UNKNOWN] = np.nan
+        if np.nansum(judged) > 0:
+            found.append((candidates.features, judged))
+    if not found:
+        raise EvaluationError("no judged query has a related article among its candidates")
+    width = max(len(judged) for _, judged in found)
+    features = np.full((len(found), width, len(FEATURES)), np.nan, np.float32)
+    all_grades = np.full((len(found), width), np.nan, np.float32)
+    for i, (values, judged) in enumerate(found):
+        features[i, : len(judged)] = values
+        all_grades[i, : len(judged)] = judged
+    return Lists(features, all_grades)
+
+
+def fit_ranker(lists: Lists) -> Ranker:
+    """The linear model that gives related candidates the most of a softmax over each query's list (ListNet; Cao et al.,
+    ICML 2007), with non-negative weights, and the logistic curve that turns its scores into probabilities."""
+    flat = lists.features.reshape(-1, lists.features.shape[2])
+    mean, deviation = np.nanmean(flat, axis=0), np.maximum(np.nanstd(flat, axis=0), 1e-6)
+    known = ~np.isnan(lists.grades)
+    standardised = np.stack([standardise(values, mean, deviation, _PRIOR) for values in lists.features])
+    target = np.where(known, lists.grades, 0.0)
+    target /= target.sum(axis=1, keepdims=True)
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        scores = np.where(known, standardised @ weights, -np.inf)
+        top = scores.max(axis=1, keepdims=True)
+        shares = np.exp(scores - top)
+        total = shares.sum(axis=1, keepdims=True)
+        logs = np.where(known, scores - top - np.log(total), 0.0)
+        slope = np.einsum("qc,qcf->f", shares / total - target, standardised) / len(target)
+        value = -float((target * logs).sum()) / len(target) + _PENALTY * float(weights @ weights)
+        return value, slope + 2 * _PENALTY * weights
+
+    bounds = [(_LEAST.get(name, 0.0), None) for name in FEATURES]
+    weights = minimize(loss, np.full(len(FEATURES), 0.1), jac=True, method="L-BFGS-B", bounds=bounds).x
+    slope, intercept = _calibrate((standardised @ weights)[known], lists.grades[known] > 0)
+    features = {
+        name: FeatureWeight(weight=round(w, 4), mean=round(m, 4), deviation=round(d, 4))
+        for name, w, m, d in zip(FEATURES, weights.tolist(), mean.tolist(), deviation.tolist(), strict=True)
+        if w > 1e-4
+    }
+    return Ranker(
+        features=features,
+        foreign_dense=_FOREIGN_DENSE,
+        prior=_PRIOR,
+        slope=round(slope, 4),
+        intercept=round(intercept, 4),
+    )
+
+
+def _calibrate(scores: NDArray[np.float64], related: NDArray[np.bool_]) -> tuple[float, float]:
+    """Platt's scaling (1999): slope and intercept of a logistic regression on the score."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=1e6).fit(scores[:, None], related)
+    return float(model.coef_[0, 0]), float(model.intercept_[0])
