@@ -36,6 +36,7 @@ class ToyEncoder:
 
     def __init__(self, fingerprint: str = "toy") -> None:
         self.fingerprint, self.dimension, self.max_tokens = fingerprint, 48, 128
+        self.language: str | None = None
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings (n, 48) float32 of unit length."""
@@ -44,7 +45,8 @@ class ToyEncoder:
             for term in terms(text) or [text]:
                 hashed = int.from_bytes(blake2b(term.encode(), digest_size=8).digest())
                 vectors[row, hashed % self.dimension] += 1.0 + hashed % 7 / 10
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Newsroom:
 
     def build(self) -> Manifest:
         """Builds a snapshot without publishing it."""
-        return build_snapshot(self.store, self.layout, self.encoder, self.settings.indexing, 200)
+        return build_snapshot(self.store, self.layout, self.encoder, None, self.settings.indexing, 200)
 
     def reindex(self, *, full: bool = False) -> ReindexResult:
         """Builds and publishes a snapshot."""

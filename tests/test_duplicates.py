@@ -10,7 +10,8 @@ from recommend.duplicates import group_key
 if TYPE_CHECKING:
     from conftest import Newsroom
 
-LONG = "Zwei Züge stießen am Montag nahe der Grenze zusammen, dreißig Menschen wurden verletzt, sagte die Polizei der Presse noch am Abend."
+LONG = """Zwei Züge stießen am Montag nahe der Grenze zusammen, dreißig Menschen wurden verletzt, sagte die Polizei.
+Spiel 2 endete später 3:1."""
 
 
 def key(title: str = "Zugunglück", text: str = LONG) -> int:
@@ -21,18 +22,18 @@ def key(title: str = "Zugunglück", text: str = LONG) -> int:
     "text",
     [
         LONG.upper(),
-        LONG.replace("ü", "u").replace("ß", "ss"),
         LONG.replace(" ", "  ").replace("Polizei", "«Polizei»"),
         f"<p>{LONG.replace(' am ', '</p><p>am ', 1)}</p>",
     ],
 )
-def test_case_accents_punctuation_and_markup_do_not_make_another_story(text: str) -> None:
+def test_case_punctuation_and_markup_do_not_make_another_story(text: str) -> None:
     assert key(text=text) == key()
 
 
 def test_one_other_word_or_under_a_short_text_another_headline_makes_another_story() -> None:
     assert key("Dreißig Verletzte") == key()
     assert key(text=LONG.replace("dreißig", "vierzig")) != key()
+    assert key(text=LONG.replace("3:1", "2:1")) != key()
     assert key("Wahl", "Mehr in Kürze.") != key("Börse", "Mehr in Kürze.")
     assert 0 <= key("選挙", "") < 2**64
 

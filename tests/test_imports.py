@@ -9,24 +9,23 @@ from pathlib import Path
 import recommend
 
 PACKAGE = Path(recommend.__file__).parent
-LAYERS = [
-    {"errors", "text", "article", "settings", "bundled"},
-    {"sources", "store", "encoder", "lexical", "vectors", "table", "duplicates", "projection", "ranking", "policy"}
-    | {"reasons", "segment"},
-    {"ingest", "snapshot"},
-    {"live", "reindex"},
-    {"recommender"},
-    {"export", "status", "evaluation", ""},
-    {"cli"},
+LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
+    "errors text article settings bundled",
+    "sources store encoder lexical vectors table duplicates projection neighbourhood ranking policy reasons segment",
+    "ingest snapshot",
+    "live reindex",
+    "recommender",
+    "export status evaluation training recommend",
+    "cli",
 ]
-"""From the base up; the empty name is the package itself, with its few public names."""
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
+FOREIGN = {"recommend_service", "fastapi", "starlette", "jinja2"}
 
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
-
-def unit(module: str) -> str:
-    """'store' of 'recommend.store.schema'."""
-    return module.split(".")[1] if "." in module else ""
+def unit(path: Path) -> str:
+    """'store' of '…/recommend/store/schema.py'."""
+    name = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return "recommend" if name == "__init__" else name
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -36,13 +35,8 @@ def imported(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno} imports relatively"
-            assert node.module is not None
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            submodules = [
-                name for name in names if (PACKAGE.parent / name.replace(".", "/")).with_suffix(".py").is_file()
-            ]
-            packages = [name for name in names if (PACKAGE.parent / name.replace(".", "/")).is_dir()]
-            yield from [*submodules, *packages] or [node.module]
+            names = [alias.name for alias in node.names] if node.module == "recommend" else []
+            yield from [f"recommend.{name}" for name in names if name in RANK] or [str(node.module)]
 
 
 @cache
@@ -50,10 +44,8 @@ def graph() -> dict[str, set[str]]:
     """For each unit of the library the other units that it imports."""
     found: dict[str, set[str]] = {name: set() for name in RANK}
     for path in PACKAGE.rglob("*.py"):
-        importer = path.relative_to(PACKAGE).parts[0].removesuffix(".py").removeprefix("__init__")
-        for module in imported(path):
-            if module.split(".")[0] == "recommend" and unit(module) != importer:
-                found[importer].add(unit(module))
+        parts = [module.split(".") for module in imported(path)]
+        found[unit(path)] |= {part[min(1, len(part) - 1)] for part in parts if part[0] == "recommend"} - {unit(path)}
     return found
 
 
@@ -67,18 +59,12 @@ def closure(name: str) -> set[str]:
 
 
 def test_every_unit_has_its_layer() -> None:
-    units = {
-        path.name.removesuffix(".py")
-        for path in PACKAGE.iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").is_file()
-    }
-    assert units - {"__init__"} == RANK.keys() - {""}
+    assert {unit(path) for path in PACKAGE.rglob("*.py")} == RANK.keys()
 
 
 def test_imports_point_downwards_and_never_in_a_circle() -> None:
-    upwards = [(a, b) for a, others in graph().items() for b in others if RANK[b] > RANK[a]]
-    assert upwards == []
-    assert list(TopologicalSorter(graph()).static_order())
+    assert [(a, b) for a, others in graph().items() for b in others if RANK[b] > RANK[a]] == []
+    assert set(TopologicalSorter(graph()).static_order()) == RANK.keys()
 
 
 def test_the_write_side_and_the_read_side_share_store_and_snapshot_only() -> None:
@@ -88,21 +74,15 @@ def test_the_write_side_and_the_read_side_share_store_and_snapshot_only() -> Non
 
 
 def test_the_library_knows_nothing_of_the_service_or_of_web_frameworks() -> None:
-    foreign = {"recommend_service", "fastapi", "starlette", "jinja2"}
-    found = {
-        (path.name, module)
-        for path in PACKAGE.rglob("*.py")
-        for module in imported(path)
-        if module.split(".")[0] in foreign
-    }
-    assert found == set()
+    found = {(path.name, module) for path in PACKAGE.rglob("*.py") for module in imported(path)}
+    assert {(name, module) for name, module in found if module.split(".")[0] in FOREIGN} == set()
 
 
 def test_the_check_sees_imports_wherever_they_stand(tmp_path: Path) -> None:
     (tmp_path / "x.py").write_text(
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import recommend.cli.app\n"
+        "if TYPE_CHECKING:\n    import recommend.cli.app\n"
         "def f():\n    from recommend import policy, lexical\n    from recommend.store import Store\n",
         encoding="utf-8",
     )
-    found = set(imported(tmp_path / "x.py"))
-    assert found == {"typing", "recommend.cli.app", "recommend.policy", "recommend.lexical", "recommend.store"}
+    names = ["cli.app", "policy", "lexical", "store"]
+    assert set(imported(tmp_path / "x.py")) == {f"recommend.{name}" for name in names}

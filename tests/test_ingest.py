@@ -24,6 +24,7 @@ class WatchedEncoder:
 
     def __init__(self, encoder: Encoder) -> None:
         self.fingerprint, self.dimension, self.max_tokens = encoder.fingerprint, encoder.dimension, encoder.max_tokens
+        self.language = encoder.language
         self.calls: list[list[str]] = []
         self.before: Callable[[], object] = lambda: None
         self._encoder = encoder

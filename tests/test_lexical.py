@@ -1,72 +1,86 @@
-"""TF-IDF against scikit-learn itself, and its search against reading everything."""
+"""The lexical side against scikit-learn itself, against pairs counted one by one, and against reading everything."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer, TfidfTransformer
 
 from recommend import lexical
 from recommend.article import Article
+from recommend.encoder import Encoder, encode_articles
 from recommend.lexical import Lexicon, TermMatrix, TermVector
 from recommend.text import terms
 
-WORDS = st.sampled_from("storm coast rain flood the and of Café minister vote 東京都 ประเทศ election tariff".split())
-TEXTS = st.lists(st.lists(WORDS, max_size=12).map(" ".join), max_size=12)
+Fitted = tuple[Lexicon, TermMatrix]
+WORDS = st.sampled_from(
+    ["storm", "Coast", "rain", "floods", "the", "and", "Café", "vote", "東京都", "ประเทศ", "tariff"]
+)
+TEXTS = st.lists(st.lists(WORDS, max_size=12).map(" ".join), max_size=10)
+STOP_WORDS = frozenset(ENGLISH_STOP_WORDS)
 
 
-def reference() -> TfidfVectorizer:
-    return TfidfVectorizer(
-        analyzer=lambda text: [term for term in terms(text) if term not in ENGLISH_STOP_WORDS], sublinear_tf=True
-    )
-
-
-def dense(vector: TermVector, width: int) -> np.ndarray:
+def dense(vector: TermVector, width: int) -> NDArray[np.float64]:
     values = np.zeros(width)
     values[vector.terms] = vector.weights
     return values
 
 
 @pytest.fixture(scope="module")
-def fitted(corpus: list[Article]) -> tuple[Lexicon, TermMatrix]:
-    return lexical.fit(article.full_text for article in corpus)
+def fitted(corpus: list[Article], encoder: Encoder) -> Fitted:
+    embeddings = encode_articles(encoder, corpus)
+    return lexical.fit([article.full_text for article in corpus], embeddings - embeddings.mean(axis=0))
 
 
-@given(TEXTS.filter(lambda texts: any(term not in ENGLISH_STOP_WORDS for text in texts for term in terms(text))), TEXTS)
-def test_weights_are_those_of_scikit_learn(corpus_texts: list[str], unseen: list[str]) -> None:
-    sklearn = reference().fit(corpus_texts)
-    lexicon, matrix = lexical.fit(corpus_texts)
-    np.testing.assert_array_equal(lexicon.vocabulary.to_pylist(), sklearn.get_feature_names_out())
-    np.testing.assert_allclose(matrix.rows.toarray(), sklearn.transform(corpus_texts).toarray(), atol=1e-6)
-    np.testing.assert_allclose(matrix.postings.toarray(), matrix.rows.toarray().T)
-    weighed = [lexicon.weigh(text) for text in [*corpus_texts, *unseen]]
-    expected = sklearn.transform([*corpus_texts, *unseen]).toarray()
-    np.testing.assert_allclose([dense(v, len(lexicon)) for v in weighed], expected, atol=1e-6)
+@given(TEXTS.filter(lambda texts: any(terms(text, STOP_WORDS) for text in texts)), TEXTS)
+def test_without_coherence_weights_are_scikit_learns_own_on_root_counts(texts: list[str], unseen: list[str]) -> None:
+    counting = CountVectorizer(analyzer=lambda text: terms(text, STOP_WORDS)).fit(texts)
+    weighing = TfidfTransformer().fit(counting.transform(texts))
+    lexicon, matrix = lexical.fit(texts, np.zeros((len(texts), 3), np.float32))
+    assert lexicon.vocabulary.to_pylist() == counting.get_feature_names_out().tolist()
+    expected = weighing.transform(counting.transform([*texts, *unseen]).sqrt()).toarray()
+    np.testing.assert_allclose(matrix.rows.toarray(), expected[: len(texts)], atol=1e-6)
+    np.testing.assert_array_equal(matrix.postings.toarray(), matrix.rows.toarray().T)
+    weighed = [lexicon.weigh(text) for text in [*texts, *unseen]]
+    np.testing.assert_allclose([dense(vector, len(lexicon)) for vector in weighed], expected, atol=1e-6)
     np.testing.assert_allclose(lexical.stack(weighed, len(lexicon)).rows.toarray(), expected, atol=1e-6)
 
 
-def test_stop_words_and_unknown_words_weigh_nothing(fitted: tuple[Lexicon, TermMatrix]) -> None:
+@given(TEXTS.filter(lambda texts: any(terms(text, STOP_WORDS) for text in texts)), st.integers(0, 99))
+def test_a_term_weighs_as_much_more_as_its_articles_are_alike(texts: list[str], seed: int) -> None:
+    embeddings = np.random.default_rng(seed).normal(size=(len(texts), 4)).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    lexicon, _ = lexical.fit(texts, embeddings)
+    for column in range(len(lexicon)):
+        having = [n for n, text in enumerate(texts) if lexicon.term(column) in terms(text, STOP_WORDS)]
+        cosines = [float(embeddings[a] @ embeddings[b]) for a, b in combinations(having, 2)]
+        coherence = max(float(np.mean(cosines)) if cosines else 0.0, 0.0) * len(having) / (len(having) + 8)
+        idf = np.log((1 + len(texts)) / (1 + len(having))) + 1
+        assert lexicon.weights[column] == pytest.approx(idf * np.sqrt(coherence + 0.1), rel=1e-4)
+
+
+def test_stop_words_and_unknown_words_weigh_nothing(fitted: Fitted) -> None:
     lexicon, _ = fitted
-    assert lexicon.column("the") is None
-    assert lexicon.column("zzzz") is None
+    assert lexicon.column("the") is lexicon.column("zzzz") is None
     assert lexicon.term(lexicon.column("drone") or -1) == "drone"
     assert len(lexicon.weigh("the zzzz of and").terms) == 0
     assert float(np.linalg.norm(lexicon.weigh("The drone, the residence").weights)) == pytest.approx(1.0)
 
 
-def test_a_saved_lexicon_opens_mapped_without_pickle_and_equal(
-    fitted: tuple[Lexicon, TermMatrix], tmp_path: Path
-) -> None:
+def test_a_saved_lexicon_opens_mapped_without_pickle_and_equal(fitted: Fitted, tmp_path: Path) -> None:
     lexicon, matrix = fitted
     lexical.save(lexicon, matrix, tmp_path / "lexical")
     for file in (tmp_path / "lexical").glob("*.npy"):
         np.load(file, allow_pickle=False)
-    assert {file.suffix for file in (tmp_path / "lexical").iterdir()} == {".npy", ".arrow"}
+    assert {file.suffix for file in (tmp_path / "lexical").iterdir()} == {".npy", ".arrow", ".txt"}
     opened, mapped = lexical.load(tmp_path / "lexical")
     assert opened.vocabulary.equals(lexicon.vocabulary)
-    np.testing.assert_array_equal(opened.idf, lexicon.idf)
+    assert opened.stop_words == lexicon.stop_words
+    np.testing.assert_array_equal(opened.weights, lexicon.weights)
     for name in ("rows", "postings"):
         before, after = getattr(matrix, name), getattr(mapped, name)
         assert before.shape == after.shape
@@ -78,46 +92,34 @@ def test_a_saved_lexicon_opens_mapped_without_pickle_and_equal(
         assert isinstance(data, np.memmap)
 
 
-def test_search_finds_what_reading_every_article_finds(fitted: tuple[Lexicon, TermMatrix]) -> None:
+def test_search_finds_what_reading_every_article_finds(fitted: Fitted) -> None:
     _, matrix = fitted
     rows = np.arange(matrix.rows.shape[0])
     allowed = rows % 3 != 0
+    shares = []
     for row in rows:
-        query = matrix.vector(int(row))
-        scores = matrix.scores(query, rows)
-        assert scores[row] == pytest.approx(1.0, abs=1e-5)
+        query, other = matrix.vector(int(row)), matrix.vector(int(rows[-1 - row]))
+        scores, others = matrix.scores(rows, query, other)
         np.testing.assert_allclose(scores, matrix.rows @ dense(query, matrix.rows.shape[1]), atol=1e-5)
+        np.testing.assert_allclose(others[row], matrix.pairs(rows[[row]], rows[[-1 - row]])[0], atol=1e-5)
         found = matrix.search(query, 10, most_terms=10_000)
         assert sorted(scores[found]) == pytest.approx(sorted(scores)[-10:], abs=1e-6)
         filtered = matrix.search(query, 10, 10_000, allowed)
         assert allowed[filtered].all()
         assert sorted(scores[filtered]) == pytest.approx(sorted(scores[allowed])[-10:], abs=1e-6)
-
-
-def test_search_by_the_strongest_terms_only_finds_most_of_it(fitted: tuple[Lexicon, TermMatrix]) -> None:
-    _, matrix = fitted
-    rows = np.arange(matrix.rows.shape[0])
-    shares = []
-    for row in rows:
-        query = matrix.vector(int(row))
-        best = np.argsort(-matrix.scores(query, rows))[:5]
-        shares.append(np.isin(best, matrix.search(query, 30, most_terms=32)).mean())
+        shares.append(np.isin(np.argsort(-scores)[:5], matrix.search(query, 30, most_terms=32)).mean())
     assert np.mean(shares) > 0.9
 
 
-@pytest.mark.parametrize("texts", [[], [""], ["the of", "a"]])
-def test_a_corpus_without_a_term_gives_an_empty_lexicon(texts: list[str], tmp_path: Path) -> None:
-    lexicon, matrix = lexical.fit(texts)
-    lexical.save(lexicon, matrix, tmp_path / "lexical")
-    for own_lexicon, own_matrix in ((lexicon, matrix), lexical.load(tmp_path / "lexical")):
-        query = own_lexicon.weigh("storm")
-        assert (len(own_lexicon), own_matrix.rows.shape) == (0, (len(texts), 0))
-        assert len(own_matrix.search(query, 5, 32)) == 0
-        assert own_matrix.scores(query, np.arange(len(texts))).tolist() == [0.0] * len(texts)
-
-
-def test_one_article_is_found_by_its_own_words(tmp_path: Path) -> None:
-    lexical.save(*lexical.fit(["Storm hits the coast"]), tmp_path / "lexical")
+@pytest.mark.parametrize("texts", [[], [""], ["the of", "a"], ["Storm hits the coast"]])
+def test_a_corpus_of_one_article_or_no_term_is_saved_and_searched(texts: list[str], tmp_path: Path) -> None:
+    lexical.save(*lexical.fit(texts, np.zeros((len(texts), 3), np.float32)), tmp_path / "lexical")
     lexicon, matrix = lexical.load(tmp_path / "lexical")
-    assert matrix.search(lexicon.weigh("coast storm"), 5, 32).tolist() == [0]
+    known = [0] if "Storm hits the coast" in texts else []
+    query = lexicon.weigh("coast storm")
+    assert matrix.rows.shape == (len(texts), len(lexicon))
+    assert (
+        matrix.search(query, 5, 32).tolist() == np.flatnonzero(matrix.scores(np.arange(len(texts)), query)[0]).tolist()
+    )
+    assert matrix.search(query, 5, 32).tolist() == known
     assert matrix.search(lexicon.weigh("election"), 5, 32).tolist() == []

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommend import policy
-from recommend.ranking import Candidates
+from recommend.ranking import FEATURES, Candidates
 
 GROUPS = st.lists(st.integers(0, 5) | st.just(2**64 - 1), max_size=12)
 
@@ -13,7 +13,7 @@ GROUPS = st.lists(st.integers(0, 5) | st.just(2**64 - 1), max_size=12)
 def ranked(groups: list[int]) -> Candidates:
     """Candidates best first, probabilities falling from 0.9."""
     blank = np.zeros(len(groups), np.float32)
-    features = np.zeros((len(groups), 3), np.float32)
+    features = np.zeros((len(groups), len(FEATURES)), np.float32)
     probabilities = (0.9 - 0.05 * np.arange(len(groups))).astype(np.float32)
     rows = np.arange(len(groups))
     return Candidates(
@@ -36,13 +36,10 @@ def test_the_floor_keeps_what_reaches_it(groups: list[int]) -> None:
     assert len(policy.floor(candidates, 1.0)) == 0
 
 
-@given(st.integers(0, 12), st.integers(0, 6), st.randoms(use_true_random=False))
-def test_of_candidates_that_repeat_each_other_the_best_are_taken(count: int, most: int, random: object) -> None:
-    repeats = np.eye(count, dtype=bool)
-    for i in range(count):
-        for j in range(i):
-            repeats[i, j] = repeats[j, i] = random.random() < 0.3  # type: ignore[attr-defined]
-    taken: list[int] = []
+@given(st.integers(0, 12), st.integers(0, 6), st.integers(0, 99))
+def test_of_candidates_that_repeat_each_other_the_best_are_taken(count: int, most: int, seed: int) -> None:
+    half = np.triu(np.random.default_rng(seed).random((count, count)) < 0.3)
+    repeats, taken = half | half.T, list[int]()
     for position in range(count):
         if len(taken) < most and not any(repeats[position, earlier] for earlier in taken):
             taken.append(position)

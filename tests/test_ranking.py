@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -10,126 +11,141 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from recommend import ranking
 from recommend.bundled import bundled
 from recommend.errors import SettingsError
-from recommend.ranking import FEATURES, Candidates, FeatureWeight, Ranker, nearness, score, standardise
+from recommend.ranking import FEATURES, TIME_FEATURES, Candidates, FeatureWeight, Ranker
 from recommend.table import MISSING
 
+Floats = NDArray[np.float32]
+WIDTH, DAY = len(FEATURES), 86_400
 VALUES = st.floats(-1, 1, width=32) | st.just(np.nan)
-FEATURE_ARRAYS = st.integers(1, 20).flatmap(lambda n: arrays(np.float32, (n, len(FEATURES)), elements=VALUES))
-MEAN, DEVIATION = np.array([0.3, 0.1, 0.1]), np.array([0.15, 0.1, 0.25])
+FEATURE_ARRAYS = st.integers(1, 20).flatmap(lambda n: arrays(np.float32, (n, WIDTH), elements=VALUES))
+MEAN, DEVIATION = np.linspace(0.0, 0.4, WIDTH), np.linspace(0.1, 0.3, WIDTH)
+RANKER = Ranker(
+    features={
+        name: FeatureWeight(weight=0.5 + n / 10, mean=MEAN[n], deviation=DEVIATION[n])
+        for n, name in enumerate(FEATURES)
+    },
+    foreign_dense=0.25,
+    prior=5.0,
+    slope=2.0,
+    intercept=-1.0,
+)
 
 
-def candidates_of(features: NDArray[np.float32]) -> Candidates:
+def candidates_of(features: Floats, segment: int = 0) -> Candidates:
     rows = np.arange(len(features))
-    return Candidates.of(0, rows, rows.astype(np.uint64), features)
-
-
-def ranker_of(dense: float = 1.0, lexical: float = 1.0, time: float = 0.5, prior: float = 5.0) -> Ranker:
-    weights = dict(zip(FEATURES, (dense, lexical, time), strict=True))
-    return Ranker(
-        features={
-            name: FeatureWeight(weight=weights[name], mean=m, deviation=d)
-            for name, m, d in zip(FEATURES, MEAN.tolist(), DEVIATION.tolist(), strict=True)
-        },
-        time_scale=30.0,
-        prior=prior,
-        slope=2.0,
-        intercept=-1.0,
-    )
+    return Candidates.of(segment, rows, rows.astype(np.uint64), features)
 
 
 @given(FEATURE_ARRAYS)
-def test_a_feature_that_says_nothing_neither_helps_nor_harms(features: NDArray[np.float32]) -> None:
-    standardised = standardise(features, MEAN, DEVIATION, 5.0)
+def test_a_feature_that_says_nothing_neither_helps_nor_harms(features: Floats) -> None:
+    standardised = ranking.standardise(features, MEAN, DEVIATION, 5.0)
     assert np.isfinite(standardised).all()
     assert (standardised[np.isnan(features)] == 0).all()
-    for column in range(features.shape[1]):
+    for column in range(WIDTH):
         known = ~np.isnan(features[:, column])
-        alone = standardise(features[known], MEAN, DEVIATION, 5.0)[:, column]
+        alone = ranking.standardise(features[known], MEAN, DEVIATION, 5.0)[:, column]
         np.testing.assert_allclose(standardised[known, column], alone, atol=1e-9)
 
 
-def test_standardising_many_candidates_is_the_z_score_and_few_lean_on_the_general_one() -> None:
-    many = np.random.default_rng(1).normal(5.0, 2.0, (100_000, 3)).astype(np.float32)
-    z = standardise(many, MEAN, DEVIATION, 5.0)
-    np.testing.assert_allclose(z, (many - many.mean(0)) / many.std(0), atol=0.01)
-    one = standardise(np.array([[0.6, 0.1, np.nan]], np.float32), MEAN, DEVIATION, 1e9)
-    np.testing.assert_allclose(one, [[2.0, 0.0, 0.0]], atol=1e-3)
+def test_many_candidates_get_their_z_scores_and_a_handful_leans_on_the_general_one() -> None:
+    many = np.random.default_rng(1).normal(5.0, 2.0, (100_000, WIDTH)).astype(np.float32)
+    np.testing.assert_allclose(
+        ranking.standardise(many, MEAN, DEVIATION, 5.0), (many - many.mean(0)) / many.std(0), atol=0.01
+    )
+    general = ranking.standardise((MEAN + 2 * DEVIATION)[None].astype(np.float32), MEAN, DEVIATION, 1e9)
+    np.testing.assert_allclose(general, np.full((1, WIDTH), 2.0), atol=1e-3)
     five = np.array([[0.30], [0.31], [0.32], [0.33], [0.34]], np.float32)
-    stretched = standardise(five, MEAN[:1], DEVIATION[:1], 0.0)
-    shrunk = standardise(five, MEAN[:1], DEVIATION[:1], 5.0)
+    stretched, shrunk = (ranking.standardise(five, MEAN[:1], DEVIATION[:1], prior) for prior in (0.0, 5.0))
     assert np.ptp(shrunk) < np.ptp(stretched) / 3
 
 
 @given(FEATURE_ARRAYS, st.randoms(use_true_random=False))
-def test_the_order_in_which_candidates_come_changes_no_score(features: NDArray[np.float32], random: object) -> None:
-    order = np.arange(len(features))
-    random.shuffle(order)  # type: ignore[attr-defined]
-    scored = score(candidates_of(features), ranker_of())
-    shuffled = score(candidates_of(features[order]), ranker_of())
+def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, random: Random) -> None:
+    order = np.array(random.sample(range(len(features)), len(features)))
+    scored, shuffled = (
+        ranking.score(candidates_of(features), RANKER),
+        ranking.score(candidates_of(features[order]), RANKER),
+    )
     np.testing.assert_allclose(shuffled.scores, scored.scores[order], atol=1e-4)
     np.testing.assert_array_equal(shuffled.features, features[order])
 
 
-@given(FEATURE_ARRAYS, st.integers(0, len(FEATURES) - 1))
-def test_with_a_positive_weight_more_of_a_feature_is_never_worse(features: NDArray[np.float32], column: int) -> None:
-    twin = np.vstack([features, features[:1]])
-    twin[0, column], twin[-1, column] = 0.25, 0.75
-    scored = score(candidates_of(twin), ranker_of())
+@given(FEATURE_ARRAYS, st.integers(0, WIDTH - 1))
+def test_with_a_positive_weight_more_of_a_feature_is_better(features: Floats, column: int) -> None:
+    twins = np.vstack([features, features[:1]])
+    twins[0, column], twins[-1, column] = 0.25, 0.75
+    scored = ranking.score(candidates_of(twins), RANKER)
     assert scored.scores[-1] > scored.scores[0]
     assert scored.probabilities[-1] >= scored.probabilities[0]
 
 
 @given(FEATURE_ARRAYS)
-def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features: NDArray[np.float32]) -> None:
-    scored = score(candidates_of(features), ranker_of())
+def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features: Floats) -> None:
+    scored = ranking.score(candidates_of(features), RANKER)
     np.testing.assert_allclose(scored.contributions.sum(axis=1), scored.scores, atol=1e-5)
     np.testing.assert_allclose(scored.probabilities, 1 / (1 + np.exp(-(2.0 * scored.scores - 1.0))), rtol=1e-5)
-    assert (np.argsort(scored.scores, kind="stable") == np.lexsort((np.arange(len(scored)), scored.scores))).all()
 
 
-def test_a_feature_that_the_ranker_does_not_name_does_not_count() -> None:
-    ranker = ranker_of()
-    only_dense = ranker.model_copy(update={"features": {"dense": ranker.features["dense"]}})
-    scored = score(candidates_of(np.array([[0.5, 0.9, 0.9], [0.6, 0.0, 0.0]], np.float32)), only_dense)
-    assert scored.scores[1] > scored.scores[0]
-    assert (scored.contributions[:, 1:] == 0).all()
+@given(FEATURE_ARRAYS, st.sets(st.sampled_from([*FEATURES, "time"])))
+def test_features_left_out_or_not_named_do_not_count(features: Floats, names: set[str]) -> None:
+    left_out = {feature for name in names for feature in (TIME_FEATURES if name == "time" else (name,))}
+    contributions = ranking.score(candidates_of(features), RANKER.without(sorted(names))).contributions
+    whole = ranking.score(candidates_of(features), RANKER).contributions
+    for column, name in enumerate(FEATURES):
+        expected = np.zeros(len(features)) if name in left_out else whole[:, column]
+        np.testing.assert_array_equal(contributions[:, column], expected)
 
 
-def test_nearness_falls_to_one_e_th_in_either_direction_and_is_unknown_without_a_date() -> None:
-    day = 86_400
-    moments = np.array([0, 30 * day, -30 * day, 300 * day, MISSING])
-    near = nearness(moments, 0, 30.0)
-    np.testing.assert_allclose(near[:4], [1, np.exp(-1), np.exp(-1), np.exp(-10)], rtol=1e-5)
-    assert np.isnan(near[4])
-    assert np.isnan(nearness(moments, MISSING, 30.0)).all()
+def test_an_unknown_feature_to_leave_out_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"ranking.without: feature 'clicks' is none of dense, lexical, context"):
+        RANKER.without(["dense", "clicks"])
+
+
+def test_for_a_foreign_language_most_of_the_dense_weight_goes_to_the_lexical_side() -> None:
+    foreign, column = RANKER.foreign().column("weight", 0.0), RANKER.column("weight", 0.0)
+    dense, context = FEATURES.index("dense"), FEATURES.index("context")
+    assert foreign[dense] == pytest.approx(0.25 * column[dense])
+    assert foreign[context] == pytest.approx(column[context] + 0.75 * column[dense])
+    assert np.delete(foreign, [dense, context]).tolist() == np.delete(column, [dense, context]).tolist()
+    assert RANKER.without(["dense"]).foreign() == RANKER.without(["dense"])
+
+
+def test_nearness_falls_alike_in_both_directions_and_is_unknown_without_a_date() -> None:
+    moments = np.array([0, 30 * DAY, -30 * DAY, 300 * DAY, MISSING])
+    expected = [1, np.exp(-1), np.exp(-1), np.exp(-10), np.nan]
+    np.testing.assert_allclose(ranking.nearness(moments, 0, 30.0), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        ranking.nearness(moments[::-1], moments, 30.0)[[1, 2, 3]], np.exp([-9, 0, -9]), rtol=1e-4
+    )
+    features = ranking.time_features(moments, 0)
+    assert features.shape == (5, len(TIME_FEATURES))
+    np.testing.assert_allclose(features[:, TIME_FEATURES.index("days_30")], expected, rtol=1e-5)
+    np.testing.assert_allclose(features[1, -1], -np.log(31), rtol=1e-5)
+    assert (np.diff(features[[0, 1, 3]], axis=0) < 0).all()
+    assert np.isnan(ranking.time_features(moments, MISSING)).all()
 
 
 def test_candidates_are_taken_and_joined_whole() -> None:
-    one, two = (
-        candidates_of(np.eye(3, dtype=np.float32)),
-        Candidates.of(1, np.array([9]), np.array([8], np.uint64), np.ones((1, 3), np.float32)),
-    )
-    joined = Candidates.joined([one, two])
+    features = np.eye(3, WIDTH, dtype=np.float32)
+    joined = Candidates.joined([candidates_of(features), candidates_of(features[:1], 1)])
     assert joined.segments.tolist() == [0, 0, 0, 1]
-    assert joined.take(np.array([3, 0])).rows.tolist() == [9, 0]
-    assert joined.take(joined.rows > 1).groups.tolist() == [2, 8]
+    assert joined.take(np.array([3, 2])).rows.tolist() == [0, 2]
+    assert joined.take(joined.rows > 0).groups.tolist() == [1, 2]
     assert joined.first(2).feature("lexical").tolist() == [0, 1]
     assert joined.first(9) is joined
 
 
 def test_the_shipped_ranker_loads_and_a_wrong_file_is_named(tmp_path: Path) -> None:
     shipped = bundled("models") / "news-linear.json"
-    assert set(Ranker.load(shipped).features) == set(FEATURES)
+    own = json.loads(shipped.read_text(encoding="utf-8"))
+    assert own["features"].keys() == Ranker.load(shipped).features.keys() <= set(FEATURES)
     with pytest.raises(SettingsError, match=r"ranking.model: there is no file .*nope.json"):
         Ranker.load(tmp_path / "nope.json")
-    own = json.loads(shipped.read_text(encoding="utf-8"))
     for change, message in (
-        (
-            {"features": {"clicks": own["features"]["dense"]}},
-            r"feature 'clicks' is unknown: there are dense, lexical, time",
-        ),
+        ({"features": {"clicks": own["features"]["dense"]}}, r"feature 'clicks' is unknown: there are dense, lexical"),
         ({"prior": "much"}, r"own.json: \('prior',\): Input should be a valid number"),
     ):
         (tmp_path / "own.json").write_text(json.dumps(own | change), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from recommend import lexical
 from recommend.reasons import as_written, distance, reason, shared_terms
 
 TEXTS = ["Lee Jae Myung flies to Beijing", "Before his visit, Lee spoke of peace"]
-SHARED = {"lee": 0.1, "jae": 0.05, "myung": 0.05, "beijing": 0.04, "visit": 0.06}
+SHARED = {"lee": 0.1, "jae": 0.05, "Jae": 0.01, "myung": 0.04, "beiji": 0.04, "visit": 0.06}
 WEEK = timedelta(days=7)
 
 
@@ -38,24 +39,11 @@ def test_shared_terms_that_no_headline_holds_are_not_named() -> None:
     assert reason({"tariff": 0.3}, 0.3, TEXTS, WEEK, None).kind == "similar"
 
 
-@pytest.mark.parametrize(
-    ("days", "text"),
-    [
-        (0.4, "same day"),
-        (-0.4, "same day"),
-        (1, "one day later"),
-        (-2, "two days earlier"),
-        (11, "11 days later"),
-        (14, "two weeks later"),
-        (-59, "eight weeks earlier"),
-        (60, "two months later"),
-        (699, "23 months later"),
-        (700, "two years later"),
-        (-3660, "ten years earlier"),
-    ],
-)
-def test_distances_are_written_out(days: float, text: str) -> None:
-    assert distance(timedelta(days=days)) == text
+def test_distances_are_written_out() -> None:
+    written = {0.4: "same day", 1: "one day later", -2: "two days earlier", 11: "11 days later", 14: "two weeks later"}
+    written |= {-59: "eight weeks earlier", 60: "two months later", 699: "23 months later", 700: "two years later"}
+    assert {days: distance(timedelta(days=days)) for days in written} == written
+    assert distance(timedelta(days=-3660)) == "ten years earlier"
 
 
 @given(st.timedeltas(timedelta(days=-40_000), timedelta(days=40_000)))
@@ -69,10 +57,11 @@ def test_a_distance_is_a_number_a_unit_and_a_direction(age: timedelta) -> None:
 @pytest.mark.parametrize(
     ("shares", "texts", "written"),
     [
-        ({"zurich": 0.2, "train": 0.3}, ["Zürich: train late"], ["Zürich", "train"]),
+        ({"zuric": 0.2, "train": 0.3}, ["Zürich: trained late"], ["Zürich", "trained"]),
         ({"gpt": 0.1, "4o": 0.1}, ["The GPT-4o model"], ["GPT-4o"]),
         ({"storm": 0.1, "coast": 0.1}, ["storm, coast"], ["storm", "coast"]),
         ({"seoul": 0.1}, ["seoul", "SEOUL and Seoul"], ["seoul"]),
+        ({"Mark": 0.1}, ["a mark on Mark"], ["Mark"]),
         ({"東京": 0.2, "京都": 0.1}, ["今日の東京都知事"], ["東京都"]),
         ({"storm": 0.1}, [], []),
     ],
@@ -85,8 +74,8 @@ def test_terms_are_shown_as_written_and_neighbours_joined(
 
 def test_shared_terms_carry_their_parts_of_the_cosine_strongest_first() -> None:
     texts = ["storm hits coast hard", "storm storm leaves coast", "election in town"]
-    lexicon, matrix = lexical.fit(texts)
+    lexicon, matrix = lexical.fit(texts, np.zeros((3, 2), np.float32))
     shared = shared_terms(matrix.vector(0), matrix.vector(1), lexicon)
     assert list(shared) == ["storm", "coast"]
-    assert sum(shared.values()) == pytest.approx(float((matrix.rows[[0]] @ matrix.rows[[1]].T).toarray()[0, 0]))
+    assert sum(shared.values()) == pytest.approx(matrix.pairs(np.array([0]), np.array([1]))[0])
     assert shared_terms(matrix.vector(0), matrix.vector(2), lexicon) == {}

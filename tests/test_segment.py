@@ -1,87 +1,104 @@
 """A set of articles that is searched and ranked together."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from recommend import lexical
-from recommend.article import Article
-from recommend.encoder import Encoder, encode_articles
-from recommend.projection import Projection
-from recommend.ranking import FEATURES, FeatureWeight, Ranker
-from recommend.segment import Prepared, Segment
-from recommend.settings import RankingSettings
+from recommend.lexical import TermVector
+from recommend.neighbourhood import SHARE
+from recommend.ranking import FEATURES
+from recommend.segment import Prepared, Query, Segment
+from recommend.settings import RankingSettings, Settings
+from recommend.snapshot import IndexLayout, Snapshot, current_name, open_snapshot
+from recommend.store import Store
 from recommend.vectors import KINDS, VectorIndex
 
-RANKER = Ranker(
-    features={name: FeatureWeight(weight=1, mean=0, deviation=1) for name in FEATURES},
-    time_scale=30.0,
-    prior=5.0,
-    slope=1.0,
-    intercept=0.0,
-)
-SETTINGS = RankingSettings(lexical_terms=1000)
+WIDE = RankingSettings(lexical_terms=1000)
 
 
 @pytest.fixture(scope="module")
-def prepared(corpus: list[Article], encoder: Encoder) -> list[Prepared]:
-    embeddings = encode_articles(encoder, corpus)
-    lexicon, _ = lexical.fit(article.full_text for article in corpus)
-    projection = Projection.fit(embeddings)
-    pairs = zip(corpus, embeddings, strict=True)
-    return [Prepared.of(article, embedding, lexicon, projection) for article, embedding in pairs]
+def snapshot(indexed: tuple[Settings, Store]) -> Snapshot:
+    layout = IndexLayout(indexed[0].index)
+    return open_snapshot(layout, current_name(layout) or "")
 
 
 @pytest.fixture(scope="module")
-def segment(prepared: list[Prepared], corpus: list[Article]) -> Segment:
-    lexicon, _ = lexical.fit(article.full_text for article in corpus)
-    return Segment.of(reversed(prepared), lexicon, 384)
+def prepared(snapshot: Snapshot, indexed: tuple[Settings, Store]) -> list[Prepared]:
+    with indexed[1].published(snapshot.manifest.encoder) as (_, changes):
+        return [snapshot.prepare(c.article, c.embedding) for c in changes if c.article and c.embedding is not None]
 
 
-def test_a_segment_is_ordered_by_id_with_all_parts_aligned(segment: Segment, prepared: list[Prepared]) -> None:
+def dense(vector: TermVector, width: int) -> NDArray[np.float64]:
+    values = np.zeros(width)
+    values[vector.terms] = vector.weights
+    return values
+
+
+def assert_alike(kept: Query, made: Query, width: int, least: float) -> None:
+    assert float(kept.embedding @ made.embedding) > least
+    assert float(dense(kept.context, width) @ dense(made.context, width)) > least
+    np.testing.assert_allclose(dense(kept.terms, width), dense(made.terms, width), atol=1e-5)
+    blank: dict[str, Any] = {"embedding": None, "terms": None, "context": None}
+    assert replace(kept, **blank) == replace(made, **blank)
+
+
+def test_a_segment_of_changes_is_ordered_by_id_and_holds_what_was_prepared(
+    snapshot: Snapshot, prepared: list[Prepared]
+) -> None:
+    segment = Segment.of(reversed(prepared), snapshot.lexicon, snapshot.manifest.dimension)
+    for row, one in enumerate(sorted(prepared, key=lambda one: one.article.id)):
+        assert segment.table.id(row) == one.article.id
+        assert_alike(segment.query(row), one.query(), len(snapshot.lexicon), 0.999)
+
+
+def test_an_article_that_arrives_later_looks_as_it_would_in_the_snapshot(
+    snapshot: Snapshot, prepared: list[Prepared]
+) -> None:
     for one in prepared:
-        row = segment.table.row(one.article.id)
+        row = snapshot.segment.table.row(one.article.id)
         assert row is not None
-        kept, made = segment.query(row), one.query()
-        np.testing.assert_allclose(kept.embedding, made.embedding, atol=1e-3)
-        np.testing.assert_array_equal(kept.terms.terms, made.terms.terms)
-        np.testing.assert_allclose(kept.terms.weights, made.terms.weights, atol=1e-6)
-        blank = {"embedding": None, "terms": None}
-        assert replace(kept, **blank) == replace(made, **blank)
+        assert_alike(snapshot.segment.query(row), one.query(), len(snapshot.lexicon), 0.9)
 
 
-@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("indexed_by", [None, "flat"])
 @pytest.mark.parametrize("share", [None, 0.5, 0.05])
 def test_candidates_hold_the_nearest_and_the_best_lexical_matches(
-    segment: Segment, indexed: bool, share: float | None
+    snapshot: Snapshot, indexed_by: str | None, share: float | None
 ) -> None:
-    everything = np.arange(len(segment))
+    segment, everything = snapshot.segment, np.arange(len(snapshot.segment))
+    index = None if indexed_by is None else VectorIndex.build(segment.embeddings, KINDS[indexed_by])
     allowed = None if share is None else np.random.default_rng(2).random(len(segment)) < share
     rows = everything if allowed is None else np.flatnonzero(allowed)
-    searched = replace(segment, index=VectorIndex.build(segment.embeddings, KINDS["flat"]) if indexed else None)
     for row in everything[::10]:
         query = segment.query(int(row))
-        found = searched.retrieve(query, 12, SETTINGS, allowed)
-        assert found.tolist() == sorted(set(found.tolist()))
-        assert set(found.tolist()) <= set(rows.tolist())
-        if len(rows) <= 12:
-            assert found.tolist() == rows.tolist()
-            continue
-        features = segment.candidates(0, query, rows, RANKER).features
-        assert set(rows[np.argsort(-features[:, 0], kind="stable")[:12]].tolist()) <= set(found.tolist())
-        twelfth = np.sort(features[:, 1])[-12]
-        assert set(rows[features[:, 1] > twelfth].tolist()) <= set(found.tolist())
+        found = replace(segment, index=index).retrieve(query, 12, WIDE, allowed)
+        assert found.tolist() == sorted(set(found.tolist()) & set(rows.tolist()))
+        features = segment.candidates(0, query, rows).features
+        nearest = rows[np.argsort(-features[:, 0], kind="stable")[:12]]
+        lexical = rows[features[:, 1] > np.sort(features[:, 1])[-min(12, len(rows))]]
+        assert {*nearest.tolist(), *lexical.tolist()} <= set(found.tolist())
 
 
-def test_features_are_the_cosines_and_the_nearness_in_time(segment: Segment) -> None:
-    row, other = segment.table.row("a-lavrov-novgorod-drone-claim"), segment.table.row("a-us-apache-squadron-korea")
-    assert row is not None
-    assert other is not None
-    candidates = segment.candidates(3, segment.query(row), np.array([row, other]), RANKER)
-    assert candidates.segments.tolist() == [3, 3]
-    np.testing.assert_allclose(candidates.features[0], [1.0, 1.0, 1.0], atol=2e-3)
-    days = (segment.table.published_at[row] - segment.table.published_at[other]) / 86_400
-    dense = float(segment.embeddings[row].astype(np.float32) @ segment.embeddings[other].astype(np.float32))
-    shared = float((segment.matrix.rows[[row]] @ segment.matrix.rows[[other]].T).toarray()[0, 0])
-    np.testing.assert_allclose(candidates.features[1], [dense, shared, np.exp(-abs(days) / 30)], atol=1e-4)
+def test_features_are_the_cosines_alone_and_in_company_nearness_in_time_and_the_same_section(
+    snapshot: Snapshot,
+) -> None:
+    segment, width = snapshot.segment, len(snapshot.lexicon)
+    assert segment.neighbours is not None
+    terms = segment.matrix.rows.toarray()
+    company = (1 - SHARE) * terms + SHARE * terms[segment.neighbours].mean(axis=1)
+    company /= np.linalg.norm(company, axis=1, keepdims=True)
+    vectors, when = segment.embeddings.astype(np.float32), segment.table.published_at
+    sections = [segment.table.value("section", row) for row in range(len(segment))]
+    for row in range(0, len(segment), 10):
+        candidates = segment.candidates(3, segment.query(row), np.arange(len(segment)))
+        assert set(candidates.segments.tolist()) == {3}
+        assert dense(segment.query(row).context, width) == pytest.approx(company[row], abs=1e-5)
+        expected = {"dense": vectors @ vectors[row], "lexical": terms @ terms[row], "context": company @ company[row]}
+        expected["days_30"] = np.exp(-np.abs(when - when[row]) / 86_400 / 30)
+        expected["section"] = np.array([float(section == sections[row]) for section in sections])
+        assert expected.keys() < set(FEATURES)
+        for name, values in expected.items():
+            np.testing.assert_allclose(candidates.feature(name), values, atol=2e-4, err_msg=name)

@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Body, Depends
 from starlette.responses import Response
 
-from recommend.article import Article, Status, parse_article
+from recommend.article import Article, parse_article
 from recommend.errors import ArticleError, UnknownArticleError
 from recommend.ingest import put
 from recommend.recommender import Recommender
@@ -63,10 +63,12 @@ async def put_article(
         503: _UNAVAILABLE,
     },
 )
-async def get_article(backend: BackendOf, article_id: str, writer: Annotated[bool, Depends(may_write)]) -> Response:
+async def get_article(
+    backend: BackendOf, recommender: RecommenderOf, article_id: str, writer: Annotated[bool, Depends(may_write)]
+) -> Response:
     """An article as stored; drafts and unpublished ones only with a key."""
-    article = backend.store.get(article_id)
-    if article is None or (article.status != Status.PUBLISHED and not writer):
+    article = backend.store.get(article_id) if writer else recommender.article(article_id)
+    if article is None:
         raise UnknownArticleError(article_id)
     return _json(article, HTTPStatus.OK)
 

@@ -184,7 +184,9 @@ class Article(BaseModel):
     genre: Annotated[str | None, BeforeValidator(_genre)] = None
     status: Annotated[Status, BeforeValidator(_status)] = Status.PUBLISHED
     expires_at: Moment = None
-    extra: dict[str, Any] = Field(default_factory=dict)
+    extra: Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)] = Field(
+        default_factory=dict
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -95,6 +95,19 @@ class TermMatrix:
             dense[query.terms, column] = query.weights
         return np.asarray((self.rows[rows] @ dense).T, np.float32)
 
+    def block(self, rows: IntArray, others: IntArray) -> FloatArray:
+        """Cosines (m, c) float32 of the articles at ``rows`` (m,) with c others each, ``others`` (m, c)."""
+        left, right = self.rows[rows], self.rows[others.ravel()]
+        present = np.unique(left.indices)
+        place = np.full(self.rows.shape[1], -1, np.int32)
+        place[present] = np.arange(len(present))
+        dense = np.zeros((len(rows), len(present)), np.float32)
+        dense[np.repeat(np.arange(len(rows)), np.diff(left.indptr)), place[left.indices]] = left.data
+        shared = place[right.indices] >= 0
+        pair = np.repeat(np.arange(others.size), np.diff(right.indptr))[shared]
+        parts = dense[pair // others.shape[1], place[right.indices[shared]]] * right.data[shared]
+        return np.bincount(pair, parts, minlength=others.size).astype(np.float32).reshape(others.shape)
+
     def pairs(self, left: IntArray, right: IntArray) -> FloatArray:
         """Cosines (m,) float32 of the articles at ``left`` with those at ``right``, pair by pair."""
         found = np.empty(len(left), np.float32)

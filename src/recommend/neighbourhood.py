@@ -23,6 +23,7 @@ CANDIDATES = 48
 _DENSE = 1.7
 TIME_SCALE = 30.0
 _BLOCK = 4096
+_QUERIES = 64
 _SAMPLE = 256
 _SEED = 7
 
@@ -46,25 +47,22 @@ def nearest(
     if count < 2:
         return found
     dense_unit, lexical_unit = units(embeddings, matrix)
-    for start in range(0, count, _BLOCK):
-        rows = np.arange(start, min(start + _BLOCK, count))
+    for start in range(0, count, _QUERIES):
+        rows = np.arange(start, min(start + _QUERIES, count))
         near = index.search_many(embeddings[rows], CANDIDATES + 1)
-        query, other = np.repeat(rows, near.shape[1]), near.ravel()
-        known = (other >= 0) & (other != query)
-        query, other = query[known], other[known]
+        missing = (near < 0) | (near == rows[:, None])
+        near[missing] = 0
         scores = pair_scores(
-            np.einsum("nd,nd->n", embeddings[query], embeddings[other]) / dense_unit,
-            matrix.pairs(query, other) / lexical_unit,
-            _pair_nearness(published_at[query], published_at[other]),
+            np.einsum("md,mcd->mc", embeddings[rows], embeddings[near]) / dense_unit,
+            matrix.block(rows, near) / lexical_unit,
+            nearness(published_at[near], published_at[rows][:, None], TIME_SCALE),
             time_weight,
         )
-        order = np.lexsort((other, -scores, query))
-        query, other = query[order], other[order]
-        first = np.searchsorted(query, rows)
-        available = np.diff(np.append(first, len(query)))
-        for place in range(COUNT):
-            has = available > place
-            found[rows[has], place] = other[first[has] + place]
+        scores[missing] = -np.inf
+        best = np.lexsort((near, -scores), axis=1)[:, :COUNT]
+        kept = np.isfinite(np.take_along_axis(scores, best, axis=1))
+        chosen = np.where(kept, np.take_along_axis(near, best, axis=1), rows[:, None])
+        found[rows, : chosen.shape[1]] = chosen
     return found
 
 
@@ -131,7 +129,3 @@ def _mixing(rows: IntArray, neighbours: NDArray[np.int32], count: int) -> sparse
     columns = np.column_stack([rows, neighbours]).ravel()
     weights = np.tile(np.array([1 - SHARE] + [SHARE / (width - 1)] * (width - 1), np.float32), len(rows))
     return sparse.csr_array((weights, columns, np.arange(0, len(columns) + 1, width)), shape=(len(rows), count))
-
-
-def _pair_nearness(left: IntArray, right: IntArray) -> FloatArray:
-    return nearness(left, right, TIME_SCALE)

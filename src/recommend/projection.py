@@ -59,7 +59,10 @@ class Projection:
     def load(cls, folder: Path) -> Projection:
         """Reads what :meth:`save` wrote."""
         found = {name: folder / f"{name}.npy" for name in _ARRAYS}
-        return cls(**{name: np.load(path, allow_pickle=False) for name, path in found.items() if path.exists()})
+        loaded = {name: np.load(path, allow_pickle=False) for name, path in found.items() if path.exists()}
+        if "mean" not in loaded:
+            raise FileNotFoundError(f"{found['mean']} is missing")
+        return cls(**loaded)
 
 
 def _mean(vectors: NDArray[np.floating]) -> FloatArray:

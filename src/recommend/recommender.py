@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -205,8 +205,8 @@ class Recommender:
         return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", items, short)
 
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> list[Recommendation]:
-        """The k newest published articles after the first ``offset``."""
-        return self._latest(self.view(), offset + k, Filters(section=section))[offset:]
+        """The k newest published articles of any genre after the first ``offset``: what a front page lists."""
+        return self._latest(self.view(), offset + k, Filters(section=section), any_genre=True)[offset:]
 
     def sections(self) -> list[tuple[str, int]]:
         """Names of sections and their numbers of published articles, most first."""
@@ -224,7 +224,12 @@ class Recommender:
     def article(self, article_id: str) -> Article | None:
         """A published article in full, None when there is none of this id."""
         article = self.store.get(article_id)
-        return article if article is not None and article.status == Status.PUBLISHED else None
+        if article is None or article.status != Status.PUBLISHED:
+            return None
+        now = datetime.now(UTC)
+        expired = article.expires_at is not None and article.expires_at <= now
+        embargoed = article.published_at is not None and article.published_at > now + timedelta(seconds=_CLOCK_SKEW)
+        return None if expired or embargoed else article
 
     @property
     def snapshot(self) -> str:
@@ -312,7 +317,9 @@ class Recommender:
                 return some.take(taken), passed
             width *= 4
 
-    def _allowed(self, view: View, number: int, query: Query | None, filters: Filters) -> BoolArray | None:
+    def _allowed(
+        self, view: View, number: int, query: Query | None, filters: Filters, *, any_genre: bool = False
+    ) -> BoolArray | None:
         table, rules = view.segments[number].table, self.settings.policy
         masks = [view.alive[number]]
         if rules.on:
@@ -320,7 +327,8 @@ class Recommender:
             masks.append(table.allowed(filters, now, embargo=now + _CLOCK_SKEW))
             if rules.same_language and query is not None and query.language is not None and filters.language is None:
                 masks.append(table.speaks(query.language))
-            hidden = table.has_genre(genre for genre in rules.hidden_genres if query is None or genre != query.genre)
+            own = None if query is None else query.genre
+            hidden = table.has_genre(genre for genre in rules.hidden_genres if genre != own and not any_genre)
             masks.append(None if hidden is None else ~hidden)
         else:
             masks.append(table.allowed(filters, None))
@@ -329,10 +337,10 @@ class Recommender:
         given = [mask for mask in masks if mask is not None]
         return np.logical_and.reduce(given) if given else None
 
-    def _latest(self, view: View, k: int, filters: Filters) -> list[Recommendation]:
+    def _latest(self, view: View, k: int, filters: Filters, *, any_genre: bool = False) -> list[Recommendation]:
         found: list[tuple[float, str, int, int]] = []
         for number, segment in enumerate(view.segments):
-            table, allowed = segment.table, self._allowed(view, number, None, filters)
+            table, allowed = segment.table, self._allowed(view, number, None, filters, any_genre=any_genre)
             newest = table.newest_first
             rows = (newest if allowed is None else newest[allowed[newest]])[:k]
             found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)

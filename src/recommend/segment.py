@@ -170,9 +170,10 @@ class Segment:
         company = self.neighbours[rows]
         needed, place = np.unique(np.column_stack([rows, company]), return_inverse=True)
         alone, both = self.matrix.scores(needed, query.terms, query.context)
-        members = both[place.reshape(len(rows), -1)]
+        place = place.reshape(len(rows), company.shape[1] + 1)
+        members = both[place]
         mixed = (1 - SHARE) * members[:, 0] + SHARE * members[:, 1:].mean(axis=1)
-        return alone[place.reshape(len(rows), -1)[:, 0]], mixed / self.lengths[rows]
+        return alone[place[:, 0]], mixed / self.lengths[rows]
 
     def _same_section(self, section: str | None, rows: IntArray) -> FloatArray:
         """1 in the query's section, 0 in another, NaN where either is unknown."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Iterator, Set
@@ -17,9 +18,13 @@ _MARKUP = re.compile(
     re.IGNORECASE,
 )
 _DROPPED = "script, style, noscript, template, iframe, svg, form, nav, figure, aside, button, head > title"
-_BLOCKS = (
-    "p, div, br, li, ul, ol, tr, table, blockquote, pre, section, article, header, footer, h1, h2, h3, h4, h5, h6, hr"
+_BLOCK = re.compile(
+    r"</?(?:p|div|br|li|ul|ol|tr|table|blockquote|pre|section|article|header|footer|h[1-6]|hr)(?=[\s/>])", re.IGNORECASE
 )
+_MOST_TAGS = 5_000  # parsers take time that grows with the square of the depth, and no article needs so many
+_SCRIPT = re.compile(r"<(?:script|style)\b.*?</(?:script|style)\s*>", re.IGNORECASE | re.DOTALL)
+_SCRIPT_END = re.compile(r"</(?:script|style)\s*>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
 _CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 _SPACES = re.compile(r"[^\S\n]+")
 _BREAKS = re.compile(r" ?\n[ \n]*")
@@ -54,12 +59,12 @@ def clean_line(value: str) -> str:
 
 
 def _without_markup(value: str) -> str:
-    tree = LexborHTMLParser(_CDATA.sub("", value).replace("\n", " "))
+    if value.count("<") > _MOST_TAGS:
+        return _without_many_tags(value)
+    one_line = _CDATA.sub("", value).replace("\n", " ")
+    tree = LexborHTMLParser(_BLOCK.sub(lambda match: f"\n{match[0]}", one_line))
     for node in tree.css(_DROPPED):
         node.decompose()
-    for node in tree.css(_BLOCKS):
-        node.insert_before("\n")
-        node.insert_after("\n")
     return tree.body.text(deep=True, separator="") if tree.body is not None else ""
 
 
@@ -77,6 +82,12 @@ def lead_sentence(text: str, limit: int = 280) -> str:
         return sentence
     cut = sentence[: limit - 1]
     return f"{cut[: cut.rfind(' ')] if ' ' in cut else cut}…"
+
+
+def _without_many_tags(value: str) -> str:
+    ends = [match.end() for match in _SCRIPT_END.finditer(value)]
+    last = ends[-1] if ends else 0  # behind it no script ends, and looking for an end from each start takes too long
+    return html.unescape(_TAG.sub("\n", _SCRIPT.sub("", value[:last]) + value[last:]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,12 +51,13 @@ def test_a_new_snapshot_is_picked_up_by_the_next_answer(copied: Settings, encode
         client = service.reader
         old = client.get("/readyz").json()
         store.delete("a-lavrov-novgorod-drone-claim")
-        behind, before = client.get("/v1/status").json(), client.box(STORY)
+        behind = client.get("/v1/status").json()
         assert (behind["snapshot"], behind["revision_lag"]) == (old["snapshot"], 1)
         manifest = reindex(store, encoder, copied).manifest
         after = client.box(STORY)
         assert after.snapshot == manifest.name != old["snapshot"]
-        assert [item.id for item in after.items] == [item.id for item in before.items]
+        assert len(after.items) == 5
+        assert "a-lavrov-novgorod-drone-claim" not in client.shown(STORY)
         ready = {"status": "ready", "snapshot": manifest.name, "revision": old["revision"] + 1}
         assert client.get("/readyz").json() == ready
         assert client.get("/v1/status").json()["revision_lag"] == 0

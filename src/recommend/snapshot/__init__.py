@@ -57,9 +57,12 @@ class Snapshot:
             self.manifest.company_time,
         )
         company = near[np.lexsort((near, -scores))[:COUNT]]
-        mixed = (1 - SHARE) * vector + SHARE * segment.embeddings[company].astype(np.float32).sum(axis=0) / COUNT
+        own = COUNT - len(company)  # as when the index is built, the article itself stands in for those it lacks
+        share = SHARE / COUNT
+        others = segment.embeddings[company].astype(np.float32).sum(axis=0)
+        mixed = (1 - SHARE + own * share) * vector + share * others
         length = float(np.linalg.norm(mixed))
-        context = mixed_terms(terms, [segment.matrix.vector(int(row)) for row in company])
+        context = mixed_terms(terms, [*map(segment.matrix.vector, company.tolist()), *[terms] * own])
         return Prepared(article, mixed / length if length else mixed, terms, context, group_key(article))
 
 

@@ -24,10 +24,11 @@ from recommend.settings import IndexSettings
 from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout, sync, sync_tree
 from recommend.store import VECTOR_DTYPE, Store
 from recommend.table import ArticleTable
-from recommend.vectors import VectorIndex, choose_kind, exact_search, set_threads
+from recommend.vectors import VectorIndex, choose_kind, set_threads
 
 _SEED = 7
 _RECALL_AT = 10
+_BLOCKS = 16
 
 
 def snapshot_recipe(fingerprint: str, adapter: Adapter | None, settings: IndexSettings) -> str:
@@ -102,7 +103,7 @@ def _write(
     if alone_only is not None:
         company[alone_only] = np.flatnonzero(alone_only)[:, None]
     embeddings = in_company(alone, company).astype(np.float16)
-    index = VectorIndex.build(embeddings, kind)
+    index = index.refilled(embeddings)
     recall = sampled_recall(index, embeddings, settings.verify_sample, depth)
     if recall < settings.verify_recall:
         raise SnapshotError(
@@ -163,11 +164,12 @@ def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: 
     if count < 2:
         return 1.0
     rows = np.random.default_rng(_SEED).choice(count, min(sample, count), replace=False)
-    everything = np.arange(count)
-    full = embeddings.astype(np.float32)
+    queries = embeddings[rows].astype(np.float32)
     k = min(_RECALL_AT, count)
+    scores = np.concatenate([block.astype(np.float32) @ queries.T for block in np.array_split(embeddings, _BLOCKS)])
+    exact = np.argpartition(-scores, k - 1, axis=0)[:k].T
     found = [
-        len(np.intersect1d(exact_search(full, full[row], k, everything), index.search(full[row], max(depth, k))))
-        for row in rows
+        len(np.intersect1d(best, index.search(query, max(depth, k))))
+        for best, query in zip(exact, queries, strict=True)
     ]
     return float(np.mean(found)) / k

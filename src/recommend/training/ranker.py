@@ -81,7 +81,10 @@ def fit_ranker(lists: Lists) -> Ranker:
     """The linear model that gives related candidates the most of a softmax over each query's list (ListNet; Cao et al.,
     ICML 2007), with non-negative weights, and the logistic curve that turns its scores into probabilities."""
     flat = lists.features.reshape(-1, lists.features.shape[2])
-    mean, deviation = np.nanmean(flat, axis=0), np.maximum(np.nanstd(flat, axis=0), 1e-6)
+    mean, deviation = np.zeros(flat.shape[1]), np.ones(flat.shape[1])
+    told = ~np.isnan(flat).all(axis=0)
+    mean[told] = np.nanmean(flat[:, told], axis=0)
+    deviation[told] = np.maximum(np.nanstd(flat[:, told], axis=0), 1e-6)
     known = ~np.isnan(lists.grades)
     standardised = np.stack([standardise(values, mean, deviation, _PRIOR) for values in lists.features])
     target = np.where(known, lists.grades, 0.0)
