@@ -53,10 +53,10 @@ def main() -> None:
         [
             f"{len(ids):,} short news items, each command a process of its own. {report.machine()}",
             report.table(["step", "wall time", "peak memory"], rows),
-            f"Index kind {manifest.kind}, sampled recall@10 {manifest.recall:.3f}, {disk / 1e6:,.0f} MB on disk with the "
-            f"store. Opening takes {1000 * opened:.0f} ms; an answer of five stories with reasons, not cached, takes "
-            f"{1000 * np.median(times):.1f} ms (median of {ANSWERS:,}), {1000 * np.quantile(times, 0.99):.1f} ms at the "
-            "99th percentile.",
+            f"Index kind {manifest.kind}, sampled recall@10 {manifest.recall:.3f}, {disk / 1e6:,.0f} MB on disk with "
+            f"the store. Opening takes {1000 * opened:.0f} ms; an answer of five stories with reasons, not cached, "
+            f"takes {1000 * np.median(times):.1f} ms (median of {ANSWERS:,}), {1000 * np.quantile(times, 0.99):.1f} ms "
+            "at the 99th percentile.",
         ]
     )
     report.write("benchmarks.md", "main job", text)

@@ -52,10 +52,12 @@ def nearest(
         near = index.search_many(embeddings[rows], CANDIDATES + 1)
         missing = (near < 0) | (near == rows[:, None])
         near[missing] = 0
+        days = nearness(published_at[near], published_at[rows][:, None], TIME_SCALE)
+        days[missing] = np.nan
         scores = pair_scores(
             np.einsum("md,mcd->mc", embeddings[rows], embeddings[near]) / dense_unit,
             matrix.block(rows, near) / lexical_unit,
-            nearness(published_at[near], published_at[rows][:, None], TIME_SCALE),
+            days,
             time_weight,
         )
         scores[missing] = -np.inf
@@ -67,11 +69,11 @@ def nearest(
 
 
 def pair_scores(dense: FloatArray, lexical: FloatArray, near: FloatArray, time_weight: float) -> FloatArray:
-    """How near articles are; where a date is unknown (NaN) the mean nearness of the others stands in."""
-    if time_weight == 0 or np.isnan(near).all():
-        return _DENSE * dense + lexical
-    filled = np.where(np.isnan(near), np.nanmean(near), near)
-    return np.asarray(_DENSE * dense + lexical + time_weight * filled, np.float32)
+    """How near others are to an article, (c,), or to each of several, (m, c); where a date is unknown (NaN) the mean
+    nearness of that article's others stands in."""
+    known = ~np.isnan(near)
+    mean = np.where(known, near, 0.0).sum(axis=-1, keepdims=True) / np.maximum(known.sum(axis=-1, keepdims=True), 1)
+    return np.asarray(_DENSE * dense + lexical + time_weight * np.where(known, near, mean), np.float32)
 
 
 def units(embeddings: NDArray[np.floating], matrix: TermMatrix) -> tuple[float, float]:

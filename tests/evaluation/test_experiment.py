@@ -52,8 +52,8 @@ def test_the_sample_corpus_is_ranked_as_its_judgements_say(indexed: tuple[Settin
 
 
 @pytest.mark.skipif(not EVENTS.is_file(), reason=f"{EVENTS} is not there; RECOMMEND_TEST_DATA names another folder")
-def test_a_year_of_current_events_is_ranked_at_least_as_well_as_when_this_began(models: Path) -> None:
+def test_a_year_of_current_events_is_ranked_about_as_well_as_measured(models: Path) -> None:
     qrels = read_qrels(DATA / "current_events_2025.qrels.tsv.gz")
     with scratch(Intake([str(EVENTS)]), Settings(models=models, policy=OFF)) as recommender:
         values = per_query(qrels, rank_queries(recommender, qrels), ["nDCG@10"])
-    assert interval(list(values["nDCG@10"].values())).mean >= 0.51
+    assert interval(list(values["nDCG@10"].values())).mean >= 0.59
