@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from recommend.article import Article
 from recommend.bundled import bundled
 from recommend.encoder.preparation import encoder_text
-from recommend.errors import EncoderError, shown
 from recommend.settings import EncoderSettings
 
 FloatArray = NDArray[np.float32]
@@ -78,4 +77,4 @@ def encoder_fingerprint(settings: EncoderSettings, models: Path) -> str:
     return open_encoder(settings, models).fingerprint
 
 
-__all__ = ["Encoder", "EncoderError", "encode_articles", "encoder_fingerprint", "open_encoder", "shown"]
+__all__ = ["Encoder", "encode_articles", "encoder_fingerprint", "open_encoder"]
