@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -63,12 +64,10 @@ async def put_article(
         503: _UNAVAILABLE,
     },
 )
-async def get_article(
-    backend: BackendOf, recommender: RecommenderOf, article_id: str, writer: Annotated[bool, Depends(may_write)]
-) -> Response:
+async def get_article(backend: BackendOf, article_id: str, writer: Annotated[bool, Depends(may_write)]) -> Response:
     """An article as stored; drafts and unpublished ones only with a key."""
-    article = backend.store.get(article_id) if writer else recommender.article(article_id)
-    if article is None:
+    article = backend.store.get(article_id)
+    if article is None or not (writer or article.is_public(datetime.now(UTC))):
         raise UnknownArticleError(article_id)
     return _json(article, HTTPStatus.OK)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -19,6 +19,7 @@ from recommend.text import clean_line, clean_text, lead_sentence
 ID_LIMIT = 512
 LINE_LIMIT = 5_000
 TEXT_LIMIT = 1_000_000
+CLOCK_SKEW = timedelta(minutes=10)
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*|[A-Za-z]{4,8}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -199,6 +200,13 @@ class Article(BaseModel):
         known = {key: value for key, value in row.items() if key in cls.model_fields}
         given = known.get("extra") or {}
         return {**known, "extra": {**given, **unknown} if isinstance(given, Mapping) else given}
+
+    def is_public(self, now: datetime) -> bool:
+        """Whether readers may see it at ``now``: published, not expired, and its date not yet to come but for a clock
+        that is ten minutes fast."""
+        expired = self.expires_at is not None and self.expires_at <= now
+        embargoed = self.published_at is not None and self.published_at > now + CLOCK_SKEW
+        return self.status == Status.PUBLISHED and not expired and not embargoed
 
     @property
     def body(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend import policy
-from recommend.article import Article, Status
+from recommend.article import CLOCK_SKEW, Article
 from recommend.bundled import bundled
 from recommend.encoder import Encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError, UnknownArticleError
@@ -29,7 +29,6 @@ from recommend.table import MISSING, Filters, same_language
 
 BoolArray = NDArray[np.bool_]
 
-_CLOCK_SKEW = 600
 _SPARE = 8
 
 
@@ -224,12 +223,7 @@ class Recommender:
     def article(self, article_id: str) -> Article | None:
         """A published article in full, None when there is none of this id."""
         article = self.store.get(article_id)
-        if article is None or article.status != Status.PUBLISHED:
-            return None
-        now = datetime.now(UTC)
-        expired = article.expires_at is not None and article.expires_at <= now
-        embargoed = article.published_at is not None and article.published_at > now + timedelta(seconds=_CLOCK_SKEW)
-        return None if expired or embargoed else article
+        return article if article is not None and article.is_public(datetime.now(UTC)) else None
 
     @property
     def snapshot(self) -> str:
@@ -324,7 +318,7 @@ class Recommender:
         masks = [view.alive[number]]
         if rules.on:
             now = int(time.time())
-            masks.append(table.allowed(filters, now, embargo=now + _CLOCK_SKEW))
+            masks.append(table.allowed(filters, now, embargo=now + int(CLOCK_SKEW.total_seconds())))
             if rules.same_language and query is not None and query.language is not None and filters.language is None:
                 masks.append(table.speaks(query.language))
             own = None if query is None else query.genre
