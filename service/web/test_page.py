@@ -81,7 +81,8 @@ def _item(article_id: str, title: str, url: str) -> dict[str, Any]:
 
 def _app() -> FastAPI:
     app = FastAPI()
-    app.state.recommender = _Library()
+    library = _Library()
+    app.state.backend = SimpleNamespace(recommender=lambda: library)
     app.include_router(site_router("The Test Courier"))
 
     @app.get("/v1/articles/{article_id:path}/related")
