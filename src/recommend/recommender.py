@@ -173,11 +173,8 @@ class Recommender:
             UnknownArticleError: when no published article has the id.
         """
         view = self.view()
-        place = view.locate(article_id)
-        if place is None:
-            raise UnknownArticleError(article_id)
-        number, row = place
-        chosen, _ = self._choose(view, view.segments[number].query(row), article_id, depth, Filters())
+        _, query = _published(view, article_id)
+        chosen, _ = self._choose(view, query, article_id, depth, Filters())
         return [(_id(view, chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
 
     def candidates(self, article_id: str) -> tuple[list[str], Candidates]:
@@ -187,10 +184,7 @@ class Recommender:
             UnknownArticleError: when no published article has the id.
         """
         view = self.view()
-        place = view.locate(article_id)
-        if place is None:
-            raise UnknownArticleError(article_id)
-        query = view.segments[place[0]].query(place[1])
+        place, query = _published(view, article_id)
         allowed = [self._allowed(view, number, query, Filters()) for number in range(len(view.segments))]
         ranked = self._ranked(view, query, allowed, place, self.settings.ranking.candidates)
         return [_id(view, ranked, i) for i in range(len(ranked))], ranked
@@ -362,6 +356,15 @@ class Recommender:
             reason=why,
             explanation=_explanation(chosen, i) if explain else None,
         )
+
+
+def _published(view: View, article_id: str) -> tuple[tuple[int, int], Query]:
+    """Where a published article is, and the query it makes."""
+    place = view.locate(article_id)
+    if place is None:
+        raise UnknownArticleError(article_id)
+    number, row = place
+    return place, view.segments[number].query(row)
 
 
 def _explanation(chosen: Candidates, i: int) -> dict[str, dict[str, float | None]]:
