@@ -15,7 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from recommend.errors import SnapshotError
 from recommend.settings import Settings, load_settings
 from recommend.vectors import set_threads
-from recommend_service import articles, operations, problems, related
+from recommend_service import articles, operations, problems, queries, related
 from recommend_service.backend import Backend, logger
 from recommend_service.limits import BodyLimit
 from recommend_service.site import site_router
@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     problems.install(app)
-    for router in (related.router, articles.router, operations.router):
+    for router in (related.router, queries.router, articles.router, operations.router):
         app.include_router(router)
     if settings.service.site:
         app.include_router(site_router(settings.service.site_name))

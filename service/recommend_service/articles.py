@@ -16,7 +16,7 @@ from recommend.ingest import put
 from recommend.recommender import Recommender
 from recommend_service.auth import may_write, require_key
 from recommend_service.backend import BackendOf, RecommenderOf
-from recommend_service.related import BODY_PROBLEMS, PROBLEM
+from recommend_service.problems import BODY_PROBLEMS, PROBLEM
 from recommend_service.schemas import Stored
 
 router = APIRouter(prefix="/v1/articles", tags=["articles"])

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from recommend.status import Status, read_status
 from recommend_service.backend import BackendOf, RecommenderOf
-from recommend_service.related import PROBLEM
+from recommend_service.problems import PROBLEM
 
 router = APIRouter(tags=["operations"])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request
@@ -39,6 +40,13 @@ class Problem(BaseModel):
     title: str = Field(description="the status code in words")
     status: int
     detail: str = Field(description="this problem: the thing, the value and the way out")
+
+
+PROBLEM = {"content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
+BODY_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {**PROBLEM, "description": "The body cannot be parsed: not UTF-8, nested too deeply, a number of huge length"},
+    413: {**PROBLEM, "description": "The body is too large"},
+}
 
 
 def problem(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -81,4 +81,51 @@ counter = Table(
     metadata,
     Column("singleton", Integer, primary_key=True),
     Column("value", BigInteger, nullable=False),
+)
+
+curation = Table(
+    "curation",
+    metadata,
+    Column("article_id", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("pinned", JSON, nullable=False),
+    Column("blocked", JSON, nullable=False),
+    Column("hidden_until", UtcDateTime),
+    Index("curation_by_revision", "revision", unique=True),
+)
+
+curation_log = Table(
+    "curation_log",
+    metadata,
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("article_id", Text, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("before", JSON),
+    Column("after", JSON),
+    Index("curation_log_by_article", "article_id"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("hash", LargeBinary(32), nullable=False, unique=True),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("happened_at", UtcDateTime, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("request_id", Text),
+    Column("article_id", Text, nullable=False),
+    Column("item_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("variant", Text),
+    Index("events_by_time", "happened_at"),
 )
