@@ -39,16 +39,13 @@ def test_quantised_embeddings_are_those_of_sentence_transformers(
     assert transformer.fingerprint != encoder.fingerprint
 
 
-def test_embeddings_come_in_the_order_of_the_texts_whatever_their_lengths(encoder: Encoder) -> None:
+def test_a_text_has_the_same_embedding_alone_and_among_others(encoder: Encoder) -> None:
     chance = random.Random(3)
     words = ["storm", "harbour", "minister", "vote", "goal", "film", "bank", "virus", "rocket", "whale", "opera"]
     texts = [" ".join(chance.choices(words, k=length)) for length in [60, 1, 200, 3, 0, 30, 2, 90, 5] * 5]
     together = encoder.encode(texts)
     alone = np.concatenate([encoder.encode([text]) for text in texts])
-    cosines = together @ alone.T
-    assert np.diag(cosines) == pytest.approx(cosines.max(axis=1), abs=0.02)
-    assert np.diag(cosines).min() > 0.95
-    assert np.array_equal(together, encoder.encode(texts))
+    assert np.array_equal(together, alone)
 
 
 def test_every_text_has_an_embedding_of_unit_length_and_no_texts_have_none(encoder: Encoder) -> None:

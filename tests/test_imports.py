@@ -13,7 +13,7 @@ LAYERS = [  # from the base up; "recommend" is the package itself, with its few 
     "errors text article settings bundled",
     "sources store encoder lexical vectors table duplicates projection neighbourhood ranking policy reasons segment",
     "ingest snapshot",
-    "live reindex",
+    "live reindex explanation",
     "recommender",
     "export status evaluation training recommend",
     "cli",

@@ -36,11 +36,39 @@ def test_the_floor_keeps_what_reaches_it(groups: list[int]) -> None:
     assert len(policy.floor(candidates, 1.0)) == 0
 
 
+def likeness(count: int, seed: int) -> np.ndarray:
+    half = np.triu(np.random.default_rng(seed).random((count, count)), 1).astype(np.float32)
+    return half + half.T + np.eye(count, dtype=np.float32)
+
+
 @given(st.integers(0, 12), st.integers(0, 6), st.integers(0, 99))
-def test_of_candidates_that_repeat_each_other_the_best_are_taken(count: int, most: int, seed: int) -> None:
-    half = np.triu(np.random.default_rng(seed).random((count, count)) < 0.3)
-    repeats, taken = half | half.T, list[int]()
+def test_without_diversity_the_best_that_repeat_no_other_are_taken_in_order(count: int, most: int, seed: int) -> None:
+    similarity, taken = likeness(count, seed), list[int]()
+    repeats = similarity > 0.7
     for position in range(count):
         if len(taken) < most and not any(repeats[position, earlier] for earlier in taken):
             taken.append(position)
-    assert policy.without_repeats(repeats, most).tolist() == taken
+    assert policy.marginal(ranked([0] * count), similarity, repeats, most, 0.0).tolist() == taken
+
+
+@given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 99), st.floats(0.05, 1.0))
+def test_each_next_one_has_the_most_marginal_relevance(count: int, most: int, seed: int, diversity: float) -> None:
+    candidates, similarity = ranked([0] * count), likeness(count, seed)
+    repeats = similarity > 0.9
+    taken = policy.marginal(candidates, similarity, repeats, most, diversity).tolist()
+    for step, position in enumerate(taken):
+        before = taken[:step]
+        free = [i for i in range(count) if i not in before and not repeats[i, before].any()]
+        gains = {
+            i: (1 - diversity) * candidates.probabilities[i] - diversity * max(similarity[i, before], default=0.0)
+            for i in free
+        }
+        assert position in gains
+        assert gains[position] >= max(gains.values()) - 1e-6
+    assert len(taken) == most or all(i in taken or repeats[i, taken].any() for i in range(count))
+
+
+def test_of_two_alike_and_one_apart_the_one_apart_comes_second() -> None:
+    similarity = np.array([[1, 0.9, 0.1], [0.9, 1, 0.1], [0.1, 0.1, 1]], np.float32)
+    shown = policy.marginal(ranked([1, 2, 3]), similarity, np.eye(3, dtype=np.bool_), 3, 0.3)
+    assert shown.tolist() == [0, 2, 1]

@@ -44,6 +44,15 @@ class Item(BaseModel):
     explanation: dict[str, Contribution] | None = Field(None, description="with explain=true")
 
 
+class NearMissBody(BaseModel):
+    """An article that ranks high and is not shown."""
+
+    id: str
+    title: str
+    score: float = Field(ge=0, le=1)
+    why: str
+
+
 class AnswerBody(BaseModel):
     """The box under one story."""
 
@@ -55,6 +64,7 @@ class AnswerBody(BaseModel):
     items: list[Item]
     short: str | None = Field(description="why there are fewer items than asked for")
     removed: dict[str, int] | None = Field(None, description="with explain=true: candidates each rule took away")
+    near_misses: list[NearMissBody] | None = Field(None, description="with explain=true: the best that are not shown")
 
 
 class Stored(BaseModel):
@@ -100,5 +110,5 @@ def answer_bytes(answer: Answer, request_id: str, *, explain: bool) -> bytes:
         "short": answer.short,
     }
     if explain:
-        body["removed"] = answer.removed
+        body |= {"removed": answer.removed, "near_misses": answer.near_misses}
     return orjson.dumps(body, option=orjson.OPT_UTC_Z)

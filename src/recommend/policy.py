@@ -1,4 +1,4 @@
-"""What readers are spared, whatever its score. Every rule takes ranked candidates and returns those that stay."""
+"""What readers are spared, whatever its score: pure functions on ranked candidates and on tables."""
 
 from __future__ import annotations
 
@@ -6,6 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.ranking import Candidates
+from recommend.settings import PolicySettings
+from recommend.table import ArticleTable
+
+BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float32]
+
+
+def unwanted(
+    table: ArticleTable, rules: PolicySettings, genre: str | None, language: str | None
+) -> dict[str, BoolArray]:
+    """By rule, (n,) which do not belong under a story of ``genre`` in ``language``; of None, any language belongs."""
+    found: dict[str, BoolArray | None] = {"genre": table.has_genre(g for g in rules.hidden_genres if g != genre)}
+    if rules.same_language and language is not None:
+        found["language"] = table.foreign_to(language)
+    return {rule: mask for rule, mask in found.items() if mask is not None}
 
 
 def hide_group(candidates: Candidates, group: int) -> Candidates:
@@ -19,22 +34,40 @@ def collapse_groups(candidates: Candidates) -> Candidates:
     return candidates.take(np.sort(first))
 
 
+def retelling(candidates: Candidates, rules: PolicySettings) -> BoolArray:
+    """(n,) which tell the same as the query: alike in words and in meaning."""
+    alike = candidates.feature("lexical") >= rules.duplicate_lexical
+    return alike & (candidates.feature("dense") >= rules.duplicate_dense)
+
+
 def floor(candidates: Candidates, least: float) -> Candidates:
     """Those whose probability of being related is at least ``least`` (0…1)."""
     return candidates.take(candidates.probabilities >= least)
 
 
-def without_repeats(repeats: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
-    """Positions of up to ``most`` candidates, best first, none of which repeats an earlier one that was taken.
+def marginal(
+    candidates: Candidates, similarity: FloatArray, repeats: BoolArray, most: int, diversity: float
+) -> NDArray[np.int64]:
+    """Positions of up to ``most`` candidates in the order to show them, none of which repeats one shown before it.
+
+    Maximal marginal relevance (Carbonell & Goldstein, SIGIR 1998): each next one has the most of
+    (1 − diversity) · probability − diversity · likeness to the most similar one that was taken.
 
     Args:
-        repeats: (n, n) whether two candidates tell the same, in the order of ranking.
+        candidates: n, best first.
+        similarity: (n, n) cosines between them.
+        repeats: (n, n) whether two tell the same.
         most: how many to take.
+        diversity: 0 keeps the order of ranking, 1 looks at nothing but variety.
     """
     taken: list[int] = []
-    for position in range(len(repeats)):
-        if len(taken) == most:
-            break
-        if not repeats[position, taken].any():
-            taken.append(position)
+    open_ = np.ones(len(candidates), np.bool_)
+    likest = np.zeros(len(candidates), np.float32)
+    while len(taken) < most and open_.any():
+        gain = (1 - diversity) * candidates.probabilities - diversity * likest if diversity else -np.arange(len(open_))
+        position = int(np.argmax(np.where(open_, gain, -np.inf)))
+        taken.append(position)
+        open_ &= ~repeats[position]
+        open_[position] = False
+        likest = np.maximum(likest, similarity[position])
     return np.array(taken, np.int64)

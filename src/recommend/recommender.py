@@ -18,8 +18,9 @@ from recommend.article import CLOCK_SKEW, Article
 from recommend.bundled import bundled
 from recommend.encoder import Encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError, UnknownArticleError
+from recommend.explanation import NearMiss, contributions, near_misses
 from recommend.live import LiveView, View
-from recommend.ranking import FEATURES, Candidates, Ranker, score
+from recommend.ranking import Candidates, Ranker, score
 from recommend.reasons import Reason, reason, shared_terms
 from recommend.segment import Query, Segment
 from recommend.settings import Settings
@@ -64,6 +65,7 @@ class Answer:
         fallback: ``latest`` when the items are the newest articles because none is related.
         short: why there are fewer items than asked for, None when there are enough.
         removed: how many candidates each rule of the policy took away.
+        near_misses: the best that are not shown and why, when that was asked for.
     """
 
     article_id: str | None
@@ -73,6 +75,7 @@ class Answer:
     items: list[Recommendation]
     short: str | None
     removed: dict[str, int] = field(default_factory=dict)
+    near_misses: list[NearMiss] | None = None
 
 
 class Recommender:
@@ -199,7 +202,7 @@ class Recommender:
 
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> list[Recommendation]:
         """The k newest published articles of any genre after the first ``offset``: what a front page lists."""
-        return self._latest(self.view(), offset + k, Filters(section=section), any_genre=True)[offset:]
+        return self._latest(self.view(), offset + k, Filters(section=section), any_kind=True)[offset:]
 
     def sections(self) -> list[tuple[str, int]]:
         """Names of sections and their numbers of published articles, most first."""
@@ -230,12 +233,20 @@ class Recommender:
     def _box(self, view: View, query: Query, article_id: str, k: int, filters: Filters, explain: bool) -> Answer:
         chosen, removed = self._choose(view, query, article_id, k, filters)
         items = [self._recommendation(view, query, chosen, i, explain) for i in range(len(chosen))]
+        missed = self._near_misses(view, query, article_id, chosen, filters) if explain else None
         short = None
         if len(items) < k:
             taken = ", ".join(f"{count} removed by {rule}" for rule, count in removed.items() if count)
             others = len(view) - (view.locate(article_id) is not None)
             short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
-        return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed)
+        return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed, missed)
+
+    def _near_misses(
+        self, view: View, query: Query, article_id: str, chosen: Candidates, filters: Filters
+    ) -> list[NearMiss]:
+        allowed = [self._allowed(view, n, query, filters, any_kind=True) for n in range(len(view.segments))]
+        ranked = self._ranked(view, query, allowed, view.locate(article_id), self.settings.ranking.candidates)
+        return near_misses(view, query, ranked, chosen, self.settings.policy)
 
     def _choose(
         self, view: View, query: Query, article_id: str, k: int, filters: Filters
@@ -274,50 +285,50 @@ class Recommender:
 
     def _policy(self, view: View, ranked: Candidates, query: Query, k: int) -> tuple[Candidates, dict[str, int]]:
         rules = self.settings.policy
-        removed: dict[str, int] = {}
         if not rules.on:
-            return ranked.first(k), removed
-        kept = ranked
+            return ranked.first(k), {}
+        kept, removed = ranked, {}
         if rules.hide_duplicates:
             kept = policy.collapse_groups(policy.hide_group(kept, query.group))
-            dense, lexical = kept.feature("dense"), kept.feature("lexical")
-            kept = kept.take((lexical < rules.duplicate_lexical) | (dense < rules.duplicate_dense))
+            kept = kept.take(~policy.retelling(kept, rules))
             removed["duplicates"] = len(ranked) - len(kept)
         if rules.floor > 0:
             above = policy.floor(kept, rules.floor)
             removed["floor"] = len(kept) - len(above)
             kept = above
-        if rules.hide_duplicates:
+        if rules.hide_duplicates or rules.diversity:
             kept, repeats = self._without_repeats(view, kept, k)
-            removed["duplicates"] += repeats
+            removed["duplicates"] = removed.get("duplicates", 0) + repeats
         return kept.first(k), removed
 
     def _without_repeats(self, view: View, kept: Candidates, k: int) -> tuple[Candidates, int]:
-        """The k best of which no two tell the same, and how many were passed over; compares only as many as needed."""
+        """The k to show, and how many were passed over because they repeat one; compares only as many as needed."""
         rules, width = self.settings.policy, k + _SPARE
         while True:
             some = kept.first(width)
             dense, lexical = view.similarities(some)
             repeats = (dense >= rules.duplicate_dense) & (lexical >= rules.duplicate_lexical)
-            taken = policy.without_repeats(repeats, k)
+            repeats &= rules.hide_duplicates
+            taken = policy.marginal(some, dense, repeats, k, rules.diversity)
             if len(taken) == k or len(some) == len(kept):
-                passed = int(taken[-1]) + 1 - len(taken) if len(taken) else 0
-                return some.take(taken), passed
+                repeating = np.flatnonzero(repeats[taken].any(axis=0))
+                return some.take(taken), len(np.setdiff1d(repeating, taken))
             width *= 4
 
     def _allowed(
-        self, view: View, number: int, query: Query | None, filters: Filters, *, any_genre: bool = False
+        self, view: View, number: int, query: Query | None, filters: Filters, *, any_kind: bool = False
     ) -> BoolArray | None:
+        """Which rows of a segment may be shown; ``any_kind`` lets every genre and language pass."""
         table, rules = view.segments[number].table, self.settings.policy
         masks = [view.alive[number]]
         if rules.on:
             now = int(time.time())
             masks.append(table.allowed(filters, now, embargo=now + int(CLOCK_SKEW.total_seconds())))
-            if rules.same_language and query is not None and query.language is not None and filters.language is None:
-                masks.append(table.speaks(query.language))
-            own = None if query is None else query.genre
-            hidden = table.has_genre(genre for genre in rules.hidden_genres if genre != own and not any_genre)
-            masks.append(None if hidden is None else ~hidden)
+            if not any_kind:
+                genre, language = (None, None) if query is None else (query.genre, query.language)
+                asked = filters.language is not None
+                unwanted = policy.unwanted(table, rules, genre, None if asked else language)
+                masks.extend(~mask for mask in unwanted.values())
         else:
             masks.append(table.allowed(filters, None))
         if self.settings.ranking.as_of == "query" and query is not None and query.published_at != MISSING:
@@ -325,10 +336,10 @@ class Recommender:
         given = [mask for mask in masks if mask is not None]
         return np.logical_and.reduce(given) if given else None
 
-    def _latest(self, view: View, k: int, filters: Filters, *, any_genre: bool = False) -> list[Recommendation]:
+    def _latest(self, view: View, k: int, filters: Filters, *, any_kind: bool = False) -> list[Recommendation]:
         found: list[tuple[float, str, int, int]] = []
         for number, segment in enumerate(view.segments):
-            table, allowed = segment.table, self._allowed(view, number, None, filters, any_genre=any_genre)
+            table, allowed = segment.table, self._allowed(view, number, None, filters, any_kind=any_kind)
             newest = table.newest_first
             rows = (newest if allowed is None else newest[allowed[newest]])[:k]
             found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)
@@ -354,7 +365,7 @@ class Recommender:
             score=round(float(chosen.probabilities[i]), 4),
             rank=i + 1,
             reason=why,
-            explanation=_explanation(chosen, i) if explain else None,
+            explanation=contributions(chosen, i) if explain else None,
         )
 
 
@@ -365,14 +376,6 @@ def _published(view: View, article_id: str) -> tuple[tuple[int, int], Query]:
         raise UnknownArticleError(article_id)
     number, row = place
     return place, view.segments[number].query(row)
-
-
-def _explanation(chosen: Candidates, i: int) -> dict[str, dict[str, float | None]]:
-    values, parts = chosen.features[i].tolist(), chosen.contributions[i].tolist()
-    return {
-        name: {"value": None if np.isnan(value) else round(value, 4), "adds": round(part, 4)}
-        for name, value, part in zip(FEATURES, values, parts, strict=True)
-    }
 
 
 def _shown(card: Any) -> dict[str, Any]:

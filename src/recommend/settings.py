@@ -29,7 +29,7 @@ class EncoderSettings(_Group):
         "all-MiniLM-L6-v2", description="a folder of models/, a local path, or a sentence-transformers name"
     )
     max_tokens: int = Field(128, ge=8, le=8192)
-    batch: int = Field(32, ge=1, le=4096, description="texts an inference call")
+    batch: int = Field(32, ge=1, le=4096, description="texts an inference call of sentence-transformers models")
     threads: int = Field(0, ge=0, le=256, description="0: as many as there are cores")
     adapter: str = Field("auto", description="auto: the one of models/ made for the encoder; none; or a name")
     device: str = Field("cpu", description="cpu, cuda, cuda:1…; for sentence-transformers models")
@@ -74,6 +74,7 @@ class PolicySettings(_Group):
         description="no background for news; each is still shown under a story of its own genre",
     )
     same_language: bool = True
+    diversity: float = Field(0.0, ge=0.0, le=1.0, description="0: by score alone; 1: by variety alone (MMR)")
     floor: float = Field(0.0, ge=0.0, le=1.0, description="least calibrated score of a related story")
 
 

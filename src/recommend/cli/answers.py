@@ -27,7 +27,7 @@ def related(
     article: Annotated[str | None, typer.Argument(metavar="ID|URL", help="A published article.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 5,
     text: Annotated[Path | None, typer.Option(help="A draft: first line the title, the rest the text.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show what each feature adds.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Also why: features, rules, near misses.")] = False,
     json: Json = False,
 ) -> None:
     """The stories that belong under an article, or under a draft."""
@@ -63,6 +63,8 @@ def related(
     if explain:
         removed = ", ".join(f"{count} by {rule}" for rule, count in answer.removed.items()) or "none"
         out.print(f"candidates removed: {removed}", style="dim")
+        for miss in answer.near_misses or []:
+            out.print(f"not shown: {miss.score:.2f} {plain(miss.title)} · {miss.why} · {plain(miss.id)}", style="dim")
 
 
 @app.command()

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recommend.encoder import preparation
 from recommend.errors import EncoderError
 
+_ARITHMETIC = "one text a call"
+
 
 class EncoderManifest(BaseModel):
     """An encoder that arrives as a Python package and runs quantised."""
@@ -30,8 +32,8 @@ class EncoderManifest(BaseModel):
     language: str | None
 
     def fingerprint(self, max_tokens: int) -> str:
-        """16 hexadecimal digits that change with the weights, the tokenizer, the precision and the text read."""
-        recipe = [self.sha256, self.pooling, self.precision, max_tokens, preparation.VERSION]
+        """16 hexadecimal digits that change with the weights, the tokenizer, the arithmetic and the text read."""
+        recipe = [self.sha256, self.pooling, self.precision, _ARITHMETIC, max_tokens, preparation.VERSION]
         return hashlib.sha256(orjson.dumps(recipe, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
     def source(self) -> Path:

@@ -1,0 +1,80 @@
+"""Why the ranking is as it is: what each feature adds, and why near misses are not shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommend import policy
+from recommend.live import View
+from recommend.ranking import FEATURES, Candidates
+from recommend.segment import Query
+from recommend.settings import PolicySettings
+
+_MOST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """An article that is not shown although it ranks high.
+
+    Attributes:
+        score: calibrated probability of being related, 0…1.
+        why: the rule that left it out, in plain words.
+    """
+
+    id: str
+    title: str
+    score: float
+    why: str
+
+
+def contributions(candidates: Candidates, i: int) -> dict[str, dict[str, float | None]]:
+    """Of candidate ``i``, by feature its value (None where unknown) and what it adds to the ranking score."""
+    values, parts = candidates.features[i].tolist(), candidates.contributions[i].tolist()
+    return {
+        name: {"value": None if np.isnan(value) else round(value, 4), "adds": round(part, 4)}
+        for name, value, part in zip(FEATURES, values, parts, strict=True)
+    }
+
+
+def near_misses(
+    view: View, query: Query, ranked: Candidates, chosen: Candidates, rules: PolicySettings
+) -> list[NearMiss]:
+    """The best of ``ranked`` that are not among ``chosen``.
+
+    Args:
+        view: where the candidates are.
+        query: what they were ranked for.
+        ranked: best first, articles of any genre and language included.
+        chosen: those that are shown, in the order shown.
+        rules: that chose them.
+    """
+    shown = {(int(s), int(r)): n for n, (s, r) in enumerate(zip(chosen.segments, chosen.rows, strict=True), start=1)}
+    places = [(int(s), int(r)) for s, r in zip(ranked.segments, ranked.rows, strict=True)]
+    missed = ranked.take(np.array([i for i, place in enumerate(places) if place not in shown][:_MOST], np.int64))
+    dense, lexical = view.similarities(Candidates.joined([missed, chosen]))
+    alike = ((dense >= rules.duplicate_dense) & (lexical >= rules.duplicate_lexical))[: len(missed), len(missed) :]
+    retelling = policy.retelling(missed, rules) | (missed.groups == np.uint64(query.group))
+    found = []
+    for i, (number, row) in enumerate(zip(missed.segments.tolist(), missed.rows.tolist(), strict=True)):
+        table = view.segments[number].table
+        kinds = policy.unwanted(table, rules, query.genre, query.language) if rules.on else {}
+        broken = next((rule for rule, mask in kinds.items() if mask[row]), None)
+        twins = np.flatnonzero(alike[i] | (chosen.groups == missed.groups[i]))
+        if broken is not None:
+            why = f"{broken} {table.value(broken, row)!r} does not belong under this story"
+        elif rules.on and rules.hide_duplicates and retelling[i]:
+            why = "tells the same as the article"
+        elif rules.on and rules.hide_duplicates and len(twins):
+            why = f"tells the same as number {twins[0] + 1}"
+        elif rules.on and missed.probabilities[i] < rules.floor:
+            why = f"score below the floor of {rules.floor:g}"
+        elif len(chosen) and missed.scores[i] > chosen.scores.min():
+            why = "too like another one that is shown"
+        else:
+            why = "ranked lower"
+        card = table.card(row)
+        found.append(NearMiss(card.id, card.title, round(float(missed.probabilities[i]), 4), why))
+    return found
