@@ -90,7 +90,8 @@ def dense(vector: TermVector, width: int = WIDTH) -> NDArray[np.float64]:
 
 
 def found_by(embeddings: Floats, matrix: TermMatrix, dates: NDArray[np.int64], time_weight: float) -> Rows:
-    return nearest(embeddings, VectorIndex.build(embeddings, KINDS["flat"]), matrix, dates, time_weight)
+    index = VectorIndex.build(embeddings, KINDS["flat"])
+    return nearest(embeddings, index, matrix, dates, units(embeddings, matrix), time_weight)
 
 
 def compared_one_by_one(embeddings: Floats, matrix: TermMatrix, days: Floats, time_weight: float) -> list[list[int]]:

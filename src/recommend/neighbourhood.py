@@ -6,6 +6,8 @@ of its neighbours is document expansion (Tao et al., HLT-NAACL 2006), done once,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -23,13 +25,19 @@ CANDIDATES = 48
 _DENSE = 1.7
 TIME_SCALE = 30.0
 _BLOCK = 4096
+_SEARCHES = 1024
 _QUERIES = 64
 _SAMPLE = 256
 _SEED = 7
 
 
 def nearest(
-    embeddings: FloatArray, index: VectorIndex, matrix: TermMatrix, published_at: IntArray, time_weight: float
+    embeddings: FloatArray,
+    index: VectorIndex,
+    matrix: TermMatrix,
+    published_at: IntArray,
+    deviations: tuple[float, float],
+    time_weight: float,
 ) -> NDArray[np.int32]:
     """(n, COUNT) rows of each article's nearest others; its own row stands in where there are too few.
 
@@ -40,16 +48,15 @@ def nearest(
         embeddings: (n, d) float32 of unit length; ``index`` over the same.
         matrix: of the same articles.
         published_at: (n,) seconds since 1970 or MISSING.
+        deviations: see :func:`units`.
         time_weight: 0 leaves time out.
     """
     count = len(embeddings)
     found = np.repeat(np.arange(count, dtype=np.int32)[:, None], COUNT, axis=1)
     if count < 2:
         return found
-    dense_unit, lexical_unit = units(embeddings, matrix)
-    for start in range(0, count, _QUERIES):
-        rows = np.arange(start, min(start + _QUERIES, count))
-        near = index.search_many(embeddings[rows], CANDIDATES + 1)
+    dense_unit, lexical_unit = deviations
+    for rows, near in _searched(embeddings, index):
         missing = (near < 0) | (near == rows[:, None])
         near[missing] = 0
         days = nearness(published_at[near], published_at[rows][:, None], TIME_SCALE)
@@ -66,6 +73,16 @@ def nearest(
         chosen = np.where(kept, np.take_along_axis(near, best, axis=1), rows[:, None])
         found[rows, : chosen.shape[1]] = chosen
     return found
+
+
+def _searched(embeddings: FloatArray, index: VectorIndex) -> Iterator[tuple[IntArray, IntArray]]:
+    """Blocks of rows (m,) with the nearest of each, (m, CANDIDATES + 1): searched many at a time, given out few at a
+    time, so that what is compared next fits a cache."""
+    for start in range(0, len(embeddings), _SEARCHES):
+        near = index.search_many(embeddings[start : start + _SEARCHES], CANDIDATES + 1)
+        for first in range(0, len(near), _QUERIES):
+            block = near[first : first + _QUERIES]
+            yield np.arange(start + first, start + first + len(block)), block
 
 
 def pair_scores(dense: FloatArray, lexical: FloatArray, near: FloatArray, time_weight: float) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -94,11 +95,14 @@ def _write(
     table = ArticleTable.of(articles)
     foreign = None if encoder.language is None else table.foreign_to(encoder.language)
     trusted = alone if foreign is None else np.where(foreign[:, None], np.float32(0), alone)
-    lexicon, matrix = lexical.fit([article.full_text for article in articles], trusted)
     kind = choose_kind(settings.kind, len(articles))
     set_threads(0)
-    index = VectorIndex.build(alone, kind)
-    company = nearest(alone, index, matrix, table.published_at, settings.company_time)
+    with ThreadPoolExecutor(1) as beside:  # FAISS computes while Python counts words
+        building = beside.submit(VectorIndex.build, alone, kind)
+        lexicon, matrix = lexical.fit([article.full_text for article in articles], trusted)
+        index = building.result()
+    deviations = units(alone, matrix)
+    company = nearest(alone, index, matrix, table.published_at, deviations, settings.company_time)
     alone_only = foreign if settings.company else np.ones(len(table), np.bool_)
     if alone_only is not None:
         company[alone_only] = np.flatnonzero(alone_only)[:, None]
@@ -130,7 +134,7 @@ def _write(
         adapter=None if adapter is None else adapter.manifest.name,
         company=settings.company,
         company_time=settings.company_time,
-        units=units(alone, matrix),
+        units=deviations,
         dimension=encoder.dimension,
         kind=kind.name,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
