@@ -1,0 +1,65 @@
+"""Why stories are shown, and why near misses are not."""
+
+import pytest
+
+from recommend.encoder import Encoder
+from recommend.ranking import FEATURES
+from recommend.recommender import Answer, Recommender
+from recommend.settings import PolicySettings, Settings
+from recommend.store import Store
+from recommend.table import Filters
+
+ANCHOR = "a-central-asia-condemns-drone-attack"
+
+
+@pytest.fixture
+def explained(indexed: tuple[Settings, Store], encoder: Encoder) -> Answer:
+    answer = Recommender(indexed[1], indexed[0], encoder).answer(ANCHOR, 5, explain=True)
+    assert answer is not None
+    return answer
+
+
+def under(indexed: tuple[Settings, Store], encoder: Encoder, policy: PolicySettings, k: int = 5) -> Answer:
+    settings = indexed[0].model_copy(update={"policy": policy})
+    answer = Recommender(indexed[1], settings, encoder).answer(ANCHOR, k, Filters(), explain=True)
+    assert answer is not None
+    return answer
+
+
+def test_what_the_features_add_is_told_of_every_item(explained: Answer) -> None:
+    for item in explained.items:
+        assert item.explanation is not None
+        assert list(item.explanation) == list(FEATURES)
+        assert any(part["adds"] for part in item.explanation.values())
+
+
+def test_near_misses_are_the_best_that_are_not_shown_each_with_its_rule(explained: Answer) -> None:
+    assert explained.near_misses is not None
+    shown = {item.id for item in explained.items}
+    assert shown.isdisjoint(miss.id for miss in explained.near_misses)
+    assert ANCHOR not in {miss.id for miss in explained.near_misses}
+    scores = [miss.score for miss in explained.near_misses]
+    assert scores == sorted(scores, reverse=True)
+    whys = {miss.why for miss in explained.near_misses}
+    assert "tells the same as the article" in whys
+    assert "genre 'opinion' does not belong under this story" in whys
+    assert "ranked lower" in whys
+
+
+def test_a_floor_and_a_taste_for_variety_are_named(indexed: tuple[Settings, Store], encoder: Encoder) -> None:
+    usual = under(indexed, encoder, PolicySettings(diversity=0.0))
+    least = usual.items[2].score
+    floored = under(indexed, encoder, PolicySettings(diversity=0.0, floor=least))
+    assert [item.id for item in floored.items] == [item.id for item in usual.items if item.score >= least]
+    assert floored.near_misses is not None
+    assert f"score below the floor of {least:g}" in {miss.why for miss in floored.near_misses}
+    varied = under(indexed, encoder, PolicySettings(diversity=0.9))
+    assert varied.near_misses is not None
+    assert "too like another one that is shown" in {miss.why for miss in varied.near_misses}
+
+
+def test_nothing_is_explained_that_was_not_asked_for(indexed: tuple[Settings, Store], encoder: Encoder) -> None:
+    answer = Recommender(indexed[1], indexed[0], encoder).answer(ANCHOR, 5)
+    assert answer is not None
+    assert answer.near_misses is None
+    assert all(item.explanation is None for item in answer.items)
