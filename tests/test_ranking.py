@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recommend import ranking
 from recommend.bundled import bundled
 from recommend.errors import SettingsError
-from recommend.ranking import FEATURES, TIME_FEATURES, Candidates, FeatureWeight, Ranker
+from recommend.ranking import FEATURES, TIME_FEATURES, Calibration, Candidates, FeatureWeight, Ranker
 from recommend.table import MISSING
 
 Floats = NDArray[np.float32]
@@ -29,8 +29,7 @@ RANKER = Ranker(
     },
     foreign_dense=0.25,
     prior=5.0,
-    slope=2.0,
-    intercept=-1.0,
+    calibration=Calibration(knot=0.5, intercept=0.0, below=2.0, above=1.0),
 )
 
 
@@ -86,7 +85,9 @@ def test_with_a_positive_weight_more_of_a_feature_is_better(features: Floats, co
 def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features: Floats) -> None:
     scored = ranking.score(candidates_of(features), RANKER)
     np.testing.assert_allclose(scored.contributions.sum(axis=1), scored.scores, atol=1e-5)
-    np.testing.assert_allclose(scored.probabilities, 1 / (1 + np.exp(-(2.0 * scored.scores - 1.0))), rtol=1e-5)
+    beyond = scored.scores - 0.5
+    odds = np.where(beyond < 0, 2.0 * beyond, beyond)
+    np.testing.assert_allclose(scored.probabilities, 1 / (1 + np.exp(-odds)), rtol=1e-5)
 
 
 @given(FEATURE_ARRAYS, st.sets(st.sampled_from([*FEATURES, "time"])))

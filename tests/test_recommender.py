@@ -231,7 +231,7 @@ def test_explanations_add_up_to_the_score(sample: Recommender) -> None:
         assert item.explanation is not None
         assert item.explanation.keys() == set(FEATURES)
         total = sum(part["adds"] or 0.0 for part in item.explanation.values())
-        assert item.score == pytest.approx(1 / (1 + np.exp(-(ranker.slope * total + ranker.intercept))), abs=2e-4)
+        assert item.score == pytest.approx(ranker.calibration.probabilities(np.float32([total]))[0], abs=2e-4)
 
 
 def test_the_story_this_began_with_has_its_own_story_on_top_and_its_neighbours_below(sample: Recommender) -> None:

@@ -86,6 +86,30 @@ class FeatureWeight(BaseModel):
     deviation: float
 
 
+class Calibration(BaseModel):
+    """A logistic curve of a score that bends once: evidence on top of much evidence says less than Platt's (1999)
+    straight log-odds would have it.
+
+    Attributes:
+        intercept: log-odds at ``knot``.
+        below, above: what the log-odds rise with each unit of the score, up to the knot and from there on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    knot: float
+    intercept: float
+    below: float = Field(ge=0.0)
+    above: float = Field(ge=0.0)
+
+    def probabilities(self, scores: FloatArray) -> FloatArray:
+        """(n,) float32 of 0…1 that rise with scores (n,)."""
+        beyond = scores - np.float32(self.knot)
+        odds = self.intercept + self.below * np.minimum(beyond, 0) + self.above * np.maximum(beyond, 0)
+        probabilities: FloatArray = 1.0 / (1.0 + np.exp(-odds))
+        return probabilities
+
+
 class Ranker(BaseModel):
     """A linear model over standardised features.
 
@@ -94,7 +118,7 @@ class Ranker(BaseModel):
         foreign_dense: part of the dense weight that stays for a query in a language the encoder is not made for; the
             rest goes to the lexical side.
         prior: candidates that the general mean and deviation count for beside the query's own candidates.
-        slope, intercept: of the logistic curve that turns a score into a probability.
+        calibration: turns scores into probabilities.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -102,8 +126,7 @@ class Ranker(BaseModel):
     features: dict[str, FeatureWeight]
     foreign_dense: float = Field(ge=0.0, le=1.0)
     prior: float
-    slope: float
-    intercept: float
+    calibration: Calibration
 
     @classmethod
     def load(cls, path: Path) -> Ranker:
@@ -195,5 +218,9 @@ def score(candidates: Candidates, ranker: Ranker) -> Candidates:
     )
     contributions = (standardised * ranker.column("weight", 0.0)).astype(np.float32)
     scores = contributions.sum(axis=1)
-    probabilities = 1.0 / (1.0 + np.exp(-(ranker.slope * scores + ranker.intercept)))
-    return replace(candidates, contributions=contributions, scores=scores, probabilities=probabilities)
+    return replace(
+        candidates,
+        contributions=contributions,
+        scores=scores,
+        probabilities=ranker.calibration.probabilities(scores),
+    )

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recommend.article import Article
+from recommend.encoder import Encoder
 from recommend.errors import EvaluationError
 from recommend.evaluation.judgements import UNKNOWN, Qrels
 from recommend.ranking import FEATURES, Candidates, Ranker, score
 from recommend.recommender import Recommender
-from recommend.settings import PolicySettings
-from recommend.training.ranker import Lists, collect, fit_ranker
+from recommend.settings import PolicySettings, Settings
+from recommend.store import Store
+from recommend.training.ranker import Lists, calibrate, collect, fit_ranker
 
 if TYPE_CHECKING:
     from conftest import Newsroom
@@ -109,7 +111,7 @@ def test_a_feature_that_no_candidate_has_gets_no_weight_and_spoils_nothing() -> 
 def test_probabilities_rise_with_the_score_and_stay_within_0_and_1(telling: str, seed: int, slope: float) -> None:
     made = lists(telling, queries=30, width=12, seed=seed, slope=slope)
     ranker = fit_ranker(made)
-    assert ranker.slope > 0.0
+    assert ranker.calibration.below > 0.0
     ranked = scored(ranker, np.vstack([made.features[0], 50 * made.features[1]]))
     order = np.argsort(ranked.scores, kind="stable")
     assert np.all(np.diff(ranked.probabilities[order]) >= 0.0)
@@ -177,6 +179,24 @@ def test_collecting_skips_queries_that_are_unknown_or_have_nothing_related(recom
     assert (grades["story-06"], grades["story-12"], grades["story-55"]) == (3.0, 0.0, 0.0)
     assert np.isnan(grades["story-18"])
     np.testing.assert_array_equal(found.features[0], candidates.features)
+
+
+def test_candidates_too_near_in_time_are_unknown_where_judgements_leave_them_out(
+    indexed: tuple[Settings, Store], encoder: Encoder
+) -> None:
+    dated = Recommender(indexed[1], indexed[0].model_copy(update={"policy": PolicySettings(on=False)}), encoder)
+    query = "a-central-asia-condemns-drone-attack"
+    ids, candidates = dated.candidates(query)
+    days = np.expm1(-candidates.feature("days_log"))
+    found = collect(dated, {query: dict.fromkeys(ids, 2)}, unknown_days=30.0)
+    assert 0 < np.isnan(found.grades).sum() < len(ids)
+    np.testing.assert_array_equal(np.isnan(found.grades[0]), days < 30.0)
+
+
+def test_a_calibration_needs_related_and_unrelated_candidates() -> None:
+    for related in (np.ones(4, np.bool_), np.zeros(4, np.bool_)):
+        with pytest.raises(EvaluationError, match="must hold related and unrelated candidates"):
+            calibrate(np.arange(4.0), related)
 
 
 @pytest.mark.parametrize("qrels", [{}, {"unheard of": {"story-00": 3}}, {"story-00": {"story-01": UNKNOWN}}])

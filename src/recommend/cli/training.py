@@ -92,6 +92,9 @@ def ranker(
     qrels: Qrels,
     destination: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON file of models/.")],
     keep: Scratch = None,
+    unknown_days: Annotated[
+        float, typer.Option(min=0.0, help="Judgements say nothing on articles less than so many days apart.")
+    ] = 0.0,
     assignments: Assignments = None,
 ) -> None:
     """Fits the weights of the ranker, and the curve that turns its scores into probabilities."""
@@ -99,7 +102,7 @@ def ranker(
     judged = read_qrels(qrels)
     intake = Intake([articles])
     with scratch(intake, settings, folder=keep) as recommender, meter("ranking", float(len(judged))) as bar:
-        lists = collect(recommender, judged, progress=lambda: bar.advance(1))
+        lists = collect(recommender, judged, unknown_days=unknown_days, progress=lambda: bar.advance(1))
     fitted = fit_ranker(lists)
     destination.write_text(fitted.model_dump_json(indent=2) + "\n", encoding="utf-8")
     for name, feature in fitted.features.items():

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels
-from recommend.ranking import FEATURES, FeatureWeight, Ranker, standardise
+from recommend.ranking import FEATURES, Calibration, FeatureWeight, Ranker, standardise
 from recommend.recommender import Recommender
 
 FloatArray = NDArray[np.float32]
@@ -20,6 +20,7 @@ _PRIOR = 5.0
 _PENALTY = 1e-3
 _LEAST = {"context": 0.5}  # judgements on one-to-three-sentence items would let it go; full text needs it
 _FOREIGN_DENSE = 0.25
+_BEND = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,17 @@ class Lists:
         )
 
 
-def collect(recommender: Recommender, qrels: Qrels, progress: Callable[[], None] = lambda: None) -> Lists:
+def collect(
+    recommender: Recommender, qrels: Qrels, *, unknown_days: float = 0.0, progress: Callable[[], None] = lambda: None
+) -> Lists:
     """The candidates of every judged query that has a related one among them.
+
+    Args:
+        recommender: finds them.
+        qrels: the judgements.
+        unknown_days: candidates published less than so many days apart from the query are of unknown relation, for
+            judgements that leave them out.
+        progress: called after each query.
 
     Raises:
         EvaluationError: when there is no such query.
@@ -64,6 +74,7 @@ def collect(recommender: Recommender, qrels: Qrels, progress: Callable[[], None]
             continue
         judged = np.array([grades.get(article_id, 0) for article_id in ids], np.float32)
         judged[judged == UNKNOWN] = np.nan
+        judged[np.expm1(-candidates.feature("days_log")) < unknown_days] = np.nan
         if np.nansum(judged) > 0:
             found.append((candidates.features, judged))
     if not found:
@@ -79,7 +90,11 @@ def collect(recommender: Recommender, qrels: Qrels, progress: Callable[[], None]
 
 def fit_ranker(lists: Lists) -> Ranker:
     """The linear model that gives related candidates the most of a softmax over each query's list (ListNet; Cao et al.,
-    ICML 2007), with non-negative weights, and the logistic curve that turns its scores into probabilities."""
+    ICML 2007), with non-negative weights, and the curve that turns its scores into probabilities.
+
+    Raises:
+        EvaluationError: when the lists hold no unrelated candidate.
+    """
     flat = lists.features.reshape(-1, lists.features.shape[2])
     mean, deviation = np.zeros(flat.shape[1]), np.ones(flat.shape[1])
     told = ~np.isnan(flat).all(axis=0)
@@ -102,7 +117,6 @@ def fit_ranker(lists: Lists) -> Ranker:
 
     bounds = [(_LEAST.get(name, 0.0), None) for name in FEATURES]
     weights = minimize(loss, np.full(len(FEATURES), 0.1), jac=True, method="L-BFGS-B", bounds=bounds).x
-    slope, intercept = _calibrate((standardised @ weights)[known], lists.grades[known] > 0)
     features = {
         name: FeatureWeight(weight=round(w, 4), mean=round(m, 4), deviation=round(d, 4))
         for name, w, m, d in zip(FEATURES, weights.tolist(), mean.tolist(), deviation.tolist(), strict=True)
@@ -112,14 +126,25 @@ def fit_ranker(lists: Lists) -> Ranker:
         features=features,
         foreign_dense=_FOREIGN_DENSE,
         prior=_PRIOR,
-        slope=round(slope, 4),
-        intercept=round(intercept, 4),
+        calibration=calibrate((standardised @ weights)[known], lists.grades[known] > 0),
     )
 
 
-def _calibrate(scores: NDArray[np.float64], related: NDArray[np.bool_]) -> tuple[float, float]:
-    """Platt's scaling (1999): slope and intercept of a logistic regression on the score."""
+def calibrate(scores: NDArray[np.float64], related: NDArray[np.bool_]) -> Calibration:
+    """The curve that fits scores (n,) to whether candidates are related, bent where Platt's (1999) says _BEND.
+
+    Raises:
+        EvaluationError: when all candidates are related, or none is.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=1e6).fit(scores[:, None], related)
-    return float(model.coef_[0, 0]), float(model.intercept_[0])
+    if related.all() or not related.any():
+        raise EvaluationError("the judgements must hold related and unrelated candidates")
+    straight = LogisticRegression(C=1e6).fit(scores[:, None], related)
+    knot = float((np.log(_BEND / (1 - _BEND)) - straight.intercept_[0]) / straight.coef_[0, 0])
+    sides = np.column_stack([np.minimum(scores - knot, 0), np.maximum(scores - knot, 0)])
+    bent = LogisticRegression(C=1e6).fit(sides, related)
+    below, above = np.maximum(bent.coef_[0], 0.0).tolist()
+    return Calibration(
+        knot=round(knot, 4), intercept=round(float(bent.intercept_[0]), 4), below=round(below, 4), above=round(above, 4)
+    )
