@@ -187,5 +187,6 @@ def _explain(problem: ValidationError) -> str:
         group = Settings.model_fields.get(str(first["loc"][0]))
         known = getattr(group.annotation, "model_fields", Settings.model_fields) if group else Settings.model_fields
         return f"setting {name} is unknown: there are {', '.join(sorted(known))}"
-    given = "***" if "api_keys" in first["loc"] else shown(first["input"])  # it may be a key instead of its hash
+    secret = {"store", "api_keys"} & set(first["loc"])  # a URL with its password, a key in place of its hash
+    given = "***" if secret else shown(first["input"])
     return f"setting {name} = {given}: {first['msg'][0].lower()}{first['msg'][1:]}"

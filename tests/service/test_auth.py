@@ -15,9 +15,10 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Send
 
+from recommend.errors import StoreError
 from recommend.settings import ServiceSettings, Settings
 from recommend.store import Store
-from recommend.store.keys import Key, Scope
+from recommend.store.keys import Key, Keys, Scope
 from recommend_service.auth import Identify, authorize
 
 STORY, DRAFT = "a-central-asia-condemns-drone-attack", "b-draft-tiktok-user-questions"
@@ -85,6 +86,18 @@ def test_what_is_no_valid_key_is_as_none(newsroom: Any, keys: Store, credentials
     refused = newsroom.reader.article("DELETE", STORY, headers={"Authorization": given} if given else {})
     assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert secret not in refused.text
+
+
+def test_keys_that_cannot_be_looked_up_are_a_503(newsroom: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_: object) -> None:
+        raise StoreError("store: cannot be read: disk I/O error")
+
+    monkeypatch.setattr(Keys, "find", unreadable)
+    refused = newsroom.reader.article("DELETE", STORY, headers=bearer("ra_any"))
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert refused.json()["detail"] == "store: cannot be read: disk I/O error"
+    assert newsroom.reader.get("/readyz", headers=bearer("ra_any")).status_code == 200
+    assert newsroom.reader.get(BOX).status_code == 200
 
 
 @pytest.fixture(scope="module")
