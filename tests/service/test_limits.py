@@ -48,10 +48,10 @@ def test_a_full_service_refuses_at_once_and_serves_again_when_there_is_room(limi
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(limited: Any, upload: Any) -> None:
-    with limited(timeout=0.3, max_concurrency=1) as service:
+    with limited(timeout=1.0, max_concurrency=1) as service:
         status, body = upload(service.address, "never-whole").answer()
         assert status == 503
-        assert b"no answer began within 0.3 seconds; a write may still be carried out" in body
+        assert b"no answer began within 1 seconds; a write may still be carried out" in body
         assert service.reader.get(BOX).status_code == 200
         assert service.writer.article("GET", "never-whole").status_code == 404
 
@@ -67,7 +67,7 @@ def test_a_write_that_hangs_is_answered_while_it_hangs_and_what_waits_behind_it_
 
     monkeypatch.setattr(Store, "put", hanging)
     hangs, waits = f"hangs-{uuid4()}", f"waits-{uuid4()}"
-    with limited(timeout=0.3) as service:
+    with limited(timeout=1.0) as service:
         for article_id in (hangs, waits):
             late = service.writer.article("PUT", article_id, json={"title": "Slow"})
             assert (late.status_code, late.headers["Retry-After"]) == (503, "1")
