@@ -83,6 +83,12 @@ def test_a_file_that_is_missing_or_not_toml_or_has_unknown_names_is_refused(tmp_
         load_settings(toml(tmp_path, "[service]\nport = 1"))
 
 
+def test_a_key_given_in_place_of_its_hash_is_refused_and_not_repeated() -> None:
+    with pytest.raises(SettingsError, match=r"^setting service.api_keys.0 = \*\*\*: string should match") as caught:
+        load_settings(assignments=['service.api_keys=["ra_secret"]'])
+    assert "ra_secret" not in str(caught.value)
+
+
 def test_an_environment_variable_that_cannot_be_read_is_not_blamed_on_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOMMEND_POLICY", "off")
     with pytest.raises(SettingsError, match=r'^environment: .*"policy".*: write groups and lists as JSON$'):

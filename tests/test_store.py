@@ -8,6 +8,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from recommend.article import Article, parse_article
 from recommend.errors import StoreError
 from recommend.settings import Settings
 from recommend.store import Store
-from recommend.store.database import open_engine, reading, writing
+from recommend.store.database import Watch, open_engine, reading, writing
 from recommend.store.schema import HEAD, metadata
 
 VECTOR = np.array([0.6, 0.8], np.float32)
@@ -233,7 +234,19 @@ BAD_SCHEMES = [
 ]
 
 
-@pytest.mark.parametrize("url", [*BAD_SCHEMES, "sqlite:////no/such/folder/x.db", "postgresql://me:hunter2@host:port/x"])
+SECRETS = [
+    "postgresql://me:hunter2@host:port/x",
+    "postgresql://me:hunter@hunter2@host:port/x",
+    "postgresql://me:hunt/er:hunter2@host:port/x",
+    "postgresql://host:port/x?user=me&password=hunter2",
+    "postgresql+no://me:hunter2@host/x",
+    "nonsense:hunter2@host",
+    "sqlite:////no/such/folder/x.db?sslpassword=hunter2",
+]
+
+
+@pytest.mark.filterwarnings("ignore:Query string argument")
+@pytest.mark.parametrize("url", [*BAD_SCHEMES, "sqlite:////no/such/folder/x.db", *SECRETS])
 def test_an_address_that_is_no_store_is_named_without_its_password(url: str) -> None:
     with pytest.raises(StoreError, match=r"^store ") as problem:
         Store(url)
@@ -245,3 +258,10 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     with pytest.raises(StoreError, match="not a database"):
         Store(f"sqlite:///{tmp_path / 'notes.txt'}")
     assert (tmp_path / "notes.txt").read_text() == "These are notes. " * 300
+
+
+def test_where_the_database_cannot_tell_of_commits_the_watch_goes_by_time() -> None:
+    engine: Any = SimpleNamespace(dialect=SimpleNamespace(name="postgresql"))
+    patient, restless = Watch(engine, staleness=3600), Watch(engine, staleness=0)
+    assert len({patient.version() for _ in range(100)}) == 1
+    assert len({restless.version() for _ in range(100)}) > 1

@@ -13,11 +13,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from recommend.errors import SnapshotError
-from recommend.settings import Settings, load_settings
+from recommend.settings import ServiceSettings, Settings, load_settings
 from recommend.vectors import set_threads
 from recommend_service import articles, operations, problems, queries, related
+from recommend_service.auth import Identify
 from recommend_service.backend import Backend, logger
-from recommend_service.limits import BodyLimit
+from recommend_service.headers import SecureHeaders
+from recommend_service.limits import BodyLimit, Concurrency, RateLimit, Timeout
 from recommend_service.site import site_router
 
 _GZIP_FROM = 1_000
@@ -54,12 +56,32 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     problems.install(app)
-    for router in (related.router, queries.router, articles.router, operations.router):
-        app.include_router(router)
+    for router in (related.router, queries.router, articles.router):
+        app.include_router(router, responses=problems.LIMIT_PROBLEMS)
+    app.include_router(operations.router)
     if settings.service.site:
         app.include_router(site_router(settings.service.site_name))
+    _add_middleware(app, settings.service)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: ServiceSettings) -> None:
+    # From the inside out: the one added last sees a request first. Headers, CORS's too, go on every answer but a 500;
+    # load is shed before anything is spent on a request; the clock runs from then on; who asks is known before it is
+    # counted; bodies are bounded where they are read, under what compresses the answers.
     app.add_middleware(BodyLimit)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM)
-    if settings.service.cors_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=settings.service.cors_origins, allow_methods=["GET", "POST"])
-    return app
+    if settings.rate_limit:
+        app.add_middleware(RateLimit, rate=settings.rate_limit)
+    app.add_middleware(Identify, settings=settings)
+    app.add_middleware(Timeout, seconds=settings.timeout)
+    app.add_middleware(Concurrency, limit=settings.max_concurrency)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "If-None-Match"],
+            expose_headers=["ETag", "Retry-After"],
+        )
+    app.add_middleware(SecureHeaders)

@@ -14,29 +14,28 @@ from recommend.article import Article, parse_article
 from recommend.errors import ArticleError, UnknownArticleError
 from recommend.ingest import put
 from recommend.recommender import Recommender
-from recommend_service.auth import may_write, require_key
+from recommend_service.auth import may_write, require_reader, require_writer
 from recommend_service.backend import BackendOf, RecommenderOf
-from recommend_service.problems import BODY_PROBLEMS, PROBLEM
+from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.schemas import Stored
 
 router = APIRouter(prefix="/v1/articles", tags=["articles"])
 
-_UNAUTHORIZED = {**PROBLEM, "description": "No valid key"}
 _UNPROCESSABLE = {**PROBLEM, "description": "A part of the request is not valid"}
 _UNAVAILABLE = {**PROBLEM, "description": "The store or the encoder cannot be used"}
 
 
 @router.put(
     "/{article_id:path}",
-    dependencies=[Depends(require_key)],
+    dependencies=[Depends(require_writer)],
     response_class=Response,
     responses={
         200: {"model": Stored, "description": "Replaced, or unchanged"},
         201: {"model": Stored, "description": "Created"},
-        401: _UNAUTHORIZED,
         422: {**PROBLEM, "description": "Not an article"},
         503: _UNAVAILABLE,
         **BODY_PROBLEMS,
+        **KEY_PROBLEMS,
     },
 )
 async def put_article(
@@ -56,16 +55,18 @@ async def put_article(
 
 @router.get(
     "/{article_id:path}",
+    dependencies=[Depends(require_reader)],
     response_class=Response,
     responses={
         200: {"model": Article, "description": "The article as stored"},
-        404: {**PROBLEM, "description": "Unknown, taken down, or not published and no valid key given"},
+        404: {**PROBLEM, "description": "Unknown, taken down, or not published and no key of scope write given"},
         422: _UNPROCESSABLE,
         503: _UNAVAILABLE,
+        **READ_PROBLEMS,
     },
 )
 async def get_article(backend: BackendOf, article_id: str, writer: Annotated[bool, Depends(may_write)]) -> Response:
-    """An article as stored; drafts and unpublished ones only with a key."""
+    """An article as stored; drafts and unpublished ones only with a key of scope `write`."""
     article = backend.store.get(article_id)
     if article is None or not (writer or article.is_public(datetime.now(UTC))):
         raise UnknownArticleError(article_id)
@@ -74,14 +75,14 @@ async def get_article(backend: BackendOf, article_id: str, writer: Annotated[boo
 
 @router.delete(
     "/{article_id:path}",
-    dependencies=[Depends(require_key)],
+    dependencies=[Depends(require_writer)],
     status_code=HTTPStatus.NO_CONTENT,
     response_class=Response,
     responses={
         204: {"description": "Gone, for good"},
-        401: _UNAUTHORIZED,
         422: _UNPROCESSABLE,
         503: _UNAVAILABLE,
+        **KEY_PROBLEMS,
     },
 )
 async def delete_article(backend: BackendOf, article_id: str) -> Response:

@@ -1,33 +1,131 @@
-"""Who may write: bearer keys, known here by their SHA-256 only."""
+"""Who asks: bearer keys, looked up in the store and in the settings by their SHA-256.
+
+The store's keys are kept in memory until the store's watch tells of a commit. So a key that is created or revoked holds
+from the next request on in every worker; on PostgreSQL within ``service.staleness`` seconds.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
+from datetime import UTC, datetime
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
 
-_bearer = HTTPBearer(auto_error=False, description="A key whose SHA-256 is in the setting service.api_keys")
-_Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-
-
-async def may_write(request: Request, credentials: _Credentials) -> bool:
-    """Whether the request carries a valid key."""
-    if credentials is None:
-        return False
-    given = hashlib.sha256(credentials.credentials.encode()).hexdigest()
-    known = request.app.state.settings.service.api_keys
-    return any([hmac.compare_digest(given, key.lower()) for key in known])
+from recommend.errors import StoreError
+from recommend.settings import ServiceSettings
+from recommend.store import Store
+from recommend.store.keys import Key, Scope
+from recommend_service.limits import UNLIMITED
+from recommend_service.problems import known_problem
 
 
-async def require_key(allowed: Annotated[bool, Depends(may_write)]) -> None:
-    """Refuses requests without a valid key."""
-    if not allowed:
+class Identify:
+    """Finds out once for each request whose key it carries, for limits, routes and the audit trail.
+
+    ``request.state.key`` is then the valid :class:`Key` or None, ``request.state.key_name`` its name or None. Keys of
+    the setting ``service.api_keys`` have every scope and are named ``settings:`` and the first 8 digits of their hash.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServiceSettings) -> None:
+        self.app = app
+        now = datetime.now(UTC)
+        self._of_settings = [
+            (bytes.fromhex(known), Key(f"settings:{known[:8].lower()}", frozenset(Scope), now))
+            for known in settings.api_keys
+        ]
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            key = None
+            token = _bearer_token(scope)
+            if token is not None and scope["path"] not in UNLIMITED:
+                try:
+                    key = self._find(scope["app"].state.backend.store, sha256(token).digest())
+                except StoreError as problem:
+                    await known_problem(problem)(scope, receive, send)
+                    return
+            scope.setdefault("state", {}).update(key=key, key_name=None if key is None else key.name)
+        await self.app(scope, receive, send)
+
+    def _find(self, store: Store, hashed: bytes) -> Key | None:
+        found = None
+        for known, key in self._of_settings:
+            if hmac.compare_digest(known, hashed):
+                found = key
+        return found or store.keys.find(hashed)
+
+
+def authorize(key: Key | None, scope: Scope) -> Key:
+    """The key, when it allows ``scope``.
+
+    Raises:
+        HTTPException: 401 without a valid key, 403 with one that lacks the scope.
+    """
+    if key is None:
         raise HTTPException(
             HTTPStatus.UNAUTHORIZED,
-            "this needs a valid key: Authorization: Bearer KEY, with the key's SHA-256 in service.api_keys",
+            f"this needs a valid key of scope {scope}: Authorization: Bearer KEY, from recommend keys create",
             {"WWW-Authenticate": "Bearer"},
         )
+    if scope not in key.scopes:
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN,
+            f"the key {key.name!r} lacks the scope {scope}; recommend keys create makes one that has it",
+            {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+        )
+    return key
+
+
+def authorize_reading(key: Key | None, settings: ServiceSettings) -> None:
+    """Lets everybody read unless ``service.read_needs_key``.
+
+    Raises:
+        HTTPException: as :func:`authorize` for the scope ``read``.
+    """
+    if settings.read_needs_key:
+        authorize(key, Scope.READ)
+
+
+_bearer = HTTPBearer(auto_error=False, description="A key from `recommend keys create`, with the scope that is needed")
+
+
+async def _key(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Key | None:
+    key: Key | None = request.state.key
+    return key
+
+
+KeyOf = Annotated[Key | None, Depends(_key)]
+
+
+async def require_reader(request: Request, key: KeyOf) -> None:
+    """Refuses readers without a key of scope ``read``, when the settings ask for one."""
+    authorize_reading(key, request.app.state.settings.service)
+
+
+async def require_writer(key: KeyOf) -> Key:
+    """The key; refuses requests without one of scope ``write``."""
+    return authorize(key, Scope.WRITE)
+
+
+async def require_curator(key: KeyOf) -> Key:
+    """The key; refuses requests without one of scope ``curate``."""
+    return authorize(key, Scope.CURATE)
+
+
+async def may_write(key: KeyOf) -> bool:
+    """Whether the request carries a key of scope ``write``."""
+    return key is not None and Scope.WRITE in key.scopes
+
+
+def _bearer_token(scope: Connection) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            scheme, _, token = value.partition(b" ")
+            return bytes(token.strip()) if scheme.lower() == b"bearer" else None
+    return None

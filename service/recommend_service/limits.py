@@ -1,15 +1,113 @@
-"""Bounds on what a request may send."""
+"""Bounds on what requests may cost. Each is pure ASGI and counts in its own worker process, not across them."""
 
 from __future__ import annotations
 
+import asyncio
+import math
+import time
 from http import HTTPStatus
 
+from anyio import CancelScope
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recommend_service.problems import problem
 
 BODY_LIMIT = 8 * 1024 * 1024
+UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Paths that are answered however busy the service is: those who watch it need them most then."""
+
+
+class Concurrency:
+    """Answers 503 at once when ``limit`` requests are at work, rather than let all of them wait."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+        self.running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in UNLIMITED:
+            await self.app(scope, receive, send)
+            return
+        if self.running >= self.limit:
+            detail = f"{self.limit} requests are at work already; try again"
+            await problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})(scope, receive, send)
+            return
+        self.running += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.running -= 1
+
+
+class Timeout:
+    """Answers 503 when no answer has begun after ``seconds``, the time for sending the body included.
+
+    What waits is cancelled. What already runs in a thread cannot be, so a write may still be carried out.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self.app = app
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        loop = asyncio.get_running_loop()
+        late: asyncio.Task[None] | None = None
+
+        def expire() -> None:
+            nonlocal late
+            detail = f"no answer began within {self.seconds:g} seconds; a write may still be carried out"
+            answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})
+            # a task of its own: leaving the scope below waits for threads, and the client shall not
+            late = loop.create_task(answer(scope, receive, send))
+            work.cancel()
+
+        async def in_time(message: Message) -> None:
+            if late is None:
+                timer.cancel()
+                await send(message)
+
+        timer = loop.call_later(self.seconds, expire)
+        try:
+            with CancelScope() as work:
+                await self.app(scope, receive, in_time)
+        finally:
+            timer.cancel()
+        if late is not None:
+            await late
+
+
+class RateLimit:
+    """Answers 429 to a key, or an address without a valid key, that asks more often than ``rate``, as ``600/minute``.
+
+    Windows are fixed and begin with a client's first request, so across the end of one up to twice as many get through.
+    """
+
+    def __init__(self, app: ASGIApp, rate: str) -> None:
+        self.app = app
+        self._rate = parse(rate)
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in UNLIMITED:
+            await self.app(scope, receive, send)
+            return
+        name, address = scope["state"]["key_name"], scope["client"]
+        client = ("address", address[0] if address else "") if name is None else ("key", name)
+        if self._limiter.hit(self._rate, *client):
+            await self.app(scope, receive, send)
+            return
+        ends = self._limiter.get_window_stats(self._rate, *client).reset_time
+        headers = {"Retry-After": str(max(1, math.ceil(ends - time.time())))}
+        detail = f"more than {self._rate} from this {client[0]}; try again after the seconds in Retry-After"
+        await problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers)(scope, receive, send)
 
 
 class BodyLimit:

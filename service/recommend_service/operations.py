@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from recommend.status import Status, read_status
 from recommend_service.backend import BackendOf, RecommenderOf
-from recommend_service.problems import PROBLEM
+from recommend_service.problems import LIMIT_PROBLEMS, PROBLEM
 
 router = APIRouter(tags=["operations"])
 
@@ -39,6 +39,7 @@ async def readyz(recommender: RecommenderOf) -> Response:
     "/v1/status",
     response_class=Response,
     responses={
+        **LIMIT_PROBLEMS,
         200: {"model": Status, "description": "The state of store and index"},
         503: {**PROBLEM, "description": "The store cannot be read, or the settings name no encoder that exists"},
     },

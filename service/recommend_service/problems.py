@@ -48,6 +48,19 @@ BODY_PROBLEMS: dict[int | str, dict[str, Any]] = {
     413: {**PROBLEM, "description": "The body is too large"},
 }
 
+KEY_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    401: {**PROBLEM, "description": "No valid key"},
+    403: {**PROBLEM, "description": "The key lacks the scope that this needs"},
+}
+READ_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {**declared, "description": f"With service.read_needs_key: {declared['description'].lower()}"}
+    for status, declared in KEY_PROBLEMS.items()
+}
+LIMIT_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    429: {**PROBLEM, "description": "Too many requests of this key or address; Retry-After says when to come back"},
+    503: {**PROBLEM, "description": "Too busy or too slow; Retry-After says when to come back"},
+}
+
 
 def problem(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response:
     """A problem as a response."""
@@ -55,16 +68,21 @@ def problem(status: HTTPStatus, detail: str, headers: dict[str, str] | None = No
     return Response(orjson.dumps(body), status, headers, "application/problem+json")
 
 
+def known_problem(error: RecommendError) -> Response:
+    """A known error as a response; logged where it is the service's own."""
+    status = _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    headers = {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%s", error)
+    return problem(status, str(error), headers)
+
+
 def install(app: FastAPI) -> None:
     """Makes every error of the app a problem; none shows a traceback."""
 
     @app.exception_handler(RecommendError)
     async def _known(_: Request, error: RecommendError) -> Response:
-        status = _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-        headers = {"Retry-After": "5"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            logger.error("%s", error)
-        return problem(status, str(error), headers)
+        return known_problem(error)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:

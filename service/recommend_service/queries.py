@@ -6,18 +6,19 @@ import uuid
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Depends
 from starlette.responses import Response
 
 from recommend.article import parse_article
 from recommend.recommender import Answer, Recommender
 from recommend.table import Filters
+from recommend_service.auth import require_reader
 from recommend_service.backend import BackendOf, RecommenderOf
 from recommend_service.parameters import Explain, FiltersOf, Limit
-from recommend_service.problems import BODY_PROBLEMS, PROBLEM
+from recommend_service.problems import BODY_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.schemas import AnswerBody, Draft, answer_bytes
 
-router = APIRouter(prefix="/v1", tags=["related"])
+router = APIRouter(prefix="/v1", tags=["related"], dependencies=[Depends(require_reader)])
 
 
 @router.post(
@@ -27,6 +28,7 @@ router = APIRouter(prefix="/v1", tags=["related"])
         422: {**PROBLEM, "description": "Not an article, or a parameter is out of its range"},
         503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
         **BODY_PROBLEMS,
+        **READ_PROBLEMS,
     },
     response_class=Response,
 )

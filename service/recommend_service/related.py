@@ -7,18 +7,19 @@ import uuid
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from recommend.errors import UnknownArticleError
 from recommend.recommender import Answer, Recommender
 from recommend.table import Filters
+from recommend_service.auth import require_reader
 from recommend_service.backend import RecommenderOf
 from recommend_service.parameters import Explain, Fallback, FiltersOf, Limit
-from recommend_service.problems import PROBLEM
+from recommend_service.problems import PROBLEM, READ_PROBLEMS
 from recommend_service.schemas import AnswerBody, answer_bytes
 
-router = APIRouter(prefix="/v1", tags=["related"])
+router = APIRouter(prefix="/v1", tags=["related"], dependencies=[Depends(require_reader)])
 
 _STALE_SECONDS = 86_400
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -27,6 +28,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     404: {**PROBLEM, "description": "Unknown or unpublished, and fallback=none"},
     422: {**PROBLEM, "description": "A parameter or field is out of its range"},
     503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
+    **READ_PROBLEMS,
 }
 
 
@@ -76,10 +78,11 @@ def _full(
 def _respond(request: Request, answer: Answer, explain: bool) -> Response:
     content = answer_bytes(answer, "", explain=explain)
     tag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
-    max_age = request.app.state.settings.service.max_age
+    settings = request.app.state.settings.service
+    sharing = "private" if settings.read_needs_key else "public"
     headers = {
         "ETag": f"W/{tag}",
-        "Cache-Control": f"public, max-age={max_age}, stale-while-revalidate={_STALE_SECONDS}, "
+        "Cache-Control": f"{sharing}, max-age={settings.max_age}, stale-while-revalidate={_STALE_SECONDS}, "
         f"stale-if-error={_STALE_SECONDS}",
     }
     if tag in request.headers.get("If-None-Match", ""):

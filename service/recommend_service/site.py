@@ -35,12 +35,7 @@ _ASSETS = {
 }
 _PAGE_NUMBER = re.compile(r"[1-9][0-9]{0,6}")
 _METHODS = ["GET", "HEAD"]
-_SECURITY = {
-    "Content-Security-Policy": "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-}
-_PAGE_HEADERS = {**_SECURITY, "Cache-Control": "no-cache"}
+_PAGE_HEADERS = {"Cache-Control": "no-cache"}
 
 
 class Story(Protocol):
@@ -162,7 +157,6 @@ def site_router(site_name: str = "Related Articles") -> APIRouter:
             return missing(request)
         fresh = request.query_params.get("v") == found.version
         headers = {
-            **_SECURITY,
             "Access-Control-Allow-Origin": "*",
             "Cache-Control": f"public, max-age={'31536000, immutable' if fresh else '300'}",
             "ETag": f'"{found.version}"',

@@ -47,6 +47,10 @@ class StoreError(RecommendError):
     """The store cannot be opened, is of another schema, or holds contradicting data."""
 
 
+class KeyNameError(RecommendError):
+    """An API key's name is taken, unknown, or cannot be one."""
+
+
 class EncoderError(RecommendError):
     """An encoder is unknown, its weights are missing or are not the ones its manifest names."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -83,7 +83,15 @@ class ServiceSettings(_Group):
 
     site: bool = Field(False, description="serve the demonstration site at /")
     site_name: str = "Related Articles"
-    api_keys: list[str] = Field(default_factory=list, description="SHA-256 (hex) of each key that may write")
+    api_keys: list[Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]] = Field(
+        default_factory=list, description="SHA-256 (hex) of keys with every scope, beside those of the store"
+    )
+    read_needs_key: bool = Field(False, description="related stories and articles only with a key of scope read")
+    rate_limit: str = Field(
+        "", pattern=r"^([1-9]\d*/(second|minute|hour|day))?$", description="as 600/minute, for each key or address"
+    )
+    max_concurrency: int = Field(256, ge=1, description="requests at work in one process; more are refused")
+    timeout: float = Field(10.0, gt=0.0, le=3600.0, description="seconds until an answer must begin")
     cors_origins: list[str] = Field(default_factory=list)
     max_age: int = Field(60, ge=0, description="seconds an answer may be cached by browsers and CDNs")
     staleness: float = Field(0.25, ge=0.0, description="PostgreSQL: seconds between looks for new changes")
@@ -180,4 +188,6 @@ def _explain(problem: ValidationError) -> str:
         group = Settings.model_fields.get(str(first["loc"][0]))
         known = getattr(group.annotation, "model_fields", Settings.model_fields) if group else Settings.model_fields
         return f"setting {name} is unknown: there are {', '.join(sorted(known))}"
-    return f"setting {name} = {shown(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    secret = {"store", "api_keys"} & set(first["loc"])  # a URL with its password, a key in place of its hash
+    given = "***" if secret else shown(first["input"])
+    return f"setting {name} = {given}: {first['msg'][0].lower()}{first['msg'][1:]}"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -82,6 +83,33 @@ class Client(httpx.Client):
         return [item.id for item in self.box(article_id, **{"limit": 50, **params}).items]
 
 
+class Upload:
+    """A PUT of an article of which the service has half and waits for the rest."""
+
+    def __init__(self, address: str, article_id: str) -> None:
+        self._body = b'{"title": "Sent in two halves"}'
+        self._socket = socket.create_connection(tuple(address.removeprefix("http://").split(":")), timeout=60)
+        head = (
+            f"PUT /v1/articles/{article_id} HTTP/1.1\r\nHost: service\r\nAuthorization: Bearer {KEY}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(self._body)}\r\nExpect: 100-continue\r\n\r\n"
+        )
+        self._socket.sendall(head.encode())
+        asked = self._socket.recv(1024)
+        assert asked == b"HTTP/1.1 100 Continue\r\n\r\n", asked
+        self._socket.sendall(self._body[:10])
+
+    def finish(self) -> tuple[int, bytes]:
+        """Sends the rest; status and body of the answer."""
+        self._socket.sendall(self._body[10:])
+        return self.answer()
+
+    def answer(self) -> tuple[int, bytes]:
+        """Waits for the answer without sending more."""
+        with closing(self._socket), closing(HTTPResponse(self._socket)) as response:
+            response.begin()
+            return response.status, response.read()
+
+
 @dataclass(frozen=True)
 class Service:
     """A running service, a client with a key and one without."""
@@ -100,6 +128,11 @@ def contract() -> Contract:
 @pytest.fixture(scope="session")
 def connect(contract: Contract) -> Callable[..., Client]:
     return lambda address, **options: Client(address, contract, **options)
+
+
+@pytest.fixture(scope="session")
+def upload() -> type[Upload]:
+    return Upload
 
 
 @pytest.fixture(scope="session")

@@ -126,3 +126,16 @@ def test_a_put_shows_and_a_delete_holds_through_every_worker(workers: tuple[str,
         assert "faiss" in loaded
         assert "torch" not in loaded
     assert any("onnxruntime" in Path(f"/proc/{worker}/maps").read_text() for worker in processes)
+
+
+def test_a_request_in_flight_is_answered_before_the_service_ends(workers: Any, upload: Any) -> None:
+    address, (busy, idle) = workers
+    supervisor = int(Path(f"/proc/{busy}/stat").read_text().rpartition(")")[2].split()[1])
+    with _only(busy, [busy, idle]):
+        half = upload(address, "in-flight")
+    os.kill(supervisor, signal.SIGTERM)
+    deadline = time.monotonic() + 30
+    while idle in _workers(supervisor):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert half.finish()[0] == 201

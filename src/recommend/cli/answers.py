@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from dataclasses import asdict
@@ -121,6 +122,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
         workers=workers,
         log_level="warning",
         server_header=False,
+        timeout_graceful_shutdown=math.ceil(settings.service.timeout),  # by then every answer has begun
     )
 
 

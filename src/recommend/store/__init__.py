@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from threading import Lock
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,8 @@ from sqlalchemy import Connection, Row, Select, and_, delete, exists, func, sele
 from sqlalchemy.dialects import postgresql, sqlite
 
 from recommend.article import Article, Status, canonical_url
-from recommend.store.database import open_engine, reading, writing
+from recommend.store.database import Watch, open_engine, reading, writing
+from recommend.store.keys import Keys
 from recommend.store.schema import articles, counter, embeddings
 
 FloatArray = NDArray[np.float32]
@@ -52,32 +51,32 @@ class Change:
 
 
 class Store:
-    """Articles in a database. Safe to share between threads; every write is durable when the method returns."""
+    """Articles in a database. Safe to share between threads; every write is durable when the method returns.
+
+    Attributes:
+        keys: the API keys of the service.
+    """
 
     def __init__(self, url: str, *, staleness: float = 0.25) -> None:
         """Opens ``url`` (``sqlite:///FILE`` or ``postgresql://…``), creating or migrating its schema.
 
         Args:
             url: an SQLAlchemy database URL.
-            staleness: seconds for which :meth:`latest_revision` may repeat itself where the database cannot tell for
-                free whether anything changed (PostgreSQL; SQLite always tells at once).
+            staleness: seconds for which :meth:`latest_revision` and :meth:`Keys.find` may repeat themselves where the
+                database cannot tell for free whether anything changed (PostgreSQL; SQLite always tells at once).
 
         Raises:
             StoreError: when it cannot be opened.
         """
         self._engine = open_engine(url)
-        self._staleness = staleness
-        self._is_sqlite = self._engine.dialect.name == "sqlite"
-        self._insert = sqlite.insert if self._is_sqlite else postgresql.insert
-        self._watch = self._engine.raw_connection() if self._is_sqlite else None
-        self._watch_lock = Lock()
+        self._insert = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
+        self._watch = Watch(self._engine, staleness)
         self._seen: tuple[float, int] | None = None
-        self._revision = 0
+        self.keys = Keys(self._engine, self._watch)
 
     def close(self) -> None:
         """Closes all connections."""
-        if self._watch is not None:
-            self._watch.close()
+        self._watch.close()
         self._engine.dispose()
 
     def put(
@@ -176,20 +175,13 @@ class Store:
 
     def latest_revision(self) -> int:
         """The highest revision committed by any process; microseconds when nothing changed since the last call."""
-        with self._watch_lock:
-            if self._watch is not None:
-                cursor = self._watch.cursor()
-                version = float(cursor.execute("PRAGMA data_version").fetchone()[0])
-                cursor.close()
-                fresh = self._seen is not None and self._seen[0] == version
-            else:
-                version = monotonic()
-                fresh = self._seen is not None and version - self._seen[0] < self._staleness
-            if not fresh:
-                with reading(self._engine) as connection:
-                    self._revision = connection.execute(select(counter.c.value)).scalar_one()
-                self._seen = (version, self._revision)
-            return self._revision
+        version = self._watch.version()
+        seen = self._seen
+        if seen is None or seen[0] != version:
+            with reading(self._engine) as connection:
+                seen = (version, connection.execute(select(counter.c.value)).scalar_one())
+            self._seen = seen
+        return seen[1]
 
     def changes(self, since: int, fingerprint: str) -> list[Change]:
         """Every article that changed after revision ``since``, in the order of revisions."""

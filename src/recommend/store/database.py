@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -17,7 +19,7 @@ from recommend.store.schema import HEAD
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MILLISECONDS = 30_000
-_PASSWORD = re.compile(r"(//[^:/@]*:)[^@]*@")
+_PASSWORD = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^&]*", re.IGNORECASE)  # rather too much than too little
 
 
 def open_engine(url: str) -> Engine:
@@ -26,14 +28,12 @@ def open_engine(url: str) -> Engine:
     Raises:
         StoreError: for a URL that names no database, one that cannot be opened, or a newer schema.
     """
+    shown = _PASSWORD.sub("***", url)
     try:
-        engine = create_engine(url, json_serializer=_json, json_deserializer=orjson.loads)
+        # hide_parameters: what articles say and what keys hash to stays out of logs and errors
+        engine = create_engine(url, json_serializer=_json, json_deserializer=orjson.loads, hide_parameters=True)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as problem:
-        hidden = _PASSWORD.sub(r"\1***@", url)
-        raise StoreError(
-            f"store {hidden!r} cannot be used ({problem}); give sqlite:///FILE or postgresql://…"
-        ) from None
-    shown = engine.url.render_as_string(hide_password=True)
+        raise StoreError(f"store {shown!r} cannot be used ({problem}); give sqlite:///FILE or postgresql://…") from None
     if engine.dialect.name == "sqlite":
         if engine.url.database in {None, "", ":memory:"}:
             raise StoreError(f"store {shown} is in memory and would not last; give sqlite:///FILE")
@@ -99,6 +99,34 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
     except DBAPIError as problem:
         raise StoreError(f"store: cannot be read: {problem.orig}") from problem
+
+
+class Watch:
+    """Tells whether anything may have been committed, by any process: microseconds on SQLite, by time elsewhere."""
+
+    def __init__(self, engine: Engine, staleness: float) -> None:
+        self._connection = engine.raw_connection() if engine.dialect.name == "sqlite" else None
+        self._staleness = staleness
+        self._moved = float("-inf")
+        self._lock = Lock()
+
+    def version(self) -> float:
+        """Another number after every commit; on PostgreSQL another one every ``staleness`` seconds."""
+        with self._lock:
+            if self._connection is not None:
+                cursor = self._connection.cursor()
+                version = float(cursor.execute("PRAGMA data_version").fetchone()[0])
+                cursor.close()
+                return version
+            now = monotonic()
+            if now - self._moved >= self._staleness:
+                self._moved = now
+            return self._moved
+
+    def close(self) -> None:
+        """Closes its connection."""
+        if self._connection is not None:
+            self._connection.close()
 
 
 def _bring_up_to_date(engine: Engine, shown: str) -> None:

@@ -1,0 +1,55 @@
+"""Headers that tell browsers what they must not do with an answer.
+
+Strict-Transport-Security is left to the proxy that ends TLS: this process does not know whether there is one.
+"""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_EVERYWHERE = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+]
+_DATA = [
+    *_EVERYWHERE,
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-frame-options", b"DENY"),
+]
+_PAGES = [
+    *_EVERYWHERE,
+    (b"content-security-policy", b"default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+]
+_DOCUMENTATION = [  # FastAPI's pages have a script inline and fetch the rest from where these sources say
+    *_EVERYWHERE,
+    (
+        b"content-security-policy",
+        b"default-src 'self'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; worker-src blob:; "
+        b"style-src 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com; "
+        b"font-src https://fonts.gstatic.com; img-src 'self' data: https:; "
+        b"object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-frame-options", b"DENY"),
+]
+
+
+class SecureHeaders:
+    """Adds them to every answer: strictest for data, for the site's pages what the custom element needs."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"]
+        added = _DATA if path.startswith("/v1/") else _DOCUMENTATION if path in {"/docs", "/redoc"} else _PAGES
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *added]}
+            await send(message)
+
+        await self.app(scope, receive, with_headers)

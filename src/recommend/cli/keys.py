@@ -1,0 +1,64 @@
+"""Commands for the API keys of the service: keys create, keys list, keys revoke."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from recommend.cli.app import Flags, Json, app
+from recommend.cli.console import err, out, plain, print_json
+from recommend.store import Store
+from recommend.store.keys import Key, Scope
+
+keys = typer.Typer(no_args_is_help=True, help="API keys of the service.")
+app.add_typer(keys, name="keys")
+
+_Name = Annotated[str, typer.Argument(help="Whose key it is, as it will stand in the history of changes.")]
+
+
+@keys.command()
+def create(
+    name: _Name,
+    scopes: Annotated[list[Scope], typer.Option("--scope", help="What it allows; may be repeated.")],
+    json: Json = False,
+) -> None:
+    """Makes a key and prints its secret, once: it is kept nowhere."""
+    with closing(Store(Flags.settings().store)) as store:
+        secret = store.keys.create(name, scopes)
+    if json:
+        print_json({"name": name, "scopes": sorted(set(scopes)), "secret": secret})
+    else:
+        err.print("The secret is shown only now:")
+        out.print(secret, markup=False)
+
+
+@keys.command("list")
+def list_keys(json: Json = False) -> None:
+    """Shows every key, without the secrets."""
+    with closing(Store(Flags.settings().store)) as store:
+        found = store.keys.all()
+    if json:
+        print_json([_row(key) for key in found])
+        return
+    for key in found:
+        state = "valid" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC"
+        out.print(f"{plain(key.name)}  {' '.join(sorted(key.scopes))}  created {key.created_at:%Y-%m-%d}  {state}")
+
+
+@keys.command()
+def revoke(name: _Name) -> None:
+    """Makes a key invalid, for good and in every worker."""
+    with closing(Store(Flags.settings().store)) as store:
+        store.keys.revoke(name)
+    out.print(f"{plain(name)} is revoked")
+
+
+def _row(key: Key) -> dict[str, object]:
+    return {
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "created_at": key.created_at,
+        "revoked_at": key.revoked_at,
+    }
