@@ -85,6 +85,7 @@ class ServiceSettings(_Group):
     api_keys: list[str] = Field(default_factory=list, description="SHA-256 (hex) of each key that may write")
     cors_origins: list[str] = Field(default_factory=list)
     max_age: int = Field(60, ge=0, description="seconds an answer may be cached by browsers and CDNs")
+    bulk_limit: int = Field(2**30, ge=1, description="bytes of one bulk request")
     staleness: float = Field(0.25, ge=0.0, description="PostgreSQL: seconds between looks for new changes")
 
 

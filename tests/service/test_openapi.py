@@ -14,6 +14,7 @@ ROUTES = {
     ("get", "/v1/articles/{article_id}/related"): {"200", "304", "404", "422", "503"},
     ("get", "/v1/related"): {"200", "304", "404", "422", "503"},
     ("post", "/v1/related"): {"200", "400", "413", "422", "503"},
+    ("post", "/v1/articles:bulk"): {"200", "401", "413", "503"},
     ("put", "/v1/articles/{article_id}"): {"200", "201", "400", "401", "413", "422", "503"},
     ("get", "/v1/articles/{article_id}"): {"200", "404", "422", "503"},
     ("delete", "/v1/articles/{article_id}"): {"204", "401", "422", "503"},
@@ -56,8 +57,8 @@ def test_the_length_of_a_box_and_the_need_for_a_key_are_declared(operations: Any
     for route in (route for route in ROUTES if route[1].endswith("related")):
         limit = next(one["schema"] for one in operations[route]["parameters"] if one["name"] == "limit")
         assert (limit["minimum"], limit["maximum"], limit["default"]) == (1, 50, 5)
-    for (method, _), operation in operations.items():
-        assert ("401" in operation["responses"]) is (method in {"put", "delete"})
+    for (method, path), operation in operations.items():
+        assert ("401" in operation["responses"]) is (method in {"put", "delete"} or path.endswith(":bulk"))
         assert "security" in operation or "401" not in operation["responses"]
 
 
