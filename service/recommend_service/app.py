@@ -15,7 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from recommend.errors import SnapshotError
 from recommend.settings import Settings, load_settings
 from recommend.vectors import set_threads
-from recommend_service import articles, bulk, operations, problems, queries, related
+from recommend_service import articles, bulk, events, operations, problems, queries, related
 from recommend_service.backend import Backend, logger
 from recommend_service.limits import BodyLimit
 from recommend_service.site import site_router
@@ -54,12 +54,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     problems.install(app)
-    for router in (related.router, queries.router, bulk.router, articles.router, operations.router):
+    for router in (related.router, queries.router, bulk.router, articles.router, events.router, operations.router):
         app.include_router(router)
     if settings.service.site:
         app.include_router(site_router(settings.service.site_name))
     app.add_middleware(BodyLimit, paths={bulk.PATH: settings.service.bulk_limit})
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM)
     if settings.service.cors_origins:
-        app.add_middleware(CORSMiddleware, allow_origins=settings.service.cors_origins, allow_methods=["GET", "POST"])
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.service.cors_origins,
+            allow_methods=["GET", "POST"],
+            expose_headers=["X-Variant"],
+        )
     return app

@@ -15,6 +15,7 @@ from recommend.errors import SnapshotError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
+from recommend_service.groups import GroupWriter
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class Backend:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings.store, staleness=settings.service.staleness)
+        self.events = GroupWriter(self.store.events.add)
         self._recommender: Recommender | None = None
         self._error = SnapshotError("the index is not open yet")
         self._tried = float("-inf")

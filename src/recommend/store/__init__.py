@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from recommend.article import Article, Status, canonical_url
 from recommend.store.database import open_engine, reading, writing
+from recommend.store.events import EventLog
 from recommend.store.schema import articles, counter, embeddings
 
 FloatArray = NDArray[np.float32]
@@ -67,6 +68,7 @@ class Store:
             StoreError: when it cannot be opened.
         """
         self._engine = open_engine(url)
+        self.events = EventLog(self._engine)
         self._staleness = staleness
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         self._insert = sqlite.insert if self._is_sqlite else postgresql.insert
