@@ -13,10 +13,10 @@ from starlette.responses import Response
 from recommend.errors import UnknownArticleError
 from recommend.recommender import Answer, Recommender
 from recommend.table import Filters
-from recommend_service.backend import RecommenderOf
 from recommend_service.parameters import Explain, Fallback, FiltersOf, Limit
 from recommend_service.problems import PROBLEM
 from recommend_service.schemas import AnswerBody, answer_bytes
+from recommend_service.variants import VariantOf, marked
 
 router = APIRouter(prefix="/v1", tags=["related"])
 
@@ -33,7 +33,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.get("/articles/{article_id:path}/related", responses=_RESPONSES, response_class=Response)
 async def related(
     request: Request,
-    recommender: RecommenderOf,
+    recommender: VariantOf,
     filters: FiltersOf,
     article_id: str,
     limit: Limit = 5,
@@ -42,13 +42,14 @@ async def related(
 ) -> Response:
     """The stories that best belong under a published article."""
     answer = recommender.answer(article_id, limit, filters, explain=explain)
-    return _respond(request, _full(recommender, answer, article_id, limit, filters, fallback), explain)
+    found = _full(recommender, answer, article_id, limit, filters, fallback)
+    return marked(request, _respond(request, found, explain))
 
 
 @router.get("/related", responses=_RESPONSES, response_class=Response)
 async def related_by_url(
     request: Request,
-    recommender: RecommenderOf,
+    recommender: VariantOf,
     filters: FiltersOf,
     url: str,
     limit: Limit = 5,
@@ -59,7 +60,7 @@ async def related_by_url(
     article_id = recommender.store.find_url(url)
     answer = None if article_id is None else recommender.answer(article_id, limit, filters, explain=explain)
     found = _full(recommender, answer, url if article_id is None else article_id, limit, filters, fallback)
-    return _respond(request, found, explain)
+    return marked(request, _respond(request, found, explain))
 
 
 def _full(

@@ -215,6 +215,12 @@ def test_without_an_id_the_box_asks_by_url(page: Page, box: str, asked: str) -> 
     assert f"Asked for {asked}" in _open(page, f"/embed?box={quote(box)}").get_by_role("list").inner_text()
 
 
+def test_a_variant_is_asked_for_where_the_page_names_one(page: Page) -> None:
+    with page.expect_request("**/related?*") as asked:
+        _open(page, "/embed?box=" + quote('article="storm" variant="auto:7"'))
+    assert asked.value.url.endswith("/v1/articles/storm/related?limit=5&variant=auto%3A7")
+
+
 def _told(request: Request) -> list[tuple[str, str, int]]:
     """Kind, item and position of each event, after a look at the rest of it and at what else the request tells."""
     assert request.method == "POST"

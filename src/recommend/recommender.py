@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,7 +23,7 @@ from recommend.live import LiveView, View
 from recommend.ranking import FEATURES, Candidates, Ranker, score
 from recommend.reasons import Reason, reason, shared_terms
 from recommend.segment import Query, Segment
-from recommend.settings import Settings
+from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.snapshot import IndexLayout
 from recommend.store import Store
 from recommend.table import MISSING, Filters, same_language
@@ -93,8 +94,7 @@ class Recommender:
         self.settings = settings
         self._encoder = encoder
         self._live = LiveView(store, IndexLayout(settings.index))
-        self._ranker = Ranker.load(_ranker_file(settings)).without(settings.ranking.without)
-        self._foreign_ranker = self._ranker.foreign()
+        self._load_ranker()
 
     @classmethod
     def open(cls, index: str | Path, store: str, settings: Settings | None = None) -> Recommender:
@@ -105,6 +105,20 @@ class Recommender:
         """
         settings = (settings or Settings()).model_copy(update={"index": Path(index), "store": store})
         return cls(Store(store, staleness=settings.service.staleness), settings)
+
+    def with_settings(
+        self, *, ranking: RankingSettings | None = None, policy: PolicySettings | None = None
+    ) -> Recommender:
+        """A recommender on the same view of the same store that ranks, or spares readers, by other settings.
+
+        Raises:
+            SettingsError: when the ranker's file is missing or malformed.
+        """
+        given = {name: group for name, group in (("ranking", ranking), ("policy", policy)) if group is not None}
+        other = copy(self)
+        other.settings = self.settings.model_copy(update=given)
+        other._load_ranker()
+        return other
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -265,6 +279,10 @@ class Recommender:
 
     def __len__(self) -> int:
         return len(self.view())
+
+    def _load_ranker(self) -> None:
+        self._ranker = Ranker.load(_ranker_file(self.settings)).without(self.settings.ranking.without)
+        self._foreign_ranker = self._ranker.foreign()
 
     def _box(self, view: View, query: Query, article_id: str, k: int, filters: Filters, explain: bool) -> Answer:
         chosen, removed = self._choose(view, query, article_id, k, filters)
