@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.history import combine, weights
+from recommend.history import combine, weights, without_read
 from recommend.ranking import FEATURES, Candidates
 
 FOUND = st.dictionaries(st.tuples(st.integers(0, 1), st.integers(0, 5)), st.floats(0, 1, width=32), max_size=8)
@@ -40,3 +42,17 @@ def test_every_article_is_there_once_with_the_weighted_sum_and_the_query_it_owes
         assert merged.probabilities[i] == pytest.approx(sum(parts), abs=1e-6)
         assert place in found[strongest[i]]
         assert parts[strongest[i]] == pytest.approx(max(parts), abs=1e-6)
+
+
+@given(st.lists(FOUND, min_size=1, max_size=4), st.sets(st.integers(0, 5)), st.sampled_from([0.3, 0.7]))
+def test_what_was_read_is_gone_from_every_list_though_only_one_shows_it(
+    found: list[dict[tuple[int, int], float]], groups: set[int], least: float
+) -> None:
+    """Groups are rows here, and both cosines the probability."""
+    lists = [candidates(one) for one in found]
+    lists = [replace(one, features=np.repeat(one.probabilities[:, None], len(FEATURES), 1)) for one in lists]
+    read = np.array(sorted(groups), np.uint64)
+    told = {place for one in found for place, near in one.items() if near >= np.float32(least) or place[1] in groups}
+    kept = without_read(lists, read, least, least)
+    left = [list(zip(one.segments.tolist(), one.rows.tolist(), strict=True)) for one in kept]
+    assert left == [[place for place in one if place not in told] for one in found]

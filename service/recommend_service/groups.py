@@ -37,7 +37,7 @@ class GroupWriter(Generic[T]):
             StoreError: when the store refuses them, or more wait than it can take.
         """
         if self._count + len(items) > _MOST_WAITING:
-            raise StoreError(f"store: {self._count} events wait to be written, no more are taken; try again later")
+            raise StoreError(f"store: {self._count} changes wait to be written, no more are taken now; try again later")
         written = asyncio.get_running_loop().create_future()
         self._waiting.append((items, written))
         self._count += len(items)

@@ -46,6 +46,25 @@ def combine(lists: Sequence[Candidates], weights: NDArray[np.float64]) -> tuple[
     return replace(joined.take(best), scores=totals, probabilities=totals), origin[best]
 
 
+def without_read(
+    lists: Sequence[Candidates], groups: NDArray[np.uint64], dense: float, lexical: float
+) -> list[Candidates]:
+    """Each query's candidates without those that tell what was read.
+
+    Args:
+        lists: of each query.
+        groups: duplicate groups of all that was read.
+        dense: least dense cosine with one of the queries, and
+        lexical: least lexical cosine, at which an article tells the same as that query.
+    """
+    told = [
+        np.isin(one.groups, groups) | ((one.feature("dense") >= dense) & (one.feature("lexical") >= lexical))
+        for one in lists
+    ]
+    gone = np.concatenate([keys(one.take(mask)) for one, mask in zip(lists, told, strict=True)])
+    return [one.take(~np.isin(keys(one), gone)) for one in lists]
+
+
 def keys(candidates: Candidates) -> NDArray[np.int64]:
     """(n,) one number for each article's segment and row."""
     return candidates.segments.astype(np.int64) << 40 | candidates.rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -200,24 +200,25 @@ class Recommender:
         places = [place for place in located if place is not None]
         if not places:
             return self.latest_answer(None, k, filters)
-        groups = {int(view.segments[number].groups[row]) for number, row in places}
+        groups = np.array([view.segments[number].groups[row] for number, row in places], np.uint64)
         queries = [view.segments[number].query(row) for number, row in places[: history.READ]]
         allowed = [[self._allowed(view, n, query, filters) for n in range(len(view.segments))] for query in queries]
-        count = max(self.settings.ranking.candidates, 2 * k)
+        rules, count = self.settings.policy, max(self.settings.ranking.candidates, 2 * k)
         while True:
             lists = [self._ranked(view, *pair, None, count) for pair in zip(queries, allowed, strict=True)]
-            lists, copies = self._without_copies(lists)
+            if rules.on and rules.hide_duplicates:
+                lists = history.without_read(lists, groups, rules.duplicate_dense, rules.duplicate_lexical)
             merged, strongest = history.combine(lists, history.weights(len(queries)))
-            chosen, removed = self._policy(view, _best_first(view, merged), groups, k)
+            chosen, removed = self._policy(view, _best_first(view, merged), queries[0], k)
             if len(chosen) >= k or count >= max(map(len, view.segments)):
                 break
             count *= 4
-        if copies:
-            removed["duplicates"] += copies
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
         owing = [queries[owed[key]] for key in history.keys(chosen).tolist()]
         items = [self._recommendation(view, query, chosen, i, explain) for i, query in enumerate(owing)]
-        return _answer(view, None, len(view) - len(places), items, k, removed)
+        others = len(view) - len(places)
+        short = None if len(items) >= k else f"only {len(items)} of {others} other articles are eligible"
+        return Answer(None, view.snapshot.manifest.name, view.revision, None, items, short, removed)
 
     def rank(self, article_id: str, depth: int) -> list[tuple[str, float]]:
         """Ids and ranking scores of the ``depth`` best, best first: the same path without cards and reasons.
@@ -287,8 +288,12 @@ class Recommender:
     def _box(self, view: View, query: Query, article_id: str, k: int, filters: Filters, explain: bool) -> Answer:
         chosen, removed = self._choose(view, query, article_id, k, filters)
         items = [self._recommendation(view, query, chosen, i, explain) for i in range(len(chosen))]
-        others = len(view) - (view.locate(article_id) is not None)
-        return _answer(view, article_id, others, items, k, removed)
+        short = None
+        if len(items) < k:
+            taken = ", ".join(f"{count} removed by {rule}" for rule, count in removed.items() if count)
+            others = len(view) - (view.locate(article_id) is not None)
+            short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
+        return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed)
 
     def _choose(
         self, view: View, query: Query, article_id: str, k: int, filters: Filters
@@ -299,7 +304,7 @@ class Recommender:
         count = max(self.settings.ranking.candidates, 2 * k)
         while True:
             ranked = self._ranked(view, query, allowed, own, count)
-            chosen, removed = self._policy(view, ranked, {query.group}, k)
+            chosen, removed = self._policy(view, ranked, query, k)
             if len(chosen) >= k or count >= max(map(len, view.segments)):
                 return chosen, removed
             count *= 4
@@ -322,33 +327,16 @@ class Recommender:
         scored = score(Candidates.joined(parts), self._ranker if native else self._foreign_ranker)
         return _best_first(view, scored)
 
-    def _without_copies(self, lists: list[Candidates]) -> tuple[list[Candidates], int]:
-        """Each query's candidates without the near duplicates of any query, and how many articles those were."""
-        rules = self.settings.policy
-        if not (rules.on and rules.hide_duplicates):
-            return lists, 0
-        copies = np.unique(np.concatenate([history.keys(one.take(self._copies(one))) for one in lists]))
-        return [one.take(~np.isin(history.keys(one), copies)) for one in lists], len(copies)
-
-    def _copies(self, candidates: Candidates) -> BoolArray:
-        """(n,) which tell the same as the query."""
-        rules = self.settings.policy
-        near = candidates.feature("dense") >= rules.duplicate_dense
-        return near & (candidates.feature("lexical") >= rules.duplicate_lexical)
-
-    def _policy(
-        self, view: View, ranked: Candidates, groups: Collection[int], k: int
-    ) -> tuple[Candidates, dict[str, int]]:
+    def _policy(self, view: View, ranked: Candidates, query: Query, k: int) -> tuple[Candidates, dict[str, int]]:
         rules = self.settings.policy
         removed: dict[str, int] = {}
         if not rules.on:
             return ranked.first(k), removed
         kept = ranked
         if rules.hide_duplicates:
-            for group in groups:
-                kept = policy.hide_group(kept, group)
-            kept = policy.collapse_groups(kept)
-            kept = kept.take(~self._copies(kept))
+            kept = policy.collapse_groups(policy.hide_group(kept, query.group))
+            dense, lexical = kept.feature("dense"), kept.feature("lexical")
+            kept = kept.take((lexical < rules.duplicate_lexical) | (dense < rules.duplicate_dense))
             removed["duplicates"] = len(ranked) - len(kept)
         if rules.floor > 0:
             above = policy.floor(kept, rules.floor)
@@ -439,17 +427,6 @@ def _best_first(view: View, scored: Candidates) -> Candidates:
     if len(view.segments) > 1 and (np.diff(scored.scores[order]) == 0).any():
         order = np.array(sorted(order, key=lambda i: (-scored.scores[i], _id(view, scored, i))), np.int64)
     return scored.take(order)
-
-
-def _answer(
-    view: View, article_id: str | None, others: int, items: list[Recommendation], k: int, removed: dict[str, int]
-) -> Answer:
-    """The box of these items, and why they are fewer than ``k`` of the ``others`` that there are."""
-    short = None
-    if len(items) < k:
-        taken = ", ".join(f"{count} removed by {rule}" for rule, count in removed.items() if count)
-        short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
-    return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed)
 
 
 def _explanation(chosen: Candidates, i: int) -> dict[str, dict[str, float | None]]:

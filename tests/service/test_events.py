@@ -116,6 +116,15 @@ def test_events_that_cannot_be_written_are_not_acknowledged_and_the_next_ones_ar
     assert any(event.request_id == "after" for event in log.events.read())
 
 
+def test_more_than_can_wait_is_refused_for_now(newsroom: Any, log: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("recommend_service.groups._MOST_WAITING", 2)
+        refused = newsroom.reader.post(PATH, json=[{**CLICK, "request_id": "too many"}] * 3)
+        assert (refused.status_code, "no more are taken now" in refused.json()["detail"]) == (503, True)
+        assert newsroom.reader.post(PATH, json=[CLICK] * 2).status_code == 202
+    assert not any(event.request_id == "too many" for event in log.events.read())
+
+
 def test_a_listed_origin_may_post_events_and_read_the_variant(copied: Settings, serve: Any) -> None:
     service = copied.service.model_copy(update={"cors_origins": [NEWS]})
     with serve(copied.model_copy(update={"service": service})) as open_to:

@@ -70,6 +70,23 @@ def test_unknown_ids_are_passed_over_and_a_repeated_one_counts_where_it_came_las
     assert _box(reader, "unknown", DRONES, other, "\x00", DRONES, "unknown") == plain
 
 
+def test_what_was_published_a_moment_ago_belongs_to_a_history_and_what_was_taken_down_does_not(newsroom: Any) -> None:
+    article = newsroom.reader.article("GET", DRONES).json()
+    texts = {
+        "read-now": "Drone wreckage from Novgorod goes on display in Moscow",
+        "shown-now": "Kazakhstan repeats its condemnation of the drone attack on Putin's Novgorod residence",
+    }
+    for article_id, title in texts.items():
+        fields = {**article, "id": article_id, "title": title, "text": "", "summary": None}
+        assert newsroom.writer.article("PUT", article_id, json=fields).status_code == 201
+    shown = {item.id for item in _box(newsroom.reader, "read-now")}
+    assert "shown-now" in shown
+    assert "read-now" not in shown
+    for article_id in ("shown-now", "read-now"):
+        newsroom.writer.article("DELETE", article_id)
+    assert not {"shown-now", "read-now"} & {item.id for item in _box(newsroom.reader, DRONES, "read-now")}
+
+
 def test_filters_hold_for_a_history(reader: Any) -> None:
     first = _box(reader, DRONES)[0]
     assert {item.section for item in _box(reader, DRONES, CLAIM, section="Politics")} == {"Politics"}
