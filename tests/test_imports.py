@@ -10,8 +10,9 @@ import recommend
 
 PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
-    "errors text article settings bundled",
-    "sources store encoder lexical vectors table duplicates projection neighbourhood ranking policy reasons segment",
+    "errors text article events settings bundled",
+    "sources store encoder lexical vectors table duplicates projection neighbourhood ranking policy reasons segment"
+    " history",
     "ingest snapshot",
     "live reindex explanation",
     "recommender",

@@ -287,3 +287,16 @@ def test_an_encoder_other_than_the_snapshots_answers_no_drafts(crowd: Recommende
 def test_without_a_snapshot_there_is_nothing_to_open(settings: Settings, store: Store) -> None:
     with pytest.raises(SnapshotError, match="holds no published snapshot; run recommend reindex"):
         Recommender(store, settings)
+
+
+def test_other_settings_rank_the_same_view_and_leave_the_recommender_as_it_was(newsroom: Any) -> None:
+    recommender = newsroom.recommender()
+    before = recommender.related("story-00", 20)
+    dense = recommender.with_settings(ranking=RankingSettings(without=["lexical", "context", "time", "section"]))
+    strict = recommender.with_settings(policy=PolicySettings(floor=1.0))
+    assert dense.view() is strict.view() is recommender.view()
+    assert [one.score for one in dense.related("story-00", 20)] != [one.score for one in before]
+    assert strict.related("story-00", 20) == []
+    assert recommender.related("story-00", 20) == before
+    newsroom.store.delete(before[0].id)
+    assert before[0].id not in {one.id for one in dense.related("story-00", 50)}

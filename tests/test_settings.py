@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from recommend.cli.answers import _environment
 from recommend.errors import SettingsError
 from recommend.settings import Settings, load_settings
 
@@ -65,6 +66,16 @@ def test_a_list_is_written_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
         ("policy=perhaps", "setting policy.on = 'perhaps': input should be a valid boolean"),
         ("policy.hidden_genres=[live", "setting 'policy.hidden_genres=[live' is not a JSON list"),
         ("ranking=fast", "setting ranking = 'fast': input should be a valid dictionary"),
+        (
+            "service.variants.b.ranking.depth=3",
+            "service.variants.b.ranking = {'depth': '3'}: value error, depth",
+        ),
+        ("service.variants.b.policy.floor=2", "floor: Input should be less than or equal to 1"),
+        (
+            "service.variants.b.color=red",
+            "service.variants.b.color is unknown: there are policy, ranking, weight",
+        ),
+        ("service.variants.b.weight=-1", "setting service.variants.b.weight = '-1': input should be greater than or"),
         ("ranking=fast ranking.as_of=any", "setting 'ranking.as_of=any' contradicts an earlier one"),
     ],
 )
@@ -93,3 +104,17 @@ def test_an_environment_variable_that_cannot_be_read_is_not_blamed_on_a_file(mon
     monkeypatch.setenv("RECOMMEND_POLICY", "off")
     with pytest.raises(SettingsError, match=r'^environment: .*"policy".*: write groups and lists as JSON$'):
         load_settings()
+
+
+def test_a_variant_differs_in_what_it_names_and_in_nothing_else_in_worker_processes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = "[ranking]\ncandidates = 40\n[policy]\nfloor = 0.3\n"
+    variants = "[service.variants.a]\n[service.variants.b.ranking]\nwithout = 'time'"
+    settings = load_settings(toml(tmp_path, own + variants))
+    for name, value in _environment(settings).items():
+        monkeypatch.setenv(name, value)
+    for loaded in (settings, load_settings()):
+        assert loaded.variant("a") == (loaded.ranking, loaded.policy)
+        ranking, policy = loaded.variant("b")
+        assert (ranking.candidates, ranking.without, policy.floor) == (40, ["time"], 0.3)

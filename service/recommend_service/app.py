@@ -15,7 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from recommend.errors import SnapshotError
 from recommend.settings import ServiceSettings, Settings, load_settings
 from recommend.vectors import set_threads
-from recommend_service import articles, operations, problems, queries, related
+from recommend_service import articles, bulk, events, operations, problems, queries, related
 from recommend_service.auth import Identify
 from recommend_service.backend import Backend, logger
 from recommend_service.headers import SecureHeaders
@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     problems.install(app)
-    for router in (related.router, queries.router, articles.router):
+    for router in (related.router, queries.router, bulk.router, articles.router, events.router):
         app.include_router(router, responses=problems.LIMIT_PROBLEMS)
     app.include_router(operations.router)
     if settings.service.site:
@@ -69,7 +69,7 @@ def _add_middleware(app: FastAPI, settings: ServiceSettings) -> None:
     # From the inside out: the one added last sees a request first. Headers, CORS's too, go on every answer but a 500;
     # load is shed before anything is spent on a request; the clock runs from then on; who asks is known before it is
     # counted; bodies are bounded where they are read, under what compresses the answers.
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, paths={bulk.PATH: settings.bulk_limit})
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM)
     if settings.rate_limit:
         app.add_middleware(RateLimit, rate=settings.rate_limit)
@@ -82,6 +82,6 @@ def _add_middleware(app: FastAPI, settings: ServiceSettings) -> None:
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "If-None-Match"],
-            expose_headers=["ETag", "Retry-After"],
+            expose_headers=["ETag", "Retry-After", "X-Variant"],
         )
     app.add_middleware(SecureHeaders)

@@ -15,6 +15,7 @@ from recommend.errors import SnapshotError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
+from recommend_service.groups import GroupWriter
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,9 @@ class Backend:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings.store, staleness=settings.service.staleness)
+        self.events = GroupWriter(self.store.events.add)
         self._recommender: Recommender | None = None
+        self._variants: dict[str, Recommender] = {}
         self._error = SnapshotError("the index is not open yet")
         self._tried = float("-inf")
         self._writer = CapacityLimiter(1)  # one encoder, one writing transaction: more threads would only queue there
@@ -44,12 +47,25 @@ class Backend:
                 raise self._error
             self._tried = monotonic()
             try:
-                self._recommender = Recommender(self.store, self.settings)
+                found = Recommender(self.store, self.settings)
             except SnapshotError as problem:
                 self._error = problem
                 raise
-            logger.info("serving snapshot %s", self._recommender.snapshot)
+            for name in self.settings.service.variants:
+                ranking, policy = self.settings.variant(name)
+                self._variants[name] = found.with_settings(ranking=ranking, policy=policy)
+            self._recommender = found
+            logger.info("serving snapshot %s", found.snapshot)
         return self._recommender
+
+    def variant(self, name: str | None) -> Recommender:
+        """The recommender of a variant that the settings name; None: the one without.
+
+        Raises:
+            SnapshotError: when no usable snapshot is published.
+        """
+        own = self.recommender()
+        return own if name is None else self._variants[name]
 
     async def in_writer(self, work: Callable[..., T], *arguments: object) -> T:
         """Runs what encodes or waits for a disk on the one thread for that, so that readers never wait for it."""

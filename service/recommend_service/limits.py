@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from anyio import CancelScope
@@ -111,19 +112,24 @@ class RateLimit:
 
 
 class BodyLimit:
-    """Answers 413 to bodies over ``limit`` bytes, announced or streamed, without keeping them in memory."""
+    """Answers 413 to bodies over ``limit`` bytes, announced or streamed, without keeping them in memory.
 
-    def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
+    ``paths`` have limits of their own.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT, paths: Mapping[str, int] | None = None) -> None:
         self.app = app
         self.limit = limit
+        self.paths = paths or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = self.paths.get(scope["path"].removeprefix(scope.get("root_path", "")), self.limit)
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        detail = f"the body is larger than {self.limit} bytes"
-        if announced.isdigit() and int(announced) > self.limit:
+        detail = f"the body is larger than {limit} bytes"
+        if announced.isdigit() and int(announced) > limit:
             await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)(scope, receive, send)
             return
         read = 0
@@ -132,7 +138,7 @@ class BodyLimit:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self.limit:
+            if read > limit:
                 # FastAPI turns any other error of reading a body into a 400
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
             return message

@@ -16,35 +16,49 @@ from recommend_service.auth import require_reader
 from recommend_service.backend import BackendOf, RecommenderOf
 from recommend_service.parameters import Explain, FiltersOf, Limit
 from recommend_service.problems import BODY_PROBLEMS, PROBLEM, READ_PROBLEMS
-from recommend_service.schemas import AnswerBody, Draft, answer_bytes
+from recommend_service.schemas import AnswerBody, History, QueryBody, answer_bytes
 
 router = APIRouter(prefix="/v1", tags=["related"], dependencies=[Depends(require_reader)])
+
+_EXAMPLES: dict[str, Any] = {
+    "draft": {"summary": "A draft", "value": {"title": "Leaders condemn drone attack", "text": "…"}},
+    "history": {"summary": "A reading history", "value": {"ids": ["story-7", "story-3", "story-1"]}},
+}
 
 
 @router.post(
     "/related",
     responses={
         200: {"model": AnswerBody, "description": "The box"},
-        422: {**PROBLEM, "description": "Not an article, or a parameter is out of its range"},
+        422: {**PROBLEM, "description": "Neither a draft nor a history, or a parameter is out of its range"},
         503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
         **BODY_PROBLEMS,
         **READ_PROBLEMS,
     },
     response_class=Response,
 )
-async def related_to_draft(
+async def related_to(
     backend: BackendOf,
     recommender: RecommenderOf,
     filters: FiltersOf,
-    draft: Annotated[Draft, Body()],
+    query: Annotated[QueryBody, Body(openapi_examples=_EXAMPLES)],
     limit: Limit = 5,
     explain: Explain = False,
 ) -> Response:
-    """What would stand under a draft that is not stored."""
-    article = parse_article(draft.row())
-    answer = await backend.in_writer(_answer_to, recommender, article, limit, filters, explain)
-    if not draft.has_id:
-        answer = replace(answer, article_id=None)
+    """What would stand under a draft that is not stored, or what belongs to what a reader has read.
+
+    For a history the last five of its articles are ranked for, each counting half of the one read after it. None of
+    its articles is in the box, nor a duplicate of one. Unknown ids are passed over; where all are, the newest articles
+    stand in, labelled as such.
+    """
+    asked = query.root
+    if isinstance(asked, History):
+        answer = recommender.answer_history(asked.ids, limit, filters, explain=explain)
+    else:
+        article = parse_article(asked.row())
+        answer = await backend.in_writer(_answer_to, recommender, article, limit, filters, explain)
+        if not asked.has_id:
+            answer = replace(answer, article_id=None)
     body = answer_bytes(answer, str(uuid.uuid4()), explain=explain)
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 

@@ -14,10 +14,10 @@ from recommend.errors import UnknownArticleError
 from recommend.recommender import Answer, Recommender
 from recommend.table import Filters
 from recommend_service.auth import require_reader
-from recommend_service.backend import RecommenderOf
 from recommend_service.parameters import Explain, Fallback, FiltersOf, Limit
 from recommend_service.problems import PROBLEM, READ_PROBLEMS
 from recommend_service.schemas import AnswerBody, answer_bytes
+from recommend_service.variants import VariantOf, marked
 
 router = APIRouter(prefix="/v1", tags=["related"], dependencies=[Depends(require_reader)])
 
@@ -35,7 +35,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.get("/articles/{article_id:path}/related", responses=_RESPONSES, response_class=Response)
 async def related(
     request: Request,
-    recommender: RecommenderOf,
+    recommender: VariantOf,
     filters: FiltersOf,
     article_id: str,
     limit: Limit = 5,
@@ -44,13 +44,14 @@ async def related(
 ) -> Response:
     """The stories that best belong under a published article."""
     answer = recommender.answer(article_id, limit, filters, explain=explain)
-    return _respond(request, _full(recommender, answer, article_id, limit, filters, fallback), explain)
+    found = _full(recommender, answer, article_id, limit, filters, fallback)
+    return marked(request, _respond(request, found, explain))
 
 
 @router.get("/related", responses=_RESPONSES, response_class=Response)
 async def related_by_url(
     request: Request,
-    recommender: RecommenderOf,
+    recommender: VariantOf,
     filters: FiltersOf,
     url: str,
     limit: Limit = 5,
@@ -61,7 +62,7 @@ async def related_by_url(
     article_id = recommender.store.find_url(url)
     answer = None if article_id is None else recommender.answer(article_id, limit, filters, explain=explain)
     found = _full(recommender, answer, url if article_id is None else article_id, limit, filters, fallback)
-    return _respond(request, found, explain)
+    return marked(request, _respond(request, found, explain))
 
 
 def _full(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, RootModel, Tag
 
 from recommend.recommender import Answer
 
@@ -74,6 +74,13 @@ class Stored(BaseModel):
     revision: int
 
 
+def _shape(given: Any) -> str:
+    return "history" if isinstance(given, dict) and "ids" in given and "title" not in given else "draft"
+
+
+_SHAPE = Discriminator(_shape)
+
+
 class Draft(BaseModel):
     """An article that is not stored; the fields of an article, all but the title optional."""
 
@@ -91,6 +98,18 @@ class Draft(BaseModel):
         """As :func:`recommend.article.parse_article` takes it."""
         given = self.model_dump()
         return {"id": "draft", **{key: value for key, value in given.items() if key != "id" or value}}
+
+
+class History(BaseModel):
+    """What a reader has read."""
+
+    model_config = {"extra": "forbid"}
+
+    ids: list[str] = Field(min_length=1, max_length=50, description="of articles, the latest last")
+
+
+class QueryBody(RootModel[Annotated[Annotated[Draft, Tag("draft")] | Annotated[History, Tag("history")], _SHAPE]]):
+    """A draft, or a reading history."""
 
 
 def answer_bytes(answer: Answer, request_id: str, *, explain: bool) -> bytes:

@@ -9,6 +9,10 @@
  * The children are the fallback: they stay until an answer has come, and for good when none comes within three
  * seconds, it is not a 200, or it holds no articles. Nothing is stored, no cookie or referrer is sent.
  *
+ * The service is told which related articles came into view (half of one at least) and which were clicked, with their
+ * position and nothing of the reader; not under `no-events`, Do Not Track or Global Privacy Control, and not of a box
+ * of latest articles.
+ *
  * Attributes
  *   article         id of the story the box stands under
  *   url             its address instead; with neither, the page's canonical link is asked for
@@ -18,6 +22,8 @@
  *   heading         "Related articles" by default
  *   latest-heading  "Latest articles": the heading when the service knew nothing related
  *   latest-note     the small print that says so
+ *   variant         the variant to ask for: its name, or auto:UNIT
+ *   no-events       tells the service nothing of what was seen and clicked
  *   time-zone       IANA zone in which dates are written; the reader's by default
  * The language of the dates is that of the nearest `lang` attribute.
  *
@@ -31,6 +37,7 @@
  */
 {
   const TIMEOUT = 3000;
+  const GATHERING = 500;
   const LINKED = /^(?:https?:\/\/|\/)/i;
 
   // A constructed sheet, because a strict Content-Security-Policy forbids <style>.
@@ -92,9 +99,70 @@
     return node;
   };
 
+  const refusesTracking = () => navigator.doNotTrack === "1" || navigator.globalPrivacyControl === true;
+
+  /** Tells the service which items of one box came into view, each once, and which were clicked. */
+  class Events {
+    #seen = [];
+    #timer = null;
+
+    constructor(address, box, items, nodes) {
+      this.address = address;
+      const events = new Map();
+      nodes.forEach((node, i) => events.set(node, { ...box, item_id: items[i].id, position: items[i].rank ?? i + 1 }));
+      this.observer = new IntersectionObserver(
+        (entries) => {
+          for (const { target, isIntersecting } of entries) {
+            if (!isIntersecting) continue;
+            this.observer.unobserve(target);
+            this.#seen.push({ kind: "impression", ...events.get(target) });
+            this.#timer ??= setTimeout(() => this.#flush(), GATHERING);
+          }
+        },
+        { threshold: 0.5 },
+      );
+      for (const [node, event] of events) {
+        this.observer.observe(node);
+        const clicked = ({ button, target }) => {
+          if (button < 2 && target.closest("a[href]")) this.#send([...this.#seen.splice(0), { kind: "click", ...event }]);
+        };
+        node.addEventListener("click", clicked);
+        node.addEventListener("auxclick", clicked);
+      }
+      addEventListener("pagehide", this.#flush);
+    }
+
+    end() {
+      this.observer.disconnect();
+      removeEventListener("pagehide", this.#flush);
+      this.#flush();
+    }
+
+    #flush = () => {
+      clearTimeout(this.#timer);
+      this.#timer = null;
+      if (this.#seen.length) this.#send(this.#seen.splice(0));
+    };
+
+    #send(events) {
+      // Not sendBeacon, which always sends cookies and the referrer; like it, this outlives the page. A text needs no
+      // preflight, and an event that is lost is nothing to trouble the page with.
+      fetch(this.address, {
+        method: "POST",
+        mode: "no-cors",
+        keepalive: true,
+        credentials: "omit",
+        referrerPolicy: "no-referrer",
+        headers: { "Content-Type": "text/plain" },
+        body: JSON.stringify(events),
+      }).catch(() => {});
+    }
+  }
+
   class RelatedArticles extends HTMLElement {
-    static observedAttributes = ["article", "url", "limit", "endpoint"];
+    static observedAttributes = ["article", "url", "limit", "endpoint", "variant"];
     #request = null;
+    #events = null;
 
     constructor() {
       super();
@@ -109,6 +177,7 @@
     disconnectedCallback() {
       this.#request.abort();
       this.#request = null;
+      this.#events?.end();
     }
 
     attributeChangedCallback() {
@@ -119,13 +188,19 @@
       return Math.min(Math.max(parseInt(this.getAttribute("limit"), 10) || 5, 1), 50);
     }
 
+    get #root() {
+      return `${(this.getAttribute("endpoint") ?? "").replace(/\/+$/, "")}/v1`;
+    }
+
     get #address() {
-      const root = `${(this.getAttribute("endpoint") ?? "").replace(/\/+$/, "")}/v1`;
+      const root = this.#root;
+      const variant = this.getAttribute("variant");
+      const options = `limit=${this.#limit}${variant ? `&variant=${encodeURIComponent(variant)}` : ""}`;
       const article = this.getAttribute("article");
-      if (article) return `${root}/articles/${encodeURIComponent(article)}/related?limit=${this.#limit}`;
+      if (article) return `${root}/articles/${encodeURIComponent(article)}/related?${options}`;
       const canonical = document.querySelector('link[rel~="canonical"][href]')?.href;
       const url = this.getAttribute("url") || canonical || location.href.replace(/#.*/, "");
-      return `${root}/related?url=${encodeURIComponent(url)}&limit=${this.#limit}`;
+      return `${root}/related?url=${encodeURIComponent(url)}&${options}`;
     }
 
     async #load() {
@@ -144,6 +219,11 @@
         if (!answer.items.length) throw new Error(`${response.url} knew no articles`);
         const items = answer.items.slice(0, this.#limit);
         this.#show(this.#box(items, answer.fallback === "latest"));
+        if (answer.fallback === null && !this.hasAttribute("no-events") && !refusesTracking()) {
+          const variant = response.headers.get("X-Variant");
+          const box = { request_id: answer.request_id, article_id: answer.article_id, variant };
+          this.#events = new Events(`${this.#root}/events`, box, items, this.shadowRoot.querySelectorAll("li"));
+        }
         this.#tell("loaded", { requestId: answer.request_id, count: items.length, fallback: answer.fallback });
       } catch (error) {
         if (request.signal.aborted) return;
@@ -153,6 +233,8 @@
     }
 
     #show(content) {
+      this.#events?.end();
+      this.#events = null;
       const focused = this.matches(":focus-within");
       this.shadowRoot.replaceChildren(content);
       if (focused) content.querySelector("a")?.focus({ preventScroll: true });

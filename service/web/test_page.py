@@ -13,9 +13,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import orjson
 import pytest
 import uvicorn
 from fastapi import FastAPI, Response
+from fastapi import Request as Incoming
 from fastapi.responses import HTMLResponse
 
 from recommend.article import Article
@@ -23,7 +25,7 @@ from recommend_service.headers import SecureHeaders
 from recommend_service.site import Story, site_router
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Request
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 CHROMIUM = shutil.which("chromium")
@@ -42,6 +44,8 @@ EVENTS = """for (const name of ["loaded", "failed"])
     addEventListener(`related-articles:${name}`, () => { document.documentElement.dataset.box = name; });"""
 MALICIOUS = "<img src=x onerror=\"document.title='owned'\"> storm"
 STRANGE_ID = "2026/01 Fähre?#1"
+ARRIVED: list[dict[str, Any]] = []
+"""The events that the server got."""
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 BODY = "The first paragraph of it.\n\nThe second one, a little longer than the first."
 STORIES = [
@@ -98,7 +102,13 @@ def _app() -> FastAPI:
             _item("2", MALICIOUS, "javascript:document.title='owned'"),
             *(_item(str(n), f"More {n}", "/more") for n in range(10)),
         ]  # fmt: skip
-        return {"request_id": "r1", "fallback": "latest" if article_id == "quiet" else None, "items": items}
+        response.headers["X-Variant"] = "new"
+        fallback = "latest" if article_id == "quiet" else None
+        return {"article_id": article_id, "request_id": "r1", "fallback": fallback, "items": items}
+
+    @app.post("/v1/events", status_code=202)
+    async def events(request: Incoming) -> None:
+        ARRIVED.extend(orjson.loads(await request.body()))
 
     @app.get("/v1/related")
     async def related_by_url(url: str, limit: int) -> dict[str, Any]:
@@ -205,6 +215,68 @@ def test_dates_follow_the_language_of_the_page(page: Page) -> None:
 )
 def test_without_an_id_the_box_asks_by_url(page: Page, box: str, asked: str) -> None:
     assert f"Asked for {asked}" in _open(page, f"/embed?box={quote(box)}").get_by_role("list").inner_text()
+
+
+def test_a_variant_is_asked_for_where_the_page_names_one(page: Page) -> None:
+    with page.expect_request("**/related?*") as asked:
+        _open(page, "/embed?box=" + quote('article="storm" variant="auto:7"'))
+    assert asked.value.url.endswith("/v1/articles/storm/related?limit=5&variant=auto%3A7")
+
+
+def _told(request: Request) -> list[tuple[str, str, int]]:
+    """Kind, item and position of each event, after a look at the rest of it and at what else the request tells."""
+    assert request.method == "POST"
+    headers = request.all_headers()
+    assert not any(headers.get(name) for name in ("cookie", "referer", "authorization"))
+    events = request.post_data_json
+    for event in events:
+        assert event.keys() == {"kind", "request_id", "article_id", "item_id", "position", "variant"}
+        assert (event["request_id"], event["article_id"], event["variant"]) == ("r1", "storm", "new")
+    return [(event["kind"], event["item_id"], event["position"]) for event in events]
+
+
+def test_what_comes_into_view_is_told_once_with_its_position_and_nothing_of_the_reader(
+    page: Page, address: str
+) -> None:
+    page.context.add_cookies([{"name": "reader", "value": "7", "url": address}])
+    page.set_viewport_size({"width": 400, "height": 160})
+    with page.expect_request("**/v1/events") as first:
+        box = _open(page, "/embed?box=" + quote('article="storm" limit="3"'))
+    assert _told(first.value) == [("impression", STRANGE_ID, 1)]
+    with page.expect_request("**/v1/events") as rest:
+        box.get_by_role("listitem").last.scroll_into_view_if_needed()
+        box.evaluate("() => scrollTo(0, 0)")
+        page.wait_for_timeout(100)
+        box.evaluate("() => scrollTo(0, 9999)")
+    assert ("impression", "0", 3) in _told(rest.value)
+    assert ("impression", STRANGE_ID, 1) not in _told(rest.value)
+
+
+def test_a_click_is_told_though_the_page_goes_away(page: Page) -> None:
+    box = _open(page, "/stories/storm")
+    with page.expect_request(lambda request: "click" in (request.post_data or "")) as told:
+        box.get_by_role("listitem").nth(2).get_by_role("link").click()
+    assert _told(told.value)[-1] == ("click", "0", 3)
+    page.wait_for_load_state("networkidle")
+    assert told.value.post_data_json[-1] in ARRIVED
+
+
+@pytest.mark.parametrize(
+    ("box", "script"),
+    [
+        ('article="storm" no-events', ""),
+        ('article="quiet"', ""),
+        ('article="storm"', "Object.defineProperty(navigator, 'doNotTrack', {value: '1'})"),
+        ('article="storm"', "Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})"),
+    ],
+)
+def test_nothing_is_told_where_it_is_not_wanted_nor_of_latest_articles(page: Page, box: str, script: str) -> None:
+    told = []
+    page.on("request", lambda request: told.append(request.url) if "/v1/events" in request.url else None)
+    page.add_init_script(script)
+    _open(page, "/embed?box=" + quote(box))
+    page.wait_for_timeout(1_000)
+    assert told == []
 
 
 def test_a_changed_article_attribute_fills_the_box_anew(page: Page) -> None:

@@ -27,7 +27,12 @@ SCHEMA = pa.schema(
 
 
 def export(recommender: Recommender, path: Path, k: int, *, progress: Callable[[], None] = lambda: None) -> int:
-    """Writes the k best stories under every published article to a .parquet or .jsonl file.
+    """Writes the k best stories under every published article to a .parquet or .jsonl file, see :func:`write_rows`."""
+    return write_rows(_rows(recommender, k, progress), path, SCHEMA)
+
+
+def write_rows(rows: Iterator[dict[str, object]], path: Path, schema: pa.Schema) -> int:
+    """Writes rows to a .parquet or .jsonl file.
 
     The file appears whole or not at all: it is written beside and renamed.
 
@@ -42,7 +47,7 @@ def export(recommender: Recommender, path: Path, k: int, *, progress: Callable[[
         raise SettingsError(f"export file {path.name!r} ends neither in {' nor in '.join(writers)}")
     beside = path.with_name(f".{path.name}.part")
     try:
-        count = writers[path.suffix](_rows(recommender, k, progress), beside)
+        count = writers[path.suffix](rows, beside, schema)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -67,22 +72,22 @@ def _rows(recommender: Recommender, k: int, progress: Callable[[], None]) -> Ite
             }
 
 
-def _write_jsonl(rows: Iterator[dict[str, object]], path: Path) -> int:
+def _write_jsonl(rows: Iterator[dict[str, object]], path: Path, _: pa.Schema) -> int:
     count = 0
     with path.open("wb") as file:
         for row in rows:
-            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
             count += 1
     return count
 
 
-def _write_parquet(rows: Iterator[dict[str, object]], path: Path) -> int:
+def _write_parquet(rows: Iterator[dict[str, object]], path: Path, schema: pa.Schema) -> int:
     count, group = 0, []
-    with pq.ParquetWriter(path, SCHEMA) as writer:
+    with pq.ParquetWriter(path, schema) as writer:
         for row in rows:
             group.append(row)
             if len(group) == _ROWS_A_GROUP:
-                writer.write_table(pa.Table.from_pylist(group, SCHEMA))
+                writer.write_table(pa.Table.from_pylist(group, schema))
                 count, group = count + len(group), []
-        writer.write_table(pa.Table.from_pylist(group, SCHEMA))
+        writer.write_table(pa.Table.from_pylist(group, schema))
     return count + len(group)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import islice
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +14,21 @@ from recommend.encoder import Encoder, encode_articles
 from recommend.store import FloatArray, Known, Store
 
 BATCH = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one article.
+
+    Attributes:
+        kind: ``taken_down``: left out, because its id was taken down.
+        revision: at which it last changed; None when it was left out.
+        embedded: whether an embedding was made.
+    """
+
+    kind: Literal["added", "changed", "unchanged", "taken_down"]
+    revision: int | None
+    embedded: bool
 
 
 @dataclass(slots=True)
@@ -29,6 +45,15 @@ class IngestCounts:
     def total(self) -> int:
         """Articles that were looked at."""
         return self.added + self.changed + self.unchanged + self.taken_down
+
+    @classmethod
+    def of(cls, outcomes: Iterable[Outcome]) -> IngestCounts:
+        """The counts of some outcomes."""
+        counts = cls()
+        for outcome in outcomes:
+            setattr(counts, outcome.kind, getattr(counts, outcome.kind) + 1)
+            counts.embedded += outcome.embedded
+        return counts
 
     def __iadd__(self, other: IngestCounts) -> IngestCounts:
         for field in fields(self):
@@ -72,7 +97,7 @@ def ingest(
     """
     total = IngestCounts()
     for batch in _batches(articles):
-        counts = _ingest_batch(store, encoder, batch, republish)
+        counts = IngestCounts.of(put_batch(store, encoder, batch, republish=republish).values())
         total += counts
         progress(counts)
     return total
@@ -96,7 +121,17 @@ def embed_missing(
     return total
 
 
-def _ingest_batch(store: Store, encoder: Encoder, batch: dict[str, Article], republish: bool) -> IngestCounts:
+def put_batch(
+    store: Store, encoder: Encoder, batch: Mapping[str, Article], *, republish: bool = True
+) -> dict[str, Outcome]:
+    """Stores articles by id in one transaction and tells what became of each; only what changed is embedded.
+
+    Args:
+        store: where to.
+        encoder: makes the embeddings.
+        batch: a bounded number.
+        republish: also those whose id was taken down, see :func:`ingest`.
+    """
     known = store.known(batch)
     held = {id_: known[id_] for id_ in batch if id_ in known}
     refused = set() if republish else {id_ for id_, state in held.items() if state.deleted}
@@ -105,23 +140,23 @@ def _ingest_batch(store: Store, encoder: Encoder, batch: dict[str, Article], rep
     stale = [article for article in offered if embedded.get(article.id) != article.text_hash]
     vectors = _encode_once(encoder, stale)
     changed = [article for article in offered if _differs(article, held.get(article.id))]
-    changed_ids = {article.id for article in changed}
-    revisions = store.put(
+    found = store.put(
         [(article, vectors.get(article.id)) for article in changed], encoder.fingerprint, republish=republish
     )
+    revisions = dict(zip((article.id for article in changed), found, strict=True))
     store.put_embeddings(
-        [(article, vectors[article.id]) for article in stale if article.id not in changed_ids], encoder.fingerprint
+        [(article, vectors[article.id]) for article in stale if article.id not in revisions], encoder.fingerprint
     )
-    written = [article for article, revision in zip(changed, revisions, strict=True) if revision]
-    refused |= changed_ids - {article.id for article in written}  # taken down while the batch was being embedded
-    added = sum(article.id not in held or held[article.id].deleted for article in written)
-    return IngestCounts(
-        added=added,
-        changed=len(written) - added,
-        unchanged=len(offered) - len(changed),
-        taken_down=len(refused),
-        embedded=len(stale),
-    )
+
+    def outcome(id_: str) -> Outcome:
+        before, revision = held.get(id_), revisions.get(id_)
+        if id_ in refused or revision == 0:  # 0: taken down while the batch was being embedded
+            return Outcome("taken_down", None, id_ in vectors)
+        if revision is None:
+            return Outcome("unchanged", None if before is None else before.revision, id_ in vectors)
+        return Outcome("added" if before is None or before.deleted else "changed", revision, id_ in vectors)
+
+    return {id_: outcome(id_) for id_ in batch}
 
 
 def _encode_once(encoder: Encoder, articles: list[Article]) -> dict[str, FloatArray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend import policy
+from recommend import history, policy
 from recommend.article import CLOCK_SKEW, Article
 from recommend.bundled import bundled
 from recommend.encoder import Encoder, encode_articles, open_encoder
@@ -23,7 +24,7 @@ from recommend.live import LiveView, View
 from recommend.ranking import Candidates, Ranker, score
 from recommend.reasons import Reason, reason, shared_terms
 from recommend.segment import Query, Segment
-from recommend.settings import Settings
+from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.snapshot import IndexLayout
 from recommend.store import Store
 from recommend.table import MISSING, Filters, same_language
@@ -96,8 +97,7 @@ class Recommender:
         self.settings = settings
         self._encoder = encoder
         self._live = LiveView(store, IndexLayout(settings.index))
-        self._ranker = Ranker.load(_ranker_file(settings)).without(settings.ranking.without)
-        self._foreign_ranker = self._ranker.foreign()
+        self._load_ranker()
 
     @classmethod
     def open(cls, index: str | Path, store: str, settings: Settings | None = None) -> Recommender:
@@ -108,6 +108,20 @@ class Recommender:
         """
         settings = (settings or Settings()).model_copy(update={"index": Path(index), "store": store})
         return cls(Store(store, staleness=settings.service.staleness), settings)
+
+    def with_settings(
+        self, *, ranking: RankingSettings | None = None, policy: PolicySettings | None = None
+    ) -> Recommender:
+        """A recommender on the same view of the same store that ranks, or spares readers, by other settings.
+
+        Raises:
+            SettingsError: when the ranker's file is missing or malformed.
+        """
+        given = {name: group for name, group in (("ranking", ranking), ("policy", policy)) if group is not None}
+        other = copy(self)
+        other.settings = self.settings.model_copy(update=given)
+        other._load_ranker()
+        return other
 
     @cached_property
     def encoder(self) -> Encoder:
@@ -168,6 +182,46 @@ class Recommender:
         embedding = encode_articles(self.encoder, [article])[0]
         query = view.snapshot.prepare(article, embedding).query()
         return self._box(view, query, article.id, k, filters, explain)
+
+    def answer_history(
+        self, ids: Sequence[str], k: int, filters: Filters = Filters(), *, explain: bool = False
+    ) -> Answer:
+        """The box for a reader of some articles: what belongs to the last of them, the later ones counting more.
+
+        No article of the history is in it, nor a duplicate of one. Reasons speak of the article that counted most.
+
+        Args:
+            ids: what was read, the latest last; ids of no published article are passed over, and where there are no
+                others, the answer is the newest articles.
+            k: how many.
+            filters: which articles may be in it.
+            explain: whether to tell each feature's part in the ranking under the article that counted most.
+        """
+        view = self.view()
+        filters = replace(filters, exclude=filters.exclude | frozenset(ids))
+        located = [view.locate(article_id) for article_id in dict.fromkeys(reversed(ids))]
+        places = [place for place in located if place is not None]
+        if not places:
+            return self.latest_answer(None, k, filters)
+        groups = np.array([view.segments[number].groups[row] for number, row in places], np.uint64)
+        queries = [view.segments[number].query(row) for number, row in places[: history.READ]]
+        allowed = [[self._allowed(view, n, query, filters) for n in range(len(view.segments))] for query in queries]
+        rules, count = self.settings.policy, max(self.settings.ranking.candidates, 2 * k)
+        while True:
+            lists = [self._ranked(view, *pair, None, count) for pair in zip(queries, allowed, strict=True)]
+            if rules.on and rules.hide_duplicates:
+                lists = history.without_read(lists, groups, rules.duplicate_dense, rules.duplicate_lexical)
+            merged, strongest = history.combine(lists, history.weights(len(queries)))
+            chosen, removed = self._policy(view, _best_first(view, merged), queries[0], k)
+            if len(chosen) >= k or count >= max(map(len, view.segments)):
+                break
+            count *= 4
+        owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
+        owing = [queries[owed[key]] for key in history.keys(chosen).tolist()]
+        items = [self._recommendation(view, query, chosen, i, explain) for i, query in enumerate(owing)]
+        others = len(view) - len(places)
+        short = None if len(items) >= k else f"only {len(items)} of {others} other articles are eligible"
+        return Answer(None, view.snapshot.manifest.name, view.revision, None, items, short, removed)
 
     def rank(self, article_id: str, depth: int) -> list[tuple[str, float]]:
         """Ids and ranking scores of the ``depth`` best, best first: the same path without cards and reasons.
@@ -230,6 +284,10 @@ class Recommender:
     def __len__(self) -> int:
         return len(self.view())
 
+    def _load_ranker(self) -> None:
+        self._ranker = Ranker.load(_ranker_file(self.settings)).without(self.settings.ranking.without)
+        self._foreign_ranker = self._ranker.foreign()
+
     def _box(self, view: View, query: Query, article_id: str, k: int, filters: Filters, explain: bool) -> Answer:
         chosen, removed = self._choose(view, query, article_id, k, filters)
         items = [self._recommendation(view, query, chosen, i, explain) for i in range(len(chosen))]
@@ -278,10 +336,7 @@ class Recommender:
             parts.append(segment.candidates(number, query, rows))
         native = same_language(query.language, view.snapshot.manifest.language)
         scored = score(Candidates.joined(parts), self._ranker if native else self._foreign_ranker)
-        order = np.lexsort((scored.rows, scored.segments, -scored.scores))
-        if len(view.segments) > 1 and (np.diff(scored.scores[order]) == 0).any():
-            order = np.array(sorted(order, key=lambda i: (-scored.scores[i], _id(view, scored, i))), np.int64)
-        return scored.take(order)
+        return _best_first(view, scored)
 
     def _policy(self, view: View, ranked: Candidates, query: Query, k: int) -> tuple[Candidates, dict[str, int]]:
         rules = self.settings.policy
@@ -376,6 +431,13 @@ def _published(view: View, article_id: str) -> tuple[tuple[int, int], Query]:
         raise UnknownArticleError(article_id)
     number, row = place
     return place, view.segments[number].query(row)
+
+
+def _best_first(view: View, scored: Candidates) -> Candidates:
+    order = np.lexsort((scored.rows, scored.segments, -scored.scores))
+    if len(view.segments) > 1 and (np.diff(scored.scores[order]) == 0).any():
+        order = np.array(sorted(order, key=lambda i: (-scored.scores[i], _id(view, scored, i))), np.int64)
+    return scored.take(order)
 
 
 def _shown(card: Any) -> dict[str, Any]:

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as UnreadableEnvironment
 
@@ -78,6 +86,27 @@ class PolicySettings(_Group):
     floor: float = Field(0.0, ge=0.0, le=1.0, description="least calibrated score of a related story")
 
 
+class VariantSettings(_Group):
+    """One arm of a test: settings that differ from the service's own."""
+
+    weight: float = Field(1.0, ge=0.0, allow_inf_nan=False, description="its share of readers is this of all weights")
+    ranking: dict[str, Any] = Field(default_factory=dict, description="as in [ranking]")
+    policy: dict[str, Any] = Field(default_factory=dict, description="as in [policy]")
+
+    @field_validator("ranking", "policy")
+    @classmethod
+    def _known(cls, value: dict[str, Any], field: ValidationInfo) -> dict[str, Any]:
+        group: type[_Group] = RankingSettings if field.field_name == "ranking" else PolicySettings
+        try:
+            return group.model_validate(value).model_dump(exclude_unset=True)
+        except ValidationError as problem:
+            first = problem.errors(include_url=False)[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+VariantName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
 class ServiceSettings(_Group):
     """The HTTP service."""
 
@@ -94,6 +123,10 @@ class ServiceSettings(_Group):
     timeout: float = Field(10.0, gt=0.0, le=3600.0, description="seconds until an answer must begin")
     cors_origins: list[str] = Field(default_factory=list)
     max_age: int = Field(60, ge=0, description="seconds an answer may be cached by browsers and CDNs")
+    bulk_limit: int = Field(2**30, ge=1, description="bytes of one bulk request")
+    variants: dict[VariantName, VariantSettings] = Field(
+        default_factory=dict, description="arms of a test by name; one without overrides is the control"
+    )
     staleness: float = Field(0.25, ge=0.0, description="PostgreSQL: seconds between looks for new changes")
 
 
@@ -112,6 +145,11 @@ class Settings(BaseSettings):
     ranking: RankingSettings = RankingSettings()
     policy: PolicySettings = PolicySettings()
     service: ServiceSettings = ServiceSettings()
+
+    def variant(self, name: str) -> tuple[RankingSettings, PolicySettings]:
+        """The ranking and the policy of a variant that ``service.variants`` names."""
+        arm = self.service.variants[name]
+        return self.ranking.model_copy(update=arm.ranking), self.policy.model_copy(update=arm.policy)
 
     @field_validator("policy", mode="before")
     @classmethod
@@ -187,6 +225,7 @@ def _explain(problem: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         group = Settings.model_fields.get(str(first["loc"][0]))
         known = getattr(group.annotation, "model_fields", Settings.model_fields) if group else Settings.model_fields
+        known = VariantSettings.model_fields if name.startswith("service.variants.") else known
         return f"setting {name} is unknown: there are {', '.join(sorted(known))}"
     secret = {"store", "api_keys"} & set(first["loc"])  # a URL with its password, a key in place of its hash
     given = "***" if secret else shown(first["input"])

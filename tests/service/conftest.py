@@ -25,6 +25,7 @@ from sqlalchemy import make_url
 from recommend.settings import ServiceSettings, Settings
 from recommend.store import Store
 from recommend_service.app import create_app
+from recommend_service.backend import Backend
 from recommend_service.problems import Problem
 from recommend_service.schemas import AnswerBody
 
@@ -112,12 +113,13 @@ class Upload:
 
 @dataclass(frozen=True)
 class Service:
-    """A running service, a client with a key and one without."""
+    """A running service, a client with a key and one without, and what its routes share."""
 
     settings: Settings
     address: str
     writer: Client
     reader: Client
+    backend: Backend
 
 
 @pytest.fixture(scope="session")
@@ -141,7 +143,8 @@ def serve(connect: Callable[..., Client]) -> Callable[[Settings], AbstractContex
 
     @contextmanager
     def running(settings: Settings) -> Iterator[Service]:
-        config = uvicorn.Config(create_app(settings), log_level="critical", ws="none", timeout_graceful_shutdown=1)
+        app = create_app(settings)
+        config = uvicorn.Config(app, log_level="critical", ws="none", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             address = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -152,7 +155,7 @@ def serve(connect: Callable[..., Client]) -> Callable[[Settings], AbstractContex
                 time.sleep(0.01)
             try:
                 with connect(address, key=True) as writer, connect(address) as reader:
-                    yield Service(settings, address, writer, reader)
+                    yield Service(settings, address, writer, reader, app.state.backend)
             finally:
                 server.should_exit = True
                 thread.join()

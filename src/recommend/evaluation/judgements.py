@@ -57,6 +57,14 @@ def read_run(path: Path) -> Run:
     return {query: sorted(documents, key=lambda item: -item[1]) for query, documents in run.items()}
 
 
+def write_qrels(qrels: Qrels, path: Path) -> None:
+    """Writes judgements, separated by tabs, because an id may hold a space."""
+    with _open(path, "wt") as file:
+        for query, grades in qrels.items():
+            for document, grade in grades.items():
+                file.write(f"{query}\t0\t{document}\t{grade}\n")
+
+
 def write_run(run: Mapping[str, list[tuple[str, float]]], path: Path, name: str) -> None:
     """Writes a run. Scores that tie are set a hair apart, so that every reader keeps the order given."""
     with _open(path, "wt") as file:

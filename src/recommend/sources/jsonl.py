@@ -26,7 +26,7 @@ def read_jsonl(stream: ByteStream) -> Iterator[Row]:
         if isinstance(line, Reject):
             yield line
         elif not line.isspace():
-            row = _parse_json(line.rstrip(), stream.name, number)
+            row = parse_json(line.rstrip(), stream.name, number)
             if isinstance(row, Article) or stream.damage is None or line.endswith(b"\n"):
                 yield row  # else it is what was left of a line at a break, rejected below
     if stream.damage is not None:
@@ -44,14 +44,21 @@ def read_json(stream: ByteStream) -> Iterator[Row]:
         if size > LINE_LIMIT:
             yield Reject(stream.name, number, None, None, excerpt(data), oversize(size))
         else:
-            row = _parse_json(data, stream.name, number)
+            row = parse_json(data, stream.name, number)
             if ended or isinstance(row, Article):
                 yield row
         if not ended:
             yield stream.breakage(number)
 
 
-def _parse_json(data: bytes, source: str, line: int) -> Row:
+def parse_json(data: bytes, source: str, line: int) -> Row:
+    """One article written as JSON, or the reject that says why it is none."""
+    row = load_json(data, source, line)
+    return row if isinstance(row, Reject) else parse_row(row, source, line)
+
+
+def load_json(data: bytes, source: str, line: int) -> object:
+    """A row as the JSON says it, or the reject that says why it is no JSON."""
     try:
         row = orjson.loads(data)
         if isinstance(row, dict) and isinstance(row.get("id"), float):  # an integer beyond 64 bits may be one
@@ -60,7 +67,7 @@ def _parse_json(data: bytes, source: str, line: int) -> Row:
         return Reject(source, line, None, None, excerpt(data), _not_json(data, problem))
     except RecursionError:
         return Reject(source, line, None, None, excerpt(data), "is nested too deeply")
-    return parse_row(row, source, line)
+    return row
 
 
 def _not_json(data: bytes, problem: orjson.JSONDecodeError) -> str:

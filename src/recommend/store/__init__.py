@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from recommend.article import Article, Status, canonical_url
 from recommend.store.database import Watch, open_engine, reading, writing
+from recommend.store.events import EventLog
 from recommend.store.keys import Keys
 from recommend.store.schema import articles, counter, embeddings
 
@@ -29,8 +30,9 @@ _ARTICLE = [articles.c[name] for name in _FIELDS]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store holds of an id: hashes of its content and text, and whether it was taken down."""
+    """What the store holds of an id: revision, hashes of its content and text, and whether it was taken down."""
 
+    revision: int
     content_hash: bytes
     text_hash: bytes
     deleted: bool
@@ -71,6 +73,7 @@ class Store:
         self._engine = open_engine(url)
         self._insert = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
         self._watch = Watch(self._engine, staleness)
+        self.events = EventLog(self._engine)
         self._seen: tuple[float, int] | None = None
         self.keys = Keys(self._engine, self._watch)
 
@@ -130,13 +133,13 @@ class Store:
 
     def known(self, ids: Iterable[str]) -> dict[str, Known]:
         """What is held of each of ``ids``; ids never seen are left out."""
-        query = select(articles.c.id, articles.c.content_hash, articles.c.text_hash, articles.c.deleted_at)
+        query = select(*(articles.c[name] for name in ("id", "revision", "content_hash", "text_hash", "deleted_at")))
         found: dict[str, Known] = {}
         remaining = iter(ids)
         with reading(self._engine) as connection:
             while some := list(islice(remaining, _IDS_A_QUERY)):
                 for row in connection.execute(query.where(articles.c.id.in_(some))):
-                    found[row.id] = Known(row.content_hash, row.text_hash, row.deleted_at is not None)
+                    found[row.id] = Known(row.revision, row.content_hash, row.text_hash, row.deleted_at is not None)
         return found
 
     def embedded(self, ids: Iterable[str], fingerprint: str) -> dict[str, bytes]:

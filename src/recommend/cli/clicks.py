@@ -1,0 +1,87 @@
+"""Commands on what readers did: events export, events ctr, events qrels."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import typer
+
+from recommend.cli.app import Flags, Json, app
+from recommend.cli.console import out, plain, print_json
+from recommend.errors import EvaluationError
+from recommend.evaluation.clicks import click_through, qrels_from_clicks
+from recommend.evaluation.judgements import write_qrels
+from recommend.export import write_rows
+from recommend.store import Store
+
+SCHEMA = pa.schema(
+    [
+        ("kind", pa.string()),
+        ("request_id", pa.string()),
+        ("article_id", pa.string()),
+        ("item_id", pa.string()),
+        ("position", pa.int32()),
+        ("variant", pa.string()),
+        ("happened_at", pa.timestamp("us", "UTC")),
+    ]
+)
+
+events = typer.Typer(no_args_is_help=True, help="Impressions and clicks.")
+app.add_typer(events, name="events")
+
+Since = Annotated[datetime | None, typer.Option(help="Only events from this moment on (UTC).")]
+
+
+@events.command()
+def export(
+    destination: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .jsonl or .parquet file.")],
+    since: Since = None,
+) -> None:
+    """Writes all events to one file."""
+    with closing(Store(Flags.settings().store)) as store:
+        count = write_rows((event.model_dump() for event in store.events.read(since)), destination, SCHEMA)
+    out.print(f"{count:,} events written to {plain(str(destination))}")
+
+
+@events.command()
+def ctr(
+    k: Annotated[int, typer.Option("-k", min=1, max=50, help="Positions that count.")] = 5,
+    since: Since = None,
+    json: Json = False,
+) -> None:
+    """Prints clicks per impression of each variant with 95 % intervals."""
+    with closing(Store(Flags.settings().store)) as store:
+        found = click_through(store.events.read(since), k)
+    if json:
+        print_json([{"variant": variant, **asdict(rate)} for variant, rate in found.items()])
+        return
+    for variant, rate in found.items():
+        name = "(none)" if variant is None else variant
+        out.print(
+            f"{plain(name):<16} CTR@{k} {rate.rate:.4f}   95 % {rate.low:.4f} … {rate.high:.4f}   "
+            f"{rate.clicks:,} of {rate.impressions:,}"
+        )
+
+
+@events.command()
+def qrels(
+    destination: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="TREC judgements: query 0 document grade.")
+    ],
+    min_clicks: Annotated[int, typer.Option(min=1, help="Least clicks on an item under an article.")] = 2,
+    since: Since = None,
+) -> None:
+    """Writes the pairs that readers clicked as judgements, for train adapter."""
+    with closing(Store(Flags.settings().store)) as store:
+        found = qrels_from_clicks(store.events.read(since), min_clicks)
+    if not found:
+        raise EvaluationError(f"no item was clicked {min_clicks} times under one article; lower --min-clicks")
+    write_qrels(found, destination)
+    out.print(
+        f"{sum(map(len, found.values())):,} pairs of {len(found):,} articles written to {plain(str(destination))}"
+    )
