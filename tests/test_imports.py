@@ -10,7 +10,7 @@ import recommend
 
 PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
-    "errors text article settings bundled",
+    "errors text article curation settings bundled",
     "sources store encoder lexical vectors table duplicates projection neighbourhood ranking policy reasons segment",
     "ingest snapshot",
     "live reindex explanation",

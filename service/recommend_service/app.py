@@ -15,7 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from recommend.errors import SnapshotError
 from recommend.settings import ServiceSettings, Settings, load_settings
 from recommend.vectors import set_threads
-from recommend_service import articles, operations, problems, queries, related
+from recommend_service import articles, curation, operations, problems, queries, related
 from recommend_service.auth import Identify
 from recommend_service.backend import Backend, logger
 from recommend_service.headers import SecureHeaders
@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     problems.install(app)
-    for router in (related.router, queries.router, articles.router):
+    for router in (related.router, queries.router, curation.router, articles.router):
         app.include_router(router, responses=problems.LIMIT_PROBLEMS)
     app.include_router(operations.router)
     if settings.service.site:
