@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
+
+from recommend.store import Store
+from recommend.store.keys import Scope
 
 STORY = "a-central-asia-condemns-drone-attack"
 
@@ -156,3 +160,15 @@ def test_without_a_valid_key_nothing_is_curated_nor_told(newsroom: Any, credenti
     get = newsroom.reader.get(_path(STORY), headers=credentials)
     assert [put.status_code, get.status_code] == [401, 401]
     assert newsroom.reader.get("/readyz").json()["revision"] == revision
+
+
+def test_a_key_of_scope_curate_is_named_in_the_history_and_one_of_another_scope_is_refused(newsroom: Any) -> None:
+    name = f"desk {uuid4()}"
+    with closing(Store(newsroom.settings.store)) as store:
+        desk = {"Authorization": f"Bearer {store.keys.create(name, [Scope.CURATE])}"}
+        other = {"Authorization": f"Bearer {store.keys.create(f'not {name}', [Scope.READ, Scope.WRITE])}"}
+    path = _path(name)
+    assert newsroom.reader.put(path, json={}, headers=other).status_code == 403
+    assert newsroom.reader.put(path, json={}, headers=desk).status_code == 200
+    assert newsroom.reader.get(path, headers=other).status_code == 403
+    assert newsroom.reader.get(path, headers=desk).json()["history"][0]["changed_by"] == name
