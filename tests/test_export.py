@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
+from recommend.curation import Choice, Curation
 from recommend.errors import SettingsError
 from recommend.export import SCHEMA, export
 
@@ -50,6 +52,20 @@ def test_an_export_that_fails_leaves_the_old_file_and_nothing_else(
         export(newsroom.recommender(), file, 5, progress=fail)
     assert list(file.parent.iterdir()) == [file]
     assert file.read_text() == "yesterday's"
+
+
+def test_hidden_articles_are_exported_under_no_other_and_keep_a_box_of_their_own(
+    newsroom: Newsroom, tmp_path: Path
+) -> None:
+    hidden = Curation(hidden_until=datetime.now(UTC) + timedelta(days=1))
+    newsroom.store.put_curation("story-07", hidden, "editor")
+    newsroom.store.put_curation("story-01", Curation(pinned=(Choice(id="story-30"),)), "editor")
+    assert export(newsroom.recommender(), tmp_path / "related.jsonl", 59) == 58 * 59 + 59
+    rows = [orjson.loads(line) for line in (tmp_path / "related.jsonl").read_bytes().splitlines()]
+    assert {row["article_id"] for row in rows if row["rank"] == 1} == {f"story-{n:02}" for n in range(60)}
+    assert "story-07" not in {row["related_id"] for row in rows}
+    first = next(row for row in rows if row["article_id"] == "story-01")
+    assert (first["related_id"], first["reason"]) == ("story-30", "Editors' choice")
 
 
 def test_an_article_taken_down_during_the_export_is_left_out_from_then_on(newsroom: Newsroom, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import recommend
 
 PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
-    "errors text article events settings bundled",
+    "errors text article curation events settings bundled",
     "sources store encoder lexical vectors table duplicates projection neighbourhood ranking policy reasons segment"
     " history",
     "ingest snapshot",

@@ -8,6 +8,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from recommend.article import Article, parse_article
+from recommend.curation import Choice, Curation
 from recommend.errors import SnapshotError
 from recommend.live import LiveView, View
 from recommend.settings import Settings
@@ -26,6 +28,9 @@ from recommend.store import Store
 
 if TYPE_CHECKING:
     from conftest import Newsroom
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
 
 
 def variant(story: Article, **fields: object) -> Article:
@@ -39,13 +44,20 @@ def published(store: Store) -> dict[str, str]:
 
 
 def assert_current(view: View, store: Store) -> None:
-    """The view holds exactly what is published, each article once and as it is now."""
+    """The view holds exactly what is published, each article once and as it is now, and what editors decided."""
     ids = list(view.ids())
     places = [view.locate(article_id) or (-1, -1) for article_id in ids]
     titles = [view.segments[segment].table.card(row).title for segment, row in places]
     assert dict(zip(ids, titles, strict=True)) == published(store)
     assert len(ids) == len(view) == len(set(ids))
     assert view.revision == store.latest_revision()
+    assert view.curations == {i: one for i, one in store.news(0, 0, "").curations.items() if one is not None}
+    for now in (NOW, NOW + 2 * DAY):
+        shown = [view.shown(number, now.timestamp()) for number in range(len(view.segments))]
+        hidden = {
+            i for i, (segment, row) in zip(ids, places, strict=True) if (s := shown[segment]) is not None and not s[row]
+        }
+        assert hidden == {i for i, one in view.curations.items() if i in ids and one.hides(now)}
 
 
 def shown(newsroom: Newsroom, article_id: str = "story-12") -> set[str]:
@@ -140,6 +152,30 @@ def test_a_new_snapshot_takes_over_and_an_old_one_brings_nothing_back(newsroom: 
     assert_current(live.refresh(), newsroom.store)
 
 
+def test_curation_survives_new_snapshots_and_rollbacks_and_goes_with_its_article(newsroom: Newsroom) -> None:
+    recommender = newsroom.recommender()
+
+    def look() -> tuple[list[str], bool]:
+        ids = [item.id for item in recommender.related("story-12", 60)]
+        assert "story-18" not in ids
+        return ids[:2], "story-24" in ids
+
+    pins = (Choice(id="story-05"), Choice(id="story-04"))
+    newsroom.store.put_curation("story-12", Curation(pinned=pins, blocked=(Choice(id="story-18"),)), "editor")
+    newsroom.store.put_curation("story-24", Curation(hidden_until=NOW + DAY), "editor")
+    old = newsroom.live.name
+    assert recommender.view().revision == 62
+    assert look() == (["story-05", "story-04"], False)
+    newsroom.reindex()
+    assert look() == (["story-05", "story-04"], False)
+    publish(newsroom.layout, old)
+    assert look() == (["story-05", "story-04"], False)
+    newsroom.store.put_curation("story-24", Curation(), "editor")
+    assert look() == (["story-05", "story-04"], True)
+    newsroom.store.delete("story-12")
+    assert set(recommender.view().curations) == {"story-24"}
+
+
 TORN = ["embeddings.npy", "articles.arrow", "lexical/rows.data.npy", "projection/mean.npy", "manifest.json", "CURRENT"]
 
 
@@ -231,7 +267,9 @@ def small(newsroom: Newsroom, stories: list[Article]) -> Newsroom:
 
 
 IDS = st.lists(st.sampled_from([*(f"story-{n:02}" for n in range(4)), "x", "y", "É"]), min_size=1, max_size=6)
-STEPS = st.sampled_from(["published", "published", "delete", "draft", "unpublished", "reindex", "build", "look"])
+STEPS = st.sampled_from(
+    ["published", "published", "delete", "draft", "unpublished", "curate", "curate", "reindex", "build", "look"]
+)
 
 
 def test_after_any_changes_the_view_holds_exactly_what_is_published(small: Newsroom) -> None:
@@ -252,6 +290,11 @@ def test_after_any_changes_the_view_holds_exactly_what_is_published(small: Newsr
                     elif step in {"published", "draft", "unpublished"}:
                         rows = [{"id": i, "title": f"{i} {number}", "status": step} for i in ids]
                         newsroom.take(*map(parse_article, rows))
+                    elif step == "curate":
+                        for place, article_id in enumerate(ids):
+                            hidden = [None, NOW + DAY, NOW + 3 * DAY, NOW - DAY][(number + place) % 4]
+                            pins = tuple(Choice(id=i) for i in sorted(set(ids)))
+                            store.put_curation(article_id, Curation(pinned=pins, hidden_until=hidden), "editor")
                     elif step == "look":
                         assert_current(live.refresh(), store)
                     else:

@@ -41,14 +41,17 @@ def likeness(count: int, seed: int) -> np.ndarray:
     return half + half.T + np.eye(count, dtype=np.float32)
 
 
-@given(st.integers(0, 12), st.integers(0, 6), st.integers(0, 99))
-def test_without_diversity_the_best_that_repeat_no_other_are_taken_in_order(count: int, most: int, seed: int) -> None:
-    similarity, taken = likeness(count, seed), list[int]()
+@given(st.integers(0, 12), st.integers(0, 6), st.integers(0, 3), st.integers(0, 99))
+def test_without_diversity_the_best_that_repeat_no_other_are_taken_in_order_and_the_pinned_in_any_case(
+    count: int, most: int, pinned: int, seed: int
+) -> None:
+    similarity, taken, pinned = likeness(count, seed), list[int](), min(pinned, count)
     repeats = similarity > 0.7
     for position in range(count):
-        if len(taken) < most and not any(repeats[position, earlier] for earlier in taken):
+        repeated = any(repeats[position, earlier] for earlier in taken)
+        if len(taken) < most and (position < pinned or not repeated):
             taken.append(position)
-    assert policy.marginal(ranked([0] * count), similarity, repeats, most, 0.0).tolist() == taken
+    assert policy.marginal(ranked([0] * count), similarity, repeats, most, 0.0, pinned).tolist() == taken
 
 
 @given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 99), st.floats(0.05, 1.0))

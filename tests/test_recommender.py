@@ -4,14 +4,16 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from recommend.article import Article, Status, parse_article
+from recommend.curation import Choice, Curation
 from recommend.encoder import Encoder
 from recommend.errors import EncoderError, SnapshotError, UnknownArticleError
 from recommend.ingest import ingest
@@ -21,6 +23,9 @@ from recommend.reindex import reindex
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
 from recommend.table import Filters, same_language
+
+if TYPE_CHECKING:
+    from conftest import Newsroom
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
@@ -114,15 +119,23 @@ def eligible(query: Article, filters: Filters) -> dict[str, Article]:
         for a in VISIBLE
         if same_language(a.language, filters.language or query.language)
         and (a.genre not in HIDDEN or a.genre == query.genre)
+        and passes(a, filters)
+        and a.text != query.text
+    ]
+    return {a.id: a for a in found}
+
+
+def passes(a: Article, filters: Filters) -> bool:
+    """Whether an article meets the conditions of a request."""
+    return (
+        same_language(a.language, filters.language)
         and (filters.section is None or a.section == filters.section)
         and (filters.site is None or a.site == filters.site)
         and (filters.tag is None or filters.tag in a.tags)
         and (filters.since is None or (a.published_at is not None and a.published_at >= filters.since))
         and (filters.until is None or (a.published_at is not None and a.published_at <= filters.until))
         and a.id not in filters.exclude
-        and a.text != query.text
-    ]
-    return {a.id: a for a in found}
+    )
 
 
 @given(st.sampled_from(PUBLISHED), FILTERS, st.sampled_from([1, 5, 20, 300]))
@@ -300,3 +313,126 @@ def test_other_settings_rank_the_same_view_and_leave_the_recommender_as_it_was(n
     assert recommender.related("story-00", 20) == before
     newsroom.store.delete(before[0].id)
     assert before[0].id not in {one.id for one in dense.related("story-00", 50)}
+
+
+@pytest.fixture(scope="module")
+def curated(build: Build) -> Recommender:
+    """The crowd again, for editors."""
+    return build(CROWD, 80)
+
+
+CROWD_IDS = st.sampled_from([article.id for article in CROWD])
+UNTIL = st.sampled_from([None, None, NOW + DAY, NOW - DAY])
+PINNED = st.dictionaries(CROWD_IDS | st.just("nobody"), UNTIL, max_size=7)
+BLOCKED = st.dictionaries(CROWD_IDS | st.just("nobody"), UNTIL, max_size=60)
+
+
+@hypothesis_settings(max_examples=60)
+@given(
+    st.sampled_from(PUBLISHED), PINNED, BLOCKED, st.dictionaries(CROWD_IDS, UNTIL, max_size=3), FILTERS,
+    st.sampled_from([1, 5, 20, 300]),
+)  # fmt: skip
+def test_pins_come_first_blocked_and_hidden_ones_never_and_the_list_is_still_full(
+    curated: Recommender,
+    query: Article,
+    pinned: dict[str, datetime | None],
+    blocked: dict[str, datetime | None],
+    hidden: dict[str, datetime | None],
+    filters: Filters,
+    k: int,
+) -> None:
+    def holding(untils: dict[str, datetime | None]) -> list[str]:
+        return [article_id for article_id, until in untils.items() if until is None or until > NOW]
+
+    curations = {article_id: Curation(hidden_until=until) for article_id, until in hidden.items()}
+    choices = [tuple(Choice(id=i, until=until) for i, until in untils.items()) for untils in (pinned, blocked)]
+    own = Curation(pinned=choices[0], blocked=choices[1], hidden_until=hidden.get(query.id))
+    for article_id, curation in (curations | {query.id: own}).items():
+        curated.store.put_curation(article_id, curation, "editor")
+    answer, fallback = curated.answer(query.id, k, filters), curated.latest_answer(query.id, k, filters)
+    for article_id in {*curations, query.id}:
+        curated.store.put_curation(article_id, Curation(), "editor")
+
+    assert answer is not None
+    gone = {query.id, *holding(blocked), *(i for i, until in hidden.items() if until is not None and until > NOW)}
+    visible = {a.id: a for a in VISIBLE if a.id not in gone}
+    first = [i for i in holding(pinned) if i in visible and passes(visible[i], filters)][:k]
+    allowed = {i: a for i, a in eligible(query, filters).items() if i in visible and i not in first}
+    ids = [item.id for item in answer.items]
+    assert ids[: len(first)] == first
+    assert [item.reason.kind == "pinned" for item in answer.items] == [i in first for i in ids]
+    assert set(ids[len(first) :]) <= allowed.keys()
+    shown = [visible[i].text for i in ids[len(first) :]]
+    others = {a.text for a in allowed.values()} - {visible[i].text for i in first}
+    assert len(shown) == len(set(shown)) == min(k - len(first), len(others))
+    assert set(shown) <= others
+    assert (answer.short is None) == (len(ids) == k)
+
+    newest = [item.id for item in fallback.items]
+    news = [i for i, a in visible.items() if passes(a, filters) and a.genre not in HIDDEN and i not in first]
+    assert newest[: len(first)] == first
+    assert set(newest[len(first) :]) <= set(news)
+    assert len(newest) == min(k, len(first) + len(news))
+
+
+def test_a_pin_keeps_its_score_says_who_chose_it_and_is_counted_when_it_cannot_be_shown(newsroom: "Newsroom") -> None:
+    recommender, store = newsroom.recommender(), newsroom.store
+    before = {item.id: item.score for item in recommender.related("story-00", 59)}
+    low, blocked = list(before)[-1], next(iter(before))
+    pins = (Choice(id="nobody"), Choice(id=low), Choice(id="story-00"))
+    store.put_curation("story-00", Curation(pinned=pins), "editor")
+    first, *others = recommender.related("story-00", 59)
+    assert (first.id, first.reason.kind, first.reason.text) == (low, "pinned", "Editors' choice")
+    assert {item.id: item.score for item in [*others, first]} == before
+    store.put_curation("story-00", Curation(pinned=pins, blocked=(Choice(id=blocked), Choice(id="no one"))), "editor")
+    answer = recommender.answer("story-00", 59, explain=True)
+    assert answer is not None
+    assert answer.items[0].id == low
+    assert {item.id for item in answer.items} == before.keys() - {blocked}
+    assert answer.items[0].explanation is not None
+    assert [(miss.id, miss.why) for miss in answer.near_misses or []] == [(blocked, "blocked by editors")]
+    assert (answer.removed["blocked"], answer.removed["pinned"]) == (1, 2)
+    assert answer.short == "only 58 of 59 other articles are eligible (1 removed by editors)"
+    assert recommender.related_to(Article(id="story-00", title="Storm"))[0].id == low
+
+
+def test_a_pin_that_the_rules_would_not_find_is_scored_beside_those_that_are(build: Build) -> None:
+    stories = [Article(id=f"{n:02}", title=f"Storm {n}", text=f"Rain and wind {n}", language="en") for n in range(30)]
+    opinion = Article(id="opinion", title="Storm warnings fail", text="Rain", genre="opinion", language="es")
+    recommender = build([*stories, opinion], 3)
+    before = {item.id: item.score for item in recommender.related("07", 5)}
+    recommender.store.put_curation("07", Curation(pinned=(Choice(id="opinion"),)), "editor")
+    first, *others = recommender.related("07", 5)
+    assert (first.id, first.reason.text) == ("opinion", "Editors' choice")
+    assert 0.0 < first.score < 1.0
+    kept = {item.id: item.score for item in others if item.id in before}
+    assert kept
+    assert kept == {article_id: before[article_id] for article_id in kept}
+
+
+def test_a_hidden_article_is_nowhere_until_its_time_has_come_and_keeps_its_own_box(
+    newsroom: "Newsroom", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recommender, soon = newsroom.recommender(), datetime.now(UTC) + timedelta(hours=1)
+
+    def everywhere() -> list[bool]:
+        lists = [recommender.related("story-00", 59), recommender.latest(60), recommender.latest_answer(None, 60).items]
+        return ["story-06" in {item.id for item in items} for items in lists]
+
+    assert everywhere() == [True] * 3
+    newsroom.store.put_curation("story-06", Curation(hidden_until=soon), "editor")
+    newsroom.store.put_curation("story-00", Curation(pinned=(Choice(id="story-06"),)), "editor")
+    assert everywhere() == [False] * 3
+    assert len(recommender.related("story-06")) == 5
+    monkeypatch.setattr("recommend.recommender.time.time", soon.timestamp)
+    assert everywhere() == [True] * 3
+    assert recommender.related("story-00")[0].id == "story-06"
+
+
+def test_with_the_policy_off_curation_counts_for_nothing(newsroom: "Newsroom") -> None:
+    off = configured(newsroom.recommender(), policy=PolicySettings(on=False))
+    before = off.rank("story-00", 100)
+    choices = tuple(Choice(id=i) for i, _ in before[3:6])
+    newsroom.store.put_curation("story-00", Curation(pinned=choices[:1], blocked=choices[1:]), "editor")
+    newsroom.store.put_curation("story-06", Curation(hidden_until=NOW + DAY), "editor")
+    assert off.rank("story-00", 100) == before

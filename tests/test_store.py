@@ -7,6 +7,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 
 from recommend import store as store_package
 from recommend.article import Article, parse_article
+from recommend.curation import Choice, Curation
 from recommend.errors import StoreError
 from recommend.settings import Settings
 from recommend.store import Store
@@ -102,6 +104,64 @@ def test_after_any_changes_the_store_holds_what_a_dictionary_would(
                 assert all((c.article is None) == (c.embedding is None) for c in changes)
                 with store.published("toy") as (seen, rows):
                     assert (seen, {row.article_id for row in rows}) == (revision, {i for i in held if held[i]})
+
+
+CURATIONS = st.builds(
+    Curation,
+    pinned=st.sampled_from([(), (Choice(id="b"), Choice(id="a", until=datetime(2026, 3, 1, tzinfo=UTC)))]),
+    blocked=st.sampled_from([(), (Choice(id="never stored"),)]),
+    hidden_until=st.none() | st.datetimes(timezones=st.timezones()),
+)
+
+
+@hypothesis_settings(max_examples=40)
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.none() | CURATIONS | st.just("delete")), max_size=10))
+def test_after_any_changes_of_curations_the_store_holds_the_last_ones_and_every_step(
+    empty_database: Path, operations: list[tuple[str, Any]]
+) -> None:
+    stored, revision = set[str](), 0
+    held: dict[str, Curation] = {}
+    log: dict[str, list[tuple[int, str, Curation | None, Curation | None]]] = {"a": [], "b": []}
+    with tempfile.TemporaryDirectory() as folder:
+        file = shutil.copy(empty_database, folder)
+        for number, (i, what) in enumerate(operations):
+            with closing(Store(f"sqlite:///{file}")) as store:
+                before = held.get(i)
+                if what is None:
+                    stored.add(i)
+                    (revision,) = store.put([(article(i, f"{i} {number}"), VECTOR)], "toy")
+                elif what == "delete":
+                    told = store.delete(i)
+                    assert told == (revision + 1 if i in stored else None)
+                    revision = told or revision
+                    if i in stored and held.pop(i, None) is not None:
+                        log[i].insert(0, (revision, "takedown", before, None))
+                    stored.discard(i)
+                else:
+                    told = store.put_curation(i, what, f"editor {number}")
+                    if what != before:
+                        revision += 1
+                        assert told == revision
+                        log[i].insert(0, (revision, f"editor {number}", before, what))
+                        held[i] = what
+                    assert told == next(line[0] for line in log[i])
+                news = store.news(0, 0, "toy")
+                assert news.curations == {i: held.get(i) for i in log if log[i]}
+                assert news.revision == store.latest_revision() == revision
+                for article_id in "ab":
+                    found = store.curation(article_id, most=3)
+                    assert (found is None) == (article_id not in held)
+                    if found is not None:
+                        trail = [(one.revision, one.changed_by, one.before, one.after) for one in found[1]]
+                        assert (found[0], trail) == (held[article_id], log[article_id][:3])
+
+
+def test_only_curations_after_a_revision_are_news(store: Store) -> None:
+    first = store.put_curation("a", Curation(pinned=(Choice(id="b"),)), "editor")
+    assert store.put_curation("a", Curation(pinned=(Choice(id="b"),)), "another") == first
+    store.put_curation("b", Curation(), "editor")
+    assert store.news(0, first, "toy").curations == {"b": Curation()}
+    assert store.news(0, first + 1, "toy").curations == {}
 
 
 def test_an_article_whose_embedding_cannot_be_written_is_not_written_either(store: Store) -> None:

@@ -15,7 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from recommend.errors import SnapshotError
 from recommend.settings import ServiceSettings, Settings, load_settings
 from recommend.vectors import set_threads
-from recommend_service import articles, bulk, events, operations, problems, queries, related
+from recommend_service import articles, bulk, curation, events, operations, problems, queries, related
 from recommend_service.auth import Identify
 from recommend_service.backend import Backend, logger
 from recommend_service.headers import SecureHeaders
@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     problems.install(app)
-    for router in (related.router, queries.router, bulk.router, articles.router, events.router):
+    for router in (related.router, queries.router, bulk.router, curation.router, articles.router, events.router):
         app.include_router(router, responses=problems.LIMIT_PROBLEMS)
     app.include_router(operations.router)
     if settings.service.site:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, RootModel, Tag
 
+from recommend.curation import Curation
 from recommend.recommender import Answer
 
 Text = str | None
@@ -16,7 +17,7 @@ Text = str | None
 class ReasonBody(BaseModel):
     """Why a story is shown."""
 
-    kind: Literal["story", "topic", "similar", "latest"]
+    kind: Literal["story", "topic", "similar", "latest", "pinned"]
     text: str = Field(examples=["Same story: Novgorod, drones · two days earlier"])
     terms: list[str] = Field(description="shared words and names as written, strongest first")
 
@@ -72,6 +73,23 @@ class Stored(BaseModel):
 
     id: str
     revision: int
+
+
+class CurationEntry(BaseModel):
+    """One change of a curation."""
+
+    revision: int
+    changed_at: datetime
+    changed_by: str = Field(description="name of the key, or takedown when the article itself was taken down")
+    before: Curation | None
+    after: Curation | None
+
+
+class CuratedBody(Curation):
+    """The editors' decisions about an article, and who made them."""
+
+    id: str
+    history: list[CurationEntry] = Field(description="latest first, at most 50")
 
 
 def _shape(given: Any) -> str:

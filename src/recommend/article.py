@@ -155,6 +155,7 @@ def _status(value: object) -> object:
     return Status.PUBLISHED if value is None or value == "" else value
 
 
+ArticleId = Annotated[str, BeforeValidator(_article_id)]
 Line = Annotated[str | None, BeforeValidator(_line)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 Strings = Annotated[list[str], BeforeValidator(_strings)]
@@ -169,7 +170,7 @@ class Article(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    id: Annotated[str, BeforeValidator(_article_id)]
+    id: ArticleId
     title: Annotated[str, BeforeValidator(_title)]
     text: Annotated[str, BeforeValidator(_text)] = ""
     summary: Line = None

@@ -40,7 +40,14 @@ def contributions(candidates: Candidates, i: int) -> dict[str, dict[str, float |
 
 
 def near_misses(
-    view: View, query: Query, ranked: Candidates, chosen: Candidates, rules: PolicySettings
+    view: View,
+    query: Query,
+    ranked: Candidates,
+    chosen: Candidates,
+    rules: PolicySettings,
+    *,
+    pinned: int = 0,
+    blocked: frozenset[str] = frozenset(),
 ) -> list[NearMiss]:
     """The best of ``ranked`` that are not among ``chosen``.
 
@@ -50,6 +57,8 @@ def near_misses(
         ranked: best first, articles of any genre and language included.
         chosen: those that are shown, in the order shown.
         rules: that chose them.
+        pinned: how many of the chosen stand first because editors want them there.
+        blocked: ids that editors want not to be shown.
     """
     shown = {(int(s), int(r)): n for n, (s, r) in enumerate(zip(chosen.segments, chosen.rows, strict=True), start=1)}
     places = [(int(s), int(r)) for s, r in zip(ranked.segments, ranked.rows, strict=True)]
@@ -63,7 +72,9 @@ def near_misses(
         kinds = policy.unwanted(table, rules, query.genre, query.language) if rules.on else {}
         broken = next((rule for rule, mask in kinds.items() if mask[row]), None)
         twins = np.flatnonzero(alike[i] | (chosen.groups == missed.groups[i]))
-        if broken is not None:
+        if table.id(row) in blocked:
+            why = "blocked by editors"
+        elif broken is not None:
             why = f"{broken} {table.value(broken, row)!r} does not belong under this story"
         elif rules.on and rules.hide_duplicates and retelling[i]:
             why = "tells the same as the article"
@@ -71,7 +82,7 @@ def near_misses(
             why = f"tells the same as number {twins[0] + 1}"
         elif rules.on and missed.probabilities[i] < rules.floor:
             why = f"score below the floor of {rules.floor:g}"
-        elif len(chosen) and missed.scores[i] > chosen.scores.min():
+        elif len(chosen) > pinned and missed.scores[i] > chosen.scores[pinned:].min():
             why = "too like another one that is shown"
         else:
             why = "ranked lower"

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommend.article import Status
+from recommend.curation import Curation
 from recommend.errors import SnapshotError
 from recommend.lexical import stack
 from recommend.ranking import Candidates
 from recommend.segment import Prepared, Segment
 from recommend.snapshot import IndexLayout, Snapshot, current_name, open_snapshot
-from recommend.store import Change, Store
+from recommend.store import Change, News, Store
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
 
 _MOST_RECENT = 256
 
@@ -34,12 +37,16 @@ class View:
         segments: the snapshot's, then those of later changes; each article is alive in at most one of them.
         alive: per segment (n,) which rows are neither changed since nor taken down; None when all are.
         revision: of the store up to which changes are applied.
+        curations: of every article that has one, by id.
+        hidden: per segment the rows (h,) that editors hide, and until when (h,), float64 seconds since 1970.
     """
 
     snapshot: Snapshot
     segments: tuple[Segment, ...]
     alive: tuple[BoolArray | None, ...]
     revision: int
+    curations: dict[str, Curation] = field(default_factory=dict)
+    hidden: tuple[tuple[IntArray, NDArray[np.float64]], ...] = ()
 
     def __len__(self) -> int:
         counts = zip(self.segments, self.alive, strict=True)
@@ -57,6 +64,16 @@ class View:
         dense = np.array([self.segments[s].embeddings[row] for s, row in places], np.float32)
         lexical = stack([self.segments[s].matrix.vector(row) for s, row in places], len(self.snapshot.lexicon)).rows
         return dense @ dense.T, np.asarray((lexical @ lexical.T).toarray(), np.float32)
+
+    def shown(self, number: int, now: float) -> BoolArray | None:
+        """(n,) which rows of a segment editors do not hide ``now``, in seconds since 1970; None when they hide none."""
+        rows, until = self.hidden[number]
+        hidden = rows[now < until]
+        if not len(hidden):
+            return None
+        mask = np.ones(len(self.segments[number]), np.bool_)
+        mask[hidden] = False
+        return mask
 
     def locate(self, article_id: str) -> tuple[int, int] | None:
         """The segment and row of a published article, None when there is none of this id."""
@@ -95,8 +112,9 @@ class LiveView:
                     logger.error("keeping snapshot %s: %s", self._view.snapshot.manifest.name, problem)
                 self._published = stamp
             if self._store.latest_revision() != self._view.revision:
-                changes = self._store.changes(self._view.revision, self._view.snapshot.manifest.encoder)
-                self._view = _apply(self._view, self._changed, changes)
+                known = self._view.revision
+                news = self._store.news(known, known, self._view.snapshot.manifest.encoder)
+                self._view = _apply(self._view, self._changed, news)
             return self._view
 
     @property
@@ -118,11 +136,40 @@ class LiveView:
         snapshot = open_snapshot(self._layout, name)
         view = View(snapshot, (snapshot.segment,), (None,), snapshot.manifest.revision)
         changed: dict[str, Prepared] = {}
-        return _apply(view, changed, self._store.changes(view.revision, snapshot.manifest.encoder)), changed
+        return _apply(view, changed, self._store.news(view.revision, 0, snapshot.manifest.encoder)), changed
 
 
-def _apply(view: View, changed: dict[str, Prepared], changes: list[Change]) -> View:
-    """The view after ``changes``; ``changed``, all articles of the later segments by id, is brought along.
+def _apply(view: View, changed: dict[str, Prepared], news: News) -> View:
+    """The view after ``news``; ``changed``, all articles of the later segments by id, is brought along."""
+    after = _change_articles(view, changed, news.changes)
+    curations = {i: curation for i, curation in (view.curations | news.curations).items() if curation is not None}
+    return _hide(view, replace(after, curations=curations, revision=news.revision))
+
+
+def _hide(before: View, view: View) -> View:
+    """The view with the rows of its hidden articles, looked up only where segments or hidden articles are others."""
+    now = datetime.now(UTC)
+    until = _hidden_until(view.curations, now)
+    same = until == _hidden_until(before.curations, now)
+    known = zip(before.segments, before.hidden, strict=False) if same else ()
+    found = {id(segment): rows for segment, rows in known}
+    hidden = (found[id(s)] if id(s) in found else _hidden_rows(s, until) for s in view.segments)
+    return replace(view, hidden=tuple(hidden))
+
+
+def _hidden_until(curations: Mapping[str, Curation], now: datetime) -> dict[str, float]:
+    moments = {article_id: curation.hidden_until for article_id, curation in curations.items() if curation.hides(now)}
+    return {article_id: moment.timestamp() for article_id, moment in moments.items() if moment is not None}
+
+
+def _hidden_rows(segment: Segment, until: Mapping[str, float]) -> tuple[IntArray, NDArray[np.float64]]:
+    places = {article_id: segment.table.row(article_id) for article_id in until}
+    found = [(row, until[article_id]) for article_id, row in places.items() if row is not None]
+    return np.array([row for row, _ in found], np.int64), np.array([moment for _, moment in found], np.float64)
+
+
+def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Change]) -> View:
+    """The view's articles after ``changes``.
 
     The last segment holds the most recent changes and is made anew each time; once it has grown, it is merged with
     all the others into one, so that the cost of a change stays small and so does the number of segments.
@@ -154,7 +201,6 @@ def _apply(view: View, changed: dict[str, Prepared], changes: list[Change]) -> V
         view,
         segments=(*segments, _segment(view, recent)),
         alive=(*alive, None),
-        revision=changes[-1].revision,
     )
 
 

@@ -46,7 +46,7 @@ def floor(candidates: Candidates, least: float) -> Candidates:
 
 
 def marginal(
-    candidates: Candidates, similarity: FloatArray, repeats: BoolArray, most: int, diversity: float
+    candidates: Candidates, similarity: FloatArray, repeats: BoolArray, most: int, diversity: float, pinned: int = 0
 ) -> NDArray[np.int64]:
     """Positions of up to ``most`` candidates in the order to show them, none of which repeats one shown before it.
 
@@ -59,13 +59,14 @@ def marginal(
         repeats: (n, n) whether two tell the same.
         most: how many to take.
         diversity: 0 keeps the order of ranking, 1 looks at nothing but variety.
+        pinned: how many of the candidates are taken first, in their order, whatever they repeat.
     """
     taken: list[int] = []
     open_ = np.ones(len(candidates), np.bool_)
     likest = np.zeros(len(candidates), np.float32)
-    while len(taken) < most and open_.any():
+    while len(taken) < most and (len(taken) < pinned or open_.any()):
         gain = (1 - diversity) * candidates.probabilities - diversity * likest if diversity else -np.arange(len(open_))
-        position = int(np.argmax(np.where(open_, gain, -np.inf)))
+        position = len(taken) if len(taken) < pinned else int(np.argmax(np.where(open_, gain, -np.inf)))
         taken.append(position)
         open_ &= ~repeats[position]
         open_[position] = False

@@ -20,7 +20,7 @@ _SAME_STORY_DAYS = 30
 _NAME_BONUS = 2.0
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
-ReasonKind = Literal["story", "topic", "similar", "latest"]
+ReasonKind = Literal["story", "topic", "similar", "latest", "pinned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Reason:
 
     Attributes:
         kind: ``story`` the same running story, ``topic`` shared names or terms, ``similar`` similar in meaning only,
-            ``latest`` not related: the newest there is.
+            ``latest`` not related: the newest there is, ``pinned`` chosen by editors.
         text: one short phrase for readers.
         terms: shared words and names as written, strongest first.
     """
@@ -37,6 +37,10 @@ class Reason:
     kind: ReasonKind
     text: str
     terms: tuple[str, ...] = ()
+
+
+LATEST = Reason("latest", "Latest")
+PINNED = Reason("pinned", "Editors' choice")
 
 
 def reason(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from recommend import history, policy
 from recommend.article import CLOCK_SKEW, Article
 from recommend.bundled import bundled
+from recommend.curation import UNCURATED
 from recommend.encoder import Encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError, UnknownArticleError
 from recommend.explanation import NearMiss, contributions, near_misses
 from recommend.live import LiveView, View
 from recommend.ranking import Candidates, Ranker, score
-from recommend.reasons import Reason, reason, shared_terms
+from recommend.reasons import LATEST, PINNED, Reason, reason, shared_terms
 from recommend.segment import Query, Segment
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.snapshot import IndexLayout
@@ -32,6 +33,7 @@ from recommend.table import MISSING, Filters, same_language
 BoolArray = NDArray[np.bool_]
 
 _SPARE = 8
+_REMOVED_BY = {"blocked": "editors"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class Answer:
         article_id: of the query; None for a draft without an id.
         fallback: ``latest`` when the items are the newest articles because none is related.
         short: why there are fewer items than asked for, None when there are enough.
-        removed: how many candidates each rule of the policy took away.
+        removed: how many candidates each rule of the policy took away; ``blocked`` by editors, and under ``pinned``
+            those that editors put there and that may not be shown.
         near_misses: the best that are not shown and why, when that was asked for.
     """
 
@@ -205,14 +208,18 @@ class Recommender:
             return self.latest_answer(None, k, filters)
         groups = np.array([view.segments[number].groups[row] for number, row in places], np.uint64)
         queries = [view.segments[number].query(row) for number, row in places[: history.READ]]
-        allowed = [[self._allowed(view, n, query, filters) for n in range(len(view.segments))] for query in queries]
+        eligible = self._eligible(view, filters, time.time())
+        allowed = [
+            [self._allowed(view, n, query, filters, mask) for n, mask in enumerate(eligible)] for query in queries
+        ]
         rules, count = self.settings.policy, max(self.settings.ranking.candidates, 2 * k)
         while True:
             lists = [self._ranked(view, *pair, None, count) for pair in zip(queries, allowed, strict=True)]
             if rules.on and rules.hide_duplicates:
                 lists = history.without_read(lists, groups, rules.duplicate_dense, rules.duplicate_lexical)
             merged, strongest = history.combine(lists, history.weights(len(queries)))
-            chosen, removed = self._policy(view, _best_first(view, merged), queries[0], k)
+            ranked = _best_first(view, merged)
+            chosen, removed = self._policy(view, ranked.first(0), ranked, queries[0], k)
             if len(chosen) >= k or count >= max(map(len, view.segments)):
                 break
             count *= 4
@@ -231,7 +238,7 @@ class Recommender:
         """
         view = self.view()
         _, query = _published(view, article_id)
-        chosen, _ = self._choose(view, query, article_id, depth, Filters())
+        chosen, *_ = self._choose(view, query, article_id, depth, Filters())
         return [(_id(view, chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
 
     def candidates(self, article_id: str) -> tuple[list[str], Candidates]:
@@ -242,21 +249,27 @@ class Recommender:
         """
         view = self.view()
         place, query = _published(view, article_id)
-        allowed = [self._allowed(view, number, query, Filters()) for number in range(len(view.segments))]
+        eligible = self._eligible(view, Filters(), time.time())
+        allowed = [self._allowed(view, number, query, Filters(), mask) for number, mask in enumerate(eligible)]
         ranked = self._ranked(view, query, allowed, place, self.settings.ranking.candidates)
         return [_id(view, ranked, i) for i in range(len(ranked))], ranked
 
     def latest_answer(self, article_id: str | None, k: int, filters: Filters = Filters()) -> Answer:
-        """The newest articles, labelled as such: what stands in where nothing is related."""
-        view = self.view()
-        excluded = filters.exclude | ({article_id} if article_id is not None else frozenset())
-        items = self._latest(view, k, replace(filters, exclude=excluded))
+        """The newest articles, labelled as such: what stands in where nothing is related.
+
+        Pins and blocks of the article hold here too.
+        """
+        view, now = self.view(), time.time()
+        pins, blocks = self._curated(view, article_id, now)
+        own = frozenset() if article_id is None else frozenset({article_id})
+        items = self._latest(view, k, replace(filters, exclude=filters.exclude | own | blocks), now, pins)
         short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
         return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", items, short)
 
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> list[Recommendation]:
         """The k newest published articles of any genre after the first ``offset``: what a front page lists."""
-        return self._latest(self.view(), offset + k, Filters(section=section), any_kind=True)[offset:]
+        filters = Filters(section=section)
+        return self._latest(self.view(), offset + k, filters, time.time(), any_kind=True)[offset:]
 
     def sections(self) -> list[tuple[str, int]]:
         """Names of sections and their numbers of published articles, most first."""
@@ -289,36 +302,73 @@ class Recommender:
         self._foreign_ranker = self._ranker.foreign()
 
     def _box(self, view: View, query: Query, article_id: str, k: int, filters: Filters, explain: bool) -> Answer:
-        chosen, removed = self._choose(view, query, article_id, k, filters)
+        chosen, pinned, removed = self._choose(view, query, article_id, k, filters)
+        missed = self._near_misses(view, query, article_id, chosen, pinned, filters) if explain else None
         items = [self._recommendation(view, query, chosen, i, explain) for i in range(len(chosen))]
-        missed = self._near_misses(view, query, article_id, chosen, filters) if explain else None
+        items[:pinned] = [replace(item, reason=PINNED) for item in items[:pinned]]
         short = None
         if len(items) < k:
-            taken = ", ".join(f"{count} removed by {rule}" for rule, count in removed.items() if count)
+            counts = ((_REMOVED_BY.get(rule, rule), count) for rule, count in removed.items() if rule != "pinned")
+            taken = ", ".join(f"{count} removed by {rule}" for rule, count in counts if count)
             others = len(view) - (view.locate(article_id) is not None)
             short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
         return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed, missed)
 
     def _near_misses(
-        self, view: View, query: Query, article_id: str, chosen: Candidates, filters: Filters
+        self, view: View, query: Query, article_id: str, chosen: Candidates, pinned: int, filters: Filters
     ) -> list[NearMiss]:
-        allowed = [self._allowed(view, n, query, filters, any_kind=True) for n in range(len(view.segments))]
+        now = time.time()
+        eligible = enumerate(self._eligible(view, filters, now))
+        allowed = [self._allowed(view, number, query, filters, mask, any_kind=True) for number, mask in eligible]
         ranked = self._ranked(view, query, allowed, view.locate(article_id), self.settings.ranking.candidates)
-        return near_misses(view, query, ranked, chosen, self.settings.policy)
+        _, blocked = self._curated(view, article_id, now)
+        return near_misses(view, query, ranked, chosen, self.settings.policy, pinned=pinned, blocked=blocked)
 
     def _choose(
         self, view: View, query: Query, article_id: str, k: int, filters: Filters
-    ) -> tuple[Candidates, dict[str, int]]:
-        """The k best after policy, and how many each rule removed; looks further when rules leave too few."""
-        allowed = [self._allowed(view, number, query, filters) for number in range(len(view.segments))]
-        own = view.locate(article_id)
+    ) -> tuple[Candidates, int, dict[str, int]]:
+        """The k best after policy, how many of them are pinned, and how many each rule removed; looks further when
+        rules leave too few."""
+        now, own = time.time(), view.locate(article_id)
+        wanted, blocks = self._curated(view, article_id, now)
+        eligible = self._eligible(view, filters, now)
+        places = [place for place in _places(view, eligible, wanted) if place != own]
+        curated = {"pinned": len(wanted) - len(places)} if len(wanted) > len(places) else {}
+        allowed = [self._allowed(view, number, query, filters, mask) for number, mask in enumerate(eligible)]
+        blocked = [place for place in _places(view, allowed, blocks) if place != own]
+        if blocked:
+            allowed = _excluding(view, allowed, blocked)
+            curated["blocked"] = len(blocked)
         count = max(self.settings.ranking.candidates, 2 * k)
         while True:
             ranked = self._ranked(view, query, allowed, own, count)
-            chosen, removed = self._policy(view, ranked, query, k)
+            pins, others = self._pinned(view, query, ranked, places[:k])
+            chosen, removed = self._policy(view, pins, others, query, k)
             if len(chosen) >= k or count >= max(map(len, view.segments)):
-                return chosen, removed
+                return chosen, len(pins), removed | curated
             count *= 4
+
+    def _curated(self, view: View, article_id: str | None, now: float) -> tuple[list[str], frozenset[str]]:
+        """Ids that editors pinned and blocked in the box of an article; none while the policy is off."""
+        curation = view.curations.get(article_id, UNCURATED) if article_id and self.settings.policy.on else UNCURATED
+        moment = datetime.fromtimestamp(now, UTC)
+        return curation.pins(moment), curation.blocks(moment)
+
+    def _pinned(
+        self, view: View, query: Query, ranked: Candidates, places: Sequence[tuple[int, int]]
+    ) -> tuple[Candidates, Candidates]:
+        """The candidates at ``places``, in that order, and the others. One that the search did not bring is scored
+        beside those that it did, whose scores stay."""
+        if not places:
+            return ranked.first(0), ranked
+        found = {place: i for i, place in enumerate(zip(ranked.segments.tolist(), ranked.rows.tolist(), strict=True))}
+        missing = [place for place in places if place not in found]
+        parts = [view.segments[number].candidates(number, query, np.array([row])) for number, row in missing]
+        beside = [self._scored(view, query, Candidates.joined([ranked, *parts]))] if parts else []
+        both = Candidates.joined([ranked, *beside])
+        position = found | {place: 2 * len(ranked) + i for i, place in enumerate(missing)}
+        others = np.setdiff1d(np.arange(len(ranked)), [found[place] for place in places if place in found])
+        return both.take(np.array([position[place] for place in places], np.int64)), ranked.take(others)
 
     def _ranked(
         self,
@@ -334,11 +384,16 @@ class Recommender:
             if own is not None and own[0] == number:
                 rows = rows[rows != own[1]]
             parts.append(segment.candidates(number, query, rows))
-        native = same_language(query.language, view.snapshot.manifest.language)
-        scored = score(Candidates.joined(parts), self._ranker if native else self._foreign_ranker)
-        return _best_first(view, scored)
+        return _best_first(view, self._scored(view, query, Candidates.joined(parts)))
 
-    def _policy(self, view: View, ranked: Candidates, query: Query, k: int) -> tuple[Candidates, dict[str, int]]:
+    def _scored(self, view: View, query: Query, candidates: Candidates) -> Candidates:
+        native = same_language(query.language, view.snapshot.manifest.language)
+        return score(candidates, self._ranker if native else self._foreign_ranker)
+
+    def _policy(
+        self, view: View, pins: Candidates, ranked: Candidates, query: Query, k: int
+    ) -> tuple[Candidates, dict[str, int]]:
+        """The pins and the best of the others that no rule removes, k in all, and how many each rule removed."""
         rules = self.settings.policy
         if not rules.on:
             return ranked.first(k), {}
@@ -346,62 +401,98 @@ class Recommender:
         if rules.hide_duplicates:
             kept = policy.collapse_groups(policy.hide_group(kept, query.group))
             kept = kept.take(~policy.retelling(kept, rules))
+            if len(pins):
+                kept = kept.take(~np.isin(kept.groups, pins.groups))
             removed["duplicates"] = len(ranked) - len(kept)
         if rules.floor > 0:
             above = policy.floor(kept, rules.floor)
             removed["floor"] = len(kept) - len(above)
             kept = above
         if rules.hide_duplicates or rules.diversity:
-            kept, repeats = self._without_repeats(view, kept, k)
+            kept, repeats = self._without_repeats(view, pins, kept, k)
             removed["duplicates"] = removed.get("duplicates", 0) + repeats
+        elif len(pins):
+            kept = Candidates.joined([pins, kept])
         return kept.first(k), removed
 
-    def _without_repeats(self, view: View, kept: Candidates, k: int) -> tuple[Candidates, int]:
-        """The k to show, and how many were passed over because they repeat one; compares only as many as needed."""
+    def _without_repeats(self, view: View, pins: Candidates, kept: Candidates, k: int) -> tuple[Candidates, int]:
+        """The k to show, pins first, and how many were passed over because they repeat one; compares only as many as
+        needed."""
         rules, width = self.settings.policy, k + _SPARE
         while True:
             some = kept.first(width)
-            dense, lexical = view.similarities(some)
+            both = Candidates.joined([pins, some]) if len(pins) else some
+            dense, lexical = view.similarities(both)
             repeats = (dense >= rules.duplicate_dense) & (lexical >= rules.duplicate_lexical)
             repeats &= rules.hide_duplicates
-            taken = policy.marginal(some, dense, repeats, k, rules.diversity)
+            taken = policy.marginal(both, dense, repeats, k, rules.diversity, len(pins))
             if len(taken) == k or len(some) == len(kept):
                 repeating = np.flatnonzero(repeats[taken].any(axis=0))
-                return some.take(taken), len(np.setdiff1d(repeating, taken))
+                return both.take(taken), len(np.setdiff1d(repeating, taken))
             width *= 4
 
+    def _eligible(self, view: View, filters: Filters, now: float) -> list[BoolArray | None]:
+        """Per segment (n,) which rows may be shown at all: alive, in their time, not hidden by editors, passing the
+        request's filters; None when all may."""
+        masks = []
+        for number, segment in enumerate(view.segments):
+            given = [view.alive[number]]
+            if self.settings.policy.on:
+                embargo = int(now) + int(CLOCK_SKEW.total_seconds())
+                given.append(segment.table.allowed(filters, int(now), embargo=embargo))
+                given.append(view.shown(number, now))
+            else:
+                given.append(segment.table.allowed(filters, None))
+            masks.append(_all(given))
+        return masks
+
     def _allowed(
-        self, view: View, number: int, query: Query | None, filters: Filters, *, any_kind: bool = False
+        self,
+        view: View,
+        number: int,
+        query: Query | None,
+        filters: Filters,
+        eligible: BoolArray | None,
+        *,
+        any_kind: bool = False,
     ) -> BoolArray | None:
-        """Which rows of a segment may be shown; ``any_kind`` lets every genre and language pass."""
+        """(n,) which of the ``eligible`` rows of a segment the rules let stand under a query, None when all;
+        ``any_kind`` lets every genre and language pass."""
         table, rules = view.segments[number].table, self.settings.policy
-        masks = [view.alive[number]]
-        if rules.on:
-            now = int(time.time())
-            masks.append(table.allowed(filters, now, embargo=now + int(CLOCK_SKEW.total_seconds())))
-            if not any_kind:
-                genre, language = (None, None) if query is None else (query.genre, query.language)
-                asked = filters.language is not None
-                unwanted = policy.unwanted(table, rules, genre, None if asked else language)
-                masks.extend(~mask for mask in unwanted.values())
-        else:
-            masks.append(table.allowed(filters, None))
+        masks = [eligible]
+        if rules.on and not any_kind:
+            genre, language = (None, None) if query is None else (query.genre, query.language)
+            asked = filters.language is not None
+            unwanted = policy.unwanted(table, rules, genre, None if asked else language)
+            masks.extend(~mask for mask in unwanted.values())
         if self.settings.ranking.as_of == "query" and query is not None and query.published_at != MISSING:
             masks.append((table.published_at != MISSING) & (table.published_at < query.published_at))
-        given = [mask for mask in masks if mask is not None]
-        return np.logical_and.reduce(given) if given else None
+        return _all(masks)
 
-    def _latest(self, view: View, k: int, filters: Filters, *, any_kind: bool = False) -> list[Recommendation]:
+    def _latest(
+        self,
+        view: View,
+        k: int,
+        filters: Filters,
+        now: float,
+        pins: Sequence[str] = (),
+        *,
+        any_kind: bool = False,
+    ) -> list[Recommendation]:
+        eligible = self._eligible(view, filters, now)
+        first = _places(view, eligible, pins)[:k]
         found: list[tuple[float, str, int, int]] = []
         for number, segment in enumerate(view.segments):
-            table, allowed = segment.table, self._allowed(view, number, None, filters, any_kind=any_kind)
-            newest = table.newest_first
+            allowed = self._allowed(view, number, None, filters, eligible[number], any_kind=any_kind)
+            table, newest = segment.table, segment.table.newest_first
             rows = (newest if allowed is None else newest[allowed[newest]])[:k]
             found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)
+        others = [(number, row) for _, _, number, row in sorted(found) if (number, row) not in first]
         items = []
-        for rank, (_, _, number, row) in enumerate(sorted(found)[:k], start=1):
+        for rank, (number, row) in enumerate([*first, *others][:k], start=1):
             card = view.segments[number].table.card(row)
-            items.append(Recommendation(**_shown(card), score=0.0, rank=rank, reason=Reason("latest", "Latest")))
+            why = PINNED if rank <= len(first) else LATEST
+            items.append(Recommendation(**_shown(card), score=0.0, rank=rank, reason=why))
         return items
 
     def _recommendation(self, view: View, query: Query, chosen: Candidates, i: int, explain: bool) -> Recommendation:
@@ -422,6 +513,30 @@ class Recommender:
             reason=why,
             explanation=contributions(chosen, i) if explain else None,
         )
+
+
+def _places(view: View, allowed: Sequence[BoolArray | None], ids: Iterable[str]) -> list[tuple[int, int]]:
+    """Segments and rows of those of the articles that are alive and allowed."""
+    places = [place for place in map(view.locate, ids) if place is not None]
+    return [(number, row) for number, row in places if (mask := allowed[number]) is None or mask[row]]
+
+
+def _excluding(
+    view: View, allowed: Sequence[BoolArray | None], places: Sequence[tuple[int, int]]
+) -> list[BoolArray | None]:
+    """The masks without the rows at ``places``."""
+    masks = list(allowed)
+    for number in {number for number, _ in places}:
+        mask, rows = allowed[number], [row for segment, row in places if segment == number]
+        remaining = np.ones(len(view.segments[number]), np.bool_) if mask is None else mask.copy()
+        remaining[rows] = False
+        masks[number] = remaining
+    return masks
+
+
+def _all(masks: Iterable[BoolArray | None]) -> BoolArray | None:
+    given = [mask for mask in masks if mask is not None]
+    return np.logical_and.reduce(given) if given else None
 
 
 def _published(view: View, article_id: str) -> tuple[tuple[int, int], Query]:

@@ -59,7 +59,11 @@ def test_listed_origins_may_ask_with_a_key_and_see_refusals(sample: Settings, se
         for status in (200, 429):
             answer = running.reader.get(BOX, headers={"Origin": ORIGIN})
             assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (status, ORIGIN)
-            assert set(answer.headers["Access-Control-Expose-Headers"].split(", ")) == {"ETag", "Retry-After", "X-Variant"}
+            assert set(answer.headers["Access-Control-Expose-Headers"].split(", ")) == {
+                "ETag",
+                "Retry-After",
+                "X-Variant",
+            }
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
         elsewhere = running.writer.get(BOX, headers={"Origin": "https://evil.example"})
         assert "Access-Control-Allow-Origin" not in elsewhere.headers

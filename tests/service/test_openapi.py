@@ -18,6 +18,8 @@ ROUTES = {
     ("post", "/v1/related"): {"200", "400", "413", "422"} | KEYED | LIMITED,
     ("post", "/v1/articles:bulk"): {"200", "413"} | KEYED | LIMITED,
     ("post", "/v1/events"): {"202", "413", "422"} | LIMITED,
+    ("put", "/v1/articles/{article_id}/curation"): {"200", "400", "413", "422"} | KEYED | LIMITED,
+    ("get", "/v1/articles/{article_id}/curation"): {"200", "404", "422"} | KEYED | LIMITED,
     ("put", "/v1/articles/{article_id}"): {"200", "201", "400", "413", "422"} | KEYED | LIMITED,
     ("get", "/v1/articles/{article_id}"): {"200", "404", "422"} | KEYED | LIMITED,
     ("delete", "/v1/articles/{article_id}"): {"204", "422"} | KEYED | LIMITED,

@@ -139,3 +139,32 @@ def test_a_request_in_flight_is_answered_before_the_service_ends(workers: Any, u
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert half.finish()[0] == 201
+
+
+def test_what_editors_block_pin_or_hide_holds_through_every_worker_from_the_next_answer(
+    workers: tuple[str, list[int]], connect: Any
+) -> None:
+    address, processes = workers
+    each_connects_anew = httpx.Limits(max_keepalive_connections=0)
+    with connect(address, key=True, limits=each_connects_anew) as writer:
+
+        def ids(worker: int) -> list[str]:
+            with _only(worker, processes):
+                return [item["id"] for item in writer.get(BOX).json()["items"]]
+
+        for editor in processes:
+            first, second, *_, last = ids(editor)
+            body = {"pinned": [{"id": last}], "blocked": [{"id": first}]}
+            with _only(editor, processes):
+                revision = writer.put(BOX.replace("/related?limit=50", "/curation"), json=body).json()["revision"]
+            for worker in processes:
+                assert first not in ids(worker)
+                assert ids(worker)[0] == last
+            with _only(editor, processes):
+                hidden = writer.put(f"/v1/articles/{second}/curation", json={"hidden_until": "2999-01-01"}).json()
+            assert hidden["revision"] == revision + 1
+            assert [second in ids(worker) for worker in processes] == [False, False]
+            for path in (BOX.replace("/related?limit=50", "/curation"), f"/v1/articles/{second}/curation"):
+                with _only(editor, processes):
+                    assert writer.put(path, json={}).status_code == 200
+            assert [ids(worker)[:2] for worker in processes] == [[first, second]] * 2

@@ -15,6 +15,9 @@ from sqlalchemy import Connection, Row, Select, and_, delete, exists, func, sele
 from sqlalchemy.dialects import postgresql, sqlite
 
 from recommend.article import Article, Status, canonical_url
+from recommend.curation import Curation
+from recommend.store import curation as curations
+from recommend.store.curation import TAKEDOWN, CurationChange
 from recommend.store.database import Watch, open_engine, reading, writing
 from recommend.store.events import EventLog
 from recommend.store.keys import Keys
@@ -50,6 +53,16 @@ class Change:
     article_id: str
     article: Article | None
     embedding: FloatArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What happened up to ``revision``: changes of articles in order, and the present curation of each article whose
+    curation changed, None where it was erased."""
+
+    revision: int
+    changes: list[Change]
+    curations: dict[str, Curation | None]
 
 
 class Store:
@@ -117,7 +130,7 @@ class Store:
             self._upsert(connection, embeddings, rows)
 
     def delete(self, article_id: str) -> int | None:
-        """Takes an article down: its content and embeddings are erased and a tombstone stays.
+        """Takes an article down: its content, embeddings and curation are erased and a tombstone stays.
 
         Returns:
             The revision of the takedown, or None when there was nothing to take down.
@@ -129,7 +142,32 @@ class Store:
             revision = self._next_revisions(connection, 1)
             connection.execute(update(articles).where(live).values(_tombstone(revision)))
             connection.execute(delete(embeddings).where(embeddings.c.article_id == article_id))
+            curated = curations.find(connection, article_id)
+            if curated is not None:
+                curations.replace(connection, article_id, curated[0], None, revision, TAKEDOWN)
         return revision
+
+    def put_curation(self, article_id: str, curation: Curation, by: str) -> int:
+        """Replaces the curation of an article, which need not be stored; ``by`` goes into the audit trail.
+
+        Returns:
+            The revision from which it holds; that of before when it is the same.
+        """
+        with writing(self._engine) as connection:
+            self._next_revisions(connection, 0)  # PostgreSQL: its row lock keeps others out until the commit
+            present = curations.find(connection, article_id)
+            if present is not None and present[0] == curation:
+                return present[1]
+            revision = self._next_revisions(connection, 1)
+            before = None if present is None else present[0]
+            curations.replace(connection, article_id, before, curation, revision, by)
+        return revision
+
+    def curation(self, article_id: str, *, most: int = 50) -> tuple[Curation, list[CurationChange]] | None:
+        """The curation of an article and its ``most`` latest changes, latest first; None when there is none."""
+        with reading(self._engine) as connection:
+            present = curations.find(connection, article_id)
+            return None if present is None else (present[0], curations.history(connection, article_id, most))
 
     def known(self, ids: Iterable[str]) -> dict[str, Known]:
         """What is held of each of ``ids``; ids never seen are left out."""
@@ -188,9 +226,15 @@ class Store:
 
     def changes(self, since: int, fingerprint: str) -> list[Change]:
         """Every article that changed after revision ``since``, in the order of revisions."""
+        return self.news(since, since, fingerprint).changes
+
+    def news(self, since: int, curated_since: int, fingerprint: str) -> News:
+        """What changed after revision ``since``, and the curations after ``curated_since``, at one moment."""
         query = _with_vectors(fingerprint).where(articles.c.revision > since).order_by(articles.c.revision)
         with reading(self._engine) as connection:
-            return [_change(row) for row in connection.execute(query)]
+            revision = connection.execute(select(counter.c.value)).scalar_one()
+            changes = [_change(row) for row in connection.execute(query)]
+            return News(revision, changes, curations.changed_since(connection, curated_since))
 
     @contextmanager
     def published(self, fingerprint: str) -> Iterator[tuple[int, Iterator[Change]]]:

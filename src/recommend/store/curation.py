@@ -1,0 +1,84 @@
+"""Editors' curation in the database: the present state of each article, and who changed what. Runs in transactions of
+the store's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+
+from recommend.curation import Curation
+from recommend.store.schema import curation, curation_log
+
+TAKEDOWN = "takedown"
+"""Stands for who changed a curation when the article itself was taken down."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurationChange:
+    """One line of the audit trail; ``before`` and ``after`` are None where there was or is no curation."""
+
+    revision: int
+    changed_at: datetime
+    changed_by: str
+    before: Curation | None
+    after: Curation | None
+
+
+def find(connection: Connection, article_id: str) -> tuple[Curation, int] | None:
+    """The curation of an article and its revision."""
+    row = connection.execute(select(curation).where(curation.c.article_id == article_id)).first()
+    return None if row is None else (_curation(row), int(row.revision))
+
+
+def changed_since(connection: Connection, revision: int) -> dict[str, Curation | None]:
+    """By article, every curation that changed after ``revision``; None where it was erased."""
+    remains = exists().where(curation.c.article_id == curation_log.c.article_id)
+    erased = select(curation_log.c.article_id).where(curation_log.c.revision > revision, ~remains)
+    rows = connection.execute(select(curation).where(curation.c.revision > revision))
+    written = {row.article_id: _curation(row) for row in rows}
+    return dict.fromkeys(connection.execute(erased).scalars()) | written
+
+
+def history(connection: Connection, article_id: str, limit: int) -> list[CurationChange]:
+    """The latest changes, newest first."""
+    query = select(curation_log).where(curation_log.c.article_id == article_id)
+    rows = connection.execute(query.order_by(curation_log.c.revision.desc()).limit(limit))
+    return [
+        CurationChange(row.revision, row.changed_at, row.changed_by, _parsed(row.before), _parsed(row.after))
+        for row in rows
+    ]
+
+
+def replace(
+    connection: Connection, article_id: str, before: Curation | None, after: Curation | None, revision: int, by: str
+) -> None:
+    """Puts ``after`` in the place of ``before``, and a line into the audit trail."""
+    mine = curation.c.article_id == article_id
+    if after is None:
+        connection.execute(delete(curation).where(mine))
+    else:
+        values = {**after.model_dump(mode="json"), "hidden_until": after.hidden_until, "revision": revision}
+        statement = insert(curation).values(article_id=article_id) if before is None else update(curation).where(mine)
+        connection.execute(statement.values(values))
+    connection.execute(
+        insert(curation_log).values(
+            revision=revision,
+            article_id=article_id,
+            changed_at=datetime.now(UTC),
+            changed_by=by,
+            before=None if before is None else before.model_dump(mode="json"),
+            after=None if after is None else after.model_dump(mode="json"),
+        )
+    )
+
+
+def _curation(row: Row[Any]) -> Curation:
+    return Curation(pinned=row.pinned, blocked=row.blocked, hidden_until=row.hidden_until)
+
+
+def _parsed(value: Mapping[str, Any] | None) -> Curation | None:
+    return None if value is None else Curation.model_validate(value)
