@@ -7,60 +7,96 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from benchmarks import report
+from benchmarks.baselines import Baselines
 from recommend.article import Article
 from recommend.encoder import encode_articles
 from recommend.evaluation.experiment import rank_queries, scratch
 from recommend.evaluation.judgements import Qrels, Run, read_qrels
 from recommend.evaluation.metrics import compare, interval, per_query
+from recommend.recommender import Recommender
 from recommend.settings import load_settings
 from recommend.sources import read
 
 SETS = ("current_events_2025", "ecbplus")
 KEPT = Path(os.environ.get("RECOMMEND_SCRATCH", "/tmp")) / "recommend-relevance"
-NO_TIME = ("ranking.without=time", "indexing.company_time=0")
-VARIANTS: dict[str, tuple[str, ...]] = {
-    "everything": (),
-    "without the adapter": ("encoder.adapter=none",),
-    "without company": ("indexing.company=off",),
-    "without sections": ("ranking.without=section",),
-    "without lexical context": ("ranking.without=context",),
-    "without dense": ("ranking.without=dense",),
-    "without time": NO_TIME,
-    "without time and sections": ("ranking.without=time,section", "indexing.company_time=0"),
-    "only earlier articles": ("ranking.as_of=query",),
+CANDIDATES = 200
+FULL = "everything"
+NO_TIME = ("indexing.company_time=0",)
+
+# Each variant: features that do not count, then other settings.
+ADDED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "dense, centred": ("context,section,time", ("encoder.adapter=none", "indexing.company=off")),
+    "+ adapter": ("context,section,time", ("indexing.company=off",)),
+    "+ lexical": ("section,time", ("indexing.company=off",)),
+    "+ company": ("section,time", NO_TIME),
+    "+ section": ("time", NO_TIME),
+    "+ time: everything": ("", ()),
+}
+TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
+    "without the adapter": ("", ("encoder.adapter=none",)),
+    "without company": ("", ("indexing.company=off",)),
+    "without sections": ("section", ()),
+    "without lexical context": ("context", ()),
+    "without dense": ("dense", ()),
+    "without time": ("time", NO_TIME),
+    "without time, the adapter": ("time", ("encoder.adapter=none", *NO_TIME)),
+    "without time, company": ("time", ("indexing.company=off",)),
+    "without time, sections": ("time,section", NO_TIME),
+    "without time, lexical context": ("time,context", NO_TIME),
+    "without time, dense": ("time,dense", NO_TIME),
 }
 
 
 def main() -> None:
-    """Writes the part of each set in docs/relevance.md."""
+    """Writes the parts of each set in docs/relevance.md."""
     for name in SETS:
         articles = sorted(_articles(name), key=lambda article: article.id)
         qrels = read_qrels(report.data(f"{name}.qrels.tsv.gz"))
-        runs = {label: _run(name, articles, qrels, variant) for label, variant in VARIANTS.items()}
-        runs |= _baselines(name, articles, qrels)
-        values = {label: per_query(qrels, run) for label, run in runs.items()}
-        full = values["everything"]["nDCG@10"]
-        rows = []
-        for label, measured in values.items():
-            mean = interval(list(measured["nDCG@10"].values()))
-            difference = compare(full, measured["nDCG@10"])
-            change = difference.difference
-            apart = "" if label == "everything" else f"{change.mean:+.4f} ({change.low:+.4f} … {change.high:+.4f})"
-            rows.append(
-                [
-                    label,
-                    f"{mean.mean:.4f} ({mean.low:.4f} … {mean.high:.4f})",
-                    apart,
-                    "" if label == "everything" else "yes" if difference.p_value < 0.05 else "no",
-                    *(f"{np.mean(list(measured[measure].values())):.4f}" for measure in ("nDCG@5", "R@10", "RR")),
-                ]
-            )
+        full = _measured(name, articles, qrels, "", ())
+        rows = [_row(FULL, full, full)]
+        rows += [_row(label, _measured(name, articles, qrels, *variant), full) for label, variant in TAKEN.items()]
+        added = [_row(label, _measured(name, articles, qrels, *variant), full) for label, variant in ADDED.items()]
+        earlier = _measured(name, articles, qrels, "", ("ranking.as_of=query",))
+        earlier_timeless = _measured(name, articles, qrels, "time", ("ranking.as_of=query", *NO_TIME))
+        baselines = _baselines(name, articles)
+        queries = [query for query in qrels if query in baselines.rows]
+        rows += [_row(label, per_query(qrels, run), full) for label, run in baselines.runs(queries).items()]
+        past = [_row(FULL, earlier, earlier), _row("without time", earlier_timeless, earlier)]
+        past += [
+            _row(label, per_query(qrels, run), earlier) for label, run in baselines.runs(queries, earlier=True).items()
+        ]
         header = ["ranking", "nDCG@10 (95 %)", "against everything", "significant", "nDCG@5", "recall@10", "MRR"]
-        text = f"{len(articles):,} articles, {len(qrels):,} queries.\n\n{report.table(header, rows)}"
+        text = "\n\n".join(
+            [
+                f"{len(articles):,} articles, {len(qrels):,} queries. Baselines in italics.",
+                "Each signal taken away, and the baselines:",
+                report.table(header, rows),
+                "Each signal added to those above it:",
+                report.table(header, added),
+                "Only articles published before the query are candidates (what comes later cannot be found then):",
+                report.table(header, past),
+                "Where candidates come from:",
+                report.table(["candidates", "related articles among them"], _recall(name, articles, qrels)),
+            ]
+        )
         report.write("relevance.md", name, text)
+
+
+def _row(label: str, measured: dict[str, dict[str, float]], full: dict[str, dict[str, float]]) -> list[str]:
+    values = measured["nDCG@10"]
+    mean = interval(list(values.values()))
+    difference = compare(full["nDCG@10"], values)
+    change = difference.difference
+    same = measured is full
+    return [
+        label,
+        f"{mean.mean:.4f} ({mean.low:.4f} … {mean.high:.4f})",
+        "" if same else f"{change.mean:+.4f} ({change.low:+.4f} … {change.high:+.4f})",
+        "" if same else "yes" if difference.p_value < 0.05 else "no",
+        *(f"{np.mean(list(measured[measure].values())):.4f}" for measure in ("nDCG@5", "R@10", "RR")),
+    ]
 
 
 def _articles(name: str) -> Iterator[Article]:
@@ -69,40 +105,41 @@ def _articles(name: str) -> Iterator[Article]:
             yield row
 
 
-def _run(name: str, articles: list[Article], qrels: Qrels, variant: tuple[str, ...]) -> Run:
-    settings = load_settings(None, ["policy=off", *variant], {"models": report.ROOT / "models"})
+def _measured(
+    name: str, articles: list[Article], qrels: Qrels, without: str, variant: tuple[str, ...]
+) -> dict[str, dict[str, float]]:
+    settings = load_settings(
+        None, ["policy=off", f"ranking.without={without}", *variant], {"models": report.ROOT / "models"}
+    )
     with scratch(articles, settings, folder=KEPT / name) as recommender:
-        return rank_queries(recommender, qrels)
+        run: Run = rank_queries(recommender, qrels)
+    return per_query(qrels, run)
 
 
-def _baselines(name: str, articles: list[Article], qrels: Qrels) -> dict[str, Run]:
-    """Plain nearest neighbours, as common plug-ins rank: by one embedding, or by one bag of words."""
+def _baselines(name: str, articles: list[Article]) -> Baselines:
     settings = load_settings(None, ["policy=off"], {"models": report.ROOT / "models"})
     with scratch(articles, settings, folder=KEPT / name) as recommender:
-        dense = encode_articles(recommender.encoder, articles)
-    texts = [article.full_text for article in articles]
-    bags = TfidfVectorizer(stop_words="english", sublinear_tf=True, dtype=np.float32)
-    pairs = TfidfVectorizer(stop_words="english", sublinear_tf=True, dtype=np.float32, ngram_range=(1, 2))
-    ids = [article.id for article in articles]
-    rows = {article_id: row for row, article_id in enumerate(ids)}
-
-    def nearest(vectors: object) -> Run:
-        run: Run = {}
-        for query in qrels:
-            scores = np.asarray(_scores(vectors, rows[query])).ravel()
-            scores[rows[query]] = -np.inf
-            best = np.argsort(-scores, kind="stable")[:500]
-            run[query] = [(ids[row], float(scores[row])) for row in best]
-        return run
-
-    return {
-        "*baseline:* MiniLM nearest neighbours": nearest(dense),
-        "*baseline:* TF-IDF, words": nearest(bags.fit_transform(texts)),
-        "*baseline:* TF-IDF, words and pairs of words": nearest(pairs.fit_transform(texts)),
-    }
+        embeddings = encode_articles(recommender.encoder, articles)
+    return Baselines(articles, embeddings, report.ROOT / "models" / settings.encoder.name)
 
 
-def _scores(vectors: object, row: int) -> object:
-    if isinstance(vectors, np.ndarray):
-        return vectors @ vectors[row]
-    return (vectors @ vectors[row].T).toarray()  # type: ignore[attr-defined, index]  # a scipy matrix
+def _recall(name: str, articles: list[Article], qrels: Qrels) -> list[list[str]]:
+    settings = load_settings(None, ["policy=off"], {"models": report.ROOT / "models"})
+    with scratch(articles, settings, folder=KEPT / name) as recommender:
+        shares = np.array([_found(recommender, query, grades) for query, grades in qrels.items()])
+    names = (f"{CANDIDATES} nearest embeddings", f"{CANDIDATES} best lexical matches", "both together")
+    return [[label, f"{share:.3f}"] for label, share in zip(names, np.nanmean(shares, axis=0), strict=True)]
+
+
+def _found(recommender: Recommender, query: str, grades: dict[str, int]) -> list[float]:
+    view = recommender.view()
+    segment, place = view.segments[0], view.locate(query)
+    related = {article_id for article_id, grade in grades.items() if grade > 0}
+    if place is None or not related:
+        return [np.nan] * 3
+    asked = segment.query(place[1])
+    dense = segment.nearest(asked.embedding, CANDIDATES)
+    lexical = segment.matrix.search(asked.terms, CANDIDATES, recommender.settings.ranking.lexical_terms)
+    both = np.union1d(dense, lexical)
+    ids = [{segment.table.id(int(row)) for row in rows} for rows in (dense, lexical, both)]
+    return [len(related & found) / len(related) for found in ids]
