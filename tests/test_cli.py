@@ -130,7 +130,7 @@ def test_export_and_status(on_sample: Recommend) -> None:
     found = on_sample("status", "--json").json
     assert (found["snapshot_articles"], found["revision_lag"], found["encoder_matches"]) == (144, 0, True)
     assert "144 published, 1 draft, 1 unpublished" in on_sample("status").out
-    assert [on_sample("status", "--max-staleness", hours).code for hours in (24, 0)] == [0, 1]
+    assert [on_sample("status", "--max-staleness", seconds).code for seconds in (86_400, 0)] == [0, 1]
 
 
 def test_evaluate_and_compare(recommend: Recommend, articles: Path, corpus: list[Article]) -> None:

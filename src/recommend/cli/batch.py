@@ -1,4 +1,4 @@
-"""Commands of batch jobs and their operators: ingest, reindex, export, status."""
+"""Commands of batch jobs: ingest, reindex, export."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from recommend.cli.app import FAILED, QUARANTINED, Flags, Json, app
+from recommend.cli.app import QUARANTINED, Flags, Json, app
 from recommend.cli.console import err, meter, out, print_json
 from recommend.cli.intake import FormatName, Intake, RejectsFile
 from recommend.encoder import open_encoder
@@ -16,7 +16,6 @@ from recommend.export import export as write_export
 from recommend.ingest import ingest as ingest_articles
 from recommend.recommender import Recommender
 from recommend.reindex import reindex as run_job
-from recommend.status import read_status
 from recommend.store import Store
 from recommend.vectors import set_threads
 
@@ -104,29 +103,3 @@ def export(
         print_json({"rows": count, "file": str(file)})
     else:
         out.print(f"{count:,} rows written to {file}")
-
-
-@app.command()
-def status(
-    max_staleness: Annotated[
-        float | None, typer.Option(help="Fail when the snapshot is older than this many hours.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """How old the snapshot is, how far behind the store, and what waits for an embedding."""
-    settings = Flags.settings()
-    found = read_status(Store(settings.store), settings)
-    if json:
-        print_json(asdict(found))
-    else:
-        age = "" if found.snapshot_age is None else f", {found.snapshot_age / 3600:.1f} hours old"
-        out.print(f"snapshot   {found.snapshot or 'none published; run recommend reindex'}{age}")
-        out.print(f"revision   {found.revision:,}, the snapshot is {found.revision_lag:,} changes behind")
-        out.print("articles   " + ", ".join(f"{count:,} {name}" for name, count in found.articles.items()))
-        if found.encoder_matches is False:
-            out.print("encoder    the settings name another one than the snapshot's; run recommend reindex")
-        if found.error:
-            out.print(f"error      {found.error}")
-    stale = max_staleness is not None and (found.snapshot_age is None or found.snapshot_age > max_staleness * 3600)
-    if found.error or stale:
-        raise typer.Exit(FAILED)

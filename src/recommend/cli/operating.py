@@ -1,0 +1,91 @@
+"""Commands of operators: snapshots, rollback, status."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from recommend.cli.app import FAILED, Assignments, Flags, Json, app
+from recommend.cli.console import out, plain, print_json
+from recommend.encoder import encoder_fingerprint, open_encoder
+from recommend.rollback import rollback as roll_back
+from recommend.snapshot import IndexLayout, list_snapshots
+from recommend.status import read_status
+from recommend.store import Store
+
+
+@app.command()
+def snapshots(json: Json = False) -> None:
+    """The snapshots that are kept, newest first, and which one is live."""
+    found = list_snapshots(IndexLayout(Flags.settings().index))
+    if json:
+        print_json(
+            [
+                {"name": one.name, "live": one.live, "age": one.age, "problem": one.problem}
+                | ({} if one.manifest is None else one.manifest.model_dump(exclude={"name", "sha256"}))
+                for one in found
+            ]
+        )
+        return
+    for one in found:
+        mark = "live" if one.live else "    "
+        if one.manifest is None:
+            out.print(f"{mark} {plain(one.name)}  {plain(one.problem or '')}")
+            continue
+        manifest = one.manifest
+        out.print(
+            f"{mark} {one.name}  {(one.age or 0) / 3600:.1f} hours old, {manifest.articles:,} articles, revision "
+            f"{manifest.revision:,}, encoder {manifest.encoder}, {manifest.kind}, recall@10 {manifest.recall:.3f}"
+        )
+
+
+@app.command()
+def rollback(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A snapshot; the one before the live one.")] = None,
+    assignments: Assignments = None,
+    json: Json = False,
+) -> None:
+    """Makes an earlier snapshot the live one; what was taken down since stays gone."""
+    settings = Flags.settings(assignments)
+    manifest = roll_back(
+        Store(settings.store),
+        settings,
+        encoder_fingerprint(settings.encoder, settings.models),
+        lambda: open_encoder(settings.encoder, settings.models),
+        name,
+    )
+    if json:
+        print_json(manifest.model_dump(exclude={"sha256"}))
+    else:
+        out.print(
+            f"snapshot {manifest.name} is live: {manifest.articles:,} articles of revision {manifest.revision:,} and "
+            "every change since; the next reindex replaces it"
+        )
+
+
+@app.command()
+def status(
+    max_staleness: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Fail when the snapshot is staler than this.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """How old the snapshot is, how far behind the store, and what waits for an embedding."""
+    settings = Flags.settings()
+    found = read_status(Store(settings.store), settings)
+    if json:
+        print_json(asdict(found))
+    else:
+        age = "" if found.snapshot_age is None else f", {found.snapshot_age / 3600:.1f} hours old"
+        out.print(f"snapshot   {found.snapshot or 'none published; run recommend reindex'}{age}")
+        out.print(f"revision   {found.revision:,}, the snapshot is {found.revision_lag:,} changes behind")
+        out.print("articles   " + ", ".join(f"{count:,} {name}" for name, count in found.articles.items()))
+        if found.encoder_matches is False:
+            out.print("encoder    the settings name another one than the snapshot's; run recommend reindex")
+        if found.error:
+            out.print(f"error      {found.error}")
+    stale = max_staleness is not None and (found.snapshot_age is None or found.snapshot_age > max_staleness)
+    if found.error or stale:
+        raise typer.Exit(FAILED)
