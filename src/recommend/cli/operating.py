@@ -1,4 +1,4 @@
-"""Commands of operators: snapshots, rollback, status."""
+"""Commands of operators: snapshots, rollback, doctor, status."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from recommend.cli.app import FAILED, Assignments, Flags, Json, app
 from recommend.cli.console import out, plain, print_json
+from recommend.doctor import examine
 from recommend.encoder import encoder_fingerprint, open_encoder
 from recommend.rollback import rollback as roll_back
 from recommend.snapshot import IndexLayout, list_snapshots
@@ -43,7 +44,7 @@ def snapshots(json: Json = False) -> None:
 
 @app.command()
 def rollback(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A snapshot; the one before the live one.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: the one before the live one.")] = None,
     assignments: Assignments = None,
     json: Json = False,
 ) -> None:
@@ -63,6 +64,21 @@ def rollback(
             f"snapshot {manifest.name} is live: {manifest.articles:,} articles of revision {manifest.revision:,} and "
             "every change since; the next reindex replaces it"
         )
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Checks store, models and index, says how to mend what is wrong, and changes nothing."""
+    found = examine(Flags.settings())
+    if json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        for finding in found:
+            out.print(f"[red]{finding.check}[/red]: {plain(finding.problem)}\n    {plain(finding.remedy)}")
+        if not found:
+            out.print("nothing is wrong")
+    if found:
+        raise typer.Exit(FAILED)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, Select, and_, delete, exists, func, select, update
+from sqlalchemy import Connection, Engine, Row, Select, and_, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from recommend.article import Article, Status, canonical_url
@@ -89,6 +89,11 @@ class Store:
         self.events = EventLog(self._engine)
         self._seen: tuple[float, int] | None = None
         self.keys = Keys(self._engine, self._watch)
+
+    @property
+    def engine(self) -> Engine:
+        """The database's engine, for what looks at its tables as a whole."""
+        return self._engine
 
     def close(self) -> None:
         """Closes all connections."""
@@ -235,6 +240,12 @@ class Store:
             revision = connection.execute(select(counter.c.value)).scalar_one()
             changes = [_change(row) for row in connection.execute(query)]
             return News(revision, changes, curations.changed_since(connection, curated_since))
+
+    def changed_since(self, revision: int) -> int:
+        """How many articles changed after ``revision``."""
+        query = select(func.count()).select_from(articles).where(articles.c.revision > revision)
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar_one()
 
     @contextmanager
     def published(self, fingerprint: str) -> Iterator[tuple[int, Iterator[Change]]]:
