@@ -16,7 +16,7 @@ LAYERS = [  # from the base up; "recommend" is the package itself, with its few 
     "ingest snapshot",
     "live reindex explanation rollback",
     "recommender",
-    "doctor export status evaluation training recommend",
+    "canary doctor export status evaluation training recommend",
     "cli",
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

@@ -261,7 +261,7 @@ def small(newsroom: Newsroom, stories: list[Article]) -> Newsroom:
     """Four toy articles; the database is closed and may be copied."""
     for story in stories[4:]:
         newsroom.store.delete(story.id)
-    newsroom.indexing(keep=1).reindex()
+    newsroom.indexing(keep=1, verify_shrink=1).reindex()
     newsroom.store.close()
     return newsroom
 

@@ -19,7 +19,7 @@ import pytest
 from recommend.article import Article, Status, parse_article
 from recommend.encoder import Encoder
 from recommend.recommender import Recommender
-from recommend.reindex import reindex
+from recommend.reindex import Plan, plan, reindex
 from recommend.settings import Settings
 from recommend.snapshot import IndexLayout, current_name, locked, publish, verify
 from recommend.store import Store
@@ -97,10 +97,27 @@ def test_changes_during_the_job_are_served_after_it(newsroom: Newsroom, stage: s
 
     stages: list[str] = []
     reindex(newsroom.store, newsroom.encoder, newsroom.settings, full=True, on_stage=change)
-    assert stages == ["embedding", "building", "publishing"]
+    assert stages == ["embedding", "building", "comparing", "publishing"]
     recommender = newsroom.recommender()
     assert (recommender.answer("new", 5) is None, recommender.answer("story-00", 5) is None) == (False, True)
     assert newsroom.reindex().built == (stage == "publishing")
+
+
+def test_a_plan_tells_cost_and_effect_and_writes_nothing(newsroom: Newsroom, other_toy_encoder: Encoder) -> None:
+    live, folder = newsroom.live.name, newsroom.settings.index
+
+    def planned(encoder: Encoder, **options: bool) -> Plan:
+        before = sorted((str(p), p.stat().st_mtime_ns) for p in folder.rglob("*"))
+        found = plan(newsroom.store, encoder, newsroom.settings, **options)
+        assert before == sorted((str(p), p.stat().st_mtime_ns) for p in folder.rglob("*"))
+        return found
+
+    assert planned(newsroom.encoder) == Plan(60, "flat", 0, 0.0, live, 0, builds=False)
+    assert planned(newsroom.encoder, full=True).builds
+    newsroom.store.put([(parse_article({"id": "late", "title": "Late"}), None)], "toy")
+    found = planned(newsroom.encoder)
+    assert (found.articles, found.to_embed, found.changes, found.builds, found.seconds > 0) == (61, 1, 1, True, True)
+    assert (planned(other_toy_encoder).to_embed, newsroom.store.counts("other toy")["unembedded"]) == (61, 61)
 
 
 def test_a_torn_live_snapshot_is_built_anew(newsroom: Newsroom, caplog: pytest.LogCaptureFixture) -> None:
@@ -128,7 +145,7 @@ import sklearn.feature_extraction.text
 from conftest import ToyEncoder
 from recommend.article import parse_article
 from recommend.ingest import ingest, put
-from recommend.reindex import reindex
+from recommend.reindex import Plan, plan, reindex
 from recommend.settings import IndexSettings, Settings
 from recommend.store import Store
 
@@ -248,4 +265,4 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged_and_leaves_a_whole_snap
     assert (done.returncode, manifest["articles"]) == (0, len(ledger.published))
     assert current_name(layout) == verify(layout, manifest["name"]).name
     assert not [path for path in layout.snapshots.iterdir() if path.name.startswith(".")]
-    assert sorted(path.name for path in layout.root.iterdir()) == [".lock", "CURRENT", "snapshots"]
+    assert sorted(path.name for path in layout.root.iterdir()) == [".lock", "CURRENT", "last_run.json", "snapshots"]

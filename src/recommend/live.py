@@ -84,6 +84,21 @@ class View:
         return None
 
 
+class SnapshotView:
+    """One snapshot as it was built, without what changed since: what a comparison of two looks through."""
+
+    def __init__(self, layout: IndexLayout, name: str) -> None:
+        """
+        Raises:
+            SnapshotError: when the snapshot is missing or cannot be opened.
+        """
+        self._view = _unchanged(open_snapshot(layout, name))
+
+    def refresh(self) -> View:
+        """The view, always the same."""
+        return self._view
+
+
 class LiveView:
     """Keeps a view up to date with the store and the index folder."""
 
@@ -134,9 +149,13 @@ class LiveView:
         if name is None:
             raise SnapshotError(f"{self._layout.root} holds no published snapshot; run recommend reindex")
         snapshot = open_snapshot(self._layout, name)
-        view = View(snapshot, (snapshot.segment,), (None,), snapshot.manifest.revision)
+        view = _unchanged(snapshot)
         changed: dict[str, Prepared] = {}
         return _apply(view, changed, self._store.news(view.revision, 0, snapshot.manifest.encoder)), changed
+
+
+def _unchanged(snapshot: Snapshot) -> View:
+    return View(snapshot, (snapshot.segment,), (None,), snapshot.manifest.revision)
 
 
 def _apply(view: View, changed: dict[str, Prepared], news: News) -> View:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from recommend.canary import compare
 from recommend.cli.app import QUARANTINED, Flags, Json, app
 from recommend.cli.console import err, meter, out, print_json
 from recommend.cli.intake import FormatName, Intake, RejectsFile
@@ -15,6 +17,7 @@ from recommend.encoder import open_encoder
 from recommend.export import export as write_export
 from recommend.ingest import ingest as ingest_articles
 from recommend.recommender import Recommender
+from recommend.reindex import Plan, plan
 from recommend.reindex import reindex as run_job
 from recommend.store import Store
 from recommend.vectors import set_threads
@@ -61,29 +64,51 @@ def ingest(
 @app.command()
 def reindex(
     full: Annotated[bool, typer.Option("--full", help="Build even when nothing changed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Publish even when articles or answers went missing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell cost and effect, write nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Builds a snapshot of the store, verifies it and publishes it."""
     settings = Flags.settings()
     store = Store(settings.store)
     encoder = open_encoder(settings.encoder, settings.models)
+    if dry_run:
+        _print_plan(plan(store, encoder, settings, full=full), json)
+        return
     with meter("embedding", float(store.counts(encoder.fingerprint)["unembedded"])) as bar:
         result = run_job(
             store,
             encoder,
             settings,
             full=full,
+            force=force,
+            canary=partial(compare, store, settings),
             on_embedded=bar.advance,
             on_stage=lambda stage: err.print(f"{stage} …", style="dim") if err.is_terminal else None,
         )
     manifest = result.manifest
     if json:
-        print_json({**manifest.model_dump(exclude={"sha256"}), "embedded": result.embedded, "built": result.built})
+        told = {"embedded": result.embedded, "built": result.built, "canary": result.canary and asdict(result.canary)}
+        print_json({**manifest.model_dump(exclude={"sha256"}), **told})
         return
     state = "published" if result.built else "is up to date"
     out.print(
         f"snapshot {manifest.name} {state}: {manifest.articles:,} articles, {manifest.kind}, "
         f"recall@10 {manifest.recall:.3f}, {result.embedded:,} embedded"
+        + ("" if result.canary is None else f", {result.canary.overlap:.0%} of the boxes as before")
+    )
+
+
+def _print_plan(planned: Plan, json: bool) -> None:
+    if json:
+        print_json(asdict(planned))
+        return
+    effect = (
+        f"would build a snapshot of {planned.articles:,} articles, {planned.kind}" if planned.builds else "no build"
+    )
+    out.print(
+        f"{effect}; {planned.to_embed:,} articles to embed in about {planned.seconds:,.0f} s, "
+        f"{planned.changes:,} changed since {planned.live or 'the beginning'}"
     )
 
 

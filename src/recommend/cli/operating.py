@@ -84,11 +84,11 @@ def doctor(json: Json = False) -> None:
 @app.command()
 def status(
     max_staleness: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Fail when the snapshot is staler than this.")
+        float | None, typer.Option(metavar="SECONDS", help="Fail when changes may wait for longer.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """How old the snapshot is, how far behind the store, and what waits for an embedding."""
+    """How old the snapshot is, how far behind the store, what waits for an embedding, how the last job ended."""
     settings = Flags.settings()
     found = read_status(Store(settings.store), settings)
     if json:
@@ -100,8 +100,13 @@ def status(
         out.print("articles   " + ", ".join(f"{count:,} {name}" for name, count in found.articles.items()))
         if found.encoder_matches is False:
             out.print("encoder    the settings name another one than the snapshot's; run recommend reindex")
+        if found.last_run:
+            why = f": {found.last_run.error}" if found.last_run.error else ""
+            out.print(
+                f"last job   {found.last_run.outcome}, begun {found.last_run.started:%Y-%m-%d %H:%M} UTC{plain(why)}"
+            )
         if found.error:
-            out.print(f"error      {found.error}")
-    stale = max_staleness is not None and (found.snapshot_age is None or found.snapshot_age > max_staleness)
+            out.print(f"error      {plain(found.error)}")
+    stale = max_staleness is not None and (found.staleness is None or found.staleness > max_staleness)
     if found.error or stale:
         raise typer.Exit(FAILED)

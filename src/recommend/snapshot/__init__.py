@@ -23,6 +23,7 @@ from recommend.ranking import nearness
 from recommend.segment import Prepared, Segment
 from recommend.snapshot.build import build_snapshot, snapshot_recipe
 from recommend.snapshot.catalog import Listed, current_name, list_snapshots, previous_name
+from recommend.snapshot.last_run import LastRun, read_last_run, recorded
 from recommend.snapshot.layout import IndexLayout, Manifest, replace_file
 from recommend.table import ArticleTable, same_language, seconds
 from recommend.vectors import KINDS, VectorIndex
@@ -30,6 +31,7 @@ from recommend.vectors import KINDS, VectorIndex
 FloatArray = NDArray[np.float32]
 
 _SMALLEST_INDEXED = 1_000
+_PATIENCE = 0.2  # seconds: whoever only looks whether the lock is held lets go at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +141,13 @@ def prune(layout: IndexLayout, keep: int) -> list[str]:
     newest_first = sorted(others, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
     removed = [path.name for path in newest_first[max(keep - 1, 0) :]]
     for name in removed:
-        doomed = layout.snapshot(name).root.rename(layout.snapshots / f".removed-{name}")
-        shutil.rmtree(doomed)
+        remove(layout, name)
     return removed
+
+
+def remove(layout: IndexLayout, name: str) -> None:
+    """Removes a snapshot; readers that have it open keep what they have."""
+    shutil.rmtree(layout.snapshot(name).root.rename(layout.snapshots / f".removed-{name}"))
 
 
 @contextmanager
@@ -153,7 +159,7 @@ def locked(layout: IndexLayout) -> Iterator[None]:
     """
     layout.root.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(layout.lock, timeout=0):
+        with FileLock(layout.lock, timeout=_PATIENCE):
             yield
     except Timeout:
         raise SnapshotError(f"another job is writing {shown(str(Path(layout.root)))}; wait for it to end") from None
@@ -161,6 +167,7 @@ def locked(layout: IndexLayout) -> Iterator[None]:
 
 __all__ = [
     "IndexLayout",
+    "LastRun",
     "Listed",
     "Manifest",
     "Snapshot",
@@ -172,6 +179,9 @@ __all__ = [
     "previous_name",
     "prune",
     "publish",
+    "read_last_run",
+    "recorded",
+    "remove",
     "replace_file",
     "snapshot_recipe",
     "verify",
