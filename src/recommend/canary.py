@@ -42,7 +42,7 @@ def compare(store: Store, settings: Settings, old: str, new: str, sample: int = 
     ids = [article_id for _, article_id in zip(range(sample), both, strict=False)]
     recommenders = [Recommender(store, settings, view=view) for view in (before, after)]
     boxes = [[_box(recommender, article_id) for article_id in ids] for recommender in recommenders]
-    shared = [len(a & b) / max(len(a), len(b), 1) for a, b in zip(*boxes, strict=True)]
+    shared = [1.0 if a == b else len(a & b) / max(len(a), len(b)) for a, b in zip(*boxes, strict=True)]
     empty_before, empty = (sum(not box for box in side) / max(len(ids), 1) for side in boxes)
     return Canary(len(ids), sum(shared) / len(ids) if ids else 1.0, empty_before, empty)
 

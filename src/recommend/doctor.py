@@ -44,7 +44,7 @@ def examine(settings: Settings) -> list[Finding]:
     except RecommendError as problem:
         return [Finding("store", str(problem), "restore a backup with recommend restore, or correct --store"), *found]
     with closing(store):
-        for check in (integrity, revisions, vectors, unembedded, overlay, answers):
+        for check in (integrity, revisions, vectors, unembedded, history, overlay, answers):
             found += _attempt(check, settings, store)
     return found
 
@@ -150,6 +150,14 @@ def leftovers(settings: Settings) -> Iterator[Finding]:
     for path in sorted(found):
         remedy = "run recommend reindex --full, which removes it, or delete it"
         yield Finding("leftovers", f"{path.relative_to(layout.root)} was left by a killed job", remedy)
+
+
+def history(settings: Settings, store: Store) -> Iterator[Finding]:
+    """The live snapshot is not of a revision that a restore undid."""
+    for one in list_snapshots(IndexLayout(settings.index)):
+        if one.live and one.manifest is not None and store.is_void(one.manifest.revision):
+            problem = f"snapshot {one.name} holds what a restore of the store undid: nothing is answered"
+            yield Finding("history", problem, "run recommend reindex")
 
 
 def overlay(settings: Settings, store: Store) -> Iterator[Finding]:

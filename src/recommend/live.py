@@ -115,7 +115,11 @@ class LiveView:
         self._view, self._changed = self._open()
 
     def refresh(self) -> View:
-        """The view as of the store's latest revision; microseconds when nothing changed."""
+        """The view as of the store's latest revision; microseconds when nothing changed.
+
+        Raises:
+            SnapshotError: when a restore of the store undid what view and published snapshot hold.
+        """
         stamp = self._stamp()
         if stamp == self._published and self._store.latest_revision() == self._view.revision:
             return self._view
@@ -127,6 +131,8 @@ class LiveView:
                     logger.error("keeping snapshot %s: %s", self._view.snapshot.manifest.name, problem)
                 self._published = stamp
             if self._store.latest_revision() != self._view.revision:
+                if self._store.is_void(self._view.revision):
+                    self._view, self._changed = self._open()
                 known = self._view.revision
                 news = self._store.news(known, known, self._view.snapshot.manifest.encoder)
                 self._view = _apply(self._view, self._changed, news)
@@ -149,6 +155,11 @@ class LiveView:
         if name is None:
             raise SnapshotError(f"{self._layout.root} holds no published snapshot; run recommend reindex")
         snapshot = open_snapshot(self._layout, name)
+        if self._store.is_void(snapshot.manifest.revision):
+            raise SnapshotError(
+                f"snapshot {name} holds revision {snapshot.manifest.revision}, which a restore of the store undid; "
+                "run recommend reindex"
+            )
         view = _unchanged(snapshot)
         changed: dict[str, Prepared] = {}
         return _apply(view, changed, self._store.news(view.revision, 0, snapshot.manifest.encoder)), changed

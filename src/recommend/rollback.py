@@ -31,8 +31,8 @@ def rollback(
         The manifest of the snapshot that is live now.
 
     Raises:
-        SnapshotError: when another job is at work, there is no such snapshot, it fails verification, or it was made by
-            another encoder than the settings name.
+        SnapshotError: when another job is at work, there is no such snapshot, it fails verification, it was made by
+            another encoder than the settings name, or of a revision that a restore undid.
     """
     layout = IndexLayout(settings.index)
     with locked(layout):
@@ -42,6 +42,11 @@ def rollback(
                 f"snapshot {manifest.name} was made by encoder {manifest.encoder} != {fingerprint} of "
                 f"{settings.encoder.name!r}: set encoder.name, encoder.max_tokens back to those it was made with, here "
                 "(--set) and for the service, which has to be restarted with them"
+            )
+        if store.is_void(manifest.revision):
+            raise SnapshotError(
+                f"snapshot {manifest.name} holds revision {manifest.revision}, which a restore of the store undid; "
+                "run recommend reindex"
             )
         if store.counts(fingerprint)["unembedded"]:
             embed_missing(store, open_encoder())

@@ -1,14 +1,17 @@
-"""Commands of operators: snapshots, rollback, doctor, status."""
+"""Commands of operators: snapshots, rollback, backup, restore, doctor, status."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from recommend.backup import backup as write_backup
+from recommend.backup import restore as restore_backup
 from recommend.cli.app import FAILED, Assignments, Flags, Json, app
-from recommend.cli.console import out, plain, print_json
+from recommend.cli.console import err, out, plain, print_json
 from recommend.doctor import examine
 from recommend.encoder import encoder_fingerprint, open_encoder
 from recommend.rollback import rollback as roll_back
@@ -64,6 +67,40 @@ def rollback(
             f"snapshot {manifest.name} is live: {manifest.articles:,} articles of revision {manifest.revision:,} and "
             "every change since; the next reindex replaces it"
         )
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the copy goes.")], json: Json = False
+) -> None:
+    """Copies the SQLite store, consistently, while it is in use."""
+    revision = write_backup(Store(Flags.settings().store), file)
+    if json:
+        print_json({"file": str(file), "revision": revision})
+    else:
+        out.print(f"revision {revision:,} copied to {plain(str(file))}")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What backup wrote.")],
+    accept_lost_takedowns: Annotated[
+        bool, typer.Option("--accept-lost-takedowns", help="Restore though nothing tells what was taken down since.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Puts the articles of a backup into the store; what was taken down since stays gone."""
+    settings = Flags.settings()
+    layout = IndexLayout(settings.index)
+    done = restore_backup(Store(settings.store), file, layout, accept_lost_takedowns=accept_lost_takedowns)
+    if json:
+        print_json(asdict(done))
+        return
+    out.print(f"{done.articles:,} published articles restored, {done.withdrawn:,} taken down or withdrawn since")
+    if done.snapshot is None:
+        err.print("no snapshot holds what the store holds now: related stories are back after recommend reindex")
+    else:
+        out.print(f"snapshot {done.snapshot} is live; run recommend reindex to bring it up to date")
 
 
 @app.command()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ from recommend.store.curation import TAKEDOWN, CurationChange
 from recommend.store.database import Watch, open_engine, reading, writing
 from recommend.store.events import EventLog
 from recommend.store.keys import Keys
-from recommend.store.schema import articles, counter, embeddings
+from recommend.store.schema import articles, counter, embeddings, lineage, tombstone
+from recommend.store.takedowns import TakedownLog, Withdrawal
 
 FloatArray = NDArray[np.float32]
 VECTOR_DTYPE = np.dtype("<f2")
@@ -89,6 +90,9 @@ class Store:
         self.events = EventLog(self._engine)
         self._seen: tuple[float, int] | None = None
         self.keys = Keys(self._engine, self._watch)
+        self._is_sqlite = self._engine.dialect.name == "sqlite"
+        if self._is_sqlite:
+            self._begin_log()
 
     @property
     def engine(self) -> Engine:
@@ -120,6 +124,7 @@ class Store:
                     del latest[article_id]
             first = self._next_revisions(connection, len(latest))
             revisions = dict(zip(latest, range(first, first + len(latest)), strict=True))
+            self._log_withdrawals(connection, [article for article, _ in latest.values()], revisions)
             self._upsert(connection, articles, [_row(a, revisions[a.id]) for a, _ in latest.values()])
             vectors = [_embedding_row(a, v, fingerprint) for a, v in latest.values() if v is not None]
             self._upsert(connection, embeddings, vectors)
@@ -145,7 +150,9 @@ class Store:
             if connection.execute(select(articles.c.id).where(live)).first() is None:
                 return None
             revision = self._next_revisions(connection, 1)
-            connection.execute(update(articles).where(live).values(_tombstone(revision)))
+            if self._is_sqlite:
+                self._log(connection).append([Withdrawal(revision, article_id, None, None)])
+            connection.execute(update(articles).where(live).values(tombstone(revision)))
             connection.execute(delete(embeddings).where(embeddings.c.article_id == article_id))
             curated = curations.find(connection, article_id)
             if curated is not None:
@@ -229,6 +236,13 @@ class Store:
             self._seen = seen
         return seen[1]
 
+    def is_void(self, revision: int) -> bool:
+        """Whether a restore undid this revision: what was read then need not hold any more."""
+        undone = exists().where(lineage.c.since < revision, lineage.c.revision > revision)
+        with reading(self._engine) as connection:
+            latest = connection.execute(select(counter.c.value)).scalar_one()
+            return revision > latest or bool(connection.execute(select(undone)).scalar_one())
+
     def changes(self, since: int, fingerprint: str) -> list[Change]:
         """Every article that changed after revision ``since``, in the order of revisions."""
         return self.news(since, since, fingerprint).changes
@@ -292,6 +306,31 @@ class Store:
         statement = update(counter).values(value=counter.c.value + count).returning(counter.c.value)
         return int(connection.execute(statement).scalar_one()) - count + 1
 
+    def _begin_log(self) -> None:
+        with reading(self._engine) as connection:
+            if self._log(connection).path.exists():
+                return
+        with writing(self._engine) as connection:
+            self._log(connection).begin(connection.execute(select(counter.c.value)).scalar_one())
+
+    def _log(self, connection: Connection) -> TakedownLog:
+        origin = connection.execute(select(lineage.c.store).limit(1)).scalar_one()  # another after a restore
+        return TakedownLog(Path(str(self._engine.url.database)), origin)
+
+    def _log_withdrawals(self, connection: Connection, new: Sequence[Article], revisions: Mapping[str, int]) -> None:
+        """Notes which published articles these make disappear, now or at a time they did not have."""
+        ends = {a.id: a for a in new if a.status != Status.PUBLISHED or a.expires_at is not None}
+        if not self._is_sqlite or not ends:
+            return
+        query = select(articles.c.id, articles.c.expires_at).where(articles.c.status == Status.PUBLISHED)
+        for start in range(0, len(ends), _IDS_A_QUERY):
+            some = list(ends)[start : start + _IDS_A_QUERY]
+            self._log(connection).append(
+                Withdrawal(revisions[row.id], row.id, str(ends[row.id].status), ends[row.id].expires_at)
+                for row in connection.execute(query.where(articles.c.id.in_(some)))
+                if ends[row.id].status != Status.PUBLISHED or ends[row.id].expires_at != row.expires_at
+            )
+
     def _taken_down(self, connection: Connection, ids: Sequence[str]) -> set[str]:
         self._next_revisions(connection, 0)  # PostgreSQL: its row lock keeps a takedown out until the commit
         query = select(articles.c.id).where(articles.c.deleted_at.is_not(None))
@@ -337,12 +376,6 @@ def _row(article: Article, revision: int) -> dict[str, object]:
     row["canonical_url"] = None if article.url is None else canonical_url(article.url)
     row["deleted_at"] = None
     return row
-
-
-def _tombstone(revision: int) -> dict[str, object]:
-    blank: dict[str, object] = dict.fromkeys(column.name for column in articles.c if column.nullable)
-    blank.update(title="", text="", tags=[], authors=[], extra={}, content_hash=b"", text_hash=b"")
-    return {**blank, "status": Status.UNPUBLISHED, "revision": revision, "deleted_at": datetime.now(UTC)}
 
 
 def _embedding_row(article: Article, vector: FloatArray, fingerprint: str) -> dict[str, object]:
