@@ -4,6 +4,7 @@ import logging
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -139,13 +140,19 @@ def test_a_job_in_another_process_is_refused_in_one_line(newsroom: Newsroom) -> 
 
 NURSERY = """
 import os, random, sys
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 import orjson
 import sklearn.feature_extraction.text
 from conftest import ToyEncoder
 from recommend.article import parse_article
+from recommend.backup import backup
+from recommend.canary import compare
+from recommend.errors import SnapshotError
 from recommend.ingest import ingest, put
-from recommend.reindex import Plan, plan, reindex
+from recommend.reindex import reindex
+from recommend.rollback import rollback
 from recommend.settings import IndexSettings, Settings
 from recommend.store import Store
 
@@ -153,10 +160,10 @@ def work(store_url, index, log, seed, steps):
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     say = lambda *words: os.write(file, orjson.dumps(words, option=orjson.OPT_APPEND_NEWLINE))
     chance, encoder, store = random.Random(int(seed)), ToyEncoder(), Store(store_url)
-    settings = Settings(store=store_url, index=Path(index), indexing=IndexSettings(keep=2))
+    settings = Settings(store=store_url, index=Path(index), indexing=IndexSettings(keep=2, verify_shrink=1))
     for step in range(int(steps)):
-        kind = chance.choice(["put", "delete", "batch", "reindex"])
-        ids = [f"story-{n}" for n in chance.sample(range(200), {"batch": 100, "reindex": 0}.get(kind, 1))]
+        kind = chance.choice(["put", "delete", "batch", "reindex", "rollback", "backup"])
+        ids = [f"story-{n}" for n in chance.sample(range(200), {"batch": 100, "put": 1, "delete": 1}.get(kind, 0))]
         version = None if kind == "delete" else int(seed) * 100_000 + step
         rows = [{"id": i, "title": f"{version}", "text": f"{i} {step % 9} storm coast"} for i in ids]
         say("begin", ids, version)
@@ -166,8 +173,14 @@ def work(store_url, index, log, seed, steps):
             store.delete(ids[0])
         elif kind == "batch":
             ingest(store, encoder, map(parse_article, rows), republish=True)
+        elif kind == "backup":
+            backup(store, Path(index).parent / "copy.db")
+        elif kind == "rollback":
+            with suppress(SnapshotError):  # there is none to go back to
+                rollback(store, settings, encoder.fingerprint, lambda: encoder)
         else:
-            reindex(store, encoder, settings, full=chance.random() < 0.7)
+            canary = partial(compare, store, settings, sample=5)
+            reindex(store, encoder, settings, full=chance.random() < 0.7, force=True, canary=canary)
         say("done", ids, version)
 
 print("ready", flush=True)
@@ -242,6 +255,12 @@ class Ledger:
             assert all(c.embedding is not None for c in held if c.article is not None)
             assert store.latest_revision() == max((c.revision for c in held), default=0)
             layout = IndexLayout(self.settings.index)
+            if (copy := layout.root.parent / "copy.db").exists():
+                with closing(sqlite3.connect(copy)) as connection:
+                    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+                    revisions = "SELECT max(articles.revision), revision.value FROM articles, revision"
+                    highest, latest = connection.execute(revisions).fetchone()
+                    assert (highest or 0) == latest <= store.latest_revision()
             if (name := current_name(layout)) is not None:
                 verify(layout, name)
                 recommender = Recommender(store, self.settings, self.encoder)
