@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from recommend.article import Article, Status, parse_article
 from recommend.cli.app import app
 from recommend.encoder import Encoder
-from recommend.errors import SnapshotError
+from recommend.errors import EncoderError, SnapshotError
 from recommend.rollback import rollback
 from recommend.snapshot import current_name, list_snapshots, locked, verify
 
@@ -128,6 +128,19 @@ def test_a_change_of_encoder_is_rolled_back_with_the_settings_and_its_later_chan
     segment, row = view.locate("late") or (-1, -1)
     assert float(abs(view.segments[segment].embeddings[row]).sum()) > 0
     assert verify(newsroom.layout, old).encoder == "toy"
+
+
+def test_a_running_recommender_refuses_drafts_when_the_live_snapshot_is_of_another_encoder(
+    newsroom: Newsroom, other_toy_encoder: Encoder
+) -> None:
+    draft, running = parse_article({"id": "draft", "title": "Draft"}), newsroom.recommender()
+    assert running.related_to(draft)
+    replace(newsroom, encoder=other_toy_encoder).reindex()
+    with pytest.raises(EncoderError, match="has fingerprint toy != other toy of the snapshot"):
+        running.related_to(draft)
+    assert running.related("story-01")
+    go_back(newsroom)
+    assert running.related_to(draft)
 
 
 def test_the_commands_list_snapshots_and_roll_back(

@@ -137,13 +137,16 @@ class Recommender:
             EncoderError: when the settings name another one: its vectors and the snapshot's never meet.
         """
         encoder = self._encoder or open_encoder(self.settings.encoder, self.settings.models)
-        wanted = self.view().snapshot.manifest.encoder
+        self._check_encoder(encoder, self.view())
+        return encoder
+
+    def _check_encoder(self, encoder: Encoder, view: View) -> None:
+        wanted = view.snapshot.manifest.encoder
         if encoder.fingerprint != wanted:
             raise EncoderError(
                 f"encoder {self.settings.encoder.name!r} has fingerprint {encoder.fingerprint} != {wanted} of the "
                 "snapshot; run recommend reindex, or set encoder.name and encoder.max_tokens back"
             )
-        return encoder
 
     def view(self) -> View:
         """The present state of everything that can be recommended."""
@@ -185,6 +188,7 @@ class Recommender:
             EncoderError: when the snapshot's encoder cannot be opened.
         """
         view = self.view()
+        self._check_encoder(self.encoder, view)  # again: the snapshot may be another than when it was opened
         embedding = encode_articles(self.encoder, [article])[0]
         query = view.snapshot.prepare(article, embedding).query()
         return self._box(view, query, article.id, k, filters, explain)
