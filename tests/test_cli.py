@@ -122,7 +122,8 @@ def test_related_by_id_by_url_and_for_a_draft(on_sample: Recommend, corpus: list
 
 def test_export_and_status(on_sample: Recommend) -> None:
     exported = on_sample("export", "--out", "related.jsonl", "-k", 2, "--json").json
-    assert exported == {"rows": 288, "file": "related.jsonl"}
+    assert exported == {"rows": 288, "file": "related.jsonl", "revision": 146}
+    assert on_sample("export", "--out", "none.jsonl", "--since", 146, "--json").json["rows"] == 0
     lines = Path("related.jsonl").read_bytes().splitlines()
     assert on_sample("export", "--out", "related.parquet", "-k", 2) == (0, "288 rows written to related.parquet\n", "")
     ids = [row["related_id"] for row in pq.read_table("related.parquet").to_pylist()]

@@ -116,15 +116,19 @@ def _print_plan(planned: Plan, json: bool) -> None:
 def export(
     file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Ends in .parquet or .jsonl.")],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many under each article.")] = 10,
+    since: Annotated[
+        int | None, typer.Option(min=0, metavar="REVISION", help="Only articles that changed after it; rank 0: gone.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Writes the related stories of every article to a file."""
     settings = Flags.settings()
     set_threads(1)
     recommender = Recommender(Store(settings.store), settings)
-    with meter("export", float(len(recommender))) as bar:
-        count = write_export(recommender, file, k, progress=lambda: bar.advance(1))
+    revision = recommender.view().revision  # what comes after it is for the next export with --since
+    with meter("export", float(len(recommender) if since is None else recommender.store.changed_since(since))) as bar:
+        count = write_export(recommender, file, k, since=since, progress=lambda: bar.advance(1))
     if json:
-        print_json({"rows": count, "file": str(file)})
+        print_json({"rows": count, "file": str(file), "revision": revision})
     else:
         out.print(f"{count:,} rows written to {file}")

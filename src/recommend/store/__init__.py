@@ -261,6 +261,12 @@ class Store:
         with reading(self._engine) as connection:
             return connection.execute(query).scalar_one()
 
+    def ids_since(self, revision: int) -> list[str]:
+        """Ids of the articles, of any status and taken down ones, too, that changed after ``revision``."""
+        query = select(articles.c.id).where(articles.c.revision > revision).order_by(articles.c.id)
+        with reading(self._engine) as connection:
+            return list(connection.execute(query).scalars())
+
     @contextmanager
     def published(self, fingerprint: str) -> Iterator[tuple[int, Iterator[Change]]]:
         """All published articles that the encoder of ``fingerprint`` has embedded, as of one revision.
