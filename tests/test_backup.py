@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from recommend.doctor import examine
 from recommend.errors import SnapshotError, StoreError
 from recommend.rollback import rollback
 from recommend.settings import Settings
+from recommend.status import read_status
 from recommend.store import Store
 from recommend.store.takedowns import TakedownLog
 
@@ -121,6 +123,7 @@ def test_without_a_snapshot_that_still_holds_nothing_stale_is_served(newsroom: N
     newsroom.take(*(parse_article({"id": f"later-{n}", "title": "Later"}) for n in range(9)))  # past the old revisions
     with pytest.raises(SnapshotError, match="which a restore of the store undid"):
         newsroom.recommender()
+    assert "a restore of the store undid" in (read_status(newsroom.store, newsroom.settings).error or "")
     assert "history" in {one.check for one in examine(newsroom.settings)}
     newsroom.reindex()
     assert running.answer("new", 5) is None
@@ -207,6 +210,24 @@ def test_a_backup_taken_while_others_write_holds_one_revision_whole(newsroom: Ne
                 path.unlink()
             copies += 1
     writer.result()
+
+
+@pytest.mark.parametrize("room", [0, 5_000, 50_000])
+def test_a_backup_without_room_leaves_the_last_one_and_nothing_else(
+    newsroom: Newsroom, tmp_path: Path, room: int
+) -> None:
+    folder, before = tmp_path / "backups", resource.getrlimit(resource.RLIMIT_FSIZE)
+    folder.mkdir()
+    backup(newsroom.store, folder / "copy.db")
+    content = (folder / "copy.db").read_bytes()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(StoreError, match="was not written"):
+            backup(newsroom.store, folder / "copy.db")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in folder.iterdir()] == ["copy.db"]
+    assert (folder / "copy.db").read_bytes() == content
 
 
 def test_a_torn_line_of_the_log_is_passed_over_and_the_next_starts_afresh(newsroom: Newsroom) -> None:

@@ -78,10 +78,15 @@ def test_from_a_file_to_related_stories(recommend: Recommend, articles: Path, co
     assert recommend(*where, "ingest", articles) == (0, "8 added, 0 changed, 0 unchanged, 8 embedded\n", "")
     counts = recommend(*where, "ingest", articles, "--json").json
     assert (counts["unchanged"], counts["embedded"], counts["quarantined"], counts["rejects"]) == (8, 0, 0, None)
+    planned = recommend(*where, "reindex", "--dry-run", "--json").json
+    assert (planned["articles"], planned["to_embed"], planned["changes"], planned["builds"]) == (8, 0, 8, True)
+    assert recommend(*where, "reindex", "--dry-run").out.startswith("would build a snapshot of 8 articles, flat; 0 ")
+    assert not Path("own").exists()
     built = recommend(*where, "reindex", "--json").json
     assert (built["articles"], built["built"], built["embedded"], built["kind"]) == (8, True, 0, "flat")
     assert f"snapshot {built['name']} is up to date" in recommend(*where, "reindex").out
     assert recommend(*where, "reindex", "--full").out.startswith(f"snapshot {built['name']}.2 published: 8 articles")
+    assert recommend(*where, "reindex", "--full", "--force", "--json").json["canary"]["overlap"] == 1.0
     items = recommend(*where, "related", corpus[0].id, "-k", 3, "--json").json["items"]
     assert [item["rank"] for item in items] == [1, 2, 3]
     assert {path.name for path in Path().iterdir()} >= {"own.db", "own"}

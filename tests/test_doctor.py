@@ -102,6 +102,18 @@ BREAKS: dict[str, tuple[Callable[[Newsroom], Any], str, str, str]] = {
         r"snapshots/\.building-x was left",
         "reindex --full",
     ),
+    "log": (
+        lambda n: n.store.takedown_log().path.write_text("{}\nx\n{}\n"),
+        "takedowns",
+        "line 2 is damaged",
+        "move it aside",
+    ),
+    "beginning": (
+        lambda n: n.store.takedown_log().path.write_text(""),
+        "takedowns",
+        "does not tell since when",
+        "move it aside",
+    ),
     "changes": (
         lambda n: n.store.put([(Article(id=str(i), title="T"), None) for i in range(1001)], n.encoder.fingerprint),
         "overlay",

@@ -19,6 +19,7 @@ from recommend.snapshot import IndexLayout, current_name, list_snapshots, locked
 from recommend.store import VECTOR_DTYPE, Store
 from recommend.store.database import reading
 from recommend.store.schema import articles, counter, embeddings
+from recommend.store.takedowns import INCOMPLETE
 
 _MOST_CHANGES, _MOST_CHANGED_SHARE = 1_000, 0.1
 _SNAPSHOTS_OF_ROOM = 2
@@ -44,7 +45,7 @@ def examine(settings: Settings) -> list[Finding]:
     except RecommendError as problem:
         return [Finding("store", str(problem), "restore a backup with recommend restore, or correct --store"), *found]
     with closing(store):
-        for check in (integrity, revisions, vectors, unembedded, history, overlay, answers):
+        for check in (integrity, revisions, vectors, unembedded, takedowns, history, overlay, answers):
             found += _attempt(check, settings, store)
     return found
 
@@ -160,6 +161,14 @@ def history(settings: Settings, store: Store) -> Iterator[Finding]:
             yield Finding("history", problem, "run recommend reindex")
 
 
+def takedowns(settings: Settings, store: Store) -> Iterator[Finding]:
+    """The takedown log can be read, so that a restore can go by it even when the store is lost."""
+    log = store.takedown_log()
+    if log is not None and (found := log.read()) is not None and found[0] == INCOMPLETE:
+        problem = f"takedown log {log.path} does not tell since when it is complete"
+        yield Finding("takedowns", problem, "move it aside, which begins a new one; make a backup")
+
+
 def overlay(settings: Settings, store: Store) -> Iterator[Finding]:
     """Few enough changes lie over the live snapshot: each is prepared anew when a process starts."""
     live = next((one.manifest for one in list_snapshots(IndexLayout(settings.index)) if one.live), None)
@@ -202,5 +211,6 @@ def _attempt(check: Callable[..., Iterator[Finding]], *arguments: object) -> lis
 _REMEDIES: dict[Callable[..., Iterator[Finding]], str] = {
     models: "reinstall the package, or restore models/ from where it came",
     answers: "run recommend rollback or recommend reindex --full; restore models/ when a ranker is named",
+    takedowns: "move it aside, which begins a new one; make a backup",
     integrity: "restore a backup with recommend restore",
 }

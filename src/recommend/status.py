@@ -26,7 +26,7 @@ class Status:
         revision: the store's; ``revision_lag`` how many changes the snapshot is behind (readers still see them).
         encoder: fingerprint of the snapshot's embeddings; ``encoder_matches`` whether the settings name the same.
         articles: in the store, by status, with takedowns and those without an embedding.
-        error: why snapshot or last run cannot be read, None when they can.
+        error: why nothing can be answered from the snapshot, or the last run cannot be read; None when all is well.
     """
 
     snapshot: str | None
@@ -52,6 +52,8 @@ def read_status(store: Store, settings: Settings) -> Status:
         manifest = None if name is None else layout.snapshot(name).read_manifest()
     except SnapshotError as problem:
         error = str(problem)
+    if manifest is not None and store.is_void(manifest.revision):
+        error = f"snapshot {name} holds what a restore of the store undid; run recommend reindex"
     revision = store.latest_revision()
     built = None if manifest is None else datetime.fromisoformat(manifest.created_at)
     confirmed = last_run.succeeded if last_run is not None and last_run.snapshot == name else None

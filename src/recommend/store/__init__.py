@@ -236,6 +236,13 @@ class Store:
             self._seen = seen
         return seen[1]
 
+    def takedown_log(self) -> TakedownLog | None:
+        """The log that outlives the store; None on PostgreSQL, which has its own archiving."""
+        if not self._is_sqlite:
+            return None
+        with reading(self._engine) as connection:
+            return self._log(connection)
+
     def is_void(self, revision: int) -> bool:
         """Whether a restore undid this revision: what was read then need not hold any more."""
         undone = exists().where(lineage.c.since < revision, lineage.c.revision > revision)

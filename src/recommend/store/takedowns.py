@@ -18,6 +18,8 @@ import orjson
 
 from recommend.errors import StoreError
 
+INCOMPLETE = sys.maxsize  # "complete since" of a log whose first line is missing
+
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
@@ -74,9 +76,7 @@ class TakedownLog:
                 if line.endswith(_TORN):
                     continue
                 raise StoreError(f"takedown log {self.path}: line {number} is damaged; mend or remove it") from None
-        if not rows:
-            return None
-        since = next((int(row["complete_since"]) for row in rows if "complete_since" in row), sys.maxsize)
+        since = next((int(row["complete_since"]) for row in rows if "complete_since" in row), INCOMPLETE)
         return since, [_withdrawal(row) for row in rows if "article_id" in row]
 
     def _append(self, rows: list[dict[str, Any]]) -> None:
