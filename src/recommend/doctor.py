@@ -18,7 +18,7 @@ from recommend.settings import Settings
 from recommend.snapshot import IndexLayout, current_name, list_snapshots, locked, verify
 from recommend.store import VECTOR_DTYPE, Store
 from recommend.store.database import reading
-from recommend.store.schema import articles, counter, embeddings
+from recommend.store.schema import articles, counter, curation, curation_log, embeddings
 from recommend.store.takedowns import INCOMPLETE
 
 _MOST_CHANGES, _MOST_CHANGED_SHARE = 1_000, 0.1
@@ -68,13 +68,14 @@ def integrity(settings: Settings, store: Store) -> Iterator[Finding]:
 
 
 def revisions(settings: Settings, store: Store) -> Iterator[Finding]:
-    """No article has a revision that was not handed out yet."""
+    """No change has a revision that was not handed out yet."""
     with reading(store.engine) as connection:
         handed_out = connection.execute(select(counter.c.value)).scalar_one()
-        highest = connection.execute(select(func.max(articles.c.revision))).scalar_one() or 0
+        tables = (articles, curation, curation_log)
+        highest = max(connection.execute(select(func.max(t.c.revision))).scalar_one() or 0 for t in tables)
     if highest > handed_out:
         remedy = f"UPDATE revision SET value = {highest}, restart the service, run recommend reindex --full"
-        yield Finding("revisions", f"the counter is at {handed_out} < {highest}, the highest of an article", remedy)
+        yield Finding("revisions", f"the counter is at {handed_out} < {highest}, the highest of a change", remedy)
 
 
 def vectors(settings: Settings, store: Store) -> Iterator[Finding]:
