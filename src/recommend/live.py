@@ -92,7 +92,8 @@ class SnapshotView:
         Raises:
             SnapshotError: when the snapshot is missing or cannot be opened.
         """
-        self._view = _unchanged(open_snapshot(layout, name))
+        view = _unchanged(open_snapshot(layout, name))
+        self._view = _hide(view, view)
 
     def refresh(self) -> View:
         """The view, always the same."""
