@@ -78,10 +78,15 @@ def test_from_a_file_to_related_stories(recommend: Recommend, articles: Path, co
     assert recommend(*where, "ingest", articles) == (0, "8 added, 0 changed, 0 unchanged, 8 embedded\n", "")
     counts = recommend(*where, "ingest", articles, "--json").json
     assert (counts["unchanged"], counts["embedded"], counts["quarantined"], counts["rejects"]) == (8, 0, 0, None)
+    planned = recommend(*where, "reindex", "--dry-run", "--json").json
+    assert (planned["articles"], planned["to_embed"], planned["changes"], planned["builds"]) == (8, 0, 8, True)
+    assert recommend(*where, "reindex", "--dry-run").out.startswith("would build a snapshot of 8 articles, flat; 0 ")
+    assert not Path("own").exists()
     built = recommend(*where, "reindex", "--json").json
     assert (built["articles"], built["built"], built["embedded"], built["kind"]) == (8, True, 0, "flat")
     assert f"snapshot {built['name']} is up to date" in recommend(*where, "reindex").out
     assert recommend(*where, "reindex", "--full").out.startswith(f"snapshot {built['name']}.2 published: 8 articles")
+    assert recommend(*where, "reindex", "--full", "--force", "--json").json["canary"]["overlap"] == 1.0
     items = recommend(*where, "related", corpus[0].id, "-k", 3, "--json").json["items"]
     assert [item["rank"] for item in items] == [1, 2, 3]
     assert {path.name for path in Path().iterdir()} >= {"own.db", "own"}
@@ -122,7 +127,8 @@ def test_related_by_id_by_url_and_for_a_draft(on_sample: Recommend, corpus: list
 
 def test_export_and_status(on_sample: Recommend) -> None:
     exported = on_sample("export", "--out", "related.jsonl", "-k", 2, "--json").json
-    assert exported == {"rows": 288, "file": "related.jsonl"}
+    assert exported == {"rows": 288, "file": "related.jsonl", "revision": 146}
+    assert on_sample("export", "--out", "none.jsonl", "--since", 146, "--json").json["rows"] == 0
     lines = Path("related.jsonl").read_bytes().splitlines()
     assert on_sample("export", "--out", "related.parquet", "-k", 2) == (0, "288 rows written to related.parquet\n", "")
     ids = [row["related_id"] for row in pq.read_table("related.parquet").to_pylist()]
@@ -130,7 +136,7 @@ def test_export_and_status(on_sample: Recommend) -> None:
     found = on_sample("status", "--json").json
     assert (found["snapshot_articles"], found["revision_lag"], found["encoder_matches"]) == (144, 0, True)
     assert "144 published, 1 draft, 1 unpublished" in on_sample("status").out
-    assert [on_sample("status", "--max-staleness", hours).code for hours in (24, 0)] == [0, 1]
+    assert [on_sample("status", "--max-staleness", seconds).code for seconds in (86_400, 0)] == [0, 1]
 
 
 def test_evaluate_and_compare(recommend: Recommend, articles: Path, corpus: list[Article]) -> None:

@@ -9,6 +9,7 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
+from recommend.article import Article, Status
 from recommend.curation import Choice, Curation
 from recommend.errors import SettingsError
 from recommend.export import SCHEMA, export
@@ -79,6 +80,26 @@ def test_an_article_taken_down_during_the_export_is_left_out_from_then_on(newsro
     assert {row["revision"] for row in found} == {60, 61}
     assert "story-59" not in {row["article_id"] for row in found}
     assert "story-59" not in {row["related_id"] for row in found if row["revision"] == 61}
+
+
+@pytest.mark.parametrize("name", ["related.jsonl", "related.parquet"])
+def test_an_export_since_a_revision_holds_what_changed_and_names_what_is_gone(
+    newsroom: Newsroom, stories: list[Article], tmp_path: Path, name: str
+) -> None:
+    newsroom.take(stories[3].model_copy(update={"title": "Changed"}), Article(id="new", title="New"))
+    newsroom.take(stories[4].model_copy(update={"status": Status.UNPUBLISHED}))
+    newsroom.store.delete("story-05")
+    recommender = newsroom.recommender()
+    assert export(recommender, tmp_path / name, 4, since=60) == 2 * 4 + 2
+    file = tmp_path / name
+    lines = file.read_bytes().splitlines() if name.endswith("l") else []
+    rows = [orjson.loads(line) for line in lines] or pq.read_table(file).to_pylist()
+    assert {row["article_id"] for row in rows if row["rank"]} == {"new", "story-03"}
+    assert [(row["article_id"], row["related_id"]) for row in rows if not row["rank"]] == [
+        ("story-04", None),
+        ("story-05", None),
+    ]
+    assert {row["revision"] for row in rows} == {64}
 
 
 @pytest.mark.parametrize("name", ["related.csv", "related", ".parquet"])

@@ -14,9 +14,9 @@ LAYERS = [  # from the base up; "recommend" is the package itself, with its few 
     "sources store encoder lexical vectors table duplicates projection neighbourhood ranking policy reasons segment"
     " history",
     "ingest snapshot",
-    "live reindex explanation",
+    "live reindex explanation rollback backup",
     "recommender",
-    "export status evaluation training recommend",
+    "canary doctor export status evaluation training recommend",
     "cli",
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

@@ -22,7 +22,7 @@ from recommend.article import Article, parse_article
 from recommend.curation import Choice, Curation
 from recommend.errors import SnapshotError
 from recommend.live import LiveView, View
-from recommend.settings import Settings
+from recommend.settings import IndexSettings, Settings
 from recommend.snapshot import IndexLayout, publish
 from recommend.store import Store
 
@@ -261,7 +261,7 @@ def small(newsroom: Newsroom, stories: list[Article]) -> Newsroom:
     """Four toy articles; the database is closed and may be copied."""
     for story in stories[4:]:
         newsroom.store.delete(story.id)
-    newsroom.indexing(keep=1).reindex()
+    newsroom.indexing(keep=1, verify_shrink=1).reindex()
     newsroom.store.close()
     return newsroom
 
@@ -279,7 +279,8 @@ def test_after_any_changes_the_view_holds_exactly_what_is_published(small: Newsr
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
             patch.setattr("recommend.live._MOST_RECENT", most_recent)
             copy = Path(shutil.copytree(small.settings.index.parent, Path(folder) / "copy"))
-            settings = Settings(store=f"sqlite:///{copy / 'recommend.db'}", index=copy / "index")
+            store_url, some = f"sqlite:///{copy / 'recommend.db'}", IndexSettings(verify_shrink=1)
+            settings = Settings(store=store_url, index=copy / "index", indexing=some)
             with closing(Store(settings.store)) as store:
                 newsroom = replace(small, store=store, settings=settings)
                 live = LiveView(store, newsroom.layout)

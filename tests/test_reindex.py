@@ -4,6 +4,7 @@ import logging
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ import pytest
 from recommend.article import Article, Status, parse_article
 from recommend.encoder import Encoder
 from recommend.recommender import Recommender
-from recommend.reindex import reindex
+from recommend.reindex import Plan, plan, reindex
 from recommend.settings import Settings
 from recommend.snapshot import IndexLayout, current_name, locked, publish, verify
 from recommend.store import Store
@@ -97,10 +98,27 @@ def test_changes_during_the_job_are_served_after_it(newsroom: Newsroom, stage: s
 
     stages: list[str] = []
     reindex(newsroom.store, newsroom.encoder, newsroom.settings, full=True, on_stage=change)
-    assert stages == ["embedding", "building", "publishing"]
+    assert stages == ["embedding", "building", "comparing", "publishing"]
     recommender = newsroom.recommender()
     assert (recommender.answer("new", 5) is None, recommender.answer("story-00", 5) is None) == (False, True)
     assert newsroom.reindex().built == (stage == "publishing")
+
+
+def test_a_plan_tells_cost_and_effect_and_writes_nothing(newsroom: Newsroom, other_toy_encoder: Encoder) -> None:
+    live, folder = newsroom.live.name, newsroom.settings.index
+
+    def planned(encoder: Encoder, **options: bool) -> Plan:
+        before = sorted((str(p), p.stat().st_mtime_ns) for p in folder.rglob("*"))
+        found = plan(newsroom.store, encoder, newsroom.settings, **options)
+        assert before == sorted((str(p), p.stat().st_mtime_ns) for p in folder.rglob("*"))
+        return found
+
+    assert planned(newsroom.encoder) == Plan(60, "flat", 0, 0.0, live, 0, builds=False)
+    assert planned(newsroom.encoder, full=True).builds
+    newsroom.store.put([(parse_article({"id": "late", "title": "Late"}), None)], "toy")
+    found = planned(newsroom.encoder)
+    assert (found.articles, found.to_embed, found.changes, found.builds, found.seconds > 0) == (61, 1, 1, True, True)
+    assert (planned(other_toy_encoder).to_embed, newsroom.store.counts("other toy")["unembedded"]) == (61, 61)
 
 
 def test_a_torn_live_snapshot_is_built_anew(newsroom: Newsroom, caplog: pytest.LogCaptureFixture) -> None:
@@ -122,13 +140,19 @@ def test_a_job_in_another_process_is_refused_in_one_line(newsroom: Newsroom) -> 
 
 NURSERY = """
 import os, random, sys
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 import orjson
 import sklearn.feature_extraction.text
 from conftest import ToyEncoder
 from recommend.article import parse_article
+from recommend.backup import backup
+from recommend.canary import compare
+from recommend.errors import SnapshotError
 from recommend.ingest import ingest, put
 from recommend.reindex import reindex
+from recommend.rollback import rollback
 from recommend.settings import IndexSettings, Settings
 from recommend.store import Store
 
@@ -136,10 +160,10 @@ def work(store_url, index, log, seed, steps):
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     say = lambda *words: os.write(file, orjson.dumps(words, option=orjson.OPT_APPEND_NEWLINE))
     chance, encoder, store = random.Random(int(seed)), ToyEncoder(), Store(store_url)
-    settings = Settings(store=store_url, index=Path(index), indexing=IndexSettings(keep=2))
+    settings = Settings(store=store_url, index=Path(index), indexing=IndexSettings(keep=2, verify_shrink=1))
     for step in range(int(steps)):
-        kind = chance.choice(["put", "delete", "batch", "reindex"])
-        ids = [f"story-{n}" for n in chance.sample(range(200), {"batch": 100, "reindex": 0}.get(kind, 1))]
+        kind = chance.choice(["put", "delete", "batch", "reindex", "rollback", "backup"])
+        ids = [f"story-{n}" for n in chance.sample(range(200), {"batch": 100, "put": 1, "delete": 1}.get(kind, 0))]
         version = None if kind == "delete" else int(seed) * 100_000 + step
         rows = [{"id": i, "title": f"{version}", "text": f"{i} {step % 9} storm coast"} for i in ids]
         say("begin", ids, version)
@@ -149,8 +173,14 @@ def work(store_url, index, log, seed, steps):
             store.delete(ids[0])
         elif kind == "batch":
             ingest(store, encoder, map(parse_article, rows), republish=True)
+        elif kind == "backup":
+            backup(store, Path(index).parent / "copy.db")
+        elif kind == "rollback":
+            with suppress(SnapshotError):  # there is none to go back to
+                rollback(store, settings, encoder.fingerprint, lambda: encoder)
         else:
-            reindex(store, encoder, settings, full=chance.random() < 0.7)
+            canary = partial(compare, store, settings, sample=5)
+            reindex(store, encoder, settings, full=chance.random() < 0.7, force=True, canary=canary)
         say("done", ids, version)
 
 print("ready", flush=True)
@@ -225,6 +255,12 @@ class Ledger:
             assert all(c.embedding is not None for c in held if c.article is not None)
             assert store.latest_revision() == max((c.revision for c in held), default=0)
             layout = IndexLayout(self.settings.index)
+            if (copy := layout.root.parent / "copy.db").exists():
+                with closing(sqlite3.connect(copy)) as connection:
+                    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+                    revisions = "SELECT max(articles.revision), revision.value FROM articles, revision"
+                    highest, latest = connection.execute(revisions).fetchone()
+                    assert (highest or 0) == latest <= store.latest_revision()
             if (name := current_name(layout)) is not None:
                 verify(layout, name)
                 recommender = Recommender(store, self.settings, self.encoder)
@@ -248,4 +284,4 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged_and_leaves_a_whole_snap
     assert (done.returncode, manifest["articles"]) == (0, len(ledger.published))
     assert current_name(layout) == verify(layout, manifest["name"]).name
     assert not [path for path in layout.snapshots.iterdir() if path.name.startswith(".")]
-    assert sorted(path.name for path in layout.root.iterdir()) == [".lock", "CURRENT", "snapshots"]
+    assert sorted(path.name for path in layout.root.iterdir()) == [".lock", "CURRENT", "last_run.json", "snapshots"]

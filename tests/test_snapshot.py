@@ -33,7 +33,7 @@ def names(folder: Path) -> list[str]:
 
 def assert_tidy(newsroom: Newsroom, *snapshots: str) -> None:
     assert names(newsroom.layout.snapshots) == sorted(snapshots)
-    assert names(newsroom.layout.root) == [".lock", "CURRENT", "snapshots"]
+    assert names(newsroom.layout.root) == [".lock", "CURRENT", "last_run.json", "snapshots"]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -110,7 +110,7 @@ def test_a_snapshot_that_does_not_exist_is_named(newsroom: Newsroom, name: str) 
 def test_an_empty_store_has_a_snapshot_too(newsroom: Newsroom, stories: list[Article], kind: str) -> None:
     for story in stories:
         newsroom.store.delete(story.id)
-    name = newsroom.indexing(kind=kind).reindex().manifest.name
+    name = newsroom.indexing(kind=kind, verify_shrink=1).reindex().manifest.name
     assert len(open_snapshot(newsroom.layout, name).segment) == 0
 
 

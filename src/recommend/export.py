@@ -26,9 +26,26 @@ SCHEMA = pa.schema(
 )
 
 
-def export(recommender: Recommender, path: Path, k: int, *, progress: Callable[[], None] = lambda: None) -> int:
-    """Writes the k best stories under every published article to a .parquet or .jsonl file, see :func:`write_rows`."""
-    return write_rows(_rows(recommender, k, progress), path, SCHEMA)
+def export(
+    recommender: Recommender,
+    path: Path,
+    k: int,
+    *,
+    since: int | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> int:
+    """Writes the k best stories under every published article to a .parquet or .jsonl file, see :func:`write_rows`.
+
+    Args:
+        recommender: ranks.
+        path: the file.
+        k: stories under each article.
+        since: write only articles that changed after this revision of the store. One that is not published any more has
+            a single row of rank 0 without a related story: drop it wherever it stands. Boxes of articles that did not
+            change themselves are not written, though a changed article may belong into them now.
+        progress: called after each article.
+    """
+    return write_rows(_rows(recommender, k, since, progress), path, SCHEMA)
 
 
 def write_rows(rows: Iterator[dict[str, object]], path: Path, schema: pa.Schema) -> int:
@@ -54,11 +71,17 @@ def write_rows(rows: Iterator[dict[str, object]], path: Path, schema: pa.Schema)
     return count
 
 
-def _rows(recommender: Recommender, k: int, progress: Callable[[], None]) -> Iterator[dict[str, object]]:
-    for article_id in recommender.view().ids():
+def _rows(
+    recommender: Recommender, k: int, since: int | None, progress: Callable[[], None]
+) -> Iterator[dict[str, object]]:
+    view = recommender.view()
+    for article_id in view.ids() if since is None else recommender.store.ids_since(since):
         answer = recommender.answer(article_id, k)
         progress()
-        if answer is None:  # taken down while the export ran
+        if answer is None:  # not published, or taken down while the export ran
+            if since is not None:
+                values = (article_id, 0, None, None, None, view.snapshot.manifest.name, view.revision)
+                yield dict(zip(SCHEMA.names, values, strict=True))
             continue
         for item in answer.items:
             yield {

@@ -84,6 +84,22 @@ class View:
         return None
 
 
+class SnapshotView:
+    """One snapshot as it was built, without what changed since: what a comparison of two looks through."""
+
+    def __init__(self, layout: IndexLayout, name: str) -> None:
+        """
+        Raises:
+            SnapshotError: when the snapshot is missing or cannot be opened.
+        """
+        view = _unchanged(open_snapshot(layout, name))
+        self._view = _hide(view, view)
+
+    def refresh(self) -> View:
+        """The view, always the same."""
+        return self._view
+
+
 class LiveView:
     """Keeps a view up to date with the store and the index folder."""
 
@@ -100,7 +116,11 @@ class LiveView:
         self._view, self._changed = self._open()
 
     def refresh(self) -> View:
-        """The view as of the store's latest revision; microseconds when nothing changed."""
+        """The view as of the store's latest revision; microseconds when nothing changed.
+
+        Raises:
+            SnapshotError: when a restore of the store undid what view and published snapshot hold.
+        """
         stamp = self._stamp()
         if stamp == self._published and self._store.latest_revision() == self._view.revision:
             return self._view
@@ -112,6 +132,8 @@ class LiveView:
                     logger.error("keeping snapshot %s: %s", self._view.snapshot.manifest.name, problem)
                 self._published = stamp
             if self._store.latest_revision() != self._view.revision:
+                if self._store.is_void(self._view.revision):
+                    self._view, self._changed = self._open()
                 known = self._view.revision
                 news = self._store.news(known, known, self._view.snapshot.manifest.encoder)
                 self._view = _apply(self._view, self._changed, news)
@@ -134,9 +156,18 @@ class LiveView:
         if name is None:
             raise SnapshotError(f"{self._layout.root} holds no published snapshot; run recommend reindex")
         snapshot = open_snapshot(self._layout, name)
-        view = View(snapshot, (snapshot.segment,), (None,), snapshot.manifest.revision)
+        if self._store.is_void(snapshot.manifest.revision):
+            raise SnapshotError(
+                f"snapshot {name} holds revision {snapshot.manifest.revision}, which a restore of the store undid; "
+                "run recommend reindex"
+            )
+        view = _unchanged(snapshot)
         changed: dict[str, Prepared] = {}
         return _apply(view, changed, self._store.news(view.revision, 0, snapshot.manifest.encoder)), changed
+
+
+def _unchanged(snapshot: Snapshot) -> View:
+    return View(snapshot, (snapshot.segment,), (None,), snapshot.manifest.revision)
 
 
 def _apply(view: View, changed: dict[str, Prepared], news: News) -> View:

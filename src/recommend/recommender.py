@@ -21,7 +21,7 @@ from recommend.curation import UNCURATED
 from recommend.encoder import Encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError, UnknownArticleError
 from recommend.explanation import NearMiss, contributions, near_misses
-from recommend.live import LiveView, View
+from recommend.live import LiveView, SnapshotView, View
 from recommend.ranking import Candidates, Ranker, score
 from recommend.reasons import LATEST, PINNED, Reason, reason, shared_terms
 from recommend.segment import Query, Segment
@@ -85,12 +85,15 @@ class Answer:
 class Recommender:
     """Answers from the published snapshot and every change since; safe to share between threads."""
 
-    def __init__(self, store: Store, settings: Settings, encoder: Encoder | None = None) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, encoder: Encoder | None = None, *, view: SnapshotView | None = None
+    ) -> None:
         """
         Args:
             store: the truth that the view follows.
             settings: index folder, ranking, policy.
             encoder: for drafts; opened at first use when not given.
+            view: what is answered from instead of the published snapshot and every change since.
 
         Raises:
             SnapshotError: when no usable snapshot is published.
@@ -99,7 +102,7 @@ class Recommender:
         self.store = store
         self.settings = settings
         self._encoder = encoder
-        self._live = LiveView(store, IndexLayout(settings.index))
+        self._live = view or LiveView(store, IndexLayout(settings.index))
         self._load_ranker()
 
     @classmethod
@@ -134,13 +137,16 @@ class Recommender:
             EncoderError: when the settings name another one: its vectors and the snapshot's never meet.
         """
         encoder = self._encoder or open_encoder(self.settings.encoder, self.settings.models)
-        wanted = self.view().snapshot.manifest.encoder
+        self._check_encoder(encoder, self.view())
+        return encoder
+
+    def _check_encoder(self, encoder: Encoder, view: View) -> None:
+        wanted = view.snapshot.manifest.encoder
         if encoder.fingerprint != wanted:
             raise EncoderError(
                 f"encoder {self.settings.encoder.name!r} has fingerprint {encoder.fingerprint} != {wanted} of the "
                 "snapshot; run recommend reindex, or set encoder.name and encoder.max_tokens back"
             )
-        return encoder
 
     def view(self) -> View:
         """The present state of everything that can be recommended."""
@@ -182,6 +188,7 @@ class Recommender:
             EncoderError: when the snapshot's encoder cannot be opened.
         """
         view = self.view()
+        self._check_encoder(self.encoder, view)  # again: the snapshot may be another than when it was opened
         embedding = encode_articles(self.encoder, [article])[0]
         query = view.snapshot.prepare(article, embedding).query()
         return self._box(view, query, article.id, k, filters, explain)

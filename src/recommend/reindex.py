@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recommend.encoder import Encoder
+from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.adapter import find_adapter
 from recommend.errors import SnapshotError
 from recommend.ingest import embed_missing
@@ -19,12 +20,53 @@ from recommend.snapshot import (
     locked,
     prune,
     publish,
+    recorded,
+    remove,
     snapshot_recipe,
     verify,
 )
 from recommend.store import Store
+from recommend.vectors import choose_kind
+
+_MEASURED = 32
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """How the boxes of a new snapshot compare with those of the live one.
+
+    Attributes:
+        queries: articles in both whose boxes were compared.
+        overlap: mean share of a box of ten that both give.
+        empty_before, empty: shares of boxes with nothing in them, live and new.
+    """
+
+    queries: int
+    overlap: float
+    empty_before: float
+    empty: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a job would do.
+
+    Attributes:
+        articles: published ones, all of which the snapshot would hold; ``kind`` its FAISS index.
+        to_embed: articles that lack an embedding; ``seconds`` for that, by the rate of a small sample.
+        live: the live snapshot; ``changes`` articles that changed since.
+        builds: False when the live snapshot is up to date.
+    """
+
+    articles: int
+    kind: str
+    to_embed: int
+    seconds: float
+    live: str | None
+    changes: int
+    builds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +77,13 @@ class ReindexResult:
         manifest: of the snapshot that is live now.
         embedded: articles that were embedded first.
         built: False when the live snapshot was up to date already.
+        canary: how it compares with the one that was live before, None where that was not looked at.
     """
 
     manifest: Manifest
     embedded: int
     built: bool
+    canary: Canary | None = None
 
 
 def reindex(
@@ -48,6 +92,8 @@ def reindex(
     settings: Settings,
     *,
     full: bool = False,
+    force: bool = False,
+    canary: Callable[[str, str], Canary | None] = lambda _old, _new: None,
     on_embedded: Callable[[int], None] = lambda _: None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> ReindexResult:
@@ -58,6 +104,8 @@ def reindex(
         encoder: whose embeddings the snapshot holds.
         settings: index folder, kind, retention.
         full: build even when nothing changed since the live snapshot.
+        force: publish even when far fewer articles or far more empty boxes speak against it.
+        canary: compares two snapshots, given their names, before the second is published.
         on_embedded: called with the size of each embedded batch.
         on_stage: called with a few words when a stage begins.
 
@@ -66,7 +114,7 @@ def reindex(
     """
     layout = IndexLayout(settings.index)
     adapter = find_adapter(settings.encoder.adapter, settings.models, encoder.fingerprint)
-    with locked(layout):
+    with locked(layout), recorded(layout):
         on_stage("embedding")
         embedded = embed_missing(store, encoder, progress=on_embedded)
         recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing)
@@ -75,10 +123,78 @@ def reindex(
             return ReindexResult(live, embedded, built=False)
         on_stage("building")
         manifest = build_snapshot(store, layout, encoder, adapter, settings.indexing, settings.ranking.candidates)
+        on_stage("comparing")
+        try:
+            compared = _compare(layout, manifest, settings, canary, force=force)
+        except SnapshotError:
+            remove(layout, manifest.name)
+            raise
         on_stage("publishing")
         publish(layout, manifest.name)
         prune(layout, settings.indexing.keep)
-    return ReindexResult(manifest, embedded, built=True)
+    return ReindexResult(manifest, embedded, built=True, canary=compared)
+
+
+def plan(store: Store, encoder: Encoder, settings: Settings, *, full: bool = False) -> Plan:
+    """What :func:`reindex` would do, at what cost; nothing is written."""
+    layout = IndexLayout(settings.index)
+    adapter = find_adapter(settings.encoder.adapter, settings.models, encoder.fingerprint)
+    counts = store.counts(encoder.fingerprint)
+    some = store.unembedded(encoder.fingerprint, _MEASURED)
+    started = time.perf_counter()
+    if some:
+        encode_articles(encoder, some)
+    seconds = (time.perf_counter() - started) * counts["unembedded"] / max(len(some), 1)
+    live = _readable(layout)
+    recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing)
+    repeats = live is not None and (live.revision, live.recipe) == (store.latest_revision(), recipe)
+    return Plan(
+        articles=counts["published"],
+        kind=choose_kind(settings.indexing.kind, counts["published"]).name,
+        to_embed=counts["unembedded"],
+        seconds=seconds,
+        live=None if live is None else live.name,
+        changes=store.changed_since(0 if live is None else live.revision),
+        builds=full or bool(some) or not repeats,
+    )
+
+
+def _compare(
+    layout: IndexLayout,
+    new: Manifest,
+    settings: Settings,
+    canary: Callable[[str, str], Canary | None],
+    *,
+    force: bool,
+) -> Canary | None:
+    """Holds a snapshot against the live one; raises when it is so much worse that something must have gone wrong."""
+    live = _readable(layout)
+    if live is None:
+        return None
+    way_out = "; the live one stays; look into it, then run recommend reindex --force"
+    if not force and new.articles < live.articles * (1 - settings.indexing.verify_shrink):
+        raise SnapshotError(
+            f"snapshot of revision {new.revision}: it holds {new.articles} articles, {live.name} {live.articles}, "
+            f"indexing.verify_shrink is {settings.indexing.verify_shrink}{way_out}"
+        )
+    compared = canary(live.name, new.name)
+    if not force and compared and compared.empty - compared.empty_before > settings.indexing.verify_empty:
+        raise SnapshotError(
+            f"snapshot of revision {new.revision}: {compared.empty:.0%} of {compared.queries} boxes are empty, in "
+            f"{live.name} {compared.empty_before:.0%}, indexing.verify_empty is {settings.indexing.verify_empty}"
+            f"{way_out}"
+        )
+    return compared
+
+
+def _readable(layout: IndexLayout) -> Manifest | None:
+    """The live snapshot's manifest, None when there is none that can be read."""
+    name = current_name(layout)
+    try:
+        return None if name is None else layout.snapshot(name).read_manifest()
+    except SnapshotError as problem:
+        logger.warning("the live snapshot is not looked at: %s", problem)
+        return None
 
 
 def _up_to_date(store: Store, layout: IndexLayout, recipe: str) -> Manifest | None:

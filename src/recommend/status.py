@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from recommend.encoder import encoder_fingerprint
 from recommend.errors import SnapshotError
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, current_name
+from recommend.snapshot import IndexLayout, LastRun, current_name, read_last_run
 from recommend.store import Store
 
 
@@ -20,10 +20,13 @@ class Status:
         snapshot: name of the live snapshot, None before the first.
         snapshot_age: seconds since it was built.
         snapshot_articles: articles in it.
+        staleness: seconds since the live snapshot was built or a job found nothing to add to it, whichever is later;
+            no change has been waiting for longer.
+        last_run: what became of the last job.
         revision: the store's; ``revision_lag`` how many changes the snapshot is behind (readers still see them).
         encoder: fingerprint of the snapshot's embeddings; ``encoder_matches`` whether the settings name the same.
         articles: in the store, by status, with takedowns and those without an embedding.
-        error: why the snapshot cannot be read, None when it can.
+        error: why nothing can be answered from the snapshot, or the last run cannot be read; None when all is well.
     """
 
     snapshot: str | None
@@ -35,30 +38,35 @@ class Status:
     encoder_matches: bool | None
     articles: dict[str, int]
     error: str | None
+    staleness: float | None
+    last_run: LastRun | None
 
 
 def read_status(store: Store, settings: Settings) -> Status:
     """The present state of store and index."""
     wanted = encoder_fingerprint(settings.encoder, settings.models)
-    layout = IndexLayout(settings.index)
-    name, manifest, error = current_name(layout), None, None
-    if name is not None:
-        try:
-            manifest = layout.snapshot(name).read_manifest()
-        except SnapshotError as problem:
-            error = str(problem)
+    layout, now = IndexLayout(settings.index), datetime.now(UTC)
+    name, manifest, last_run, error = current_name(layout), None, None, None
+    try:
+        last_run = read_last_run(layout)
+        manifest = None if name is None else layout.snapshot(name).read_manifest()
+    except SnapshotError as problem:
+        error = str(problem)
+    if manifest is not None and store.is_void(manifest.revision):
+        error = f"snapshot {name} holds what a restore of the store undid; run recommend reindex"
     revision = store.latest_revision()
-    if manifest is None:
-        return Status(name, None, None, revision, revision, None, None, store.counts(wanted), error)
-    age = (datetime.now(UTC) - datetime.fromisoformat(manifest.created_at)).total_seconds()
+    built = None if manifest is None else datetime.fromisoformat(manifest.created_at)
+    confirmed = last_run.succeeded if last_run is not None and last_run.snapshot == name else None
     return Status(
         snapshot=name,
-        snapshot_age=age,
-        snapshot_articles=manifest.articles,
+        snapshot_age=None if built is None else (now - built).total_seconds(),
+        snapshot_articles=None if manifest is None else manifest.articles,
         revision=revision,
-        revision_lag=revision - manifest.revision,
-        encoder=manifest.encoder,
-        encoder_matches=manifest.encoder == wanted,
-        articles=store.counts(manifest.encoder),
+        revision_lag=revision - (0 if manifest is None else manifest.revision),
+        encoder=None if manifest is None else manifest.encoder,
+        encoder_matches=None if manifest is None else manifest.encoder == wanted,
+        articles=store.counts(wanted if manifest is None else manifest.encoder),
         error=error,
+        staleness=None if built is None else (now - max(built, confirmed or built)).total_seconds(),
+        last_run=last_run,
     )

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
 from recommend.article import Article
+from recommend.backup import backup, restore
 from recommend.encoder import Encoder
 from recommend.ingest import ingest
 from recommend.reindex import reindex
+from recommend.rollback import rollback
 from recommend.settings import Settings
+from recommend.snapshot import IndexLayout
 from recommend.status import Status
 from recommend.store import Store
 
@@ -61,6 +65,32 @@ def test_a_new_snapshot_is_picked_up_by_the_next_answer(copied: Settings, encode
         ready = {"status": "ready", "snapshot": manifest.name, "revision": old["revision"] + 1}
         assert client.get("/readyz").json() == ready
         assert client.get("/v1/status").json()["revision_lag"] == 0
+
+
+def test_a_rollback_and_a_restore_bring_nothing_back_over_http(
+    copied: Settings, encoder: Encoder, serve: Any, tmp_path: Path
+) -> None:
+    gone = "a-lavrov-novgorod-drone-claim"
+    layout = IndexLayout(copied.index)
+    with closing(Store(copied.store)) as store, serve(copied) as service:
+        old = service.reader.get("/readyz").json()["snapshot"]
+        assert gone in service.reader.shown(STORY)
+        backup(store, tmp_path / "copy.db")
+        assert service.writer.article("DELETE", gone).status_code == 204
+        assert service.writer.article("PUT", "late", json={"title": "Leaders condemn drone attack"}).status_code == 201
+        reindex(store, encoder, copied)
+        rollback(store, copied, encoder.fingerprint, lambda: encoder)
+        assert service.reader.get("/readyz").json()["snapshot"] == old
+        assert gone not in service.reader.shown(STORY)
+        assert service.reader.box("late").items
+        restore(store, tmp_path / "copy.db", layout)
+        assert gone not in service.reader.shown(STORY)
+        assert service.reader.article("GET", gone).status_code == 404
+        assert service.reader.get("/v1/articles/late/related?fallback=none").status_code == 404
+        reindex(store, encoder, copied)
+        status = service.reader.get("/v1/status").json()
+        assert (status["last_run"]["outcome"], status["revision_lag"]) == ("done", 0)
+        assert gone not in service.reader.shown(STORY)
 
 
 def test_the_status_tells_how_the_index_stands(reader: Any) -> None:

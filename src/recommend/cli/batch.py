@@ -1,22 +1,24 @@
-"""Commands of batch jobs and their operators: ingest, reindex, export, status."""
+"""Commands of batch jobs: ingest, reindex, export."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from recommend.cli.app import FAILED, QUARANTINED, Flags, Json, app
+from recommend.canary import compare
+from recommend.cli.app import QUARANTINED, Flags, Json, app
 from recommend.cli.console import err, meter, out, print_json
 from recommend.cli.intake import FormatName, Intake, RejectsFile
 from recommend.encoder import open_encoder
 from recommend.export import export as write_export
 from recommend.ingest import ingest as ingest_articles
 from recommend.recommender import Recommender
+from recommend.reindex import Plan, plan
 from recommend.reindex import reindex as run_job
-from recommend.status import read_status
 from recommend.store import Store
 from recommend.vectors import set_threads
 
@@ -62,29 +64,51 @@ def ingest(
 @app.command()
 def reindex(
     full: Annotated[bool, typer.Option("--full", help="Build even when nothing changed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Publish even when articles or answers went missing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell cost and effect, write nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Builds a snapshot of the store, verifies it and publishes it."""
     settings = Flags.settings()
     store = Store(settings.store)
     encoder = open_encoder(settings.encoder, settings.models)
+    if dry_run:
+        _print_plan(plan(store, encoder, settings, full=full), json)
+        return
     with meter("embedding", float(store.counts(encoder.fingerprint)["unembedded"])) as bar:
         result = run_job(
             store,
             encoder,
             settings,
             full=full,
+            force=force,
+            canary=partial(compare, store, settings),
             on_embedded=bar.advance,
             on_stage=lambda stage: err.print(f"{stage} …", style="dim") if err.is_terminal else None,
         )
     manifest = result.manifest
     if json:
-        print_json({**manifest.model_dump(exclude={"sha256"}), "embedded": result.embedded, "built": result.built})
+        told = {"embedded": result.embedded, "built": result.built, "canary": result.canary and asdict(result.canary)}
+        print_json({**manifest.model_dump(exclude={"sha256"}), **told})
         return
     state = "published" if result.built else "is up to date"
     out.print(
         f"snapshot {manifest.name} {state}: {manifest.articles:,} articles, {manifest.kind}, "
         f"recall@10 {manifest.recall:.3f}, {result.embedded:,} embedded"
+        + ("" if result.canary is None else f", {result.canary.overlap:.0%} of the boxes as before")
+    )
+
+
+def _print_plan(planned: Plan, json: bool) -> None:
+    if json:
+        print_json(asdict(planned))
+        return
+    effect = (
+        f"would build a snapshot of {planned.articles:,} articles, {planned.kind}" if planned.builds else "no build"
+    )
+    out.print(
+        f"{effect}; {planned.to_embed:,} articles to embed in about {planned.seconds:,.0f} s, "
+        f"{planned.changes:,} changed since {planned.live or 'the beginning'}"
     )
 
 
@@ -92,41 +116,19 @@ def reindex(
 def export(
     file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Ends in .parquet or .jsonl.")],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many under each article.")] = 10,
+    since: Annotated[
+        int | None, typer.Option(min=0, metavar="REVISION", help="Only articles that changed after it; rank 0: gone.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Writes the related stories of every article to a file."""
     settings = Flags.settings()
     set_threads(1)
     recommender = Recommender(Store(settings.store), settings)
-    with meter("export", float(len(recommender))) as bar:
-        count = write_export(recommender, file, k, progress=lambda: bar.advance(1))
+    revision = recommender.view().revision  # what comes after it is for the next export with --since
+    with meter("export", float(len(recommender) if since is None else recommender.store.changed_since(since))) as bar:
+        count = write_export(recommender, file, k, since=since, progress=lambda: bar.advance(1))
     if json:
-        print_json({"rows": count, "file": str(file)})
+        print_json({"rows": count, "file": str(file), "revision": revision})
     else:
         out.print(f"{count:,} rows written to {file}")
-
-
-@app.command()
-def status(
-    max_staleness: Annotated[
-        float | None, typer.Option(help="Fail when the snapshot is older than this many hours.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """How old the snapshot is, how far behind the store, and what waits for an embedding."""
-    settings = Flags.settings()
-    found = read_status(Store(settings.store), settings)
-    if json:
-        print_json(asdict(found))
-    else:
-        age = "" if found.snapshot_age is None else f", {found.snapshot_age / 3600:.1f} hours old"
-        out.print(f"snapshot   {found.snapshot or 'none published; run recommend reindex'}{age}")
-        out.print(f"revision   {found.revision:,}, the snapshot is {found.revision_lag:,} changes behind")
-        out.print("articles   " + ", ".join(f"{count:,} {name}" for name, count in found.articles.items()))
-        if found.encoder_matches is False:
-            out.print("encoder    the settings name another one than the snapshot's; run recommend reindex")
-        if found.error:
-            out.print(f"error      {found.error}")
-    stale = max_staleness is not None and (found.snapshot_age is None or found.snapshot_age > max_staleness * 3600)
-    if found.error or stale:
-        raise typer.Exit(FAILED)

@@ -77,4 +77,25 @@ def encoder_fingerprint(settings: EncoderSettings, models: Path) -> str:
     return open_encoder(settings, models).fingerprint
 
 
-__all__ = ["Encoder", "encode_articles", "encoder_fingerprint", "open_encoder"]
+def verify_encoder(settings: EncoderSettings, models: Path) -> None:
+    """Holds the weights of the encoder that the settings name, as installed and as made from those, against the
+    hashes of its manifest. A sentence-transformers model has none: it is opened.
+
+    Raises:
+        EncoderError: naming the file at fault.
+    """
+    from recommend.encoder.manifest import read_manifest
+    from recommend.encoder.quantise import RECORD, verify_weights
+
+    for folder in (models / settings.name, bundled("models") / settings.name):
+        if (folder / "manifest.json").is_file():
+            manifest = read_manifest(folder)
+            manifest.source()
+            weights = models / settings.name / "weights"
+            if (weights / RECORD).is_file():  # otherwise they are made at first use
+                verify_weights(manifest, weights)
+            return
+    open_encoder(settings, models)
+
+
+__all__ = ["Encoder", "encode_articles", "encoder_fingerprint", "open_encoder", "verify_encoder"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +22,16 @@ from recommend.projection import Projection
 from recommend.ranking import nearness
 from recommend.segment import Prepared, Segment
 from recommend.snapshot.build import build_snapshot, snapshot_recipe
-from recommend.snapshot.layout import IndexLayout, Manifest, sync
+from recommend.snapshot.catalog import Listed, current_name, list_snapshots, previous_name
+from recommend.snapshot.last_run import LastRun, read_last_run, recorded
+from recommend.snapshot.layout import IndexLayout, Manifest, replace_file
 from recommend.table import ArticleTable, same_language, seconds
 from recommend.vectors import KINDS, VectorIndex
 
 FloatArray = NDArray[np.float32]
 
 _SMALLEST_INDEXED = 1_000
+_PATIENCE = 0.2  # seconds: whoever only looks whether the lock is held lets go at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +123,7 @@ def publish(layout: IndexLayout, name: str) -> None:
         SnapshotError: when it fails verification.
     """
     verify(layout, name)
-    beside = layout.current.with_suffix(f".{os.getpid()}")
-    beside.write_text(f"{name}\n", encoding="utf-8")
-    sync(beside)
-    beside.replace(layout.current)
-    sync(layout.root)
-
-
-def current_name(layout: IndexLayout) -> str | None:
-    """The name of the live snapshot, None before the first is published."""
-    try:
-        return layout.current.read_text(encoding="utf-8", errors="replace").strip() or None
-    except FileNotFoundError:
-        return None
+    replace_file(layout.current, f"{name}\n".encode())
 
 
 def prune(layout: IndexLayout, keep: int) -> list[str]:
@@ -145,15 +135,19 @@ def prune(layout: IndexLayout, keep: int) -> list[str]:
     live = current_name(layout)
     for leftover in layout.snapshots.glob(".*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    for leftover in layout.root.glob("CURRENT.*"):
+    for leftover in (*layout.root.glob("CURRENT.*"), *layout.root.glob("last_run.json.*")):
         leftover.unlink(missing_ok=True)
     others = [path for path in layout.snapshots.iterdir() if path.name != live]
     newest_first = sorted(others, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
     removed = [path.name for path in newest_first[max(keep - 1, 0) :]]
     for name in removed:
-        doomed = layout.snapshot(name).root.rename(layout.snapshots / f".removed-{name}")
-        shutil.rmtree(doomed)
+        remove(layout, name)
     return removed
+
+
+def remove(layout: IndexLayout, name: str) -> None:
+    """Removes a snapshot; readers that have it open keep what they have."""
+    shutil.rmtree(layout.snapshot(name).root.rename(layout.snapshots / f".removed-{name}"))
 
 
 @contextmanager
@@ -165,7 +159,7 @@ def locked(layout: IndexLayout) -> Iterator[None]:
     """
     layout.root.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(layout.lock, timeout=0):
+        with FileLock(layout.lock, timeout=_PATIENCE):
             yield
     except Timeout:
         raise SnapshotError(f"another job is writing {shown(str(Path(layout.root)))}; wait for it to end") from None
@@ -173,14 +167,22 @@ def locked(layout: IndexLayout) -> Iterator[None]:
 
 __all__ = [
     "IndexLayout",
+    "LastRun",
+    "Listed",
     "Manifest",
     "Snapshot",
     "build_snapshot",
     "current_name",
+    "list_snapshots",
     "locked",
     "open_snapshot",
+    "previous_name",
     "prune",
     "publish",
+    "read_last_run",
+    "recorded",
+    "remove",
+    "replace_file",
     "snapshot_recipe",
     "verify",
 ]

@@ -69,6 +69,10 @@ class IndexLayout:
         return self.root / ".lock"
 
     @property
+    def last_run(self) -> Path:
+        return self.root / "last_run.json"
+
+    @property
     def snapshots(self) -> Path:
         return self.root / "snapshots"
 
@@ -151,6 +155,18 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Replaces a small file durably: readers see the old content or the new, never anything between."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        sync(beside)
+        beside.replace(path)
+        sync(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def sync_tree(root: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, Select, and_, delete, exists, func, select, update
+from sqlalchemy import Connection, Engine, Row, Select, and_, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from recommend.article import Article, Status, canonical_url
@@ -21,7 +21,8 @@ from recommend.store.curation import TAKEDOWN, CurationChange
 from recommend.store.database import Watch, open_engine, reading, writing
 from recommend.store.events import EventLog
 from recommend.store.keys import Keys
-from recommend.store.schema import articles, counter, embeddings
+from recommend.store.schema import articles, counter, embeddings, lineage, tombstone
+from recommend.store.takedowns import TakedownLog, Withdrawal
 
 FloatArray = NDArray[np.float32]
 VECTOR_DTYPE = np.dtype("<f2")
@@ -89,6 +90,14 @@ class Store:
         self.events = EventLog(self._engine)
         self._seen: tuple[float, int] | None = None
         self.keys = Keys(self._engine, self._watch)
+        self._is_sqlite = self._engine.dialect.name == "sqlite"
+        if self._is_sqlite:
+            self._begin_log()
+
+    @property
+    def engine(self) -> Engine:
+        """The database's engine, for what looks at its tables as a whole."""
+        return self._engine
 
     def close(self) -> None:
         """Closes all connections."""
@@ -115,6 +124,7 @@ class Store:
                     del latest[article_id]
             first = self._next_revisions(connection, len(latest))
             revisions = dict(zip(latest, range(first, first + len(latest)), strict=True))
+            self._log_withdrawals(connection, [article for article, _ in latest.values()], revisions)
             self._upsert(connection, articles, [_row(a, revisions[a.id]) for a, _ in latest.values()])
             vectors = [_embedding_row(a, v, fingerprint) for a, v in latest.values() if v is not None]
             self._upsert(connection, embeddings, vectors)
@@ -140,7 +150,9 @@ class Store:
             if connection.execute(select(articles.c.id).where(live)).first() is None:
                 return None
             revision = self._next_revisions(connection, 1)
-            connection.execute(update(articles).where(live).values(_tombstone(revision)))
+            if self._is_sqlite:
+                self._log(connection).append([Withdrawal(revision, article_id, None, None)])
+            connection.execute(update(articles).where(live).values(tombstone(revision)))
             connection.execute(delete(embeddings).where(embeddings.c.article_id == article_id))
             curated = curations.find(connection, article_id)
             if curated is not None:
@@ -224,6 +236,20 @@ class Store:
             self._seen = seen
         return seen[1]
 
+    def takedown_log(self) -> TakedownLog | None:
+        """The log that outlives the store; None on PostgreSQL, which has its own archiving."""
+        if not self._is_sqlite:
+            return None
+        with reading(self._engine) as connection:
+            return self._log(connection)
+
+    def is_void(self, revision: int) -> bool:
+        """Whether a restore undid this revision: what was read then need not hold any more."""
+        undone = exists().where(lineage.c.since < revision, lineage.c.revision > revision)
+        with reading(self._engine) as connection:
+            latest = connection.execute(select(counter.c.value)).scalar_one()
+            return revision > latest or bool(connection.execute(select(undone)).scalar_one())
+
     def changes(self, since: int, fingerprint: str) -> list[Change]:
         """Every article that changed after revision ``since``, in the order of revisions."""
         return self.news(since, since, fingerprint).changes
@@ -235,6 +261,18 @@ class Store:
             revision = connection.execute(select(counter.c.value)).scalar_one()
             changes = [_change(row) for row in connection.execute(query)]
             return News(revision, changes, curations.changed_since(connection, curated_since))
+
+    def changed_since(self, revision: int) -> int:
+        """How many articles changed after ``revision``."""
+        query = select(func.count()).select_from(articles).where(articles.c.revision > revision)
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar_one()
+
+    def ids_since(self, revision: int) -> list[str]:
+        """Ids of the articles, of any status and taken down ones, too, that changed after ``revision``."""
+        query = select(articles.c.id).where(articles.c.revision > revision).order_by(articles.c.id)
+        with reading(self._engine) as connection:
+            return list(connection.execute(query).scalars())
 
     @contextmanager
     def published(self, fingerprint: str) -> Iterator[tuple[int, Iterator[Change]]]:
@@ -281,6 +319,31 @@ class Store:
         statement = update(counter).values(value=counter.c.value + count).returning(counter.c.value)
         return int(connection.execute(statement).scalar_one()) - count + 1
 
+    def _begin_log(self) -> None:
+        with reading(self._engine) as connection:
+            if self._log(connection).path.exists():
+                return
+        with writing(self._engine) as connection:
+            self._log(connection).begin(connection.execute(select(counter.c.value)).scalar_one())
+
+    def _log(self, connection: Connection) -> TakedownLog:
+        origin = connection.execute(select(lineage.c.store).limit(1)).scalar_one()  # another after a restore
+        return TakedownLog(Path(str(self._engine.url.database)), origin)
+
+    def _log_withdrawals(self, connection: Connection, new: Sequence[Article], revisions: Mapping[str, int]) -> None:
+        """Notes which published articles these make disappear, now or at a time they did not have."""
+        ends = {a.id: a for a in new if a.status != Status.PUBLISHED or a.expires_at is not None}
+        if not self._is_sqlite or not ends:
+            return
+        query = select(articles.c.id, articles.c.expires_at).where(articles.c.status == Status.PUBLISHED)
+        for start in range(0, len(ends), _IDS_A_QUERY):
+            some = list(ends)[start : start + _IDS_A_QUERY]
+            self._log(connection).append(
+                Withdrawal(revisions[row.id], row.id, str(ends[row.id].status), ends[row.id].expires_at)
+                for row in connection.execute(query.where(articles.c.id.in_(some)))
+                if ends[row.id].status != Status.PUBLISHED or ends[row.id].expires_at != row.expires_at
+            )
+
     def _taken_down(self, connection: Connection, ids: Sequence[str]) -> set[str]:
         self._next_revisions(connection, 0)  # PostgreSQL: its row lock keeps a takedown out until the commit
         query = select(articles.c.id).where(articles.c.deleted_at.is_not(None))
@@ -326,12 +389,6 @@ def _row(article: Article, revision: int) -> dict[str, object]:
     row["canonical_url"] = None if article.url is None else canonical_url(article.url)
     row["deleted_at"] = None
     return row
-
-
-def _tombstone(revision: int) -> dict[str, object]:
-    blank: dict[str, object] = dict.fromkeys(column.name for column in articles.c if column.nullable)
-    blank.update(title="", text="", tags=[], authors=[], extra={}, content_hash=b"", text_hash=b"")
-    return {**blank, "status": Status.UNPUBLISHED, "revision": revision, "deleted_at": datetime.now(UTC)}
 
 
 def _embedding_row(article: Article, vector: FloatArray, fingerprint: str) -> dict[str, object]:

@@ -20,7 +20,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -129,3 +129,19 @@ events = Table(
     Column("variant", Text),
     Index("events_by_time", "happened_at"),
 )
+
+lineage = Table(  # a row when the store is made, one more for each restore: those between since and revision are void
+    "lineage",
+    metadata,
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("since", BigInteger, nullable=False),
+    Column("store", Text, nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False),
+)
+
+
+def tombstone(revision: int) -> dict[str, object]:
+    """What stays of an article that is taken down: its id, and when that was."""
+    blank: dict[str, object] = dict.fromkeys(column.name for column in articles.c if column.nullable)
+    blank.update(title="", text="", tags=[], authors=[], extra={}, content_hash=b"", text_hash=b"")
+    return {**blank, "status": "unpublished", "revision": revision, "deleted_at": datetime.now(UTC)}

@@ -1,0 +1,149 @@
+"""Commands of operators: snapshots, rollback, backup, restore, doctor, status."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recommend.backup import backup as write_backup
+from recommend.backup import restore as restore_backup
+from recommend.cli.app import FAILED, Assignments, Flags, Json, app
+from recommend.cli.console import err, out, plain, print_json
+from recommend.doctor import examine
+from recommend.encoder import encoder_fingerprint, open_encoder
+from recommend.rollback import rollback as roll_back
+from recommend.snapshot import IndexLayout, list_snapshots
+from recommend.status import read_status
+from recommend.store import Store
+
+
+@app.command()
+def snapshots(json: Json = False) -> None:
+    """The snapshots that are kept, newest first, and which one is live."""
+    found = list_snapshots(IndexLayout(Flags.settings().index))
+    if json:
+        print_json(
+            [
+                {"name": one.name, "live": one.live, "age": one.age, "problem": one.problem}
+                | ({} if one.manifest is None else one.manifest.model_dump(exclude={"name", "sha256"}))
+                for one in found
+            ]
+        )
+        return
+    for one in found:
+        mark = "live" if one.live else "    "
+        if one.manifest is None:
+            out.print(f"{mark} {plain(one.name)}  {plain(one.problem or '')}")
+            continue
+        manifest = one.manifest
+        out.print(
+            f"{mark} {one.name}  {(one.age or 0) / 3600:.1f} hours old, {manifest.articles:,} articles, revision "
+            f"{manifest.revision:,}, encoder {manifest.encoder}, {manifest.kind}, recall@10 {manifest.recall:.3f}"
+        )
+
+
+@app.command()
+def rollback(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: the one before the live one.")] = None,
+    assignments: Assignments = None,
+    json: Json = False,
+) -> None:
+    """Makes an earlier snapshot the live one; what was taken down since stays gone."""
+    settings = Flags.settings(assignments)
+    manifest = roll_back(
+        Store(settings.store),
+        settings,
+        encoder_fingerprint(settings.encoder, settings.models),
+        lambda: open_encoder(settings.encoder, settings.models),
+        name,
+    )
+    if json:
+        print_json(manifest.model_dump(exclude={"sha256"}))
+    else:
+        out.print(
+            f"snapshot {manifest.name} is live: {manifest.articles:,} articles of revision {manifest.revision:,} and "
+            "every change since; the next reindex replaces it"
+        )
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the copy goes.")], json: Json = False
+) -> None:
+    """Copies the SQLite store, consistently, while it is in use."""
+    revision = write_backup(Store(Flags.settings().store), file)
+    if json:
+        print_json({"file": str(file), "revision": revision})
+    else:
+        out.print(f"revision {revision:,} copied to {plain(str(file))}")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What backup wrote.")],
+    accept_lost_takedowns: Annotated[
+        bool, typer.Option("--accept-lost-takedowns", help="Restore though nothing tells what was taken down since.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Puts the articles of a backup into the store; what was taken down since stays gone."""
+    settings = Flags.settings()
+    layout = IndexLayout(settings.index)
+    done = restore_backup(Store(settings.store), file, layout, accept_lost_takedowns=accept_lost_takedowns)
+    if json:
+        print_json(asdict(done))
+        return
+    out.print(f"{done.articles:,} published articles restored, {done.withdrawn:,} taken down or withdrawn since")
+    if done.snapshot is None:
+        err.print("no snapshot holds what the store holds now: related stories are back after recommend reindex")
+    else:
+        out.print(f"snapshot {done.snapshot} is live; run recommend reindex to bring it up to date")
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Checks store, models and index, says how to mend what is wrong, and changes nothing."""
+    found = examine(Flags.settings())
+    if json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        for finding in found:
+            out.print(f"[red]{finding.check}[/red]: {plain(finding.problem)}\n    {plain(finding.remedy)}")
+        if not found:
+            out.print("nothing is wrong")
+    if found:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def status(
+    max_staleness: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Fail when changes may wait for longer.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """How old the snapshot is, how far behind the store, what waits for an embedding, how the last job ended."""
+    settings = Flags.settings()
+    found = read_status(Store(settings.store), settings)
+    if json:
+        print_json(asdict(found))
+    else:
+        age = "" if found.snapshot_age is None else f", {found.snapshot_age / 3600:.1f} hours old"
+        out.print(f"snapshot   {found.snapshot or 'none published; run recommend reindex'}{age}")
+        out.print(f"revision   {found.revision:,}, the snapshot is {found.revision_lag:,} changes behind")
+        out.print("articles   " + ", ".join(f"{count:,} {name}" for name, count in found.articles.items()))
+        if found.encoder_matches is False:
+            out.print("encoder    the settings name another one than the snapshot's; run recommend reindex")
+        if found.last_run:
+            why = f": {found.last_run.error}" if found.last_run.error else ""
+            out.print(
+                f"last job   {found.last_run.outcome}, begun {found.last_run.started:%Y-%m-%d %H:%M} UTC{plain(why)}"
+            )
+        if found.error:
+            out.print(f"error      {plain(found.error)}")
+    stale = max_staleness is not None and (found.staleness is None or found.staleness > max_staleness)
+    if found.error or stale:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,66 @@
+"""The snapshots of an index folder, newest first, and which of them a rollback goes back to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from recommend.errors import SnapshotError, shown
+from recommend.snapshot.layout import IndexLayout, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One snapshot of the index folder.
+
+    Attributes:
+        live: whether it is the one that readers are answered from.
+        age: seconds since it was built; None, as ``manifest``, when the manifest cannot be read.
+        problem: why it cannot be read, None when it can.
+    """
+
+    name: str
+    live: bool
+    age: float | None
+    manifest: Manifest | None
+    problem: str | None
+
+
+def current_name(layout: IndexLayout) -> str | None:
+    """The name of the live snapshot, None before the first is published."""
+    try:
+        return layout.current.read_text(encoding="utf-8", errors="replace").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def list_snapshots(layout: IndexLayout) -> list[Listed]:
+    """All snapshots, newest first; those whose manifest cannot be read come last."""
+    live, now = current_name(layout), datetime.now(UTC)
+    found: list[tuple[float, int, Listed]] = []
+    for path in layout.snapshots.glob("[!.]*"):
+        try:
+            manifest = layout.snapshot(path.name).read_manifest()
+        except SnapshotError as problem:
+            found.append((float("inf"), 0, Listed(path.name, path.name == live, None, None, str(problem))))
+            continue
+        age = (now - datetime.fromisoformat(manifest.created_at)).total_seconds()
+        found.append((age, -path.stat().st_mtime_ns, Listed(path.name, path.name == live, age, manifest, None)))
+    return [listed for _, _, listed in sorted(found, key=lambda item: (item[0], item[1], item[2].name))]
+
+
+def previous_name(layout: IndexLayout) -> str:
+    """The name of the newest readable snapshot that is older than the live one.
+
+    Raises:
+        SnapshotError: when none is live or none is older.
+    """
+    names = [listed.name for listed in list_snapshots(layout) if listed.manifest is not None]
+    live = current_name(layout)
+    if live not in names:
+        wrong = "no snapshot is live" if live is None else f"the live snapshot {shown(live)} cannot be read"
+        raise SnapshotError(f"{wrong}: name one of {', '.join(names) or 'none'} to roll back to")
+    older = names[names.index(live) + 1 :]
+    if not older:
+        raise SnapshotError(f"no snapshot is older than {live}: raise indexing.keep to keep more of them")
+    return older[0]

@@ -1,0 +1,114 @@
+"""The takedown log: a file beside an SQLite store that outlives it, so that a restore brings nothing back.
+
+Each line is durable before the transaction it tells of is committed. A kill between the two leaves a line of a takedown
+that was asked for but not acknowledged: a restore carries it out all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from recommend.errors import StoreError
+
+INCOMPLETE = sys.maxsize  # "complete since" of a log whose first line is missing
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """An article that was to be seen no more, from a revision on.
+
+    Attributes:
+        status: the one it got, None when it was taken down.
+        expires_at: when it ceases to be seen, None when that was not the point.
+    """
+
+    revision: int
+    article_id: str
+    status: str | None
+    expires_at: datetime | None
+
+
+class TakedownLog:
+    """The log of one store, by the store's identity; complete from the revision it was begun at."""
+
+    def __init__(self, database: Path, store: str) -> None:
+        self.path = database.with_name(f"{database.name}.takedowns-{store[:8]}")
+
+    def begin(self, revision: int) -> None:
+        """Creates the log, complete from after ``revision`` on. To be called while no other process can write."""
+        if not self.path.exists():
+            self._append([{"complete_since": revision}])
+
+    def append(self, withdrawals: Iterable[Withdrawal]) -> None:
+        """Adds lines, durable when this returns. To be called within the transaction that they are about.
+
+        Raises:
+            StoreError: when they cannot be written; the transaction must not be committed then.
+        """
+        self._append([asdict(withdrawal) for withdrawal in withdrawals])
+
+    def read(self) -> tuple[int, list[Withdrawal]] | None:
+        """From which revision the log is complete, and its entries; None when there is no log.
+
+        Raises:
+            StoreError: when a line in the middle is damaged. The last may be torn: it was never acknowledged.
+        """
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return None
+        except OSError as problem:
+            raise StoreError(f"takedown log {self.path} cannot be read: {problem}") from None
+        lines.pop()  # nothing, or a torn line
+        rows: list[dict[str, Any]] = []
+        for number, line in enumerate(filter(None, lines), start=1):
+            try:
+                rows.append(orjson.loads(line))
+            except orjson.JSONDecodeError:
+                if line.endswith(_TORN):
+                    continue
+                raise StoreError(f"takedown log {self.path}: line {number} is damaged; mend or remove it") from None
+        since = next((int(row["complete_since"]) for row in rows if "complete_since" in row), INCOMPLETE)
+        return since, [_withdrawal(row) for row in rows if "article_id" in row]
+
+    def _append(self, rows: list[dict[str, Any]]) -> None:
+        content = b"".join(orjson.dumps(row, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE) for row in rows)
+        if not content:
+            return
+        new = not self.path.exists()
+        try:
+            with self.path.open("ab+") as file:
+                if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                    content = _TORN + b"\n" + content  # closes a line that a kill tore
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if new:
+                folder = os.open(self.path.parent, os.O_RDONLY)
+                try:
+                    os.fsync(folder)
+                finally:
+                    os.close(folder)
+        except OSError as problem:
+            raise StoreError(f"takedown log {self.path}: the change was not written: {problem}") from problem
+
+
+_TORN = b"#torn"
+
+
+def _withdrawal(row: dict[str, Any]) -> Withdrawal:
+    expires = row["expires_at"]
+    return Withdrawal(
+        row["revision"],
+        row["article_id"],
+        row["status"],
+        None if expires is None else datetime.fromisoformat(expires),
+    )
