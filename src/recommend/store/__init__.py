@@ -224,6 +224,15 @@ class Store:
             self._seen = seen
         return seen[1]
 
+    def check(self) -> None:
+        """Reads one row.
+
+        Raises:
+            StoreError: when the database cannot be read.
+        """
+        with reading(self._engine) as connection:
+            connection.execute(select(counter.c.value)).scalar_one()
+
     def changes(self, since: int, fingerprint: str) -> list[Change]:
         """Every article that changed after revision ``since``, in the order of revisions."""
         return self.news(since, since, fingerprint).changes
