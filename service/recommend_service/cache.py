@@ -46,8 +46,8 @@ class AnswerCache:
     - A view is immutable: the snapshot and every change up to a revision. Any change, be it an article, a curation or
       another snapshot, makes a new view, and the first look with that drops all that was kept. Who looks with the
       recommender's present view therefore never sees an answer from before a takedown, or without what was published.
-    - Between changes the clock alone can change an answer: an article expires, an embargo ends. ``View.next_turn``
-      tells when that happens next to any article. All that was kept is dropped then.
+    - Between changes the clock alone can change an answer: an article expires, an embargo, a pin or a block ends.
+      ``View.next_turn`` tells when that happens next. All that was kept is dropped then.
     - Bounds that move with the clock (``max_age``) are part of what was asked, as the second they stand for; paths with
       such parameters are no targets.
 
@@ -90,7 +90,7 @@ class AnswerCache:
             self._targets[path_and_query] = target
 
     def _turn(self, view: View, now: float) -> None:
-        turn = view.next_turn(int(now))
+        turn = view.next_turn(now)
         self._answers.clear()
         self._targets.clear()
         self._view, self._begin, self._end = view, now, float("inf") if turn is None else turn

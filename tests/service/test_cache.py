@@ -137,6 +137,21 @@ def test_an_article_expires_from_a_kept_answer_by_the_clock_alone(newsroom: Any)
     assert after.revision == answers[0].revision
 
 
+def test_a_pin_and_a_block_end_in_a_kept_answer_by_the_clock_alone(newsroom: Any) -> None:
+    first, *_, last = newsroom.reader.shown(STORY, limit=20)
+    until = datetime.now(UTC) + timedelta(seconds=3)
+    choices = {"pinned": [{"id": last, "until": until.isoformat()}], "blocked": [{"id": first, "until": until.isoformat()}]}
+    assert newsroom.writer.put(f"/v1/articles/{STORY}/curation", json=choices).status_code == 200
+    for _ in range(2):
+        during = newsroom.reader.shown(STORY, limit=20)
+        assert during[0] == last
+        assert first not in during
+    time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()))
+    after = newsroom.reader.shown(STORY, limit=20)
+    assert after[0] == first
+    assert after[-1] == last
+
+
 def test_a_maximal_age_moves_with_the_clock(newsroom: Any) -> None:
     published = datetime.now(UTC) - timedelta(seconds=57)
     newsroom.writer.article("PUT", "cached-ageing", json={**NEAR, "published_at": published.isoformat()})
