@@ -140,7 +140,10 @@ def test_an_article_expires_from_a_kept_answer_by_the_clock_alone(newsroom: Any)
 def test_a_pin_and_a_block_end_in_a_kept_answer_by_the_clock_alone(newsroom: Any) -> None:
     first, *_, last = newsroom.reader.shown(STORY, limit=20)
     until = datetime.now(UTC) + timedelta(seconds=3)
-    choices = {"pinned": [{"id": last, "until": until.isoformat()}], "blocked": [{"id": first, "until": until.isoformat()}]}
+    choices = {
+        "pinned": [{"id": last, "until": until.isoformat()}],
+        "blocked": [{"id": first, "until": until.isoformat()}],
+    }
     assert newsroom.writer.put(f"/v1/articles/{STORY}/curation", json=choices).status_code == 200
     for _ in range(2):
         during = newsroom.reader.shown(STORY, limit=20)
