@@ -90,7 +90,7 @@ def test_a_file_that_is_missing_or_not_toml_or_has_unknown_names_is_refused(tmp_
         load_settings(tmp_path / "nope.toml")
     with pytest.raises(SettingsError, match=r"config file '.*recommend.toml': .*Invalid value"):
         load_settings(toml(tmp_path, "store ="))
-    with pytest.raises(SettingsError, match=r"setting service.port is unknown: there are api_keys, "):
+    with pytest.raises(SettingsError, match=r"setting service.port is unknown: there are access_log, api_keys, "):
         load_settings(toml(tmp_path, "[service]\nport = 1"))
 
 

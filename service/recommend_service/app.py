@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recommend.errors import SnapshotError
 from recommend.settings import ServiceSettings, Settings, load_settings
@@ -18,11 +19,15 @@ from recommend.vectors import set_threads
 from recommend_service import articles, bulk, curation, events, operations, problems, queries, related
 from recommend_service.auth import Identify
 from recommend_service.backend import Backend, logger
+from recommend_service.head import Head
 from recommend_service.headers import SecureHeaders
+from recommend_service.hot import HotPath
 from recommend_service.limits import BodyLimit, Concurrency, RateLimit, Timeout
+from recommend_service.logs import json_logs
+from recommend_service.metrics import Metrics
+from recommend_service.observed import Observed
+from recommend_service.ready import GZIP_FROM
 from recommend_service.site import site_router
-
-_GZIP_FROM = 1_000
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -38,15 +43,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         set_threads(1)
-        app.state.backend = Backend(settings)
-        try:
-            app.state.backend.recommender()
-        except SnapshotError as problem:
-            logger.warning("not ready: %s", problem)
-        yield
-        app.state.backend.close()
+        app.state.backend = Backend(settings, app.state.metrics)
+        with json_logs(), closing(app.state.backend):
+            try:
+                app.state.backend.recommender()
+            except SnapshotError as problem:
+                logger.warning("not ready: %s", problem)
+            yield
 
-    app = FastAPI(
+    app = Service(
         title="Related Articles",
         version=version("related-articles"),
         summary="The stories that best belong under a given one.",
@@ -55,33 +60,83 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     app.state.settings = settings
+    app.state.metrics = Metrics()
     problems.install(app)
     for router in (related.router, queries.router, bulk.router, curation.router, articles.router, events.router):
         app.include_router(router, responses=problems.LIMIT_PROBLEMS)
     app.include_router(operations.router)
     if settings.service.site:
         app.include_router(site_router(settings.service.site_name))
-    _add_middleware(app, settings.service)
+
+    def backend() -> Backend:
+        started: Backend = app.state.backend
+        return started
+
+    _add_middleware(app, settings.service, backend)
+    app.front = _front(app, settings.service, backend)
     return app
 
 
-def _add_middleware(app: FastAPI, settings: ServiceSettings) -> None:
-    # From the inside out: the one added last sees a request first. Headers, CORS's too, go on every answer but a 500;
-    # load is shed before anything is spent on a request; the clock runs from then on; who asks is known before it is
-    # counted; bodies are bounded where they are read, under what compresses the answers.
-    app.add_middleware(BodyLimit, paths={bulk.PATH: settings.bulk_limit})
-    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM)
-    if settings.rate_limit:
-        app.add_middleware(RateLimit, rate=settings.rate_limit)
-    app.add_middleware(Identify, settings=settings)
-    app.add_middleware(Timeout, seconds=settings.timeout)
-    app.add_middleware(Concurrency, limit=settings.max_concurrency)
+class Service(FastAPI):
+    """FastAPI with a stack of middleware in front of its own, which alone takes longer than an answer that is ready.
+
+    Attributes:
+        front: where requests come in; leads on to :meth:`behind`.
+    """
+
+    front: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers requests through the front."""
+        await (self.front if scope["type"] == "http" else self.behind)(scope, receive, send)
+
+    async def behind(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers through FastAPI."""
+        await super().__call__(scope, receive, send)
+
+
+class Compression(GZipMiddleware):
+    """For all but stored articles' related ones, which compress themselves."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Compresses what is large enough."""
+        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"].endswith("/related"):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def _front(app: Service, settings: ServiceSettings, backend: Callable[[], Backend]) -> ASGIApp:
+    """Everything is counted, and every answer has its headers, CORS's too.
+
+    An answer that is ready takes less than to count or to refuse a request, so no load is shed before it; only where
+    callers are to be known or counted, it has its place behind that.
+    """
+    front: ASGIApp = app.behind
+    if not settings.read_needs_key and not settings.rate_limit:
+        front = HotPath(front, backend)
     if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
+        front = CORSMiddleware(
+            front,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "If-None-Match"],
             expose_headers=["ETag", "Retry-After", "X-Variant"],
         )
-    app.add_middleware(SecureHeaders)
+    return Observed(SecureHeaders(front), app.state.metrics, settings.access_log)
+
+
+def _add_middleware(app: FastAPI, settings: ServiceSettings, backend: Callable[[], Backend]) -> None:
+    # From the inside out: the one added last sees a request first. HEAD becomes GET; load is shed before anything is
+    # spent on a request; the clock runs from then on; who asks is known before it is counted; bodies are bounded where
+    # they are read, under what compresses the answers.
+    app.add_middleware(BodyLimit, paths={bulk.PATH: settings.bulk_limit})
+    app.add_middleware(Compression, minimum_size=GZIP_FROM)
+    if settings.rate_limit:
+        if not settings.read_needs_key:
+            app.add_middleware(HotPath, backend=backend)
+        app.add_middleware(RateLimit, rate=settings.rate_limit)
+    app.add_middleware(Identify, settings=settings)
+    app.add_middleware(Timeout, seconds=settings.timeout)
+    app.add_middleware(Concurrency, limit=settings.max_concurrency)
+    app.add_middleware(Head)

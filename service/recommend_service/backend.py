@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from time import monotonic
 from typing import Annotated, TypeVar
+from weakref import WeakKeyDictionary
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
@@ -15,7 +16,9 @@ from recommend.errors import SnapshotError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
+from recommend_service.cache import AnswerCache
 from recommend_service.groups import GroupWriter
+from recommend_service.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -26,14 +29,16 @@ T = TypeVar("T")
 class Backend:
     """Opens store and recommender. A service that starts before the first snapshot answers 503 until there is one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
+        self.metrics = metrics
         self.store = Store(settings.store, staleness=settings.service.staleness)
         self.events = GroupWriter(self.store.events.add)
         self._recommender: Recommender | None = None
         self._variants: dict[str, Recommender] = {}
         self._error = SnapshotError("the index is not open yet")
         self._tried = float("-inf")
+        self._caches: WeakKeyDictionary[Recommender, AnswerCache] = WeakKeyDictionary()
         self._writer = CapacityLimiter(1)  # one encoder, one writing transaction: more threads would only queue there
 
     def recommender(self) -> Recommender:
@@ -66,6 +71,13 @@ class Backend:
         """
         own = self.recommender()
         return own if name is None else self._variants[name]
+
+    def cache(self, recommender: Recommender) -> AnswerCache:
+        """The ready answers of a recommender: each has its own views and its own settings, so each its own cache."""
+        found = self._caches.get(recommender)
+        if found is None:
+            found = self._caches[recommender] = AnswerCache(self.settings.service.cache_size)
+        return found
 
     async def in_writer(self, work: Callable[..., T], *arguments: object) -> T:
         """Runs what encodes or waits for a disk on the one thread for that, so that readers never wait for it."""

@@ -35,6 +35,7 @@ class Concurrency:
             await self.app(scope, receive, send)
             return
         if self.running >= self.limit:
+            _shed(scope, "concurrency")
             detail = f"{self.limit} requests are at work already; try again"
             await problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})(scope, receive, send)
             return
@@ -82,6 +83,7 @@ class Timeout:
         finally:
             timer.cancel()
         if late is not None:
+            _shed(scope, "timeout")
             await late
 
 
@@ -106,9 +108,14 @@ class RateLimit:
             await self.app(scope, receive, send)
             return
         ends = self._limiter.get_window_stats(self._rate, *client).reset_time
+        _shed(scope, "rate")
         headers = {"Retry-After": str(max(1, math.ceil(ends - time.time())))}
         detail = f"more than {self._rate} from this {client[0]}; try again after the seconds in Retry-After"
         await problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers)(scope, receive, send)
+
+
+def _shed(scope: Scope, reason: str) -> None:
+    scope["app"].state.metrics.shed.labels(reason).inc()
 
 
 class BodyLimit:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import logging
+from dataclasses import asdict, replace
 
 import orjson
+from anyio import to_thread
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from recommend.errors import RecommendError, SnapshotError
+from recommend.recommender import Recommender
 from recommend.status import Status, read_status
-from recommend_service.backend import BackendOf, RecommenderOf
+from recommend_service.backend import Backend, BackendOf, RecommenderOf
+from recommend_service.metrics import CONTENT_TYPE
 from recommend_service.problems import LIMIT_PROBLEMS, PROBLEM
 
 router = APIRouter(tags=["operations"])
+logger = logging.getLogger(__name__)
 
 
 @router.get("/healthz", response_class=Response, responses={200: {"description": "The process answers"}})
@@ -29,8 +35,9 @@ async def healthz() -> Response:
         503: {**PROBLEM, "description": "Not yet, and why"},
     },
 )
-async def readyz(recommender: RecommenderOf) -> Response:
-    """Whether related stories can be served."""
+async def readyz(backend: BackendOf, recommender: RecommenderOf) -> Response:
+    """Whether related stories can be served: a snapshot is open, if need be an older one, and the store can be read."""
+    await to_thread.run_sync(backend.store.check)
     view = recommender.view()
     return _json({"status": "ready", "snapshot": view.snapshot.manifest.name, "revision": view.revision})
 
@@ -47,7 +54,30 @@ async def readyz(recommender: RecommenderOf) -> Response:
 async def status(backend: BackendOf) -> Response:
     """How old the snapshot is, how far behind the store, and what waits for an embedding."""
     found = await backend.in_writer(read_status, backend.store, backend.settings)
+    recommender = _open_recommender(backend)
+    if recommender is not None:
+        recommender.view()
+        found = replace(found, error=found.error or recommender.problem)
     return _json(asdict(found))
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def metrics(backend: BackendOf) -> Response:
+    """Counts and state in the Prometheus text format."""
+    try:
+        found = await backend.in_writer(read_status, backend.store, backend.settings)
+        text = backend.metrics.render(found, _open_recommender(backend))
+    except RecommendError as problem:
+        logger.error("metrics without state: %s", problem)
+        text = backend.metrics.render(None, None)
+    return Response(text, media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+
+
+def _open_recommender(backend: Backend) -> Recommender | None:
+    try:
+        return backend.recommender()
+    except SnapshotError:
+        return None  # the status says so
 
 
 def _json(body: dict[str, object]) -> Response:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import Response
 
 from recommend.article import parse_article
@@ -38,6 +37,7 @@ _EXAMPLES: dict[str, Any] = {
     response_class=Response,
 )
 async def related_to(
+    request: Request,
     backend: BackendOf,
     recommender: RecommenderOf,
     filters: FiltersOf,
@@ -59,7 +59,7 @@ async def related_to(
         answer = await backend.in_writer(_answer_to, recommender, article, limit, filters, explain)
         if not asked.has_id:
             answer = replace(answer, article_id=None)
-    body = answer_bytes(answer, str(uuid.uuid4()), explain=explain)
+    body = answer_bytes(answer, request.scope["request_id"], explain=explain)
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

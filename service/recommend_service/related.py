@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-from http import HTTPStatus
+from time import time
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from recommend.errors import UnknownArticleError
-from recommend.recommender import Answer, Recommender
-from recommend.table import Filters
+from recommend.live import View
+from recommend.recommender import Recommender
+from recommend.table import MISSING
 from recommend_service.auth import require_reader
+from recommend_service.backend import Backend, BackendOf
+from recommend_service.cache import Asked, Target
 from recommend_service.parameters import Explain, Fallback, FiltersOf, Limit
 from recommend_service.problems import PROBLEM, READ_PROBLEMS
-from recommend_service.schemas import AnswerBody, answer_bytes
+from recommend_service.ready import Ready, max_age
+from recommend_service.schemas import AnswerBody
 from recommend_service.variants import VariantOf, marked
+
+_LONGEST_KEPT = 2_048  # what was asked is kept too: its length is bounded, so that the number of answers bounds memory
 
 router = APIRouter(prefix="/v1", tags=["related"], dependencies=[Depends(require_reader)])
 
-_STALE_SECONDS = 86_400
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": AnswerBody, "description": "The box"},
     304: {"description": "The box has not changed since the ETag given in If-None-Match"},
@@ -35,6 +38,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.get("/articles/{article_id:path}/related", responses=_RESPONSES, response_class=Response)
 async def related(
     request: Request,
+    backend: BackendOf,
     recommender: VariantOf,
     filters: FiltersOf,
     article_id: str,
@@ -43,14 +47,14 @@ async def related(
     explain: Explain = False,
 ) -> Response:
     """The stories that best belong under a published article."""
-    answer = recommender.answer(article_id, limit, filters, explain=explain)
-    found = _full(recommender, answer, article_id, limit, filters, fallback)
-    return marked(request, _respond(request, found, explain))
+    asked = Asked(article_id, limit, fallback, filters, explain)
+    return marked(request, _respond(request, backend, recommender, recommender.view(), asked, known=True))
 
 
 @router.get("/related", responses=_RESPONSES, response_class=Response)
 async def related_by_url(
     request: Request,
+    backend: BackendOf,
     recommender: VariantOf,
     filters: FiltersOf,
     url: str,
@@ -59,34 +63,58 @@ async def related_by_url(
     explain: Explain = False,
 ) -> Response:
     """The same by the article's URL; tracking parameters, fragment and trailing slash do not matter."""
-    article_id = recommender.store.find_url(url)
-    answer = None if article_id is None else recommender.answer(article_id, limit, filters, explain=explain)
-    found = _full(recommender, answer, url if article_id is None else article_id, limit, filters, fallback)
-    return marked(request, _respond(request, found, explain))
+    view = recommender.view()
+    found = recommender.store.find_url(url)
+    asked = Asked(url if found is None else found, limit, fallback, filters, explain)
+    return marked(request, _respond(request, backend, recommender, view, asked, known=found is not None))
 
 
-def _full(
-    recommender: Recommender, answer: Answer | None, article_id: str, limit: int, filters: Filters, fallback: str
-) -> Answer:
+def _respond(
+    request: Request, backend: Backend, recommender: Recommender, view: View, asked: Asked, *, known: bool
+) -> Response:
+    """Responds from the cache, or fills it.
+
+    Args:
+        view: as it was before anything was looked up.
+        known: whether ``asked`` names an article, and not a URL that none has.
+    """
+    scope, cache = request.scope, backend.cache(recommender)
+    key = asked.normalised()
+    ready = cache.get(view, time(), key) if known else None
+    scope["cache"] = "miss" if ready is None else "hit"
+    if ready is None:
+        ready = _ready(backend, recommender, asked, known=known)
+    target = scope["path"], scope["query_string"]
+    if recommender.view() is view and sum(map(len, target)) <= _LONGEST_KEPT:
+        if known:
+            cache.put(view, key, ready)
+        if "max_age" not in request.query_params:
+            cache.put_target(view, target, Target(ready, scope["route"].path_format))
+    if ready.fallback:
+        backend.metrics.fallbacks.inc()
+    status, headers, body = ready.respond(scope["headers"], scope["request_id"])
+    response = Response(body, status)
+    response.raw_headers = headers
+    return response
+
+
+def _ready(backend: Backend, recommender: Recommender, asked: Asked, *, known: bool) -> Ready:
     """The answer, or the latest articles where it is missing or empty and the request allows them."""
+    article_id, limit, fallback, filters, explain = asked
+    answer = recommender.answer(article_id, limit, filters, explain=explain) if known else None
     if answer is None and fallback == "none":
         raise UnknownArticleError(article_id)
+    if answer is not None:
+        backend.metrics.count_removed(answer.removed)
     if answer is None or (not answer.items and fallback == "latest"):
-        return recommender.latest_answer(article_id, limit, filters)
-    return answer
+        answer = recommender.latest_answer(article_id, limit, filters)
+    service = backend.settings.service
+    seconds = max_age(_age(recommender.view(), article_id), service.max_age, service.max_age_old)
+    sharing = "private" if service.read_needs_key else "public"
+    return Ready.of(answer, f"{sharing}, max-age={seconds}", explain=explain)
 
 
-def _respond(request: Request, answer: Answer, explain: bool) -> Response:
-    content = answer_bytes(answer, "", explain=explain)
-    tag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
-    settings = request.app.state.settings.service
-    sharing = "private" if settings.read_needs_key else "public"
-    headers = {
-        "ETag": f"W/{tag}",
-        "Cache-Control": f"{sharing}, max-age={settings.max_age}, stale-while-revalidate={_STALE_SECONDS}, "
-        f"stale-if-error={_STALE_SECONDS}",
-    }
-    if tag in request.headers.get("If-None-Match", ""):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    body = answer_bytes(answer, str(uuid.uuid4()), explain=explain)
-    return Response(body, media_type="application/json", headers=headers)
+def _age(view: View, article_id: str) -> float | None:
+    place = view.locate(article_id)
+    published = MISSING if place is None else int(view.segments[place[0]].table.published_at[place[1]])
+    return None if published == MISSING else time() - published

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.article import Status
+from recommend.article import CLOCK_SKEW, Status
 from recommend.curation import Curation
 from recommend.errors import SnapshotError
 from recommend.lexical import stack
@@ -75,6 +76,18 @@ class View:
         mask[hidden] = False
         return mask
 
+    def next_turn(self, now: float) -> float | None:
+        """The first moment after ``now`` (seconds since 1970) at which time alone may change an answer; None: never.
+
+        Whatever is shown or hidden by the clock has its say here: answers are cached until then.
+        """
+        embargo = int(now) + int(CLOCK_SKEW.total_seconds())
+        turns: list[float | None] = [segment.table.next_turn(int(now), embargo) for segment in self.segments]
+        for curation in self.curations.values():
+            ends = [curation.hidden_until, *(one.until for one in (*curation.pinned, *curation.blocked))]
+            turns += [end.timestamp() for end in ends if end is not None and end.timestamp() > now]
+        return min((turn for turn in turns if turn is not None), default=None)
+
     def locate(self, article_id: str) -> tuple[int, int] | None:
         """The segment and row of a published article, None when there is none of this id."""
         for number, (segment, alive) in enumerate(zip(self.segments, self.alive, strict=True)):
@@ -86,6 +99,9 @@ class View:
 
 class SnapshotView:
     """One snapshot as it was built, without what changed since: what a comparison of two looks through."""
+
+    problem: str | None = None
+    overlay_size = 0
 
     def __init__(self, layout: IndexLayout, name: str) -> None:
         """
@@ -101,7 +117,11 @@ class SnapshotView:
 
 
 class LiveView:
-    """Keeps a view up to date with the store and the index folder."""
+    """Keeps a view up to date with the store and the index folder.
+
+    Attributes:
+        problem: why the published snapshot is not the one that is served, None when it is.
+    """
 
     def __init__(self, store: Store, layout: IndexLayout) -> None:
         """Opens the published snapshot and applies the changes since.
@@ -111,9 +131,11 @@ class LiveView:
         """
         self._store = store
         self._layout = layout
+        self._current = str(layout.current)
         self._lock = Lock()
         self._published = self._stamp()
         self._view, self._changed = self._open()
+        self.problem: str | None = None
 
     def refresh(self) -> View:
         """The view as of the store's latest revision; microseconds when nothing changed.
@@ -128,7 +150,9 @@ class LiveView:
             if stamp != self._published:
                 try:
                     self._view, self._changed = self._open()
+                    self.problem = None
                 except SnapshotError as problem:
+                    self.problem = f"still serving snapshot {self._view.snapshot.manifest.name}: {problem}"
                     logger.error("keeping snapshot %s: %s", self._view.snapshot.manifest.name, problem)
                 self._published = stamp
             if self._store.latest_revision() != self._view.revision:
@@ -146,7 +170,7 @@ class LiveView:
 
     def _stamp(self) -> tuple[int, int] | None:
         try:
-            status = self._layout.current.stat()
+            status = os.stat(self._current)  # noqa: PTH116  # before every answer, and a third of Path.stat's time
         except FileNotFoundError:
             return None
         return status.st_mtime_ns, status.st_ino

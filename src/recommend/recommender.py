@@ -152,6 +152,16 @@ class Recommender:
         """The present state of everything that can be recommended."""
         return self._live.refresh()
 
+    @property
+    def problem(self) -> str | None:
+        """Why the published snapshot is not the one that is served, None when it is."""
+        return self._live.problem
+
+    @property
+    def overlay_size(self) -> int:
+        """Articles that are served from changes since the snapshot."""
+        return self._live.overlay_size
+
     def related(self, article_id: str, k: int = 5, **filters: Any) -> list[Recommendation]:
         """The k best stories under a published article.
 

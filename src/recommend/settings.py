@@ -124,7 +124,10 @@ class ServiceSettings(_Group):
     max_concurrency: int = Field(256, ge=1, description="requests at work in one process; more are refused")
     timeout: float = Field(10.0, gt=0.0, le=3600.0, description="seconds until an answer must begin")
     cors_origins: list[str] = Field(default_factory=list)
-    max_age: int = Field(60, ge=0, description="seconds an answer may be cached by browsers and CDNs")
+    max_age: int = Field(60, ge=0, description="seconds browsers and CDNs may cache the box of a new story")
+    max_age_old: int = Field(600, ge=0, description="the same of an old one: a hundredth of its age, up to this")
+    cache_size: int = Field(10_000, ge=0, description="ready answers each worker keeps, 0: none")
+    access_log: bool = Field(False, description="a line of JSON for every request")
     bulk_limit: int = Field(2**30, ge=1, description="bytes of one bulk request")
     variants: dict[VariantName, VariantSettings] = Field(
         default_factory=dict, description="arms of a test by name; one without overrides is the control"

@@ -165,7 +165,7 @@ class ArticleTable:
             masks.append(known & (self.published_at >= seconds(filters.since)))
         if filters.until is not None:
             masks.append(known & (self.published_at <= seconds(filters.until)))
-        if now is not None and len(self) and now >= self._first_expiry:
+        if now is not None and len(self._expiries) and now >= self._expiries[0]:
             masks.append((self.expires_at == MISSING) | (self.expires_at > now))
         if embargo is not None and len(self) and embargo < self._last_published:
             masks.append(self.published_at <= embargo)
@@ -175,6 +175,14 @@ class ArticleTable:
             mask[excluded] = False
             masks.append(mask)
         return np.logical_and.reduce(masks) if masks else None
+
+    def next_turn(self, now: int, embargo: int) -> int | None:
+        """The first second after ``now`` at which :meth:`allowed` lets other rows pass than now, with an embargo as far
+        ahead as this one: an article expires, or an embargo ends. None when the clock changes nothing any more."""
+        later = self._expiries[np.searchsorted(self._expiries, now, side="right") :][:1].tolist()
+        if len(self) and embargo < self._last_published:
+            later.append(int(self.published_at[self.published_at > embargo].min()) - (embargo - now))
+        return min(later, default=None)
 
     def speaks(self, language: str) -> BoolArray | None:
         """(n,) whose language is ``language``, compared by its primary part ('en' of 'en-GB'), or unknown; None when
@@ -220,9 +228,8 @@ class ArticleTable:
         return {name: {value: code for code, value in enumerate(self.values(name))} for name in self._codes}
 
     @cached_property
-    def _first_expiry(self) -> int:
-        known = self.expires_at[self.expires_at != MISSING]
-        return int(known.min()) if len(known) else np.iinfo(np.int64).max
+    def _expiries(self) -> IntArray:
+        return np.sort(self.expires_at[self.expires_at != MISSING])
 
     @cached_property
     def _last_published(self) -> int:

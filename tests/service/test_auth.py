@@ -126,7 +126,7 @@ def test_where_reading_needs_a_key_only_those_of_scope_read_read(
 
 
 def test_where_reading_needs_a_key_shared_caches_keep_nothing_and_monitors_need_none(closed: Any) -> None:
-    assert closed.writer.get(BOX).headers["Cache-Control"].startswith("private, max-age=90")
+    assert closed.writer.get(BOX).headers["Cache-Control"].startswith("private, max-age=600")
     for path in ("/healthz", "/readyz", "/v1/status"):
         assert closed.reader.get(path).status_code == 200
 

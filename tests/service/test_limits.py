@@ -15,6 +15,7 @@ from starlette.types import Message
 
 from recommend.settings import Settings
 from recommend.store import Store
+from recommend_service.app import create_app
 from recommend_service.limits import Timeout
 
 BOX = "/v1/articles/a-central-asia-condemns-drone-attack/related"
@@ -93,7 +94,8 @@ def test_an_answer_that_has_begun_may_take_its_time(begins: bool, seen: list[obj
         sent.append(message)
 
     sent: list[Message] = []
-    asyncio.run(Timeout(app, 0.02)({"type": "http"}, None, send))  # type: ignore[arg-type]
+    scope = {"type": "http", "app": create_app(Settings())}
+    asyncio.run(Timeout(app, 0.02)(scope, None, send))  # type: ignore[arg-type]
     values = [message.get("status", message.get("body")) for message in sent]
     assert values[: len(seen)] == seen
     assert len(sent) == 2

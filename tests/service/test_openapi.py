@@ -26,6 +26,7 @@ ROUTES = {
     ("get", "/healthz"): {"200"},
     ("get", "/readyz"): {"200", "503"},
     ("get", "/v1/status"): {"200"} | LIMITED,
+    ("get", "/metrics"): {"200"},
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from recommend.settings import Settings
 pytestmark = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads /proc")
 
 BOX = "/v1/articles/a-central-asia-condemns-drone-attack/related?limit=50"
+_ANSWERED = r'recommend_request_seconds_count\{[^}]*route="/v1/articles/\{article_id\}/related"[^}]*\} (\S+)'
 NEW = {
     "title": "Kazakhstan's president repeats his condemnation of the drone attack on Putin's Novgorod residence",
     "published_at": "2026-01-02T08:00:00Z",
@@ -120,6 +122,10 @@ def test_a_put_shows_and_a_delete_holds_through_every_worker(workers: tuple[str,
             for worker in processes:
                 assert ask(worker, article).status_code == 404
                 assert ask(worker, f"{article}/related?fallback=none").status_code == 404
+
+        texts = [ask(worker, "/metrics").text for worker in processes]
+        counted = [sum(float(n) for n in re.findall(_ANSWERED, text)) for text in texts]
+        assert counted[0] == counted[1] == 2 * (2 * 1 + 50 + 2)
 
     for worker in processes:
         loaded = Path(f"/proc/{worker}/maps").read_text()

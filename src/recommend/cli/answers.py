@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import orjson
@@ -114,16 +115,20 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
 
     for name, value in _environment(settings).items():
         os.environ[name] = value
-    uvicorn.run(
-        "recommend_service.app:create_app",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=math.ceil(settings.service.timeout),  # by then every answer has begun
-    )
+    with TemporaryDirectory(prefix="recommend-metrics-") as folder:
+        if workers > 1:
+            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
+        uvicorn.run(
+            "recommend_service.app:create_app",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            log_level="warning",
+            access_log=False,  # the service has its own
+            server_header=False,
+            timeout_graceful_shutdown=math.ceil(settings.service.timeout),  # by then every answer has begun
+        )
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -250,6 +250,15 @@ class Store:
             latest = connection.execute(select(counter.c.value)).scalar_one()
             return revision > latest or bool(connection.execute(select(undone)).scalar_one())
 
+    def check(self) -> None:
+        """Reads one row.
+
+        Raises:
+            StoreError: when the database cannot be read.
+        """
+        with reading(self._engine) as connection:
+            connection.execute(select(counter.c.value)).scalar_one()
+
     def changes(self, since: int, fingerprint: str) -> list[Change]:
         """Every article that changed after revision ``since``, in the order of revisions."""
         return self.news(since, since, fingerprint).changes

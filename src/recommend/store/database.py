@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,18 +107,24 @@ class Watch:
 
     def __init__(self, engine: Engine, staleness: float) -> None:
         self._connection = engine.raw_connection() if engine.dialect.name == "sqlite" else None
+        self._cursor: Any = None if self._connection is None else self._connection.cursor()
         self._staleness = staleness
         self._moved = float("-inf")
         self._lock = Lock()
 
     def version(self) -> float:
-        """Another number after every commit; on PostgreSQL another one every ``staleness`` seconds."""
+        """Another number after every commit; on PostgreSQL another one every ``staleness`` seconds.
+
+        Raises:
+            StoreError: when the database cannot be read.
+        """
         with self._lock:
-            if self._connection is not None:
-                cursor = self._connection.cursor()
-                version = float(cursor.execute("PRAGMA data_version").fetchone()[0])
-                cursor.close()
-                return version
+            if self._cursor is not None:
+                try:
+                    self._cursor.execute("PRAGMA data_version")
+                    return float(self._cursor.fetchone()[0])
+                except sqlite3.Error as problem:
+                    raise StoreError(f"store: cannot be read: {problem}") from problem
             now = monotonic()
             if now - self._moved >= self._staleness:
                 self._moved = now

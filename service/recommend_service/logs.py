@@ -1,0 +1,50 @@
+"""Logs for machines: one JSON object a line, each with the request it belongs to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TextIO
+
+from pythonjsonlogger.orjson import OrjsonFormatter
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Of the request that is being answered, None outside of requests."""
+
+_LOGGERS = ("recommend", "recommend_service", "uvicorn")
+
+
+@contextmanager
+def json_logs(stream: TextIO | None = None) -> Iterator[None]:
+    """While it lasts, what this project and uvicorn log goes out as JSON lines, from INFO on.
+
+    Args:
+        stream: where to; standard error when not given.
+    """
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        OrjsonFormatter(
+            "{levelname}{name}{message}{request_id}", style="{", timestamp=True, rename_fields={"levelname": "level"}
+        )
+    )
+    handler.addFilter(_with_request_id)
+    before = {}
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        before[name] = logger.handlers, logger.level
+        logger.handlers = [handler]
+        if name != "uvicorn":
+            logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for name, (handlers, level) in before.items():
+            logging.getLogger(name).handlers = handlers
+            logging.getLogger(name).setLevel(level)
+
+
+def _with_request_id(record: logging.LogRecord) -> bool:
+    record.request_id = request_id.get()
+    return True

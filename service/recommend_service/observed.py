@@ -1,0 +1,72 @@
+"""What every request gets: an id, a place in the metrics, and a line in the access log where that is on."""
+
+from __future__ import annotations
+
+import logging
+from itertools import count
+from secrets import token_hex
+from time import perf_counter
+from urllib.parse import parse_qsl
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from recommend_service import logs
+from recommend_service.metrics import Metrics
+from recommend_service.ready import ID_LENGTH
+
+_METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"})
+_PROCESS = token_hex(6)
+_COUNTED = count()
+
+logger = logging.getLogger(__name__)
+
+
+class Observed:
+    """The outermost middleware. Leaves ``request_id`` in the scope, and reads there what others leave.
+
+    ``cache`` (hit or miss) and ``template`` come from those who answer without a route. The log has neither bodies,
+    headers nor values of parameters.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, access_log: bool) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.access_log = access_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = perf_counter(), 500
+        scope["request_id"] = request_id = new_request_id()
+        logs.request_id.set(request_id)
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        finally:
+            seconds = perf_counter() - started
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            route: str = (
+                scope["template"] if "template" in scope else getattr(scope.get("route"), "path_format", "none")
+            )
+            cache = scope.get("cache", "none")
+            self.metrics.observe(method, route, status, cache, seconds)
+            if self.access_log:
+                _log(scope, method, route, status, cache, seconds)
+
+
+def new_request_id() -> str:
+    """One that no other request of any process has."""
+    return f"{_PROCESS}{next(_COUNTED):0{ID_LENGTH - len(_PROCESS)}x}"
+
+
+def _log(scope: Scope, method: str, route: str, status: int, cache: str, seconds: float) -> None:
+    parameters = sorted({name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), True)})
+    said = {"method": method, "route": route, "path": scope["path"], "parameters": parameters}
+    logger.info("request", extra={**said, "status": status, "cache": cache, "milliseconds": round(seconds * 1000, 3)})
