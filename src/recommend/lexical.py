@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,13 @@ class TermMatrix:
             postings: the same transposed, (v, n); computed when not given.
         """
         self.rows = rows
-        self.postings = rows.T.tocsr() if postings is None else postings
+        if postings is not None:
+            self.postings = postings
+
+    @cached_property
+    def postings(self) -> sparse.csr_array:
+        """(v, n), the rows transposed."""
+        return self.rows.T.tocsr()
 
     def vector(self, row: int) -> TermVector:
         """The vector of an article."""
@@ -134,7 +141,7 @@ class TermMatrix:
             scores[self.postings.indices[span]] += weights[term] * self.postings.data[span]
         if allowed is not None:
             scores *= allowed
-        matched = np.flatnonzero(scores)
+        matched = np.flatnonzero(scores > 0)
         if len(matched) > k:
             matched = matched[np.argpartition(-scores[matched], k - 1)[:k]]
         return matched.astype(np.int64)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
 from recommend.lexical import Lexicon, TermVector
-from recommend.text import spans
+from recommend.text import Span, spans
 
 _MOST_TERMS = 8
 _MOST_SHOWN = 3
@@ -96,7 +97,7 @@ def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
 
 
 def _phrases(shares: Mapping[str, float], text: str) -> Iterator[tuple[str, set[str]]]:
-    found = [span for span in spans(text) if not shares.keys().isdisjoint(span.terms)]
+    found = [span for span in _spans(text) if not shares.keys().isdisjoint(span.terms)]
     start = 0
     for i, span in enumerate(found):
         after = found[i + 1] if i + 1 < len(found) else None
@@ -104,6 +105,12 @@ def _phrases(shares: Mapping[str, float], text: str) -> Iterator[tuple[str, set[
             run = found[start : i + 1]
             yield text[run[0].start : span.end], {term for member in run for term in member.terms if term in shares}
             start = i + 1
+
+
+@lru_cache(maxsize=1024)
+def _spans(text: str) -> tuple[Span, ...]:
+    """Of headlines and standfirsts, which come again from item to item and from box to box."""
+    return tuple(spans(text))
 
 
 def distance(age: timedelta) -> str:

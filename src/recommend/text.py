@@ -6,7 +6,8 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -90,8 +91,7 @@ def _without_many_tags(value: str) -> str:
     return html.unescape(_TAG.sub("\n", _SCRIPT.sub("", value[:last]) + value[last:]))
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A word in a text: ``text[start:end]`` as written, and the terms that stand for it in lexical search."""
 
     start: int
@@ -121,10 +121,19 @@ def spans(text: str, stop_words: Set[str] = frozenset()) -> Iterator[Span]:
             for i in range(max(len(word) - 1, 1)):
                 yield Span(start + i, start + i + len(word[i : i + 2]), (word[i : i + 2],))
             continue
-        plain = word.lower() if word.isascii() else _without_accents(word)
-        if len(plain) > 1 and plain not in stop_words:
-            stem = _PLURAL.sub("", plain)[:_STEM]
-            yield Span(start, match.end(), (stem, stem.capitalize()) if word[0].isupper() else (stem,))
+        plain, found = _word_terms(word)
+        if found and plain not in stop_words:
+            yield Span(start, match.end(), found)
+
+
+@lru_cache(maxsize=2**17)
+def _word_terms(word: str) -> tuple[str, tuple[str, ...]]:
+    """A word in lower case without accents, and its terms."""
+    plain = word.lower() if word.isascii() else _without_accents(word)
+    if len(plain) < 2:
+        return plain, ()
+    stem = _PLURAL.sub("", plain)[:_STEM]
+    return plain, (stem, stem.capitalize()) if word[0].isupper() else (stem,)
 
 
 def _without_accents(word: str) -> str:
