@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from benchmarks import report
-from benchmarks.relevance import CANDIDATES, KEPT
+from benchmarks.relevance import CANDIDATES
 from recommend.article import Article
 from recommend.evaluation.experiment import scratch
 from recommend.ranking import Ranker, score
@@ -25,7 +25,7 @@ def main() -> None:
     articles = [row for row in read(report.data(f"{name}.articles.jsonl.gz")) if isinstance(row, Article)]
     settings = load_settings(None, ["policy=off"], {"models": models})
     ranker = Ranker.load(models / f"{settings.ranking.model}.json")
-    with scratch(articles, settings, folder=KEPT / name) as recommender:
+    with scratch(articles, settings, folder=report.KEPT / name) as recommender:
         set_threads(1)
         segment = recommender.view().segments[0]
         chosen = np.random.default_rng(7).choice(len(segment), QUERIES, replace=False)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +18,6 @@ from recommend.settings import load_settings
 from recommend.sources import read
 
 SETS = ("current_events_2025", "ecbplus")
-KEPT = Path(os.environ.get("RECOMMEND_SCRATCH", "/tmp")) / "recommend-relevance"
 CANDIDATES = 200
 FULL = "everything"
 NO_TIME = ("indexing.company_time=0",)
@@ -111,21 +108,21 @@ def _measured(
     settings = load_settings(
         None, ["policy=off", f"ranking.without={without}", *variant], {"models": report.ROOT / "models"}
     )
-    with scratch(articles, settings, folder=KEPT / name) as recommender:
+    with scratch(articles, settings, folder=report.KEPT / name) as recommender:
         run: Run = rank_queries(recommender, qrels)
     return per_query(qrels, run)
 
 
 def _baselines(name: str, articles: list[Article]) -> Baselines:
     settings = load_settings(None, ["policy=off"], {"models": report.ROOT / "models"})
-    with scratch(articles, settings, folder=KEPT / name) as recommender:
+    with scratch(articles, settings, folder=report.KEPT / name) as recommender:
         embeddings = encode_articles(recommender.encoder, articles)
     return Baselines(articles, embeddings, report.ROOT / "models" / settings.encoder.name)
 
 
 def _recall(name: str, articles: list[Article], qrels: Qrels) -> list[list[str]]:
     settings = load_settings(None, ["policy=off"], {"models": report.ROOT / "models"})
-    with scratch(articles, settings, folder=KEPT / name) as recommender:
+    with scratch(articles, settings, folder=report.KEPT / name) as recommender:
         shares = np.array([_found(recommender, query, grades) for query, grades in qrels.items()])
     names = (f"{CANDIDATES} nearest embeddings", f"{CANDIDATES} best lexical matches", "both together")
     return [[label, f"{share:.3f}"] for label, share in zip(names, np.nanmean(shares, axis=0), strict=True)]

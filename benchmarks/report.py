@@ -6,10 +6,12 @@ import os
 import platform
 import re
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+KEPT = Path(os.environ.get("RECOMMEND_SCRATCH", tempfile.gettempdir())) / "recommend-benchmarks"
 DATA = Path(os.environ.get("RECOMMEND_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 

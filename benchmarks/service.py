@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import httpx
 import numpy as np
@@ -61,8 +60,10 @@ def main() -> None:
         sets["current_events_2002_2024"] = large
     parts = []
     for name, articles in sets.items():
-        with TemporaryDirectory() as folder, ExitStack() as servers:
-            contenders = _start(Path(folder), articles, servers)
+        folder = report.KEPT / name.replace(" ", "_")
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as servers:
+            contenders = _start(folder, articles, servers)
             measured = [[_wrk(one) for one in contenders] for _ in range(ROUNDS)]
         parts.append(f"### {name}\n\n{_table(contenders, measured)}")
     about = (
