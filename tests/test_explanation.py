@@ -2,9 +2,10 @@
 
 import pytest
 
+from recommend.answer import Answer
 from recommend.encoder import Encoder
 from recommend.ranking import FEATURES
-from recommend.recommender import Answer, Recommender
+from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
 from recommend.table import Filters

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import Response
 
+from recommend.answer import Answer
 from recommend.article import parse_article
-from recommend.recommender import Answer, Recommender
+from recommend.recommender import Recommender
 from recommend.table import Filters
 from recommend_service.auth import require_reader
 from recommend_service.backend import BackendOf, RecommenderOf

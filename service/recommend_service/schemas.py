@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, RootModel, Tag
 
+from recommend.answer import Answer
 from recommend.curation import Curation
-from recommend.recommender import Answer
 
 Text = str | None
 

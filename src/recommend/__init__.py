@@ -1,8 +1,9 @@
 """Fills the Related Articles box under a story."""
 
+from recommend.answer import Answer, Recommendation
 from recommend.article import Article
 from recommend.errors import RecommendError
-from recommend.recommender import Answer, Recommendation, Recommender
+from recommend.recommender import Recommender
 from recommend.settings import Settings, load_settings
 from recommend.table import Filters
 

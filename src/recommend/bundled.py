@@ -12,3 +12,9 @@ def bundled(name: str) -> Path:
     """The folder ``name`` (``models``, ``examples``) as shipped; it may not exist."""
     packaged = _PACKAGE / "_bundled" / name
     return packaged if packaged.exists() else _CHECKOUT / name
+
+
+def model_file(models: Path, name: str) -> Path:
+    """A file of ``models``, else the one of this name that comes with the package, which need not exist."""
+    own = models / name
+    return own if own.is_file() else bundled("models") / name

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from recommend.answer import Answer, Recommendation
 from recommend.reasons import Reason
-from recommend.recommender import Answer, Recommendation
 from recommend.settings import Settings
 from recommend_service.ready import GZIP_FROM, ID_LENGTH, Ready, accepts_gzip, max_age, names_tag
 

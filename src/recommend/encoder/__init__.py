@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.article import Article
-from recommend.bundled import bundled
+from recommend.bundled import model_file
 from recommend.encoder.preparation import encoder_text
 from recommend.settings import EncoderSettings
 
@@ -55,9 +55,9 @@ def open_encoder(settings: EncoderSettings, models: Path) -> Encoder:
     """
     from recommend.encoder.onnx import OnnxEncoder
 
-    for folder in (models / settings.name, bundled("models") / settings.name):
-        if (folder / "manifest.json").is_file():
-            return OnnxEncoder.open(folder, models / settings.name / "weights", settings)
+    manifest = model_file(models, f"{settings.name}/manifest.json")
+    if manifest.is_file():
+        return OnnxEncoder.open(manifest.parent, models / settings.name / "weights", settings)
     from recommend.encoder.transformer import TransformerEncoder
 
     return TransformerEncoder(settings)
@@ -71,9 +71,9 @@ def encoder_fingerprint(settings: EncoderSettings, models: Path) -> str:
     """
     from recommend.encoder.manifest import read_manifest
 
-    for folder in (models / settings.name, bundled("models") / settings.name):
-        if (folder / "manifest.json").is_file():
-            return read_manifest(folder).fingerprint(settings.max_tokens)
+    manifest = model_file(models, f"{settings.name}/manifest.json")
+    if manifest.is_file():
+        return read_manifest(manifest.parent).fingerprint(settings.max_tokens)
     return open_encoder(settings, models).fingerprint
 
 
@@ -87,15 +87,15 @@ def verify_encoder(settings: EncoderSettings, models: Path) -> None:
     from recommend.encoder.manifest import read_manifest
     from recommend.encoder.quantise import RECORD, verify_weights
 
-    for folder in (models / settings.name, bundled("models") / settings.name):
-        if (folder / "manifest.json").is_file():
-            manifest = read_manifest(folder)
-            manifest.source()
-            weights = models / settings.name / "weights"
-            if (weights / RECORD).is_file():  # otherwise they are made at first use
-                verify_weights(manifest, weights)
-            return
-    open_encoder(settings, models)
+    described = model_file(models, f"{settings.name}/manifest.json")
+    if not described.is_file():
+        open_encoder(settings, models)
+        return
+    manifest = read_manifest(described.parent)
+    manifest.source()
+    weights = models / settings.name / "weights"
+    if (weights / RECORD).is_file():  # otherwise they are made at first use
+        verify_weights(manifest, weights)
 
 
 __all__ = ["Encoder", "encode_articles", "encoder_fingerprint", "open_encoder", "verify_encoder"]

@@ -1,0 +1,90 @@
+"""Answers: what a front end shows of the articles that were chosen, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from recommend.explanation import NearMiss, contributions
+from recommend.live import View
+from recommend.ranking import Candidates
+from recommend.reasons import Reason, reason, shared_terms
+from recommend.segment import Query
+from recommend.table import MISSING, Card
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One story in the box, with everything a card shows.
+
+    Attributes:
+        score: calibrated probability of being related, 0…1; 0 for the latest articles of a fallback.
+        rank: 1 for the first.
+        explanation: per feature its value and what it added to the ranking score, when that was asked for.
+    """
+
+    id: str
+    title: str
+    summary: str | None
+    url: str | None
+    image_url: str | None
+    published_at: datetime | None
+    section: str | None
+    score: float
+    rank: int
+    reason: Reason
+    explanation: dict[str, dict[str, float | None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole box.
+
+    Attributes:
+        article_id: of the query; None for a draft without an id.
+        fallback: ``latest`` when the items are the newest articles because none is related.
+        short: why there are fewer items than asked for, None when there are enough.
+        removed: how many candidates each rule of the policy took away; ``blocked`` by editors, and under ``pinned``
+            those that editors put there and that may not be shown.
+        near_misses: the best that are not shown and why, when that was asked for.
+    """
+
+    article_id: str | None
+    snapshot: str
+    revision: int
+    fallback: Literal["latest"] | None
+    items: list[Recommendation]
+    short: str | None
+    removed: dict[str, int] = field(default_factory=dict)
+    near_misses: list[NearMiss] | None = None
+
+
+def recommendation(view: View, query: Query, chosen: Candidates, i: int, *, explain: bool) -> Recommendation:
+    """The item that candidate ``i`` of those chosen makes under a query."""
+    segment, row = view.segments[chosen.segments[i]], int(chosen.rows[i])
+    card = segment.table.card(row)
+    asked = None if query.published_at == MISSING else datetime.fromtimestamp(query.published_at, UTC)
+    why = reason(
+        shared_terms(query.terms, segment.matrix.vector(row), view.snapshot.lexicon),
+        float(chosen.feature("lexical")[i]),
+        [card.title, card.summary or "", query.headline],
+        None if card.published_at is None or asked is None else card.published_at - asked,
+        card.section if card.section == query.section else None,
+    )
+    return Recommendation(
+        **_shown(card),
+        score=round(float(chosen.probabilities[i]), 4),
+        rank=i + 1,
+        reason=why,
+        explanation=contributions(chosen, i) if explain else None,
+    )
+
+
+def listed(card: Card, rank: int, why: Reason) -> Recommendation:
+    """The item of an article that no query chose."""
+    return Recommendation(**_shown(card), score=0.0, rank=rank, reason=why)
+
+
+def _shown(card: Card) -> dict[str, Any]:
+    return {name: getattr(card, name) for name in card.__slots__}

@@ -1,0 +1,101 @@
+"""Which articles may be shown at all, and which under a given story, whatever their score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend import policy
+from recommend.article import CLOCK_SKEW
+from recommend.curation import UNCURATED
+from recommend.live import View
+from recommend.segment import Query
+from recommend.settings import Settings
+from recommend.table import MISSING, Filters
+
+BoolArray = NDArray[np.bool_]
+Masks = Sequence[BoolArray | None]
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Eligibility:
+    """What may be shown in answer to one request. Masks are one for each segment of the view: (n,) bool, or None where
+    all rows pass.
+
+    Attributes:
+        view: the state it is about.
+        filters: the request's.
+        now: seconds since 1970.
+        settings: ranking and policy.
+    """
+
+    view: View
+    filters: Filters
+    now: float
+    settings: Settings
+
+    @cached_property
+    def masks(self) -> Masks:
+        """Rows that may be shown: alive, in their time, not hidden by editors, passing the request's filters."""
+        found = []
+        for number, segment in enumerate(self.view.segments):
+            given = [self.view.alive[number]]
+            if self.settings.policy.on:
+                embargo = int(self.now) + int(CLOCK_SKEW.total_seconds())
+                given.append(segment.table.allowed(self.filters, int(self.now), embargo=embargo))
+                given.append(self.view.shown(number, self.now))
+            else:
+                given.append(segment.table.allowed(self.filters, None))
+            found.append(_all(given))
+        return found
+
+    def under(self, query: Query | None, *, any_kind: bool = False) -> Masks:
+        """Those rows that the rules let stand under a query; ``any_kind`` lets every genre and language pass."""
+        return [self._under(number, query, any_kind) for number in range(len(self.view.segments))]
+
+    def curated(self, article_id: str | None) -> tuple[list[str], frozenset[str]]:
+        """Ids that editors pinned and blocked in the box of an article; none while the policy is off."""
+        follows = article_id is not None and self.settings.policy.on
+        curation = self.view.curations.get(article_id, UNCURATED) if article_id and follows else UNCURATED
+        moment = datetime.fromtimestamp(self.now, UTC)
+        return curation.pins(moment), curation.blocks(moment)
+
+    def _under(self, number: int, query: Query | None, any_kind: bool) -> BoolArray | None:
+        table, rules = self.view.segments[number].table, self.settings.policy
+        given = [self.masks[number]]
+        if rules.on and not any_kind:
+            genre, language = (None, None) if query is None else (query.genre, query.language)
+            asked = self.filters.language is not None
+            unwanted = policy.unwanted(table, rules, genre, None if asked else language)
+            given.extend(~mask for mask in unwanted.values())
+        if self.settings.ranking.as_of == "query" and query is not None and query.published_at != MISSING:
+            given.append((table.published_at != MISSING) & (table.published_at < query.published_at))
+        return _all(given)
+
+
+def places(view: View, masks: Masks, ids: Iterable[str]) -> list[Place]:
+    """Segments and rows of those of the articles that are alive and pass."""
+    found = [place for place in map(view.locate, ids) if place is not None]
+    return [(number, row) for number, row in found if (mask := masks[number]) is None or mask[row]]
+
+
+def excluding(view: View, masks: Masks, gone: Sequence[Place]) -> Masks:
+    """The masks without the rows at ``gone``."""
+    remaining = list(masks)
+    for number in {number for number, _ in gone}:
+        mask, rows = masks[number], [row for segment, row in gone if segment == number]
+        kept = np.ones(len(view.segments[number]), np.bool_) if mask is None else mask.copy()
+        kept[rows] = False
+        remaining[number] = kept
+    return remaining
+
+
+def _all(masks: Iterable[BoolArray | None]) -> BoolArray | None:
+    given = [mask for mask in masks if mask is not None]
+    return np.logical_and.reduce(given) if given else None

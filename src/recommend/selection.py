@@ -1,0 +1,165 @@
+"""From candidates to the few that are shown: found, scored, spared by policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend import history, policy
+from recommend.eligibility import Eligibility, Masks, Place, excluding, places
+from recommend.live import View
+from recommend.ranking import Candidates, Ranker, score
+from recommend.segment import Query
+from recommend.settings import Settings
+from recommend.table import same_language
+
+_SPARE = 8
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Chooses from one state of everything that can be recommended.
+
+    Attributes:
+        view: that state.
+        settings: ranking and policy.
+        ranker: for queries in the encoder's language; ``foreign`` for others.
+    """
+
+    view: View
+    settings: Settings
+    ranker: Ranker
+    foreign: Ranker
+
+    def choose(
+        self, query: Query, article_id: str, k: int, eligibility: Eligibility
+    ) -> tuple[Candidates, int, dict[str, int]]:
+        """The k best after policy, how many of them are pinned, and how many each rule removed; looks further when
+        rules leave too few."""
+        own = self.view.locate(article_id)
+        wanted, blocks = eligibility.curated(article_id)
+        pinned = [place for place in places(self.view, eligibility.masks, wanted) if place != own]
+        curated = {"pinned": len(wanted) - len(pinned)} if len(wanted) > len(pinned) else {}
+        allowed = eligibility.under(query)
+        blocked = [place for place in places(self.view, allowed, blocks) if place != own]
+        if blocked:
+            allowed = excluding(self.view, allowed, blocked)
+            curated["blocked"] = len(blocked)
+        count = max(self.settings.ranking.candidates, 2 * k)
+        while True:
+            ranked = self.ranked(query, allowed, own, count)
+            pins, others = self._pinned(query, ranked, pinned[:k])
+            chosen, removed = self._spared(pins, others, query, k)
+            if len(chosen) >= k or self._exhausted(count):
+                return chosen, len(pins), removed | curated
+            count *= 4
+
+    def choose_for_history(
+        self, queries: Sequence[Query], groups: NDArray[np.uint64], k: int, eligibility: Eligibility
+    ) -> tuple[Candidates, list[Query], dict[str, int]]:
+        """The k best for a reader of several articles, the query each owes most to, and how many each rule removed.
+
+        Args:
+            queries: of what was read, the latest first.
+            groups: duplicate groups of all that was read.
+            k: how many.
+            eligibility: of the request.
+        """
+        allowed = [eligibility.under(query) for query in queries]
+        rules, count = self.settings.policy, max(self.settings.ranking.candidates, 2 * k)
+        while True:
+            lists = [self.ranked(query, masks, None, count) for query, masks in zip(queries, allowed, strict=True)]
+            if rules.on and rules.hide_duplicates:
+                lists = history.without_read(lists, groups, rules.duplicate_dense, rules.duplicate_lexical)
+            merged, strongest = history.combine(lists, history.weights(len(queries)))
+            ranked = self._best_first(merged)
+            chosen, removed = self._spared(ranked.first(0), ranked, queries[0], k)
+            if len(chosen) >= k or self._exhausted(count):
+                break
+            count *= 4
+        owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
+        return chosen, [queries[owed[key]] for key in history.keys(chosen).tolist()], removed
+
+    def ranked(self, query: Query, allowed: Masks, own: Place | None, count: int) -> Candidates:
+        """About ``count`` candidates from dense search and as many from lexical search, scored, best first, ties by id;
+        ``own`` is the query article's place."""
+        parts = []
+        for number, segment in enumerate(self.view.segments):
+            rows = segment.retrieve(query, count, self.settings.ranking, allowed[number])
+            if own is not None and own[0] == number:
+                rows = rows[rows != own[1]]
+            parts.append(segment.candidates(number, query, rows))
+        return self._best_first(self._scored(query, Candidates.joined(parts)))
+
+    def id(self, candidates: Candidates, i: int) -> str:
+        """The id of candidate ``i``."""
+        return self.view.segments[int(candidates.segments[i])].table.id(int(candidates.rows[i]))
+
+    def _exhausted(self, count: int) -> bool:
+        return count >= max(map(len, self.view.segments))
+
+    def _scored(self, query: Query, candidates: Candidates) -> Candidates:
+        native = same_language(query.language, self.view.snapshot.manifest.language)
+        return score(candidates, self.ranker if native else self.foreign)
+
+    def _best_first(self, scored: Candidates) -> Candidates:
+        order = np.lexsort((scored.rows, scored.segments, -scored.scores))
+        if len(self.view.segments) > 1 and (np.diff(scored.scores[order]) == 0).any():
+            order = np.array(sorted(order, key=lambda i: (-scored.scores[i], self.id(scored, i))), np.int64)
+        return scored.take(order)
+
+    def _pinned(self, query: Query, ranked: Candidates, pinned: Sequence[Place]) -> tuple[Candidates, Candidates]:
+        """The candidates at ``pinned``, in that order, and the others. One that the search did not bring is scored
+        beside those that it did, whose scores stay."""
+        if not pinned:
+            return ranked.first(0), ranked
+        found = {place: i for i, place in enumerate(zip(ranked.segments.tolist(), ranked.rows.tolist(), strict=True))}
+        missing = [place for place in pinned if place not in found]
+        parts = [self.view.segments[number].candidates(number, query, np.array([row])) for number, row in missing]
+        beside = [self._scored(query, Candidates.joined([ranked, *parts]))] if parts else []
+        both = Candidates.joined([ranked, *beside])
+        position = found | {place: 2 * len(ranked) + i for i, place in enumerate(missing)}
+        others = np.setdiff1d(np.arange(len(ranked)), [found[place] for place in pinned if place in found])
+        return both.take(np.array([position[place] for place in pinned], np.int64)), ranked.take(others)
+
+    def _spared(self, pins: Candidates, ranked: Candidates, query: Query, k: int) -> tuple[Candidates, dict[str, int]]:
+        """The pins and the best of the others that no rule removes, k in all, and how many each rule removed."""
+        rules = self.settings.policy
+        if not rules.on:
+            return ranked.first(k), {}
+        kept, removed = ranked, {}
+        if rules.hide_duplicates:
+            kept = policy.collapse_groups(policy.hide_group(kept, query.group))
+            kept = kept.take(~policy.retelling(kept, rules))
+            if len(pins):
+                kept = kept.take(~np.isin(kept.groups, pins.groups))
+            removed["duplicates"] = len(ranked) - len(kept)
+        if rules.floor > 0:
+            above = policy.floor(kept, rules.floor)
+            removed["floor"] = len(kept) - len(above)
+            kept = above
+        if rules.hide_duplicates or rules.diversity:
+            kept, repeats = self._without_repeats(pins, kept, k)
+            removed["duplicates"] = removed.get("duplicates", 0) + repeats
+        elif len(pins):
+            kept = Candidates.joined([pins, kept])
+        return kept.first(k), removed
+
+    def _without_repeats(self, pins: Candidates, kept: Candidates, k: int) -> tuple[Candidates, int]:
+        """The k to show, pins first, and how many were passed over because they repeat one; compares only as many as
+        needed."""
+        rules, width = self.settings.policy, k + _SPARE
+        while True:
+            some = kept.first(width)
+            both = Candidates.joined([pins, some]) if len(pins) else some
+            dense, lexical = self.view.similarities(both)
+            repeats = (dense >= rules.duplicate_dense) & (lexical >= rules.duplicate_lexical)
+            repeats &= rules.hide_duplicates
+            taken = policy.marginal(both, dense, repeats, k, rules.diversity, len(pins))
+            if len(taken) == k or len(some) == len(kept):
+                repeating = np.flatnonzero(repeats[taken].any(axis=0))
+                return both.take(taken), len(np.setdiff1d(repeating, taken))
+            width *= 4
