@@ -63,6 +63,29 @@ def test_a_term_weighs_as_much_more_as_its_articles_are_alike(texts: list[str], 
         assert lexicon.weights[column] == pytest.approx(idf * np.sqrt(coherence + 0.1), rel=1e-4)
 
 
+def test_what_all_texts_of_a_language_have_in_common_is_not_rare_be_they_ever_so_few() -> None:
+    texts = [f"storm number{n} reaches harbour{n % 7}" for n in range(60)]
+    texts += [f"el puerto {word} la tormenta" for word in ("gato", "perro", "mesa", "libro", "flor", "nube")]
+    languages = ["en"] * 60 + ["es"] * 6
+    blank = np.zeros((len(texts), 3), np.float32)
+    alike, _ = lexical.fit(texts, blank)
+    apart, _ = lexical.fit(texts, blank, languages)
+
+    def weight(lexicon: lexical.Lexicon, word: str) -> float:
+        return float(lexicon.weights[lexicon.column(terms(word)[0])])
+
+    assert weight(apart, "el") < weight(apart, "gato") < weight(alike, "gato")
+    assert weight(apart, "el") < 0.7 * weight(alike, "el")
+    assert weight(apart, "harbour3") == pytest.approx(weight(alike, "harbour3"), rel=0.05)
+
+
+@given(TEXTS)
+def test_in_one_language_it_does_not_matter_which(texts: list[str]) -> None:
+    blank = np.zeros((len(texts), 3), np.float32)
+    (alike, _), (named, _) = lexical.fit(texts, blank), lexical.fit(texts, blank, ["pt"] * len(texts))
+    np.testing.assert_array_equal(alike.weights, named.weights)
+
+
 def test_stop_words_and_unknown_words_weigh_nothing(fitted: Fitted) -> None:
     lexicon, _ = fitted
     assert lexicon.column("the") is lexicon.column("zzzz") is None

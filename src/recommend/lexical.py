@@ -147,15 +147,19 @@ class TermMatrix:
         return matched.astype(np.int64)
 
 
-def fit(texts: Sequence[str], embeddings: NDArray[np.floating]) -> tuple[Lexicon, TermMatrix]:
+def fit(
+    texts: Sequence[str], embeddings: NDArray[np.floating], languages: Sequence[str | None] | None = None
+) -> tuple[Lexicon, TermMatrix]:
     """The lexicon of a corpus and the vectors of its texts.
 
     An article's weight for a term is √tf · idf · √(coherence + 0.1), normalised: a term counts as far as it is rare,
-    and as far as the articles that have it are about the same thing. English stop words are left out.
+    and as far as the articles that have it are about the same thing. Rare means rare in every language: what all the
+    Spanish articles have in common says nothing of any, be they ever so few. English stop words are left out.
 
     Args:
         texts: of n articles.
         embeddings: (n, d) of unit length, centred; what coherence is measured with.
+        languages: (n,) of the texts; None for one that is unknown, or where all are the same.
     """
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
@@ -167,14 +171,33 @@ def fit(texts: Sequence[str], embeddings: NDArray[np.floating]) -> tuple[Lexicon
         nothing = Lexicon(pa.array([], pa.string()), np.zeros(0, np.float32), stop_words)
         return nothing, TermMatrix(sparse.csr_array((len(texts), 0), dtype=np.float32))
     counts.sort_indices()
-    frequencies = np.bincount(counts.indices, minlength=counts.shape[1])
-    idf = np.log((1 + len(texts)) / (1 + frequencies)) + 1
+    idf = 1 - np.log(shares(counts, languages or [None] * len(texts)))
     weights = (idf * np.sqrt(coherence(counts, embeddings) + _LEAST_COHERENCE)).astype(np.float32)
     counts.data = np.sqrt(counts.data) * weights[counts.indices]
     lengths = np.sqrt(counts.multiply(counts).sum(axis=1))
     counts.data /= np.repeat(np.maximum(lengths, 1e-9), np.diff(counts.indptr)).astype(np.float32)
     vocabulary = pa.array(vectorizer.get_feature_names_out().tolist(), pa.string())
     return Lexicon(vocabulary, weights, stop_words), TermMatrix(counts)
+
+
+def shares(counts: sparse.csr_array, languages: Sequence[str | None]) -> NDArray[np.float64]:
+    """How common terms are: (v,) of 0…1, the share of all articles that have a term, or of those in one language where
+    that is more.
+
+    The share within a language is shrunk towards the share in general as if _FEW_ARTICLES further articles had that.
+
+    Args:
+        counts: (n, v), not zero where an article has a term.
+        languages: (n,) of the articles.
+    """
+    rows, width = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr)), counts.shape[1]
+    general = (1 + np.bincount(counts.indices, minlength=width)) / (1 + counts.shape[0])
+    found = general
+    names, codes = np.unique([language or "" for language in languages], return_inverse=True)
+    for code in range(len(names)) if len(names) > 1 else ():
+        within = np.bincount(counts.indices[codes[rows] == code], minlength=width) + _FEW_ARTICLES * general
+        found = np.maximum(found, within / (np.count_nonzero(codes == code) + _FEW_ARTICLES))
+    return np.asarray(found)
 
 
 def coherence(counts: sparse.csr_array, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:

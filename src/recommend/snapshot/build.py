@@ -24,7 +24,7 @@ from recommend.projection import Projection
 from recommend.settings import IndexSettings
 from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout, sync, sync_tree
 from recommend.store import VECTOR_DTYPE, Store
-from recommend.table import ArticleTable
+from recommend.table import ArticleTable, primary_language
 from recommend.vectors import VectorIndex, choose_kind, set_threads
 
 _SEED = 7
@@ -99,7 +99,8 @@ def _write(
     set_threads(0)
     with ThreadPoolExecutor(1) as beside:  # FAISS computes while Python counts words
         building = beside.submit(VectorIndex.build, alone, kind)
-        lexicon, matrix = lexical.fit([article.full_text for article in articles], trusted)
+        languages = [article.language and primary_language(article.language) for article in articles]
+        lexicon, matrix = lexical.fit([article.full_text for article in articles], trusted, languages)
         index = building.result()
     deviations = units(alone, matrix)
     company = nearest(alone, index, matrix, table.published_at, deviations, settings.company_time)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recommend.encoder.manifest import file_sha256
 from recommend.errors import SnapshotError
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Manifest(BaseModel):
