@@ -5,8 +5,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +31,10 @@ from recommend.store import Store
 from recommend.store.database import Watch, open_engine, reading, writing
 from recommend.store.schema import HEAD, metadata
 
+pytestmark = pytest.mark.databases
+
+NewStore = Callable[[], AbstractContextManager[str]]
+
 VECTOR = np.array([0.6, 0.8], np.float32)
 
 
@@ -43,13 +48,6 @@ def sql(url: str, statement: str) -> list[Any]:
         return connection.execute(statement).fetchall()
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("empty") / "recommend.db"
-    Store(f"sqlite:///{file}").close()
-    return file
-
-
 EXTRA = st.text(max_size=3) | st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 2**53)
 
 
@@ -57,13 +55,10 @@ EXTRA = st.text(max_size=3) | st.none() | st.floats(allow_nan=False, allow_infin
 @given(
     st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=3), EXTRA), st.datetimes(timezones=st.timezones())
 )
-def test_an_article_comes_back_as_it_went_in(empty_database: Path, extra: dict[str, object], moment: Any) -> None:
+def test_an_article_comes_back_as_it_went_in(new_store: NewStore, extra: dict[str, object], moment: Any) -> None:
     plain = {"text": "Body", "summary": "Lead", "url": "/1", "section": "World", "language": "de", "status": "draft"}
     one = parse_article({**plain, "id": "a", "title": "Vote", "tags": "a;b", "extra": extra, "published_at": moment})
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        closing(Store(f"sqlite:///{shutil.copy(empty_database, folder)}")) as store,
-    ):
+    with new_store() as url, closing(Store(url)) as store:
         store.put([(one, None)], "toy")
         found = store.get("a")
     assert found == one
@@ -76,14 +71,13 @@ IDS = st.lists(st.sampled_from("abcd"), min_size=1, unique=True)
 @hypothesis_settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(["put", "delete", "put, but bring nothing back"]), IDS), max_size=12))
 def test_after_any_changes_the_store_holds_what_a_dictionary_would(
-    empty_database: Path, operations: list[tuple[str, list[str]]]
+    new_store: NewStore, operations: list[tuple[str, list[str]]]
 ) -> None:
     held: dict[str, Article | None] = {}
     revision = 0
-    with tempfile.TemporaryDirectory() as folder:
-        file = shutil.copy(empty_database, folder)
+    with new_store() as url:
         for number, (operation, ids) in enumerate(operations):
-            with closing(Store(f"sqlite:///{file}")) as store:  # opened anew: what is told must have been written
+            with closing(Store(url)) as store:  # opened anew: what is told must have been written
                 changed = [i for i in ids if operation == "put" or held.get(i, operation != "delete")]
                 if operation == "delete":
                     told = {i: store.delete(i) or 0 for i in ids}
@@ -117,15 +111,14 @@ CURATIONS = st.builds(
 @hypothesis_settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.none() | CURATIONS | st.just("delete")), max_size=10))
 def test_after_any_changes_of_curations_the_store_holds_the_last_ones_and_every_step(
-    empty_database: Path, operations: list[tuple[str, Any]]
+    new_store: NewStore, operations: list[tuple[str, Any]]
 ) -> None:
     stored, revision = set[str](), 0
     held: dict[str, Curation] = {}
     log: dict[str, list[tuple[int, str, Curation | None, Curation | None]]] = {"a": [], "b": []}
-    with tempfile.TemporaryDirectory() as folder:
-        file = shutil.copy(empty_database, folder)
+    with new_store() as url:
         for number, (i, what) in enumerate(operations):
-            with closing(Store(f"sqlite:///{file}")) as store:
+            with closing(Store(url)) as store:
                 before = held.get(i)
                 if what is None:
                     stored.add(i)

@@ -64,7 +64,7 @@ articles = Table(
     Column("extra", JSON, nullable=False),
     Column("deleted_at", UtcDateTime),
     Index("articles_by_revision", "revision", unique=True),
-    Index("articles_by_canonical_url", "canonical_url"),
+    Index("articles_by_canonical_url", "canonical_url", postgresql_using="hash"),  # a B-tree there has short keys only
 )
 
 embeddings = Table(
