@@ -166,7 +166,7 @@ class Server:
         flags = " ".join(f"-c {option}" for option in all_options)
         self.command("pg_ctl", "start", "--wait", "--log", str(self.folder / "log"), "--options", flags)
 
-    def sql(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+    def sql(self, statement: str, database: str | None = "postgres") -> list[tuple[object, ...]]:
         """Runs a statement."""
         with psycopg.connect(dbname=database, user="postgres", host=str(self.folder), autocommit=True) as connection:
             cursor = connection.execute(statement.encode())
@@ -175,7 +175,7 @@ class Server:
     def create(self, template: str = "template0") -> str:
         """The URL of a new database."""
         name = f"store_{next(self.numbers)}"
-        self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
     @contextmanager
@@ -206,9 +206,11 @@ def running(*options: str) -> Iterator[Server]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs the tests that are marked ``databases`` and use one on each kind of them."""
-    if metafunc.definition.get_closest_marker("databases") and "dialect" in metafunc.fixturenames:
-        metafunc.parametrize("dialect", ["sqlite", "postgresql"], indirect=True, scope="session")
+    """Runs tests that use a database on the kinds that their marker ``databases`` names, on all if it names none."""
+    marker = metafunc.definition.get_closest_marker("databases")
+    if marker is not None and "dialect" in metafunc.fixturenames:
+        kinds = marker.args or ("sqlite", "postgresql")
+        metafunc.parametrize("dialect", kinds, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -235,10 +237,19 @@ def postgresql_of_its_own() -> Callable[..., AbstractContextManager[Server]]:
 def new_store(
     dialect: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], AbstractContextManager[str]]:
-    """Makes a database with the tables of a store; gives its URL."""
+    """Gives the URL of a store without articles, for as long as no other is asked for: fit for many in one test."""
     if dialect == "postgresql":
         server: Server = request.getfixturevalue("postgresql")
-        return lambda: server.database("store_1")
+        url = server.create("store_1")
+        tables = ("articles", "embeddings", "curation", "curation_log", "keys", "events")
+        empty = "; ".join([*(f"DELETE FROM {table}" for table in tables), "UPDATE revision SET value = 0"])
+
+        @contextmanager
+        def emptied() -> Iterator[str]:
+            server.sql(empty, make_url(url).database)
+            yield url
+
+        return emptied
     file = tmp_path_factory.mktemp("empty") / "recommend.db"
     Store(f"sqlite:///{file}").close()
 
@@ -257,14 +268,14 @@ def settings(tmp_path: Path, models: Path, dialect: str, request: pytest.Fixture
     if dialect == "sqlite":
         yield found
     else:
-        with request.getfixturevalue("new_store")() as url:
+        with request.getfixturevalue("postgresql").database("store_1") as url:
             yield found.model_copy(update={"store": url})
 
 
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
-    """An empty store."""
-    with closing(Store(settings.store)) as opened:
+    """An empty store, which tells of what others write at once."""
+    with closing(Store(settings.store, staleness=0)) as opened:
         yield opened
 
 
