@@ -209,6 +209,14 @@ def test_an_address_finds_the_newest_published_article(store: Store) -> None:
     assert store.find_url(url) is None
 
 
+def test_what_no_id_or_url_can_be_is_found_nowhere(store: Store) -> None:
+    store.put([(article("a\ufffdb", url="https://a.example/b"), VECTOR)], "toy")
+    for name in ("a\x00b", "\x00"):
+        assert (store.get(name), store.revision_of(name), store.delete(name)) == (None, None, None)
+        assert (store.curation(name), store.known([name]), store.embedded([name], "toy")) == (None, {}, {})
+        assert store.find_url(f"https://a.example/b{name}") is None
+
+
 def test_a_reader_of_all_articles_sees_one_revision_while_others_write(store: Store, settings: Settings) -> None:
     store.put([(article(str(n)), VECTOR) for n in range(5000)], "toy")
     with store.published("toy") as (revision, rows), closing(Store(settings.store)) as other:

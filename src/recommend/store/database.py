@@ -39,6 +39,9 @@ def open_engine(url: str) -> Engine:
     except DBAPIError as problem:
         engine.dispose()
         raise StoreError(f"store {shown} cannot be opened: {problem.orig}") from None
+    except StoreError:
+        engine.dispose()
+        raise
     return engine
 
 
