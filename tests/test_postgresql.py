@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from recommend.article import Article, parse_article
-from recommend.curation import Curation
+from recommend.curation import Choice, Curation
 from recommend.errors import StoreError
 from recommend.settings import Settings
 from recommend.store import Store
@@ -48,13 +48,13 @@ class Held:
         return VECTOR.astype(dtype)
 
 
-def wait_for_a_lock(url: str, writer: Future[Any]) -> None:
-    """Returns when a connection to the database waits for another one's lock."""
+def wait_for_locks(url: str, *writers: Future[Any]) -> None:
+    """Returns when as many connections to the database wait for locks as there are writers."""
     deadline = time.monotonic() + 60
     waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with psycopg.connect(url, autocommit=True) as connection:
-        while not connection.execute(waiting).fetchall():
-            assert not writer.done(), "wrote without waiting"
+        while len(connection.execute(waiting).fetchall()) < len(writers):
+            assert not any(writer.done() for writer in writers), "wrote without waiting"
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
@@ -76,7 +76,7 @@ def test_no_revision_is_seen_before_the_one_under_it(store: Store, settings: Set
         assert slow.asked.wait(60)
         second = pool.submit(LATER[later], other)
         try:
-            wait_for_a_lock(settings.store, second)
+            wait_for_locks(settings.store, second)
             assert (store.latest_revision(), store.news(1, 1, "toy").changes) == (1, [])
         finally:
             slow.go.set()
@@ -93,12 +93,41 @@ def test_a_takedown_that_meets_another_or_a_put_of_the_same_article_is_one_after
         assert slow.asked.wait(60)
         second = pool.submit(other.delete, "a")
         try:
-            wait_for_a_lock(settings.store, second)
+            wait_for_locks(settings.store, second)
         finally:
             slow.go.set()
         assert (first.result(), second.result()) == ([1], 2)
     assert store.get("a") is None
     assert store.embedded("a", "toy") == {}
+
+
+def test_two_first_curations_of_an_article_at_once_are_two_steps(store: Store, settings: Settings) -> None:
+    curations = [Curation(pinned=(Choice(id=name),)) for name in "bc"]
+    with ThreadPoolExecutor(2) as pool, psycopg.connect(settings.store) as holder:
+        holder.execute("SELECT FROM revision FOR UPDATE")
+        editors = [pool.submit(store.put_curation, "a", one, "editor") for one in curations]
+        wait_for_locks(settings.store, *editors)
+        holder.rollback()
+        assert sorted(editor.result() for editor in editors) == [1, 2]
+    found = store.curation("a")
+    assert found is not None
+    latest, first = found[1]
+    assert (latest.before, latest.after, first.before) == (first.after, found[0], None)
+
+
+def test_a_nightly_file_that_waited_for_a_takedown_does_not_undo_it(store: Store, settings: Settings) -> None:
+    store.put([(article(), VECTOR)], "toy")
+    with ThreadPoolExecutor(3) as pool, psycopg.connect(settings.store) as holder:
+        holder.execute("SELECT FROM revision FOR UPDATE")
+        takedown = pool.submit(store.delete, "a")
+        wait_for_locks(settings.store, takedown)
+        nightly = pool.submit(store.put, [(article(), VECTOR)], "toy", republish=False)
+        wait_for_locks(settings.store, takedown, nightly)
+        embedder = pool.submit(store.put_embeddings, [(article(), VECTOR)], "toy")
+        wait_for_locks(settings.store, takedown, nightly, embedder)
+        holder.rollback()
+        assert (takedown.result(), nightly.result(), embedder.result()) == (2, [0], None)
+    assert (store.get("a"), store.embedded("a", "toy")) == (None, {})
 
 
 def test_a_reader_that_follows_many_writers_gets_every_revision_once_and_in_order(
