@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import orjson
+import psycopg
 import pytest
 from hypothesis import settings as hypothesis_settings
 from numpy.typing import NDArray
+from sqlalchemy import make_url
 
 from recommend.article import Article, parse_article
 from recommend.encoder import Encoder, open_encoder
@@ -137,16 +144,138 @@ def stories() -> list[Article]:
     ]
 
 
+@dataclass(frozen=True)
+class Server:
+    """A private PostgreSQL, reached through a socket in its folder."""
+
+    binaries: Path
+    folder: Path
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def command(self, program: str, *arguments: str) -> None:
+        """Runs one of PostgreSQL's programs on the server's files, as the user who owns them."""
+        subprocess.run(
+            [self.binaries / program, "--pgdata", self.folder / "data", *arguments],
+            cwd=self.folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            **({"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}),
+        )  # fmt: skip
+
+    def start(self, *options: str) -> None:
+        """Starts it with options such as ``fsync=off``; returns when it accepts connections."""
+        all_options = ["listen_addresses=''", f"unix_socket_directories='{self.folder}'", *options]
+        flags = " ".join(f"-c {option}" for option in all_options)
+        self.command("pg_ctl", "start", "--wait", "--log", str(self.folder / "log"), "--options", flags)
+
+    def sql(self, statement: str, database: str | None = "postgres") -> list[tuple[object, ...]]:
+        """Runs a statement."""
+        with psycopg.connect(dbname=database, user="postgres", host=str(self.folder), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def create(self, template: str = "template0") -> str:
+        """The URL of a new database."""
+        name = f"store_{next(self.numbers)}"
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        return f"postgresql://postgres@/{name}?host={self.folder}"
+
+    @contextmanager
+    def database(self, template: str = "template0") -> Iterator[str]:
+        """The URL of a new database, gone afterwards."""
+        url = self.create(template)
+        yield url
+        self.sql(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+
+@contextmanager
+def running(*options: str) -> Iterator[Server]:
+    """A new server, not on root's account, which PostgreSQL refuses. Skips the test where PostgreSQL is absent."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: int(file.parts[-3]))
+    initdb = shutil.which("initdb") or (versions and versions[-1])
+    if not initdb:
+        pytest.skip("PostgreSQL is absent: apt-get install postgresql")
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        server = Server(Path(initdb).resolve().parent, Path(folder))
+        server.command("initdb", "--username=postgres", "--auth=trust", "--locale=C.UTF-8", "--encoding=UTF8", "-N")
+        server.start(*options)
+        try:
+            yield server
+        finally:
+            server.command("pg_ctl", "stop", "--mode=immediate")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs tests that use a database on the kinds that their marker ``databases`` names, on all if it names none."""
+    marker = metafunc.definition.get_closest_marker("databases")
+    if marker is not None and "dialect" in metafunc.fixturenames:
+        kinds = marker.args or ("sqlite", "postgresql")
+        metafunc.parametrize("dialect", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def dialect(request: pytest.FixtureRequest) -> str:
+    """The kind of database: SQLite, but for tests marked ``databases``."""
+    return str(getattr(request, "param", "sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A server of the session's own."""
+    with running("fsync=off", "full_page_writes=off", "max_connections=200") as server:
+        Store(server.create()).close()  # the template of the others
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_of_its_own() -> Callable[..., AbstractContextManager[Server]]:
+    """Runs a server that one test may break."""
+    return running
+
+
+@pytest.fixture(scope="session")
+def new_store(
+    dialect: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], AbstractContextManager[str]]:
+    """Gives the URL of a store without articles, for as long as no other is asked for: fit for many in one test."""
+    if dialect == "postgresql":
+        server: Server = request.getfixturevalue("postgresql")
+        url = server.create("store_1")
+        tables = ("articles", "embeddings", "curation", "curation_log", "keys", "events")
+        empty = "; ".join([*(f"DELETE FROM {table}" for table in tables), "UPDATE revision SET value = 0"])
+
+        @contextmanager
+        def emptied() -> Iterator[str]:
+            server.sql(empty, make_url(url).database)
+            yield url
+
+        return emptied
+    file = tmp_path_factory.mktemp("empty") / "recommend.db"
+    Store(f"sqlite:///{file}").close()
+
+    @contextmanager
+    def copied() -> Iterator[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"sqlite:///{shutil.copytree(file.parent, Path(folder) / 'store') / file.name}"
+
+    return copied
+
+
 @pytest.fixture
-def settings(tmp_path: Path, models: Path) -> Settings:
+def settings(tmp_path: Path, models: Path, dialect: str, request: pytest.FixtureRequest) -> Iterator[Settings]:
     """A store and an index of the test's own."""
-    return Settings(store=f"sqlite:///{tmp_path / 'recommend.db'}", index=tmp_path / "index", models=models)
+    found = Settings(store=f"sqlite:///{tmp_path / 'recommend.db'}", index=tmp_path / "index", models=models)
+    if dialect == "sqlite":
+        yield found
+    else:
+        with request.getfixturevalue("postgresql").database("store_1") as url:
+            yield found.model_copy(update={"store": url})
 
 
 @pytest.fixture
 def store(settings: Settings) -> Iterator[Store]:
-    """An empty store."""
-    with closing(Store(settings.store)) as opened:
+    """An empty store, which tells of what others write at once."""
+    with closing(Store(settings.store, staleness=0)) as opened:
         yield opened
 
 

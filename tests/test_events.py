@@ -18,6 +18,8 @@ from recommend.events import Event
 from recommend.settings import Settings
 from recommend.store import Store
 
+pytestmark = pytest.mark.databases
+
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 Recommend = Callable[..., tuple[int, str]]
 
@@ -77,7 +79,11 @@ def test_a_moment_is_kept_in_utc_and_never_lies_in_the_future() -> None:
 
 @pytest.fixture
 def recommend(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store: Store,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Recommend:
     """Runs the command on a store with an impression, two clicks on b and one on an id with a space."""
     store.events.add([event(), event(kind="click", hours=1), event(kind="click", hours=2)])
@@ -85,7 +91,7 @@ def recommend(
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["recommend", "--store", f"sqlite:///{tmp_path / 'recommend.db'}", *arguments])
+        monkeypatch.setattr(sys, "argv", ["recommend", "--store", settings.store, *arguments])
         code = 0
         try:
             main()

@@ -3,8 +3,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 from numpy.typing import NDArray
 
@@ -13,6 +15,8 @@ from recommend.encoder import Encoder, encode_articles
 from recommend.ingest import IngestCounts, embed_missing, ingest, put
 from recommend.settings import Settings
 from recommend.store import Store
+
+pytestmark = pytest.mark.databases
 
 
 def article(article_id: str = "a", title: str = "Vote", **fields: object) -> Article:
@@ -42,10 +46,16 @@ def watched(toy_encoder: Encoder) -> WatchedEncoder:
 
 @contextmanager
 def nothing_written(settings: Settings) -> Iterator[None]:
-    with closing(sqlite3.connect(settings.store.removeprefix("sqlite:///"))) as connection:
-        before = connection.execute("PRAGMA data_version").fetchone()
+    if settings.store.startswith("sqlite"):
+        connection: Any = sqlite3.connect(settings.store.removeprefix("sqlite:///"))
+        statements = ["PRAGMA data_version"]
+    else:
+        connection = psycopg.connect(settings.store, autocommit=True)
+        statements = [f"SELECT ctid, xmin FROM {table}" for table in ("articles", "embeddings", "revision")]
+    with closing(connection):
+        before = [connection.execute(statement).fetchall() for statement in statements]
         yield
-        assert connection.execute("PRAGMA data_version").fetchone() == before
+        assert [connection.execute(statement).fetchall() for statement in statements] == before
 
 
 def test_articles_go_in_with_their_embeddings_and_a_second_time_nothing_happens(

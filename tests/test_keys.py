@@ -17,6 +17,8 @@ from recommend.settings import Settings
 from recommend.store import Store
 from recommend.store.keys import Scope
 
+pytestmark = pytest.mark.databases
+
 Recommend = Callable[..., tuple[int, str, str]]
 
 
@@ -42,6 +44,7 @@ def test_secrets_carry_the_prefix_and_256_bits_and_never_repeat(store: Store) ->
     assert all(secret.startswith("ra_") and len(secret) == 3 + 43 for secret in secrets)
 
 
+@pytest.mark.databases("sqlite")
 def test_the_secret_is_nowhere_in_the_database(store: Store, settings: Settings) -> None:
     secret = store.keys.create("cms", [Scope.WRITE])
     file = Path(settings.store.removeprefix("sqlite:///"))

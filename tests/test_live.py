@@ -29,6 +29,8 @@ from recommend.store import Store
 if TYPE_CHECKING:
     from conftest import Newsroom
 
+pytestmark = pytest.mark.databases
+
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 
@@ -272,6 +274,7 @@ STEPS = st.sampled_from(
 )
 
 
+@pytest.mark.databases("sqlite")
 def test_after_any_changes_the_view_holds_exactly_what_is_published(small: Newsroom) -> None:
     @hypothesis_settings(max_examples=30)
     @given(st.lists(st.tuples(STEPS, IDS), min_size=1, max_size=14), st.integers(0, 3))

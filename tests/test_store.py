@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import shutil
-import sqlite3
 import subprocess
 import sys
-import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +18,7 @@ from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
 
 from recommend import store as store_package
 from recommend.article import Article, parse_article
@@ -30,6 +29,10 @@ from recommend.store import Store
 from recommend.store.database import Watch, open_engine, reading, writing
 from recommend.store.schema import HEAD, metadata
 
+pytestmark = pytest.mark.databases
+
+NewStore = Callable[[], AbstractContextManager[str]]
+
 VECTOR = np.array([0.6, 0.8], np.float32)
 
 
@@ -39,15 +42,12 @@ def article(article_id: str = "a", title: str = "Vote", **fields: object) -> Art
 
 def sql(url: str, statement: str) -> list[Any]:
     """Runs a statement beside the store."""
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
-        return connection.execute(statement).fetchall()
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("empty") / "recommend.db"
-    Store(f"sqlite:///{file}").close()
-    return file
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        result = connection.exec_driver_sql(statement)
+        rows = [tuple(row) for row in result] if result.returns_rows else []
+    engine.dispose()
+    return rows
 
 
 EXTRA = st.text(max_size=3) | st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 2**53)
@@ -57,13 +57,10 @@ EXTRA = st.text(max_size=3) | st.none() | st.floats(allow_nan=False, allow_infin
 @given(
     st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=3), EXTRA), st.datetimes(timezones=st.timezones())
 )
-def test_an_article_comes_back_as_it_went_in(empty_database: Path, extra: dict[str, object], moment: Any) -> None:
+def test_an_article_comes_back_as_it_went_in(new_store: NewStore, extra: dict[str, object], moment: Any) -> None:
     plain = {"text": "Body", "summary": "Lead", "url": "/1", "section": "World", "language": "de", "status": "draft"}
     one = parse_article({**plain, "id": "a", "title": "Vote", "tags": "a;b", "extra": extra, "published_at": moment})
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        closing(Store(f"sqlite:///{shutil.copy(empty_database, folder)}")) as store,
-    ):
+    with new_store() as url, closing(Store(url)) as store:
         store.put([(one, None)], "toy")
         found = store.get("a")
     assert found == one
@@ -76,34 +73,32 @@ IDS = st.lists(st.sampled_from("abcd"), min_size=1, unique=True)
 @hypothesis_settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(["put", "delete", "put, but bring nothing back"]), IDS), max_size=12))
 def test_after_any_changes_the_store_holds_what_a_dictionary_would(
-    empty_database: Path, operations: list[tuple[str, list[str]]]
+    new_store: NewStore, operations: list[tuple[str, list[str]]]
 ) -> None:
     held: dict[str, Article | None] = {}
     revision = 0
-    with tempfile.TemporaryDirectory() as folder:
-        file = shutil.copy(empty_database, folder)
-        for number, (operation, ids) in enumerate(operations):
-            with closing(Store(f"sqlite:///{file}")) as store:  # opened anew: what is told must have been written
-                changed = [i for i in ids if operation == "put" or held.get(i, operation != "delete")]
-                if operation == "delete":
-                    told = {i: store.delete(i) or 0 for i in ids}
-                    held.update(dict.fromkeys(changed))
-                else:
-                    new = [article(i, f"{i} {number} {place}") for place, i in enumerate([*ids, ids[0]])]
-                    revisions = store.put([(one, VECTOR) for one in new], "toy", republish=operation == "put")
-                    told = dict(zip(ids, revisions, strict=False))
-                    assert revisions[0] == revisions[-1]
-                    held.update({one.id: one for one in new if one.id in changed})
-                assert all(told[i] > revision if i in changed else told[i] == 0 for i in ids)
-                assert len({told[i] for i in changed}) == len(changed)
-                revision = max(revision, *told.values())
-                assert store.latest_revision() == revision
-                changes = store.changes(0, "toy")
-                assert {change.article_id: change.article for change in changes} == held
-                assert [c.revision for c in changes] == sorted({c.revision for c in changes})
-                assert all((c.article is None) == (c.embedding is None) for c in changes)
-                with store.published("toy") as (seen, rows):
-                    assert (seen, {row.article_id for row in rows}) == (revision, {i for i in held if held[i]})
+    with new_store() as url, closing(Store(url)) as writer, closing(Store(url, staleness=0)) as store:
+        for number, (operation, ids) in enumerate(operations):  # what one tells, the other one must find written
+            changed = [i for i in ids if operation == "put" or held.get(i, operation != "delete")]
+            if operation == "delete":
+                told = {i: writer.delete(i) or 0 for i in ids}
+                held.update(dict.fromkeys(changed))
+            else:
+                new = [article(i, f"{i} {number} {place}") for place, i in enumerate([*ids, ids[0]])]
+                revisions = writer.put([(one, VECTOR) for one in new], "toy", republish=operation == "put")
+                told = dict(zip(ids, revisions, strict=False))
+                assert revisions[0] == revisions[-1]
+                held.update({one.id: one for one in new if one.id in changed})
+            assert all(told[i] > revision if i in changed else told[i] == 0 for i in ids)
+            assert len({told[i] for i in changed}) == len(changed)
+            revision = max(revision, *told.values())
+            assert store.latest_revision() == revision
+            changes = store.changes(0, "toy")
+            assert {change.article_id: change.article for change in changes} == held
+            assert [c.revision for c in changes] == sorted({c.revision for c in changes})
+            assert all((c.article is None) == (c.embedding is None) for c in changes)
+            with store.published("toy") as (seen, rows):
+                assert (seen, {row.article_id for row in rows}) == (revision, {i for i in held if held[i]})
 
 
 CURATIONS = st.builds(
@@ -117,43 +112,41 @@ CURATIONS = st.builds(
 @hypothesis_settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.none() | CURATIONS | st.just("delete")), max_size=10))
 def test_after_any_changes_of_curations_the_store_holds_the_last_ones_and_every_step(
-    empty_database: Path, operations: list[tuple[str, Any]]
+    new_store: NewStore, operations: list[tuple[str, Any]]
 ) -> None:
     stored, revision = set[str](), 0
     held: dict[str, Curation] = {}
     log: dict[str, list[tuple[int, str, Curation | None, Curation | None]]] = {"a": [], "b": []}
-    with tempfile.TemporaryDirectory() as folder:
-        file = shutil.copy(empty_database, folder)
+    with new_store() as url, closing(Store(url)) as writer, closing(Store(url, staleness=0)) as store:
         for number, (i, what) in enumerate(operations):
-            with closing(Store(f"sqlite:///{file}")) as store:
-                before = held.get(i)
-                if what is None:
-                    stored.add(i)
-                    (revision,) = store.put([(article(i, f"{i} {number}"), VECTOR)], "toy")
-                elif what == "delete":
-                    told = store.delete(i)
-                    assert told == (revision + 1 if i in stored else None)
-                    revision = told or revision
-                    if i in stored and held.pop(i, None) is not None:
-                        log[i].insert(0, (revision, "takedown", before, None))
-                    stored.discard(i)
-                else:
-                    told = store.put_curation(i, what, f"editor {number}")
-                    if what != before:
-                        revision += 1
-                        assert told == revision
-                        log[i].insert(0, (revision, f"editor {number}", before, what))
-                        held[i] = what
-                    assert told == next(line[0] for line in log[i])
-                news = store.news(0, 0, "toy")
-                assert news.curations == {i: held.get(i) for i in log if log[i]}
-                assert news.revision == store.latest_revision() == revision
-                for article_id in "ab":
-                    found = store.curation(article_id, most=3)
-                    assert (found is None) == (article_id not in held)
-                    if found is not None:
-                        trail = [(one.revision, one.changed_by, one.before, one.after) for one in found[1]]
-                        assert (found[0], trail) == (held[article_id], log[article_id][:3])
+            before = held.get(i)
+            if what is None:
+                stored.add(i)
+                (revision,) = writer.put([(article(i, f"{i} {number}"), VECTOR)], "toy")
+            elif what == "delete":
+                told = writer.delete(i)
+                assert told == (revision + 1 if i in stored else None)
+                revision = told or revision
+                if i in stored and held.pop(i, None) is not None:
+                    log[i].insert(0, (revision, "takedown", before, None))
+                stored.discard(i)
+            else:
+                told = writer.put_curation(i, what, f"editor {number}")
+                if what != before:
+                    revision += 1
+                    assert told == revision
+                    log[i].insert(0, (revision, f"editor {number}", before, what))
+                    held[i] = what
+                assert told == next(line[0] for line in log[i])
+            news = store.news(0, 0, "toy")
+            assert news.curations == {i: held.get(i) for i in log if log[i]}
+            assert news.revision == store.latest_revision() == revision
+            for article_id in "ab":
+                found = store.curation(article_id, most=3)
+                assert (found is None) == (article_id not in held)
+                if found is not None:
+                    trail = [(one.revision, one.changed_by, one.before, one.after) for one in found[1]]
+                    assert (found[0], trail) == (held[article_id], log[article_id][:3])
 
 
 def test_only_curations_after_a_revision_are_news(store: Store) -> None:
@@ -181,11 +174,19 @@ def test_without_a_new_embedding_the_stored_one_stays_as_long_as_it_fits_the_tex
     assert store.counts("toy")["unembedded"] == 1
 
 
+def test_a_takedown_leaves_no_embedding_and_a_job_that_read_the_article_before_brings_none(
+    store: Store, settings: Settings
+) -> None:
+    store.put([(article(), VECTOR)], "toy")
+    store.delete("a")
+    store.put_embeddings([(article(), VECTOR)], "toy")
+    assert sql(settings.store, "SELECT count(*) FROM embeddings") == [(0,)]
+
+
+@pytest.mark.databases("sqlite")
 def test_a_takedown_leaves_nothing_of_the_article_in_the_database_files(store: Store, settings: Settings) -> None:
     store.put([(article(title="libel", text="slander " * 2000, authors=["Ann"], note="kompromat"), VECTOR)], "toy")
     assert (store.delete("a"), store.delete("a"), store.delete("never seen"), store.get("a")) == (2, None, None, None)
-    store.put_embeddings([(article(title="libel"), VECTOR)], "toy")  # by a job that read the article before
-    assert sql(settings.store, "SELECT count(*) FROM embeddings") == [(0,)]
     store.close()
     left = b"".join(file.read_bytes() for file in settings.index.parent.glob("recommend.db*"))
     assert [word for word in (b"libel", b"slander", b"Ann", b"kompromat") if word in left] == []
@@ -206,6 +207,14 @@ def test_an_address_finds_the_newest_published_article(store: Store) -> None:
     assert store.find_url(url) == "old"
     store.delete("old")
     assert store.find_url(url) is None
+
+
+def test_what_no_id_or_url_can_be_is_found_nowhere(store: Store) -> None:
+    store.put([(article("a\ufffdb", url="https://a.example/b"), VECTOR)], "toy")
+    for name in ("a\x00b", "\x00"):
+        assert (store.get(name), store.revision_of(name), store.delete(name)) == (None, None, None)
+        assert (store.curation(name), store.known([name]), store.embedded([name], "toy")) == (None, {}, {})
+        assert store.find_url(f"https://a.example/b{name}") is None
 
 
 def test_a_reader_of_all_articles_sees_one_revision_while_others_write(store: Store, settings: Settings) -> None:
@@ -244,7 +253,10 @@ store.close()
 """
 
 
-def test_processes_that_create_and_fill_a_store_at_once_all_succeed(settings: Settings) -> None:
+def test_processes_that_create_and_fill_a_store_at_once_all_succeed(settings: Settings, dialect: str) -> None:
+    if dialect == "postgresql":
+        sql(settings.store, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
     def writer(n: int) -> subprocess.Popen[str]:
         command = [sys.executable, "-W", "error", "-c", WRITER, settings.store, str(n)]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -275,6 +287,7 @@ def test_a_store_of_a_newer_release_is_refused_and_left_alone(store: Store, sett
     assert sql(settings.store, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
+@pytest.mark.databases("sqlite")
 @pytest.mark.parametrize("transaction", [reading, writing])
 def test_every_connection_syncs_fully_to_a_write_ahead_log(settings: Settings, transaction: Any) -> None:
     engine = open_engine(settings.store)
@@ -300,6 +313,8 @@ SECRETS = [
     "postgresql://me:hunt/er:hunter2@host:port/x",
     "postgresql://host:port/x?user=me&password=hunter2",
     "postgresql+no://me:hunter2@host/x",
+    "postgresql+psycopg2://me:hunter2@host/x",
+    "postgresql://me:hunter2@127.0.0.1:1/x",
     "nonsense:hunter2@host",
     "sqlite:////no/such/folder/x.db?sslpassword=hunter2",
 ]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from http.client import HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
@@ -22,12 +22,16 @@ import pytest
 import uvicorn
 from sqlalchemy import make_url
 
+from recommend.encoder import Encoder
 from recommend.settings import ServiceSettings, Settings
 from recommend.store import Store
 from recommend_service.app import create_app
 from recommend_service.backend import Backend
 from recommend_service.problems import Problem
 from recommend_service.schemas import AnswerBody
+
+if TYPE_CHECKING:
+    from conftest import Server
 
 KEY = "correct horse battery staple"
 SERVICE = ServiceSettings(site=True, max_age=90, api_keys=[sha256(KEY.encode()).hexdigest()])
@@ -180,6 +184,19 @@ def reader(sample: Settings, serve: Any) -> Iterator[Client]:
 def copied(sample: Settings, tmp_path: Path) -> Settings:
     """The settings of a service on a copy of one's own."""
     return _copy(sample, tmp_path)
+
+
+@pytest.fixture
+def on_postgresql(sample: Settings, encoder: Encoder, postgresql: Server, tmp_path: Path) -> Iterator[Settings]:
+    """The settings of a service on a copy of one's own, on PostgreSQL, which workers look at once a second."""
+    index = shutil.copytree(sample.index, tmp_path / "index")
+    with postgresql.database("store_1") as url:
+        with closing(Store(sample.store)) as source, closing(Store(url)) as target:
+            changes = source.changes(0, encoder.fingerprint)
+            articles = [(change.article, change.embedding) for change in changes if change.article is not None]
+            assert target.put(articles, encoder.fingerprint) == [change.revision for change in changes]
+        service = sample.service.model_copy(update={"staleness": 1.0})
+        yield sample.model_copy(update={"store": url, "index": index, "service": service})
 
 
 @pytest.fixture(scope="session")

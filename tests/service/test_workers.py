@@ -52,17 +52,24 @@ def _only(worker: int, workers: list[int]) -> Iterator[None]:
 @pytest.fixture
 def workers(copied: Settings, tmp_path: Path) -> Iterator[tuple[str, list[int]]]:
     """The address of a service and the process ids of its two workers."""
+    with _serving(copied, tmp_path) as served:
+        yield served
+
+
+@contextmanager
+def _serving(settings: Settings, folder: Path) -> Iterator[tuple[str, list[int]]]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    values = {"STORE": copied.store, "INDEX": str(copied.index), "MODELS": str(copied.models)}
-    values["SERVICE__API_KEYS"] = orjson.dumps(copied.service.api_keys).decode()
+    values = {"STORE": settings.store, "INDEX": str(settings.index), "MODELS": str(settings.models)}
+    values["SERVICE__API_KEYS"] = orjson.dumps(settings.service.api_keys).decode()
+    values["SERVICE__STALENESS"] = str(settings.service.staleness)
     environment = {**os.environ, **{f"RECOMMEND_{name}": value for name, value in values.items()}}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     command = [sys.executable, "-c", "from recommend.cli import main; main()", "serve", "--workers", "2"]
-    log = tmp_path / "serve.log"
+    log = folder / "serve.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--port", str(port)], env=environment, cwd=tmp_path, stdout=output, stderr=output
+            [*command, "--port", str(port)], env=environment, cwd=folder, stdout=output, stderr=output
         )
         try:
             deadline = time.monotonic() + 60
@@ -174,3 +181,37 @@ def test_what_editors_block_pin_or_hide_holds_through_every_worker_from_the_next
                 with _only(editor, processes):
                     assert writer.put(path, json={}).status_code == 200
             assert [ids(worker)[:2] for worker in processes] == [[first, second]] * 2
+
+
+def test_on_postgresql_a_worker_shows_its_own_changes_at_once_and_others_after_the_staleness(
+    on_postgresql: Settings, tmp_path: Path, connect: Any
+) -> None:
+    staleness = on_postgresql.service.staleness
+    each_connects_anew = httpx.Limits(max_keepalive_connections=0)
+    with (
+        _serving(on_postgresql, tmp_path) as (address, processes),
+        connect(address, key=True, limits=each_connects_anew) as client,
+    ):
+
+        def box(worker: int) -> tuple[int, bool]:
+            with _only(worker, processes):
+                body = client.get(BOX).json()
+            return body["revision"], "looked-at" in {item["id"] for item in body["items"]}
+
+        before = box(processes[0])[0]
+        for own, other in (processes, processes[::-1]):
+            assert box(other) == box(own) == (before, False)  # and so neither would look again for a while
+            with _only(own, processes):
+                put = client.put("/v1/articles/looked-at", json=NEW)
+            assert put.status_code == 201
+            assert box(own) == (put.json()["revision"], True)
+            time.sleep(staleness)
+            assert box(other) == box(own) == (before + 1, True)
+            with _only(own, processes):
+                assert client.delete("/v1/articles/looked-at").status_code == 204
+            assert box(own) == (before + 2, False)
+            time.sleep(staleness)
+            assert box(other) == (before + 2, False)
+            before += 2
+        for path in ("/v1/related?url=https://a.example/%00", "/v1/articles/a%00b", "/v1/articles/a%00b/related"):
+            assert client.get(path).status_code < 500

@@ -18,7 +18,7 @@ from recommend.article import Article, Status, canonical_url
 from recommend.curation import Curation
 from recommend.store import curation as curations
 from recommend.store.curation import TAKEDOWN, CurationChange
-from recommend.store.database import Watch, open_engine, reading, writing
+from recommend.store.database import Watch, open_engine, reading
 from recommend.store.events import EventLog
 from recommend.store.keys import Keys
 from recommend.store.schema import articles, counter, embeddings, lineage, tombstone
@@ -79,7 +79,8 @@ class Store:
         Args:
             url: an SQLAlchemy database URL.
             staleness: seconds for which :meth:`latest_revision` and :meth:`Keys.find` may repeat themselves where the
-                database cannot tell for free whether anything changed (PostgreSQL; SQLite always tells at once).
+                database cannot tell for free whether anything changed (PostgreSQL; SQLite always tells at once). What
+                was written through this object they tell at once.
 
         Raises:
             StoreError: when it cannot be opened.
@@ -88,7 +89,7 @@ class Store:
         self._insert = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
         self._watch = Watch(self._engine, staleness)
         self.events = EventLog(self._engine)
-        self._seen: tuple[float, int] | None = None
+        self._seen: tuple[int, int] | None = None
         self.keys = Keys(self._engine, self._watch)
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         if self._is_sqlite:
@@ -118,7 +119,7 @@ class Store:
         latest = {article.id: (article, vector) for article, vector in changes}
         if not latest:
             return []
-        with writing(self._engine) as connection:
+        with self._watch.writing() as connection:
             if not republish:
                 for article_id in self._taken_down(connection, list(latest)):
                     del latest[article_id]
@@ -134,7 +135,7 @@ class Store:
         """Adds embeddings of articles that are already stored; no revision changes. Takedowns get none."""
         if not vectors:
             return
-        with writing(self._engine) as connection:
+        with self._watch.writing() as connection:
             gone = self._taken_down(connection, [article.id for article, _ in vectors])
             rows = [_embedding_row(a, v, fingerprint) for a, v in vectors if a.id not in gone]
             self._upsert(connection, embeddings, rows)
@@ -145,7 +146,8 @@ class Store:
         Returns:
             The revision of the takedown, or None when there was nothing to take down.
         """
-        with writing(self._engine) as connection:
+        with self._watch.writing() as connection:
+            _lock(connection)
             live = and_(articles.c.id == article_id, articles.c.deleted_at.is_(None))
             if connection.execute(select(articles.c.id).where(live)).first() is None:
                 return None
@@ -165,8 +167,8 @@ class Store:
         Returns:
             The revision from which it holds; that of before when it is the same.
         """
-        with writing(self._engine) as connection:
-            self._next_revisions(connection, 0)  # PostgreSQL: its row lock keeps others out until the commit
+        with self._watch.writing() as connection:
+            _lock(connection)
             present = curations.find(connection, article_id)
             if present is not None and present[0] == curation:
                 return present[1]
@@ -266,10 +268,13 @@ class Store:
     def news(self, since: int, curated_since: int, fingerprint: str) -> News:
         """What changed after revision ``since``, and the curations after ``curated_since``, at one moment."""
         query = _with_vectors(fingerprint).where(articles.c.revision > since).order_by(articles.c.revision)
+        version = self._watch.version()
         with reading(self._engine) as connection:
             revision = connection.execute(select(counter.c.value)).scalar_one()
             changes = [_change(row) for row in connection.execute(query)]
-            return News(revision, changes, curations.changed_since(connection, curated_since))
+            news = News(revision, changes, curations.changed_since(connection, curated_since))
+        self._seen = (version, revision)  # else latest_revision might lag behind what its caller knows
+        return news
 
     def changed_since(self, revision: int) -> int:
         """How many articles changed after ``revision``."""
@@ -332,7 +337,7 @@ class Store:
         with reading(self._engine) as connection:
             if self._log(connection).path.exists():
                 return
-        with writing(self._engine) as connection:
+        with self._watch.writing() as connection:
             self._log(connection).begin(connection.execute(select(counter.c.value)).scalar_one())
 
     def _log(self, connection: Connection) -> TakedownLog:
@@ -354,7 +359,7 @@ class Store:
             )
 
     def _taken_down(self, connection: Connection, ids: Sequence[str]) -> set[str]:
-        self._next_revisions(connection, 0)  # PostgreSQL: its row lock keeps a takedown out until the commit
+        _lock(connection)
         query = select(articles.c.id).where(articles.c.deleted_at.is_not(None))
         found: set[str] = set()
         for start in range(0, len(ids), _IDS_A_QUERY):
@@ -369,6 +374,12 @@ class Store:
         keys = [column.name for column in table.primary_key]
         others = {c.name: statement.excluded[c.name] for c in table.c if c.name not in keys}
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
+
+
+def _lock(connection: Connection) -> None:
+    """Keeps other writers out until the commit (SQLite has only one). It comes first in every transaction that reads
+    what it is to write, as taking a revision does in the others, so that no two wait for each other."""
+    connection.execute(select(counter.c.value).with_for_update())
 
 
 def _lacks_vector(fingerprint: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,8 @@ from time import monotonic
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from recommend.errors import StoreError
 from recommend.store.schema import HEAD
@@ -21,6 +20,7 @@ from recommend.store.schema import HEAD
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MILLISECONDS = 30_000
 _PASSWORD = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^&]*", re.IGNORECASE)  # rather too much than too little
+_MIGRATION_LOCK = 7_265_636_111  # any number that other users of the database are unlikely to take
 
 
 def open_engine(url: str) -> Engine:
@@ -31,22 +31,42 @@ def open_engine(url: str) -> Engine:
     """
     shown = _PASSWORD.sub("***", url)
     try:
-        # hide_parameters: what articles say and what keys hash to stays out of logs and errors
-        engine = create_engine(url, json_serializer=_json, json_deserializer=orjson.loads, hide_parameters=True)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as problem:
+        engine = _engine(make_url(url), shown)
+    except (ArgumentError, ValueError) as problem:
         raise StoreError(f"store {shown!r} cannot be used ({problem}); give sqlite:///FILE or postgresql://…") from None
-    if engine.dialect.name == "sqlite":
-        if engine.url.database in {None, "", ":memory:"}:
-            raise StoreError(f"store {shown} is in memory and would not last; give sqlite:///FILE")
-        _use_sqlite_transactions(engine)
-    elif engine.dialect.name != "postgresql":
-        raise StoreError(f"store {shown} is not supported; give sqlite:///FILE or postgresql://…")
     try:
         _bring_up_to_date(engine, shown)
     except DBAPIError as problem:
         engine.dispose()
         raise StoreError(f"store {shown} cannot be opened: {problem.orig}") from None
+    except StoreError:
+        engine.dispose()
+        raise
     return engine
+
+
+def _engine(url: URL, shown: str) -> Engine:
+    # hide_parameters: what articles say and what keys hash to stays out of logs and errors
+    options: dict[str, Any] = {"json_serializer": _json, "json_deserializer": orjson.loads, "hide_parameters": True}
+    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if url.database in {None, "", ":memory:"}:
+            raise StoreError(f"store {shown} is in memory and would not last; give sqlite:///FILE")
+        engine = create_engine(url, **options)
+        _use_sqlite_transactions(engine)
+        return engine
+    if url.drivername not in {"postgresql", "postgresql+psycopg"}:
+        raise StoreError(f"store {shown} is not supported; give sqlite:///FILE or postgresql://…")
+    try:
+        # pool_pre_ping: connections that a restart of the server has cut are replaced unnoticed
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            **options,
+            pool_pre_ping=True,
+            connect_args={"client_encoding": "utf8"},
+        )
+    except ImportError as problem:
+        way_out = "pip install 'related-articles[postgresql]'"
+        raise StoreError(f"store {shown} needs the driver psycopg ({problem}); {way_out}") from None
 
 
 def _json(value: object) -> str:
@@ -106,29 +126,41 @@ class Watch:
     """Tells whether anything may have been committed, by any process: microseconds on SQLite, by time elsewhere."""
 
     def __init__(self, engine: Engine, staleness: float) -> None:
+        self._engine = engine
         self._connection = engine.raw_connection() if engine.dialect.name == "sqlite" else None
-        self._cursor: Any = None if self._connection is None else self._connection.cursor()
         self._staleness = staleness
+        self._version = 0
         self._moved = float("-inf")
         self._lock = Lock()
 
-    def version(self) -> float:
-        """Another number after every commit; on PostgreSQL another one every ``staleness`` seconds.
-
-        Raises:
-            StoreError: when the database cannot be read.
-        """
+    def version(self) -> int:
+        """Another number after every commit; on PostgreSQL after every one through :meth:`writing`, and another one
+        every ``staleness`` seconds."""
         with self._lock:
-            if self._cursor is not None:
-                try:
-                    self._cursor.execute("PRAGMA data_version")
-                    return float(self._cursor.fetchone()[0])
-                except sqlite3.Error as problem:
-                    raise StoreError(f"store: cannot be read: {problem}") from problem
+            if self._connection is not None:
+                cursor = self._connection.cursor()
+                version = int(cursor.execute("PRAGMA data_version").fetchone()[0])
+                cursor.close()
+                return version
             now = monotonic()
             if now - self._moved >= self._staleness:
                 self._moved = now
-            return self._moved
+                self._version += 1
+            return self._version
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes, as :func:`writing`; whoever asks afterwards looks for changes at once.
+
+        Raises:
+            StoreError: when the database refuses.
+        """
+        try:
+            with writing(self._engine) as connection:
+                yield connection
+        finally:  # after an error too: a commit whose answer got lost may have happened
+            with self._lock:
+                self._moved = float("-inf")
 
     def close(self) -> None:
         """Closes its connection."""
@@ -150,5 +182,7 @@ def _bring_up_to_date(engine: Engine, shown: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":  # SQLite has one writer; here a second one would migrate as well
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

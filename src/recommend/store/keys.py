@@ -18,7 +18,7 @@ from hashlib import sha256
 from sqlalchemy import Engine, insert, select, update
 
 from recommend.errors import KeyNameError, shown
-from recommend.store.database import Watch, reading, writing
+from recommend.store.database import Watch, reading
 from recommend.store.schema import keys
 
 PREFIX = "ra_"
@@ -52,7 +52,7 @@ class Keys:
     def __init__(self, engine: Engine, watch: Watch) -> None:
         self._engine = engine
         self._watch = watch
-        self._seen: tuple[float, list[tuple[bytes, Key]]] | None = None
+        self._seen: tuple[int, list[tuple[bytes, Key]]] | None = None
 
     def create(self, name: str, scopes: Iterable[Scope]) -> str:
         """Makes a key.
@@ -66,7 +66,7 @@ class Keys:
         if not (name.strip() == name and 0 < len(name) <= _NAME_LENGTH and name.isprintable()):
             raise KeyNameError(f"key {shown(name)}: a name is 1 to {_NAME_LENGTH} printable characters")
         secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
-        with writing(self._engine) as connection:
+        with self._watch.writing() as connection:
             if connection.execute(select(keys.c.name).where(keys.c.name == name)).first() is not None:
                 raise KeyNameError(f"key {shown(name)} exists; names are never used twice, choose another one")
             row = {"name": name, "hash": sha256(secret.encode()).digest(), "scopes": sorted(set(scopes))}
@@ -79,7 +79,7 @@ class Keys:
         Raises:
             KeyNameError: when there is none of this name.
         """
-        with writing(self._engine) as connection:
+        with self._watch.writing() as connection:
             if connection.execute(select(keys.c.name).where(keys.c.name == name)).first() is None:
                 raise KeyNameError(f"key {shown(name)} is unknown; recommend keys list shows all")
             valid = update(keys).where(keys.c.name == name, keys.c.revoked_at.is_(None))

@@ -36,12 +36,23 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class Name(TypeDecorator[str]):
+    """An id or URL. One that is asked for may hold a NUL, which PostgreSQL refuses to look for; none that is stored
+    holds any control character, so that another one finds as little."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value.replace("\x00", "\x01") if value is not None and dialect.name == "postgresql" else value
+
+
 metadata = MetaData()
 
 articles = Table(
     "articles",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", Name, primary_key=True),
     Column("revision", BigInteger, nullable=False),
     Column("content_hash", LargeBinary(32), nullable=False),
     Column("text_hash", LargeBinary(32), nullable=False),
@@ -49,7 +60,7 @@ articles = Table(
     Column("text", Text, nullable=False),
     Column("summary", Text),
     Column("url", Text),
-    Column("canonical_url", Text),
+    Column("canonical_url", Name),
     Column("image_url", Text),
     Column("published_at", UtcDateTime),
     Column("updated_at", UtcDateTime),
@@ -64,13 +75,13 @@ articles = Table(
     Column("extra", JSON, nullable=False),
     Column("deleted_at", UtcDateTime),
     Index("articles_by_revision", "revision", unique=True),
-    Index("articles_by_canonical_url", "canonical_url"),
+    Index("articles_by_canonical_url", "canonical_url", postgresql_using="hash"),  # a B-tree there has short keys only
 )
 
 embeddings = Table(
     "embeddings",
     metadata,
-    Column("article_id", Text, primary_key=True),
+    Column("article_id", Name, primary_key=True),
     Column("fingerprint", Text, primary_key=True),
     Column("text_hash", LargeBinary(32), nullable=False),
     Column("vector", LargeBinary, nullable=False),
@@ -86,7 +97,7 @@ counter = Table(
 curation = Table(
     "curation",
     metadata,
-    Column("article_id", Text, primary_key=True),
+    Column("article_id", Name, primary_key=True),
     Column("revision", BigInteger, nullable=False),
     Column("pinned", JSON, nullable=False),
     Column("blocked", JSON, nullable=False),
@@ -98,7 +109,7 @@ curation_log = Table(
     "curation_log",
     metadata,
     Column("revision", BigInteger, primary_key=True, autoincrement=False),
-    Column("article_id", Text, nullable=False),
+    Column("article_id", Name, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("changed_by", Text, nullable=False),
     Column("before", JSON),

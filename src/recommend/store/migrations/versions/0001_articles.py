@@ -38,7 +38,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.DateTime),
     )
     op.create_index("articles_by_revision", "articles", ["revision"], unique=True)
-    op.create_index("articles_by_canonical_url", "articles", ["canonical_url"])
+    op.create_index("articles_by_canonical_url", "articles", ["canonical_url"], postgresql_using="hash")
     op.create_table(
         "embeddings",
         sa.Column("article_id", sa.Text, primary_key=True),
