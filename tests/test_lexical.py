@@ -76,7 +76,7 @@ def test_what_all_texts_of_a_language_have_in_common_is_not_rare_be_they_ever_so
 
     assert weight(apart, "el") < weight(apart, "gato") < weight(alike, "gato")
     assert weight(apart, "el") < 0.7 * weight(alike, "el")
-    assert weight(apart, "harbour3") == pytest.approx(weight(alike, "harbour3"), rel=0.05)
+    assert weight(apart, "harbour3") == pytest.approx(weight(alike, "harbour3"), rel=0.1)
 
 
 @given(TEXTS)
