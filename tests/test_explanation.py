@@ -1,10 +1,11 @@
 """Why stories are shown, and why near misses are not."""
 
+import numpy as np
 import pytest
 
 from recommend.answer import Answer
 from recommend.encoder import Encoder
-from recommend.ranking import FEATURES
+from recommend.ranking import FEATURES, Ranker
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
@@ -64,3 +65,15 @@ def test_nothing_is_explained_that_was_not_asked_for(indexed: tuple[Settings, St
     assert answer is not None
     assert answer.near_misses is None
     assert all(item.explanation is None for item in answer.items)
+
+
+def test_explanations_add_up_to_the_score(indexed: tuple[Settings, Store], encoder: Encoder) -> None:
+    sample = Recommender(indexed[1], indexed[0], encoder)
+    ranker = Ranker.load(sample.settings.models / "news-linear.json")
+    answer = sample.answer(ANCHOR, 10, explain=True)
+    assert answer is not None
+    for item in answer.items:
+        assert item.explanation is not None
+        assert item.explanation.keys() == set(FEATURES)
+        total = sum(part["adds"] or 0.0 for part in item.explanation.values())
+        assert item.score == pytest.approx(ranker.calibration.probabilities(np.float32([total]))[0], abs=2e-4)

@@ -1,10 +1,14 @@
 """Imports follow the flow of the data, and the core knows no web framework."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import recommend
 
@@ -87,3 +91,19 @@ def test_the_check_sees_imports_wherever_they_stand(tmp_path: Path) -> None:
     )
     names = ["cli.app", "policy", "lexical", "store"]
     assert set(imported(tmp_path / "x.py")) == {f"recommend.{name}" for name in names}
+
+
+def test_a_public_name_is_brought_in_when_it_is_asked_for_and_not_before() -> None:
+    script = (
+        "import sys, recommend\n"
+        "heavy = {'numpy', 'faiss', 'pyarrow', 'sqlalchemy'}\n"
+        "assert {*recommend.__all__} <= {*dir(recommend)}\n"
+        "assert recommend.Article(id='a', title='Storm').id == 'a'\n"
+        "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()\n"
+        "from recommend import *\n"
+        "assert heavy <= sys.modules.keys()\n"
+        "assert [globals()[name].__name__ for name in recommend.__all__] == recommend.__all__\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    with pytest.raises(AttributeError, match="module 'recommend' has no attribute 'Recomender'"):
+        _ = recommend.Recomender

@@ -1,11 +1,15 @@
 """Fills the Related Articles box under a story."""
 
-from recommend.answer import Answer, Recommendation
-from recommend.article import Article
-from recommend.errors import RecommendError
-from recommend.recommender import Recommender
-from recommend.settings import Settings, load_settings
-from recommend.table import Filters
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recommend.answer import Answer, Recommendation
+    from recommend.article import Article
+    from recommend.errors import RecommendError
+    from recommend.recommender import Recommender
+    from recommend.settings import Settings, load_settings
+    from recommend.table import Filters
 
 __all__ = [
     "Answer",
@@ -17,3 +21,25 @@ __all__ = [
     "Settings",
     "load_settings",
 ]
+_HOMES = {
+    "Answer": "answer",
+    "Article": "article",
+    "Filters": "table",
+    "RecommendError": "errors",
+    "Recommendation": "answer",
+    "Recommender": "recommender",
+    "Settings": "settings",
+    "load_settings": "settings",
+}
+
+if not TYPE_CHECKING:  # a type checker shall know a name that is not here from one that is
+
+    def __getattr__(name: str) -> object:
+        """A public name, brought in when first asked for: what reads articles need not wait for numpy and FAISS."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

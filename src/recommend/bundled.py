@@ -14,7 +14,12 @@ def bundled(name: str) -> Path:
     return packaged if packaged.exists() else _CHECKOUT / name
 
 
+def model_folders(models: Path) -> tuple[Path, Path]:
+    """Where models are looked up: in the folder of the settings first, then among those that come with the package."""
+    return models, bundled("models")
+
+
 def model_file(models: Path, name: str) -> Path:
     """A file of ``models``, else the one of this name that comes with the package, which need not exist."""
-    own = models / name
-    return own if own.is_file() else bundled("models") / name
+    own, shipped = (folder / name for folder in model_folders(models))
+    return own if own.is_file() else shipped

@@ -17,7 +17,7 @@ from recommend import history
 from recommend.answer import Answer, Recommendation, listed, recommendation
 from recommend.article import Article
 from recommend.bundled import model_file
-from recommend.eligibility import Eligibility, places
+from recommend.eligibility import Eligibility
 from recommend.encoder import Encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError, UnknownArticleError
 from recommend.explanation import near_misses
@@ -25,7 +25,7 @@ from recommend.live import LiveView, SnapshotView, View
 from recommend.ranking import Candidates, Ranker
 from recommend.reasons import LATEST, PINNED
 from recommend.segment import Query
-from recommend.selection import Selection
+from recommend.selection import Selection, newest
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.snapshot import IndexLayout
 from recommend.store import Store
@@ -222,8 +222,7 @@ class Recommender:
 
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> list[Recommendation]:
         """The k newest published articles of any genre after the first ``offset``: what a front page lists."""
-        filters = Filters(section=section)
-        return self._latest(self.view(), offset + k, filters, any_kind=True)[offset:]
+        return self._latest(self.view(), offset + k, Filters(section=section), any_kind=True)[offset:]
 
     def sections(self) -> list[tuple[str, int]]:
         """Names of sections and their numbers of published articles, most first."""
@@ -285,19 +284,10 @@ class Recommender:
     def _latest(
         self, view: View, k: int, filters: Filters, pins: Sequence[str] = (), *, any_kind: bool = False
     ) -> list[Recommendation]:
-        eligibility = self._eligibility(view, filters)
-        first = places(view, eligibility.masks, pins)[:k]
-        found: list[tuple[float, str, int, int]] = []
-        for number, (segment, allowed) in enumerate(
-            zip(view.segments, eligibility.under(None, any_kind=any_kind), strict=True)
-        ):
-            table, newest = segment.table, segment.table.newest_first
-            rows = (newest if allowed is None else newest[allowed[newest]])[:k]
-            found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)
-        others = [(number, row) for _, _, number, row in sorted(found) if (number, row) not in first]
+        found, pinned = newest(self._eligibility(view, filters), k, pins, any_kind=any_kind)
         return [
-            listed(view.segments[number].table.card(row), rank, PINNED if rank <= len(first) else LATEST)
-            for rank, (number, row) in enumerate([*first, *others][:k], start=1)
+            listed(view.segments[number].table.card(row), rank, PINNED if rank <= pinned else LATEST)
+            for rank, (number, row) in enumerate(found, start=1)
         ]
 
 

@@ -163,3 +163,19 @@ class Selection:
                 repeating = np.flatnonzero(repeats[taken].any(axis=0))
                 return both.take(taken), len(np.setdiff1d(repeating, taken))
             width *= 4
+
+
+def newest(
+    eligibility: Eligibility, k: int, pins: Sequence[str] = (), *, any_kind: bool = False
+) -> tuple[list[Place], int]:
+    """Where the k newest articles are, ties by id, after those of ``pins`` that may be shown, and how many these are;
+    ``any_kind`` lets every genre pass."""
+    view = eligibility.view
+    first = places(view, eligibility.masks, pins)[:k]
+    found: list[tuple[float, str, int, int]] = []
+    for number, allowed in enumerate(eligibility.under(None, any_kind=any_kind)):
+        table = view.segments[number].table
+        rows = (table.newest_first if allowed is None else table.newest_first[allowed[table.newest_first]])[:k]
+        found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)
+    others = [(number, row) for _, _, number, row in sorted(found) if (number, row) not in first]
+    return [*first, *others][:k], len(first)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from recommend.bundled import bundled
+from recommend.bundled import model_folders
 from recommend.encoder.manifest import file_sha256
 from recommend.errors import EncoderError
 
@@ -59,7 +59,7 @@ def find_adapter(name: str, models: Path, fingerprint: str) -> Adapter | None:
     """
     if name == "none":
         return None
-    folders = [folder for root in (models, bundled("models")) for folder in sorted(root.glob(f"*/{MANIFEST}"))]
+    folders = [folder for root in model_folders(models) for folder in sorted(root.glob(f"*/{MANIFEST}"))]
     for path in folders:
         manifest = _manifest(path)
         if name == "auto" and manifest.encoder == fingerprint:

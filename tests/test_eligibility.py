@@ -1,0 +1,54 @@
+"""Which articles may be shown: hidden ones nowhere, foreign ones not unasked."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recommend.article import Article, Status
+from recommend.curation import Choice, Curation
+from recommend.encoder import Encoder
+from recommend.recommender import Recommender
+from recommend.settings import PolicySettings, Settings
+from recommend.store import Store
+
+if TYPE_CHECKING:
+    from conftest import Newsroom
+
+
+def test_a_hidden_article_is_nowhere_until_its_time_has_come_and_keeps_its_own_box(
+    newsroom: "Newsroom", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recommender, soon = newsroom.recommender(), datetime.now(UTC) + timedelta(hours=1)
+
+    def everywhere() -> list[bool]:
+        lists = [recommender.related("story-00", 59), recommender.latest(60), recommender.latest_answer(None, 60).items]
+        return ["story-06" in {item.id for item in items} for items in lists]
+
+    assert everywhere() == [True] * 3
+    newsroom.store.put_curation("story-06", Curation(hidden_until=soon), "editor")
+    newsroom.store.put_curation("story-00", Curation(pinned=(Choice(id="story-06"),)), "editor")
+    assert everywhere() == [False] * 3
+    assert len(recommender.related("story-06")) == 5
+    monkeypatch.setattr("recommend.recommender.time.time", soon.timestamp)
+    assert everywhere() == [True] * 3
+    assert recommender.related("story-00")[0].id == "story-06"
+
+
+def test_with_the_policy_off_curation_counts_for_nothing(newsroom: "Newsroom") -> None:
+    off = newsroom.recommender().with_settings(policy=PolicySettings(on=False))
+    before = off.rank("story-00", 100)
+    choices = tuple(Choice(id=i) for i, _ in before[3:6])
+    newsroom.store.put_curation("story-00", Curation(pinned=choices[:1], blocked=choices[1:]), "editor")
+    newsroom.store.put_curation("story-06", Curation(hidden_until=datetime.now(UTC) + timedelta(days=1)), "editor")
+    assert off.rank("story-00", 100) == before
+
+
+def test_a_story_is_followed_in_its_own_language(
+    indexed: tuple[Settings, Store], encoder: Encoder, corpus: list[Article]
+) -> None:
+    sample = Recommender(indexed[1], indexed[0], encoder)
+    for query in corpus:
+        if query.status == Status.PUBLISHED and query.language == "es":
+            assert {sample.store.get(i.id).language for i in sample.related(query.id)} == {"es"}  # type: ignore[union-attr]
+            assert len(sample.related(query.id, language="en")) == 5
