@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +14,14 @@ import pytest
 
 from recommend.article import Article
 from recommend.cli import main
-from recommend.ranking import FEATURES
+from recommend.encoder import Encoder
+from recommend.encoder.adapter import find_adapter
+from recommend.ranking import FEATURES, Ranker
 from recommend.settings import Settings
 from recommend.store import Store
+from recommend.training.adapter import Recipe
 
+ROOT = Path(__file__).parents[1]
 ANCHOR = "a-central-asia-condemns-drone-attack"
 CLAIM = "a-lavrov-novgorod-drone-claim"
 DRAFT = (
@@ -150,10 +155,72 @@ def test_evaluate_and_compare(recommend: Recommend, articles: Path, corpus: list
     assert recommend(*command, "--set", "policy.floor=1", "--json").json == found  # the policy is off
     as_seen = recommend(*command, "--set", "policy=on", "--set", "policy.floor=1", "--run-out", "b.run.gz")
     assert (as_seen.code, "nDCG@10  0.0000 " in as_seen.out) == (0, True)
-    compared = recommend("compare", "a.run", "a.run", "--qrels", "qrels.tsv", "--json").json["RR"]
-    assert (compared["difference"]["mean"], compared["p_value"], compared["better"]) == (0.0, 1.0, 0)
-    printed = recommend("compare", "a.run", "a.run", "--qrels", "qrels.tsv").out
-    assert printed.startswith("7 queries, B − A\nnDCG@5   +0.0000")
+
+
+def test_compare_tells_differences_corrected_for_several_tests_and_the_queries_behind_them(
+    recommend: Recommend,
+) -> None:
+    queries = [f"q{n:02}" for n in range(24)]
+    worse = queries[-1]
+    Path("qrels.tsv").write_text("".join(f"{q}\t0\tgood\t1\n" for q in queries), encoding="utf-8")
+    for name, first in (("a", {worse: "good"}), ("b", dict.fromkeys(queries[:-1], "good"))):
+        lines = [
+            f"{q} Q0 {first.get(q, 'bad')} 1 2 x\n{q} Q0 {'bad' if q in first else 'good'} 2 1 x\n" for q in queries
+        ]
+        Path(f"{name}.run").write_text("".join(lines), encoding="utf-8")
+    found = recommend("compare", "a.run", "b.run", "--qrels", "qrels.tsv", "--json").json
+    rank = found["measures"]["RR"]
+    assert (found["queries"], rank["better"], rank["worse"]) == (24, 23, 1)
+    assert rank["difference"]["mean"] == pytest.approx(0.5 * 22 / 24)
+    assert rank["p_value"] < rank["p_holm"] < 0.05
+    assert found["measures"]["R@10"]["p_holm"] == 1.0
+    changed = found["changed"]
+    assert changed["measure"] == "nDCG@10"
+    assert [change["query"] for change in changed["better"]] == queries[:10]
+    assert [(change["query"], change["a"]) for change in changed["worse"]] == [(worse, 1.0)]
+    printed = recommend("compare", "a.run", "b.run", "--qrels", "qrels.tsv").out
+    assert printed.startswith("24 queries, B − A\nnDCG@5   +0.")
+    assert "p (Holm) is corrected for testing 4 measures" in printed
+    assert f"Most worse by nDCG@10\n-0.3691   1.0000 → 0.6309   {worse}\n" in printed
+    same = recommend("compare", "a.run", "a.run", "--qrels", "qrels.tsv")
+    assert ("nDCG@5   +0.0000" in same.out, "Most" in same.out) == (True, False)
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> tuple[object, ...]:
+    """The options that name the sample corpus and its judgements."""
+    folder = ROOT / "examples" / "corpus"
+    return "--articles", folder / "articles.jsonl", "--qrels", folder / "judgements.tsv", "--scratch", tmp_path / "kept"
+
+
+def test_a_ranker_is_trained_into_a_new_folder_and_then_used(recommend: Recommend, sample: tuple[object, ...]) -> None:
+    ran = recommend("train", "ranker", *sample, "--out", "new/folder/ours.json")
+    assert ran.code == 0, ran.err
+    assert "use it with ranking.model = 'ours'" in ran.out
+    ranker = Ranker.load(Path("new/folder/ours.json"))
+    assert ranker.features.keys() <= set(FEATURES)
+    assert all(f"{name:<10} {feature.weight:.4f}" in ran.out for name, feature in ranker.features.items())
+    measured = recommend(
+        "evaluate", *sample, "--set", f"ranking.model={Path('new/folder/ours').absolute()}", "--json"
+    ).json
+    assert measured["measures"]["nDCG@10"]["mean"] > 0.8
+
+
+def test_an_adapter_is_trained_and_one_without_later_articles_is_refused(
+    recommend: Recommend, sample: tuple[object, ...], encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = partial(Recipe, steps=20, batch=32, check_every=10)
+    monkeypatch.setattr("recommend.cli.training.Recipe", short)
+    ran = recommend("train", "adapter", *sample, "--out", "new/ours", "--hold-out", "2025-12-01")
+    assert ran.code == 0, ran.err
+    found = find_adapter("ours", Path("new"), encoder.fingerprint)
+    assert found is not None
+    assert found.weights.shape == (encoder.dimension, encoder.dimension)
+    assert found.manifest.data == "articles.jsonl, judgements.tsv; held out from 2025-12-01"
+    assert f"adapter of step {found.manifest.step} written to new/ours" in ran.out
+    refused = recommend("train", "adapter", *sample, "--out", "new/none", "--hold-out", "2035-12-01")
+    assert (refused.code, refused.err.count("error: --hold-out 2035-12-01: all dated articles lie on")) == (1, 1)
+    assert not Path("new/none").exists()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommend import history
 from recommend.answer import Answer, Recommendation, listed, recommendation
@@ -207,6 +208,10 @@ class Recommender:
         selection, allowed = self._selection(view), self._eligibility(view, Filters()).under(query)
         ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
         return [selection.id(ranked, i) for i in range(len(ranked))], ranked
+
+    def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n,) calibrated probabilities of being related, 0…1, for ranking scores (n,)."""
+        return self._ranker.calibration.probabilities(scores)
 
     def latest_answer(self, article_id: str | None, k: int, filters: Filters = Filters()) -> Answer:
         """The newest articles, labelled as such: what stands in where nothing is related.

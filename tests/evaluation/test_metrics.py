@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommend.errors import EvaluationError
-from recommend.evaluation.metrics import compare, interval, per_query
+from recommend.evaluation.metrics import Change, compare, holm, interval, most_changed, per_query
 
 QRELS = {"q1": {"a": 3, "b": 2, "c": 0, "d": 1}, "q2": {"a": 1}}
 
@@ -76,3 +76,27 @@ def test_a_better_run_is_told_from_chance_and_an_equal_one_is_not() -> None:
     noise = {query: value + chance.normal(0, 0.1) for query, value in before.items()}
     assert compare(before, noise).p_value > 0.05
     assert compare(before, before).p_value == 1.0
+
+
+def test_holm_raises_p_values_as_worked_out_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.6]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_lies_between_no_correction_and_bonferronis_and_keeps_the_order(p_values: list[float]) -> None:
+    found = holm(p_values)
+    for raw, raised in zip(p_values, found, strict=True):
+        assert raw <= raised <= min(1.0, raw * len(p_values))
+    in_order = [found[i] for i in sorted(range(len(p_values)), key=p_values.__getitem__)]
+    assert in_order == sorted(in_order)
+
+
+def test_the_queries_that_changed_most_come_first_and_those_that_did_not_change_are_left_out() -> None:
+    before = {"d": 0.5, "c": 0.25, "b": 0.25, "a": 1.0, "e": 0.75}
+    after = {"d": 0.5, "c": 0.75, "b": 0.75, "a": 0.0, "e": 0.5}
+    better, worse = most_changed(before, after)
+    assert better == [Change("b", 0.25, 0.75), Change("c", 0.25, 0.75)]
+    assert worse == [Change("a", 1.0, 0.0), Change("e", 0.75, 0.5)]
+    assert [len(changes) for changes in most_changed(before, after, 1)] == [1, 1]

@@ -9,24 +9,26 @@ from typing import Annotated
 
 import typer
 
-from recommend.cli.app import QUARANTINED, Assignments, Flags, Json, app
-from recommend.cli.console import err, meter, out, print_json
+from recommend.cli.app import QUARANTINED, Articles, Assignments, Flags, Json, Qrels, Scratch, app
+from recommend.cli.console import err, meter, out, plain, print_json
 from recommend.cli.intake import Intake
 from recommend.evaluation.experiment import rank_queries, scratch
 from recommend.evaluation.judgements import read_qrels, read_run, write_run
+from recommend.evaluation.metrics import READ_BY, holm, interval, most_changed, per_query
 from recommend.evaluation.metrics import compare as compare_values
-from recommend.evaluation.metrics import interval, per_query
+from recommend.evaluation.report import render_report
 from recommend.vectors import set_threads
 
 
 @app.command()
 def evaluate(
-    articles: Annotated[str, typer.Option(metavar="FILE", help="Anything that ingest reads.")],
-    qrels: Annotated[Path, typer.Option(metavar="FILE", help="TREC judgements: query 0 document grade.")],
+    articles: Articles,
+    qrels: Qrels,
     run_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the ranking as a TREC run.")] = None,
-    keep: Annotated[
-        Path | None, typer.Option("--scratch", metavar="DIR", help="Keep store and index here for next time.")
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a page with the queries to read.")
     ] = None,
+    keep: Scratch = None,
     assignments: Assignments = None,
     json: Json = False,
 ) -> None:
@@ -51,9 +53,15 @@ def evaluate(
         set_threads(1)
         with meter("ranking", float(len(judged))) as bar:
             run = rank_queries(recommender, judged, progress=lambda: bar.advance(1))
-    values = per_query(judged, run)
-    if run_out is not None:
-        write_run(run, run_out, "recommend")
+        values = per_query(judged, run)
+        if run_out is not None:
+            write_run(run, run_out, "recommend")
+        if report is not None:
+            with meter("explaining") as bar:
+                sources = [Path(articles).name, qrels.name]
+                page = render_report(recommender, judged, run, values, sources=sources, progress=lambda: bar.advance(1))
+            report.parent.mkdir(parents=True, exist_ok=True)
+            report.write_text(page, encoding="utf-8")
     means = {measure: interval(list(by_query.values())) for measure, by_query in values.items()}
     missing = len(judged) - len(run)
     if json:
@@ -72,20 +80,33 @@ def evaluate(
 def compare(
     run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="A TREC run.")],
     run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another.")],
-    qrels: Annotated[Path, typer.Option(metavar="FILE", help="TREC judgements: query 0 document grade.")],
+    qrels: Qrels,
     json: Json = False,
 ) -> None:
-    """Tells whether run B serves readers better than run A: differences with intervals and a paired test."""
+    """Tells whether run B serves readers better than run A: differences with intervals and a paired test.
+
+    Several measures are several chances to find a difference: "p (Holm)" is corrected for that.
+    """
     judged = read_qrels(qrels)
     values_a, values_b = (per_query(judged, read_run(run)) for run in (run_a, run_b))
     differences = {measure: compare_values(values_a[measure], values_b[measure]) for measure in values_a}
+    corrected = dict(zip(differences, holm([found.p_value for found in differences.values()]), strict=True))
+    better, worse = most_changed(values_a[READ_BY], values_b[READ_BY])
     if json:
-        print_json({measure: asdict(difference) for measure, difference in differences.items()})
+        measures = {name: asdict(found) | {"p_holm": corrected[name]} for name, found in differences.items()}
+        changed = {"measure": READ_BY, "better": [*map(asdict, better)], "worse": [*map(asdict, worse)]}
+        print_json({"queries": len(judged), "measures": measures, "changed": changed})
         return
     out.print(f"{len(judged):,} queries, B − A")
     for measure, found in differences.items():
         mean = found.difference
         out.print(
             f"{measure:<8} {mean.mean:+.4f}   95 % {mean.low:+.4f} … {mean.high:+.4f}   p = {found.p_value:.4f}   "
-            f"{found.better:,} better, {found.worse:,} worse"
+            f"p (Holm) = {corrected[measure]:.4f}   {found.better:,} better, {found.worse:,} worse"
         )
+    out.print(f"p (Holm) is corrected for testing {len(differences)} measures; the intervals are not")
+    for title, changes in (("better", better), ("worse", worse)):
+        if changes:
+            out.print(f"\nMost {title} by {READ_BY}")
+        for change in changes:
+            out.print(f"{change.b - change.a:+.4f}   {change.a:.4f} → {change.b:.4f}   {plain(change.query)}")

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from recommend.cli.app import Assignments, Flags, app
+from recommend.cli.app import Articles, Assignments, Flags, Qrels, Scratch, app
 from recommend.cli.console import err, meter, out
 from recommend.cli.intake import Intake
 from recommend.encoder import open_encoder
@@ -27,12 +27,6 @@ from recommend.training.ranker import collect, fit_ranker
 
 train = typer.Typer(no_args_is_help=True, help="Learns an adapter or a ranker from judgements.")
 app.add_typer(train, name="train")
-
-Articles = Annotated[str, typer.Option(metavar="FILE", help="Anything that ingest reads.")]
-Qrels = Annotated[Path, typer.Option(metavar="FILE", help="TREC judgements: query 0 document grade.")]
-Scratch = Annotated[
-    Path | None, typer.Option("--scratch", metavar="DIR", help="Keep store and index here for next time.")
-]
 
 
 @train.command()
@@ -104,6 +98,7 @@ def ranker(
     with scratch(intake, settings, folder=keep) as recommender, meter("ranking", float(len(judged))) as bar:
         lists = collect(recommender, judged, unknown_days=unknown_days, progress=lambda: bar.advance(1))
     fitted = fit_ranker(lists)
+    destination.parent.mkdir(parents=True, exist_ok=True)
     destination.write_text(fitted.model_dump_json(indent=2) + "\n", encoding="utf-8")
     for name, feature in fitted.features.items():
         out.print(f"{name:<10} {feature.weight:.4f}")

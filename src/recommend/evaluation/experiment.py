@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from recommend.answer import Answer
 from recommend.article import Article
 from recommend.encoder import open_encoder
 from recommend.errors import EvaluationError, UnknownArticleError
-from recommend.evaluation.judgements import Qrels, Run
+from recommend.evaluation.judgements import UNKNOWN, Qrels, Run
 from recommend.evaluation.metrics import without_unknown
 from recommend.ingest import IngestCounts, ingest
 from recommend.recommender import Recommender
@@ -63,9 +65,8 @@ def rank_queries(
     """
     run: Run = {}
     for query, grades in qrels.items():
-        unknown = sum(grade < 0 for grade in grades.values())
         try:
-            run[query] = without_unknown(recommender.rank(query, depth + unknown), grades)[:depth]
+            run[query] = without_unknown(recommender.rank(query, _reach(grades, depth)), grades)[:depth]
         except UnknownArticleError:
             continue
         finally:
@@ -73,3 +74,21 @@ def rank_queries(
     if not run:
         raise EvaluationError("none of the judged queries is among the articles; check that both files belong together")
     return run
+
+
+def explain_query(recommender: Recommender, query: str, grades: Mapping[str, int], *, depth: int = DEPTH) -> Answer:
+    """The same ranking of one query as :func:`rank_queries` makes, as cards with reasons and each feature's part.
+
+    Raises:
+        UnknownArticleError: when the query is not among the articles.
+    """
+    answer = recommender.answer(query, _reach(grades, depth), explain=True)
+    if answer is None:
+        raise UnknownArticleError(query)
+    known = [item for item in answer.items if grades.get(item.id) != UNKNOWN]
+    return replace(answer, items=known[:depth])
+
+
+def _reach(grades: Mapping[str, int], depth: int) -> int:
+    """How many to rank so that ``depth`` are left without the unknown ones."""
+    return depth + sum(grade == UNKNOWN for grade in grades.values())

@@ -14,6 +14,7 @@ from recommend.errors import EvaluationError, shown
 from recommend.evaluation.judgements import UNKNOWN, Qrels, Run, strictly_falling
 
 MEASURES = ("nDCG@5", "nDCG@10", "R@10", "RR")
+READ_BY = "nDCG@10"  # what queries are sorted by for people to read
 _RESAMPLES = 2_000
 _SEED = 7
 
@@ -102,6 +103,35 @@ def compare(values_a: Mapping[str, float], values_b: Mapping[str, float]) -> Dif
     )
     better, worse = int((differences > 0).sum()), int((differences < 0).sum())
     return Difference(interval(differences.tolist()), float(test.pvalue), better, worse)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values, in their order, as the step-down correction for testing all of them raises them (Holm, 1979)."""
+    adjusted, least = [0.0] * len(p_values), 0.0
+    for place, i in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        least = max(least, min(1.0, (len(p_values) - place) * p_values[i]))
+        adjusted[i] = least
+    return adjusted
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One query's values under two runs."""
+
+    query: str
+    a: float
+    b: float
+
+
+def most_changed(
+    values_a: Mapping[str, float], values_b: Mapping[str, float], count: int = 10
+) -> tuple[list[Change], list[Change]]:
+    """The up to ``count`` queries that run B serves better than A, and those that it serves worse, the greatest
+    difference first, ties by query; a query without a difference is in neither."""
+    changes = [Change(query, values_a[query], values_b[query]) for query in sorted(values_a)]
+    better = sorted((one for one in changes if one.b > one.a), key=lambda one: one.a - one.b)
+    worse = sorted((one for one in changes if one.b < one.a), key=lambda one: one.b - one.a)
+    return better[:count], worse[:count]
 
 
 def _bootstrap(sample: NDArray[np.float64]) -> tuple[float, float]:

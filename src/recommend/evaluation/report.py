@@ -1,0 +1,216 @@
+"""One page on an evaluation, for people who judge relevance: what was measured, and the queries to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from numpy.typing import NDArray
+
+from recommend.answer import Answer, Recommendation
+from recommend.evaluation.experiment import DEPTH, explain_query
+from recommend.evaluation.judgements import Qrels, Run
+from recommend.evaluation.metrics import READ_BY, interval
+from recommend.recommender import Recommender
+from recommend.settings import Settings
+from recommend.table import Card
+
+SHOWN = 10
+_BINS = 10
+_GROUPS = ("encoder", "indexing", "ranking", "policy")
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """An article that was ranked, and its grade, None when nobody judged it."""
+
+    item: Recommendation
+    grade: int | None
+
+    @property
+    def features(self) -> list[tuple[str, float | None, float]]:
+        """Name, value and what it adds to the score of every feature that adds something, the strongest first."""
+        parts = [(name, part["value"], part["adds"] or 0.0) for name, part in (self.item.explanation or {}).items()]
+        return sorted((part for part in parts if part[2]), key=lambda part: -abs(part[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A related article that is not among those shown: ``card`` is None when there is no such article, ``place`` says
+    in words where the ranking left it."""
+
+    id: str
+    grade: int
+    card: Card | None
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A query as a person reads it.
+
+    Attributes:
+        card: of the query article.
+        value: its nDCG@10.
+        ranking: the first SHOWN, unknown documents left out.
+        missed: related articles that are not among them, the highest grades first.
+    """
+
+    card: Card
+    value: float
+    ranking: list[Ranked]
+    missed: list[Missed]
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Documents whose predicted probability lies from ``low`` to ``high``: the mean prediction, and the share judged
+    related; both None where there are no documents."""
+
+    low: float
+    high: float
+    documents: int
+    predicted: float | None
+    related: float | None
+
+
+def calibration_bins(predicted: NDArray[np.floating], related: NDArray[np.bool_], count: int = _BINS) -> list[Bin]:
+    """Predictions (n,) of 0…1 against whether the documents are related (n,), in bins of equal width."""
+    places = np.minimum((predicted * count).astype(np.int64), count - 1)
+    bins = []
+    for place in range(count):
+        inside = places == place
+        means = (float(predicted[inside].mean()), float(related[inside].mean())) if inside.any() else (None, None)
+        bins.append(Bin(place / count, (place + 1) / count, int(inside.sum()), *means))
+    return bins
+
+
+def extremes(values: Mapping[str, float], ranked: Run, worst: int, best: int) -> tuple[list[str], list[str]]:
+    """The ``worst`` queries that have a ranking, and the ``best`` of the others, ties by id."""
+    lowest = sorted(ranked, key=lambda query: (values[query], query))[:worst]
+    others = ranked.keys() - set(lowest)
+    return lowest, sorted(others, key=lambda query: (-values[query], query))[:best]
+
+
+def reading(recommender: Recommender, query: str, grades: Mapping[str, int], value: float) -> Reading:
+    """What a person needs to see why a query's ranking is as good as it is.
+
+    Raises:
+        UnknownArticleError: when the query is not among the articles.
+    """
+    answer = explain_query(recommender, query, grades)
+    shown = [Ranked(item, grades.get(item.id)) for item in answer.items[:SHOWN]]
+    seen = {one.item.id for one in shown}
+    related = sorted((-grade, document) for document, grade in grades.items() if grade > 0 and document not in seen)
+    candidates = recommender.candidates(query)[0] if related else []
+    missed = [
+        Missed(document, -negative, _card(recommender, document), _place(recommender, document, answer, candidates))
+        for negative, document in related
+    ]
+    card = _card(recommender, query)
+    assert card is not None  # explain_query found it
+    return Reading(card, value, shown, missed)
+
+
+def render_report(
+    recommender: Recommender,
+    qrels: Qrels,
+    run: Run,
+    values: Mapping[str, Mapping[str, float]],
+    *,
+    sources: Sequence[str] = (),
+    worst: int = 50,
+    best: int = 10,
+    progress: Callable[[], None] = lambda: None,
+) -> str:
+    """An evaluation as one HTML page that needs no other file.
+
+    Args:
+        recommender: that ranked.
+        qrels: the judgements.
+        run: what :func:`~recommend.evaluation.experiment.rank_queries` made of them.
+        values: what :func:`~recommend.evaluation.metrics.per_query` made of both, nDCG@10 included.
+        sources: names of the files that were evaluated.
+        worst, best: how many queries to show of either end.
+        progress: called after each query that is shown.
+    """
+    by_query = values[READ_BY]
+
+    def read(query: str) -> Reading:
+        found = reading(recommender, query, qrels[query], by_query[query])
+        progress()
+        return found
+
+    lowest, highest = extremes(by_query, run, worst, best)
+    documents = [(score, qrels[query].get(document, 0) > 0) for query in run for document, score in run[query]]
+    predicted = recommender.probabilities(np.array([score for score, _ in documents], np.float32))
+    counts, _ = np.histogram(np.clip(list(by_query.values()), 0.0, 1.0), bins=_BINS, range=(0.0, 1.0))
+    return _template().render(
+        manifest=recommender.view().snapshot.manifest,
+        ranker=recommender.settings.ranking.model,
+        articles=len(recommender),
+        settings=changed_settings(recommender.settings),
+        sources=sources,
+        queries=len(qrels),
+        missing=len(qrels) - len(run),
+        judgements=sum(map(len, qrels.values())),
+        unknown=sum(grade < 0 for grades in qrels.values() for grade in grades.values()),
+        measures={name: interval(list(found.values())) for name, found in values.items()},
+        read_by=READ_BY,
+        histogram=[(place / _BINS, (place + 1) / _BINS, count) for place, count in enumerate(counts.tolist())],
+        most=int(counts.max()),
+        bins=calibration_bins(predicted, np.array([related for _, related in documents], np.bool_)),
+        depth=DEPTH,
+        worst=[read(query) for query in lowest],
+        best=[read(query) for query in highest],
+    )
+
+
+def changed_settings(settings: Settings) -> list[tuple[str, str, bool]]:
+    """Name and value of every setting that rankings depend on, and whether it differs from its default."""
+    found = []
+    for group in _GROUPS:
+        given = getattr(settings, group)
+        for name, value in given:
+            shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            found.append((f"{group}.{name}", shown or "none", value != getattr(type(given)(), name)))
+    return found
+
+
+def _card(recommender: Recommender, article_id: str) -> Card | None:
+    view = recommender.view()
+    place = view.locate(article_id)
+    return None if place is None else view.segments[place[0]].table.card(place[1])
+
+
+def _place(recommender: Recommender, document: str, answer: Answer, candidates: Sequence[str]) -> str:
+    for rank, item in enumerate(answer.items, start=1):
+        if item.id == document:
+            return f"ranked {rank}"
+    if document in candidates:
+        spared = {miss.id: miss.why for miss in answer.near_misses or []} if recommender.settings.policy.on else {}
+        why = spared.get(document, f"not among the {len(answer.items)} that were ranked")
+        return f"candidate {candidates.index(document) + 1}, {why}"
+    return "not among the candidates" if recommender.view().locate(document) else "not among the articles"
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["day"] = _day
+    return environment.get_template("report.html")
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"
