@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 import pyarrow.parquet as pq
 import pytest
+from selectolax.parser import HTMLParser
 
 from recommend.article import Article
 from recommend.cli import main
@@ -155,6 +156,21 @@ def test_evaluate_and_compare(recommend: Recommend, articles: Path, corpus: list
     assert recommend(*command, "--set", "policy.floor=1", "--json").json == found  # the policy is off
     as_seen = recommend(*command, "--set", "policy=on", "--set", "policy.floor=1", "--run-out", "b.run.gz")
     assert (as_seen.code, "nDCG@10  0.0000 " in as_seen.out) == (0, True)
+
+
+def test_evaluate_writes_a_report_of_what_it_printed(
+    recommend: Recommend, articles: Path, corpus: list[Article]
+) -> None:
+    pairs = pairwise(article.id for article in corpus[:8])
+    Path("qrels.tsv").write_text("".join(f"{q}\t0\t{d}\t1\n" for q, d in pairs), encoding="utf-8")
+    command = ("evaluate", "--articles", articles, "--qrels", "qrels.tsv", "--scratch", "kept", "--json")
+    plain = recommend(*command).json
+    assert recommend(*command, "--report", "new/folder/report.html", "--set", "ranking.as_of=any").json == plain
+    page = HTMLParser(Path("new/folder/report.html").read_text(encoding="utf-8"))
+    rows = [[cell.text() for cell in row.css("th, td")[:2]] for row in page.css("table")[0].css("tbody tr")]
+    assert rows == [[name, f"{found['mean']:.4f}"] for name, found in plain["measures"].items()]
+    assert {node.text() for node in page.css("summary strong")} == {article.title for article in corpus[:7]}
+    assert "articles.jsonl, qrels.tsv" in page.text()
 
 
 def test_compare_tells_differences_corrected_for_several_tests_and_the_queries_behind_them(

@@ -58,6 +58,7 @@ def test_the_wheel_holds_what_it_needs_and_nothing_that_git_ignores(wheel: Path,
         "recommend/_bundled/models/all-MiniLM-L6-v2/manifest.json",
         "recommend/_bundled/examples/corpus/articles.jsonl",
         "recommend/store/migrations/versions/0001_articles.py",
+        "recommend/evaluation/report.html",
         "recommend_service/web/site/index.html",
     ):
         assert kept in names

@@ -22,6 +22,7 @@ from recommend.table import Card
 
 SHOWN = 10
 _BINS = 10
+_LEAST = 0.005
 _GROUPS = ("encoder", "indexing", "ranking", "policy")
 
 
@@ -34,9 +35,10 @@ class Ranked:
 
     @property
     def features(self) -> list[tuple[str, float | None, float]]:
-        """Name, value and what it adds to the score of every feature that adds something, the strongest first."""
+        """Name, value and what it adds to the score of every feature that adds something that shows, the strongest
+        first."""
         parts = [(name, part["value"], part["adds"] or 0.0) for name, part in (self.item.explanation or {}).items()]
-        return sorted((part for part in parts if part[2]), key=lambda part: -abs(part[2]))
+        return sorted((part for part in parts if abs(part[2]) >= _LEAST), key=lambda part: -abs(part[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,13 @@ class Reading:
     value: float
     ranking: list[Ranked]
     missed: list[Missed]
+
+    @property
+    def verdict(self) -> str:
+        """How many of the related articles are among those shown."""
+        found = sum((one.grade or 0) > 0 for one in self.ranking)
+        related = found + len(self.missed)
+        return f"{found} of {related} related found" if related else "nothing is judged related"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +162,7 @@ def render_report(
     return _template().render(
         manifest=recommender.view().snapshot.manifest,
         ranker=recommender.settings.ranking.model,
+        encoder=recommender.settings.encoder.name,
         articles=len(recommender),
         settings=changed_settings(recommender.settings),
         sources=sources,
