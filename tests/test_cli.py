@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 import pyarrow.parquet as pq
 import pytest
-from selectolax.parser import HTMLParser
+from selectolax.lexbor import LexborHTMLParser
 
 from recommend.article import Article
 from recommend.cli import main
@@ -166,7 +166,7 @@ def test_evaluate_writes_a_report_of_what_it_printed(
     command = ("evaluate", "--articles", articles, "--qrels", "qrels.tsv", "--scratch", "kept", "--json")
     plain = recommend(*command).json
     assert recommend(*command, "--report", "new/folder/report.html", "--set", "ranking.as_of=any").json == plain
-    page = HTMLParser(Path("new/folder/report.html").read_text(encoding="utf-8"))
+    page = LexborHTMLParser(Path("new/folder/report.html").read_text(encoding="utf-8"))
     rows = [[cell.text() for cell in row.css("th, td")[:2]] for row in page.css("table")[0].css("tbody tr")]
     assert rows == [[name, f"{found['mean']:.4f}"] for name, found in plain["measures"].items()]
     assert {node.text() for node in page.css("summary strong")} == {article.title for article in corpus[:7]}

@@ -1,13 +1,19 @@
 """The page for those who judge: the ranking that was measured, what it missed, and nothing from elsewhere."""
 
+from __future__ import annotations
+
 import re
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from selectolax.parser import HTMLParser
-from tests.conftest import ROOT, Newsroom
+from selectolax.lexbor import LexborHTMLParser
+
+if TYPE_CHECKING:
+    from conftest import Newsroom
 
 from recommend.article import Article
 from recommend.errors import UnknownArticleError
@@ -19,6 +25,7 @@ from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
 
+ROOT = Path(__file__).parents[2]
 OFF = PolicySettings(on=False)
 
 
@@ -38,7 +45,7 @@ def recommender(indexed: tuple[Settings, Store]) -> Recommender:
 @pytest.mark.parametrize("policy", [OFF, PolicySettings(diversity=0.3)])
 def test_what_is_explained_is_what_was_measured(recommender: Recommender, qrels: Qrels, policy: PolicySettings) -> None:
     recommender = recommender.with_settings(policy=policy)
-    some = {query: grades | {list(grades)[0]: -1} for query, grades in list(qrels.items())[:12]}
+    some = {query: grades | {next(iter(grades)): -1} for query, grades in list(qrels.items())[:12]}
     run = rank_queries(recommender, some)
     for query, grades in some.items():
         items = explain_query(recommender, query, grades).items
@@ -96,7 +103,7 @@ def test_the_page_shows_the_measures_the_spread_and_the_worst_first(recommender:
     page = render_report(
         recommender, some, run, values, sources=["a.jsonl"], worst=6, best=3, progress=lambda: told.append(None)
     )
-    parsed = HTMLParser(page)
+    parsed = LexborHTMLParser(page)
     for name, found in values.items():
         assert f"{name}</th>" in page
         assert f"{interval(list(found.values())).mean:.4f}" in page
@@ -121,7 +128,7 @@ def test_the_page_needs_nothing_else_and_articles_cannot_write_into_it(
     qrels: Qrels = {story.id: {stories[n + 6].id: 1, evil: 2} for n, story in enumerate(stories[:6])}
     run = rank_queries(recommender, qrels)
     page = render_report(recommender, qrels, run, per_query(qrels, run), sources=[evil])
-    parsed = HTMLParser(page)
+    parsed = LexborHTMLParser(page)
     assert "&lt;script&gt;" in page
     assert parsed.css("script, img, link, iframe, object, [src], [href], [onclick]") == []
     assert not re.search(r"url\(|@import|https?://", page)
