@@ -197,9 +197,9 @@ def test_compare_tells_differences_corrected_for_several_tests_and_the_queries_b
     printed = recommend("compare", "a.run", "b.run", "--qrels", "qrels.tsv").out
     assert printed.startswith("24 queries, B − A\nnDCG@5   +0.")
     assert "p (Holm) is corrected for testing 4 measures" in printed
-    assert f"Most worse by nDCG@10\n-0.3691   1.0000 → 0.6309   {worse}\n" in printed
+    assert f"Greatest losses by nDCG@10\n-0.3691   1.0000 → 0.6309   {worse}\n" in printed
     same = recommend("compare", "a.run", "a.run", "--qrels", "qrels.tsv")
-    assert ("nDCG@5   +0.0000" in same.out, "Most" in same.out) == (True, False)
+    assert ("nDCG@5   +0.0000" in same.out, "Greatest" in same.out) == (True, False)
 
 
 @pytest.fixture

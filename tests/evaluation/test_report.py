@@ -85,7 +85,8 @@ def test_the_rule_that_took_a_related_article_away_is_named(recommender: Recomme
     recommender = recommender.with_settings(policy=PolicySettings())
     taken = {
         (query, miss.id): miss.why
-        for query in qrels
+        for query in sorted(qrels)
+        if "-wire-" in query
         for miss in explain_query(recommender, query, {}).near_misses or []
         if miss.why.startswith("tells the same") and miss.id in recommender.candidates(query)[0]
     }

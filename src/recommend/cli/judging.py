@@ -105,8 +105,8 @@ def compare(
             f"p (Holm) = {corrected[measure]:.4f}   {found.better:,} better, {found.worse:,} worse"
         )
     out.print(f"p (Holm) is corrected for testing {len(differences)} measures; the intervals are not")
-    for title, changes in (("better", better), ("worse", worse)):
+    for title, changes in (("gains", better), ("losses", worse)):
         if changes:
-            out.print(f"\nMost {title} by {READ_BY}")
+            out.print(f"\nGreatest {title} by {READ_BY}")
         for change in changes:
             out.print(f"{change.b - change.a:+.4f}   {change.a:.4f} → {change.b:.4f}   {plain(change.query)}")
