@@ -146,3 +146,12 @@ def test_a_corpus_of_one_article_or_no_term_is_saved_and_searched(texts: list[st
     )
     assert matrix.search(query, 5, 32).tolist() == known
     assert matrix.search(lexicon.weigh("election"), 5, 32).tolist() == []
+
+
+def test_cosines_of_a_few_texts_are_those_of_their_pairs() -> None:
+    texts = ["storm hits coast hard", "storm storm leaves coast", "election in town", ""]
+    _, matrix = lexical.fit(texts, np.zeros((4, 2), np.float32))
+    found = lexical.cosines([matrix.vector(row) for row in range(4)])
+    left, right = np.divmod(np.arange(16), 4)
+    np.testing.assert_allclose(found.ravel(), matrix.pairs(left, right), atol=1e-6)
+    assert lexical.cosines([]).shape == (0, 0)

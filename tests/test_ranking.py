@@ -106,11 +106,11 @@ def test_an_unknown_feature_to_leave_out_is_named() -> None:
 
 
 def test_for_a_foreign_language_most_of_the_dense_weight_goes_to_the_lexical_side() -> None:
-    foreign, column = RANKER.foreign().column("weight", 0.0), RANKER.column("weight", 0.0)
+    foreign, own = RANKER.foreign().weights, RANKER.weights
     dense, context = FEATURES.index("dense"), FEATURES.index("context")
-    assert foreign[dense] == pytest.approx(0.25 * column[dense])
-    assert foreign[context] == pytest.approx(column[context] + 0.75 * column[dense])
-    assert np.delete(foreign, [dense, context]).tolist() == np.delete(column, [dense, context]).tolist()
+    assert foreign[dense] == pytest.approx(0.25 * own[dense])
+    assert foreign[context] == pytest.approx(own[context] + 0.75 * own[dense])
+    assert np.delete(foreign, [dense, context]).tolist() == np.delete(own, [dense, context]).tolist()
     assert RANKER.without(["dense"]).foreign() == RANKER.without(["dense"])
 
 

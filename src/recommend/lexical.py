@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 
+from recommend.arrays import mapped
 from recommend.text import terms
 
 FloatArray = NDArray[np.float32]
@@ -55,6 +56,11 @@ class Lexicon:
     def term(self, column: int) -> str:
         """The term of a column."""
         return str(self.vocabulary[column])
+
+    def terms(self, columns: IntArray) -> list[str]:
+        """The terms of some columns."""
+        found: list[str] = self.vocabulary.take(pa.array(columns)).to_pylist()
+        return found
 
     def column(self, term: str) -> int | None:
         """The column of a term, None when the corpus does not have it."""
@@ -129,16 +135,11 @@ class TermMatrix:
         Only the ``most_terms`` strongest terms fetch candidates, and of those only as many as keep the postings read
         within bounds; at least one. ``allowed`` (n,) leaves rows out.
         """
-        strongest = query.terms[np.argsort(-query.weights, kind="stable")[:most_terms]]
-        weights = dict(zip(query.terms.tolist(), query.weights.tolist(), strict=True))
-        scores = np.zeros(self.rows.shape[0], np.float32)
-        read = 0
-        for term in strongest.tolist():
-            span = slice(self.postings.indptr[term], self.postings.indptr[term + 1])
-            read += span.stop - span.start
-            if read > _POSTINGS_A_SEARCH and span.stop - span.start < read:
-                break
-            scores[self.postings.indices[span]] += weights[term] * self.postings.data[span]
+        strongest = np.argsort(-query.weights, kind="stable")[:most_terms]
+        columns = query.terms[strongest]
+        read = np.cumsum(self.postings.indptr[columns + 1] - self.postings.indptr[columns])
+        within = max(1, int(np.searchsorted(read, _POSTINGS_A_SEARCH, side="right")))
+        scores = self.postings[columns[:within]].T @ query.weights[strongest[:within]]
         if allowed is not None:
             scores *= allowed
         matched = np.flatnonzero(scores > 0)
@@ -232,6 +233,17 @@ def stack(vectors: Sequence[TermVector], width: int) -> TermMatrix:
     return TermMatrix(sparse.csr_array((weights, columns, indptr), shape=(len(vectors), width)))
 
 
+def cosines(vectors: Sequence[TermVector]) -> FloatArray:
+    """(n, n) float32 cosines between the vectors of a few texts."""
+    columns = np.concatenate([vector.terms for vector in vectors] or [np.zeros(0, np.int64)])
+    present, place = np.unique(columns, return_inverse=True)
+    dense = np.zeros((len(vectors), len(present)), np.float32)
+    dense[np.repeat(np.arange(len(vectors)), [len(vector.terms) for vector in vectors]), place] = np.concatenate(
+        [vector.weights for vector in vectors] or [np.zeros(0, np.float32)]
+    )
+    return dense @ dense.T
+
+
 _ARRAYS = ("indptr", "indices", "data")
 
 
@@ -253,13 +265,11 @@ def load(folder: Path) -> tuple[Lexicon, TermMatrix]:
     table = pa.ipc.open_file(pa.memory_map(str(folder / "vocabulary.arrow"))).read_all()
     chunks = table.column("term").chunks
     stop_words = frozenset((folder / "stop_words.txt").read_text(encoding="utf-8").split())
-    weights = np.load(folder / "weights.npy", mmap_mode="r", allow_pickle=False)
+    weights = mapped(folder / "weights.npy")
     lexicon = Lexicon(chunks[0] if chunks else pa.array([], pa.string()), weights, stop_words)
     parts = {}
     for name in ("rows", "postings"):
-        indptr, indices, data = (
-            np.load(folder / f"{name}.{array}.npy", mmap_mode="r", allow_pickle=False) for array in _ARRAYS
-        )
+        indptr, indices, data = (mapped(folder / f"{name}.{array}.npy") for array in _ARRAYS)
         count = len(indptr) - 1
         parts[name] = (data, indices, indptr), count
     (rows, n), (postings, v) = parts["rows"], parts["postings"]

@@ -12,10 +12,11 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.arrays import widened
 from recommend.article import CLOCK_SKEW, Status
 from recommend.curation import Curation
 from recommend.errors import SnapshotError
-from recommend.lexical import stack
+from recommend.lexical import cosines
 from recommend.ranking import Candidates
 from recommend.segment import Prepared, Segment
 from recommend.snapshot import IndexLayout, Snapshot, current_name, open_snapshot
@@ -62,9 +63,8 @@ class View:
     def similarities(self, candidates: Candidates) -> tuple[FloatArray, FloatArray]:
         """Dense and lexical cosines (n, n) between candidates."""
         places = list(zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True))
-        dense = np.array([self.segments[s].embeddings[row] for s, row in places], np.float32)
-        lexical = stack([self.segments[s].matrix.vector(row) for s, row in places], len(self.snapshot.lexicon)).rows
-        return dense @ dense.T, np.asarray((lexical @ lexical.T).toarray(), np.float32)
+        dense = widened(np.array([self.segments[s].embeddings[row] for s, row in places]))
+        return dense @ dense.T, cosines([self.segments[s].matrix.vector(row) for s, row in places])
 
     def shown(self, number: int, now: float) -> BoolArray | None:
         """(n,) which rows of a segment editors do not hide ``now``, in seconds since 1970; None when they hide none."""

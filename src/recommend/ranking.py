@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ BoolArray = NDArray[np.bool_]
 TIME_SCALES = (3.0, 10.0, 30.0, 120.0)
 TIME_FEATURES = ("days_3", "days_10", "days_30", "days_120", "days_log")
 FEATURES = ("dense", "lexical", "context", *TIME_FEATURES, "section")
+_PER_DAY = -1.0 / np.array(TIME_SCALES)
 _DAY = 86_400.0
 
 
@@ -157,7 +159,7 @@ class Ranker(BaseModel):
             "dense": dense.model_copy(update={"weight": kept}),
             "context": context.model_copy(update={"weight": moved}),
         }
-        return self.model_copy(update={"features": self.features | changed})
+        return self._of(self.features | changed)
 
     def without(self, names: Sequence[str]) -> Ranker:
         """The ranker with some features left out; ``time`` stands for all that tell of time.
@@ -169,10 +171,30 @@ class Ranker(BaseModel):
         unknown = left_out - set(FEATURES)
         if unknown:
             raise SettingsError(f"ranking.without: feature {shown(min(unknown))} is none of {', '.join(FEATURES)}")
-        return self.model_copy(update={"features": {n: w for n, w in self.features.items() if n not in left_out}})
+        return self._of({name: weight for name, weight in self.features.items() if name not in left_out})
 
-    def column(self, name: str, default: float) -> NDArray[np.float64]:
-        """One number of every feature, in the order of FEATURES."""
+    def _of(self, features: dict[str, FeatureWeight]) -> Ranker:
+        # Not by model_copy, which takes cached properties along.
+        return Ranker(
+            features=features, foreign_dense=self.foreign_dense, prior=self.prior, calibration=self.calibration
+        )
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64]:
+        """(f,) in the order of FEATURES, 0 for those that do not count."""
+        return self._numbers("weight", 0.0)
+
+    @cached_property
+    def means(self) -> NDArray[np.float64]:
+        """(f,) in the order of FEATURES."""
+        return self._numbers("mean", 0.0)
+
+    @cached_property
+    def deviations(self) -> NDArray[np.float64]:
+        """(f,) in the order of FEATURES."""
+        return self._numbers("deviation", 1.0)
+
+    def _numbers(self, name: str, default: float) -> NDArray[np.float64]:
         return np.array([getattr(self.features[f], name) if f in self.features else default for f in FEATURES])
 
 
@@ -185,7 +207,10 @@ def nearness(published_at: IntArray, others: IntArray | int, scale: float) -> Fl
 def time_features(published_at: IntArray, query_published_at: int) -> FloatArray:
     """(n, 5): nearness at four scales and −ln(1 + days), NaN where a date is unknown."""
     days = _days_apart(published_at, query_published_at)
-    return np.column_stack([*(np.exp(-days / scale) for scale in TIME_SCALES), -np.log1p(days)]).astype(np.float32)
+    found = np.empty((len(days), len(TIME_FEATURES)), np.float32)
+    found[:, :-1] = np.exp(days[:, None] * _PER_DAY)
+    found[:, -1] = -np.log1p(days)
+    return found
 
 
 def _days_apart(published_at: IntArray, others: IntArray | int) -> NDArray[np.float64]:
@@ -213,10 +238,8 @@ def standardise(
 
 def score(candidates: Candidates, ranker: Ranker) -> Candidates:
     """The candidates with scores and probabilities, in the order they came."""
-    standardised = standardise(
-        candidates.features, ranker.column("mean", 0.0), ranker.column("deviation", 1.0), ranker.prior
-    )
-    contributions = (standardised * ranker.column("weight", 0.0)).astype(np.float32)
+    standardised = standardise(candidates.features, ranker.means, ranker.deviations, ranker.prior)
+    contributions = (standardised * ranker.weights).astype(np.float32)
     scores = contributions.sum(axis=1)
     return replace(
         candidates,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
 from recommend.lexical import Lexicon, TermVector
-from recommend.text import Span, spans
+from recommend.text import spans
 
 _MOST_TERMS = 8
 _MOST_SHOWN = 3
@@ -72,10 +71,14 @@ def reason(
 
 def shared_terms(query: TermVector, candidate: TermVector, lexicon: Lexicon) -> dict[str, float]:
     """The terms two articles share with their parts of the lexical cosine, strongest first."""
-    columns, left, right = np.intersect1d(query.terms, candidate.terms, assume_unique=True, return_indices=True)
-    parts = query.weights[left] * candidate.weights[right]
-    order = np.argsort(-parts, kind="stable")[:_MOST_TERMS]
-    return {lexicon.term(int(columns[i])): float(parts[i]) for i in order}
+    if not len(query.terms):
+        return {}
+    place = np.minimum(np.searchsorted(query.terms, candidate.terms), len(query.terms) - 1)
+    shared = np.flatnonzero(query.terms[place] == candidate.terms)
+    parts = query.weights[place[shared]] * candidate.weights[shared]
+    strongest = np.argsort(-parts, kind="stable")[:_MOST_TERMS]
+    written = lexicon.terms(candidate.terms[shared[strongest]])
+    return dict(zip(written, parts[strongest].tolist(), strict=True))
 
 
 def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
@@ -97,7 +100,7 @@ def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
 
 
 def _phrases(shares: Mapping[str, float], text: str) -> Iterator[tuple[str, set[str]]]:
-    found = [span for span in _spans(text) if not shares.keys().isdisjoint(span.terms)]
+    found = spans(text, shares.keys())
     start = 0
     for i, span in enumerate(found):
         after = found[i + 1] if i + 1 < len(found) else None
@@ -105,12 +108,6 @@ def _phrases(shares: Mapping[str, float], text: str) -> Iterator[tuple[str, set[
             run = found[start : i + 1]
             yield text[run[0].start : span.end], {term for member in run for term in member.terms if term in shares}
             start = i + 1
-
-
-@lru_cache(maxsize=1024)
-def _spans(text: str) -> tuple[Span, ...]:
-    """Of headlines and standfirsts, which come again from item to item and from box to box."""
-    return tuple(spans(text))
 
 
 def distance(age: timedelta) -> str:

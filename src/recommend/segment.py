@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.arrays import distinct, widened
 from recommend.article import Article
 from recommend.lexical import Lexicon, TermMatrix, TermVector, stack
 from recommend.neighbourhood import SHARE, terms_in_company
@@ -113,7 +114,7 @@ class Segment:
     def query(self, row: int) -> Query:
         """The query that one of the segment's articles makes."""
         return Query(
-            self.embeddings[row].astype(np.float32),
+            widened(self.embeddings[row]),
             self.matrix.vector(row),
             self._context(row),
             int(self.table.published_at[row]),
@@ -148,7 +149,7 @@ class Segment:
         lexical, context = self._lexical(query, rows)
         features = np.column_stack(
             [
-                self.embeddings[rows].astype(np.float32) @ query.embedding,
+                widened(self.embeddings[rows]) @ query.embedding,
                 lexical,
                 context,
                 time_features(self.table.published_at[rows], query.published_at),
@@ -167,12 +168,11 @@ class Segment:
         if self.neighbours is None:
             alone, context = self.matrix.scores(rows, query.terms, query.context)
             return alone, context
-        company = self.neighbours[rows]
-        needed, place = np.unique(np.column_stack([rows, company]), return_inverse=True)
+        members = np.column_stack([rows, self.neighbours[rows]])
+        needed, place = distinct(members, len(self))
         alone, both = self.matrix.scores(needed, query.terms, query.context)
-        place = place.reshape(len(rows), company.shape[1] + 1)
-        members = both[place]
-        mixed = (1 - SHARE) * members[:, 0] + SHARE * members[:, 1:].mean(axis=1)
+        scores = both[place]
+        mixed = (1 - SHARE) * scores[:, 0] + SHARE * scores[:, 1:].mean(axis=1)
         return alone[place[:, 0]], mixed / self.lengths[rows]
 
     def _same_section(self, section: str | None, rows: IntArray) -> FloatArray:

@@ -37,6 +37,7 @@ SCHEMA = pa.schema(
         pa.field("tags", pa.large_list(pa.string()), nullable=False),
     ]
 )
+_TEXTS = ("title", "summary", "url", "image_url", "section", "language", "site", "genre")
 
 
 def seconds(moment: datetime | None) -> int:
@@ -90,6 +91,7 @@ class ArticleTable:
         self.published_at: IntArray = batch.column("published_at").to_numpy()
         self.expires_at: IntArray = batch.column("expires_at").to_numpy()
         self._ids = batch.column("id")
+        self._texts = {name: batch.column(name) for name in _TEXTS}
         self._speaking: dict[str, BoolArray | None] = {}
 
     @classmethod
@@ -112,12 +114,8 @@ class ArticleTable:
     def card(self, row: int) -> Card:
         """What to show of a row."""
         text = {name: self._text(name, row) for name in ("summary", "url", "image_url", "section")}
-        return Card(
-            id=self.id(row),
-            title=str(self.batch.column("title")[row]),
-            published_at=moment(int(self.published_at[row])),
-            **text,
-        )
+        published_at = moment(int(self.published_at[row]))
+        return Card(id=self.id(row), title=str(self._texts["title"][row]), published_at=published_at, **text)
 
     def headline(self, row: int) -> str:
         """Title and standfirst of a row, a line each."""
@@ -213,8 +211,8 @@ class ArticleTable:
         return mask
 
     def _text(self, name: str, row: int) -> str | None:
-        value = self.batch.column(name)[row].as_py()
-        return None if value is None else str(value)
+        found: str | None = self._texts[name][row].as_py()
+        return found
 
     @cached_property
     def _codes(self) -> dict[str, NDArray[np.int32]]:

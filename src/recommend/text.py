@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -110,25 +110,35 @@ def terms(text: str, stop_words: Set[str] = frozenset()) -> list[str]:
     Runs of a script that is written without spaces, or glues its particles on (Chinese, Japanese, Korean, Thai, Lao,
     Khmer, Burmese), give overlapping pairs of characters.
     """
-    return [term for span in spans(text, stop_words) for term in span.terms]
+    found: list[str] = []
+    for word in _WORD.findall(text):
+        plain, own = _word_terms(word)
+        if plain not in stop_words:
+            found += own
+    return found
 
 
-def spans(text: str, stop_words: Set[str] = frozenset()) -> Iterator[Span]:
-    """The words of a text with their places and terms, see :func:`terms`."""
+def spans(text: str, wanted: Set[str]) -> list[Span]:
+    """The words of a text that stand for at least one of the terms ``wanted``, see :func:`terms`."""
+    found: list[Span] = []
     for match in _WORD.finditer(text):
-        word, start = match[0], match.start()
-        if _UNSPACED_WORD.match(word):
-            for i in range(max(len(word) - 1, 1)):
-                yield Span(start + i, start + i + len(word[i : i + 2]), (word[i : i + 2],))
+        own = _word_terms(match[0])[1]
+        if wanted.isdisjoint(own):
             continue
-        plain, found = _word_terms(word)
-        if found and plain not in stop_words:
-            yield Span(start, match.end(), found)
+        start = match.start()
+        if _UNSPACED_WORD.match(match[0]):
+            pairs = [Span(start + i, start + i + len(pair), (pair,)) for i, pair in enumerate(own)]
+            found += [pair for pair in pairs if not wanted.isdisjoint(pair.terms)]
+        else:
+            found.append(Span(start, match.end(), own))
+    return found
 
 
 @lru_cache(maxsize=2**17)
 def _word_terms(word: str) -> tuple[str, tuple[str, ...]]:
-    """A word in lower case without accents, and its terms."""
+    """A word in lower case without accents, and its terms; a run of unspaced script as it is, and its pairs."""
+    if not word.isascii() and _UNSPACED_WORD.match(word):
+        return word, tuple(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
     plain = word.lower() if word.isascii() else _without_accents(word)
     if len(plain) < 2:
         return plain, ()

@@ -10,6 +10,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.arrays import widened
 from recommend.errors import SettingsError, SnapshotError, shown
 
 FloatArray = NDArray[np.float32]
@@ -160,5 +161,5 @@ def scans_exactly(allowed: BoolArray | None) -> bool:
 
 def exact_search(vectors: NDArray[np.floating], query: FloatArray, k: int, rows: IntArray) -> IntArray:
     """Those k of ``rows`` whose vectors have the greatest inner product with ``query``, greatest first, ties by row."""
-    scores = vectors[rows].astype(np.float32, copy=False) @ query
+    scores = widened(vectors[rows]) @ query
     return rows[np.lexsort((rows, -scores))[:k]]

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from recommend import lexical
+from recommend.arrays import mapped, widened
 from recommend.article import Article
 from recommend.duplicates import group_key
 from recommend.errors import SnapshotError, shown
@@ -53,7 +54,7 @@ class Snapshot:
         if not self.manifest.company or not same_language(article.language, self.manifest.language):
             near = near[:0]
         scores = pair_scores(
-            segment.embeddings[near].astype(np.float32) @ vector / self.manifest.units[0],
+            widened(segment.embeddings[near]) @ vector / self.manifest.units[0],
             segment.matrix.scores(near, terms)[0] / self.manifest.units[1],
             nearness(segment.table.published_at[near], seconds(article.published_at), TIME_SCALE),
             self.manifest.company_time,
@@ -61,7 +62,7 @@ class Snapshot:
         company = near[np.lexsort((near, -scores))[:COUNT]]
         own = COUNT - len(company)  # as when the index is built, the article itself stands in for those it lacks
         share = SHARE / COUNT
-        others = segment.embeddings[company].astype(np.float32).sum(axis=0)
+        others = widened(segment.embeddings[company]).sum(axis=0)
         mixed = (1 - SHARE + own * share) * vector + share * others
         length = float(np.linalg.norm(mixed))
         context = mixed_terms(terms, [*map(segment.matrix.vector, company.tolist()), *[terms] * own])
@@ -83,11 +84,11 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
         lexicon, matrix = lexical.load(parts.lexical)
         segment = Segment(
             ArticleTable.load(parts.articles),
-            np.load(parts.embeddings, mmap_mode="r", allow_pickle=False),
+            mapped(parts.embeddings),
             matrix,
-            np.load(parts.groups, mmap_mode="r", allow_pickle=False),
-            np.load(parts.neighbours, mmap_mode="r", allow_pickle=False),
-            np.load(parts.lengths, mmap_mode="r", allow_pickle=False),
+            mapped(parts.groups),
+            mapped(parts.neighbours),
+            mapped(parts.lengths),
             (),
             index,
         )

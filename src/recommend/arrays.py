@@ -1,0 +1,49 @@
+"""Arrays as they are kept: mapped from files, and at half precision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+_SIGN_EXPONENT_MANTISSA = np.uint32(0x8FFFE000).astype(np.int32)
+_BIASES_APART = np.float32(2.0**112)
+
+
+def mapped(path: Path) -> NDArray[Any]:
+    """A .npy file mapped into memory, read-only; never unpickled.
+
+    A plain array, not a ``memmap``: slicing one of those costs several times as much.
+    """
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    return array
+
+
+def widened(vectors: NDArray[np.floating]) -> FloatArray:
+    """Finite float16 or float32 numbers as float32; numpy's own way from float16 takes five times as long.
+
+    The bits of a float16, shifted to where a float32 has sign, exponent and mantissa, make a number that is too small
+    by 2¹¹², as the biases of the exponents differ by 112.
+    """
+    if vectors.dtype != np.float16:
+        return np.asarray(vectors, np.float32)
+    bits = np.ascontiguousarray(vectors).view(np.int16).astype(np.int32)
+    bits <<= 13
+    bits &= _SIGN_EXPONENT_MANTISSA
+    wide = bits.view(np.float32)
+    wide *= _BIASES_APART
+    return wide
+
+
+def distinct(rows: NDArray[np.integer], count: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """``np.unique`` of rows below ``count`` with the place of each, in the shape of ``rows``; does not sort."""
+    present = np.zeros(count, np.bool_)
+    present[rows] = True
+    found = np.flatnonzero(present)
+    places = np.empty(count, np.int32)
+    places[found] = np.arange(len(found), dtype=np.int32)
+    return found, places[rows]
