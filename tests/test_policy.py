@@ -21,11 +21,10 @@ def ranked(groups: list[int]) -> Candidates:
     )
 
 
-@given(GROUPS, st.integers(0, 5) | st.just(2**64 - 1))
-def test_the_querys_own_group_is_hidden_and_of_every_other_the_best_stays(groups: list[int], own: int) -> None:
-    kept = policy.collapse_groups(policy.hide_group(ranked(groups), own))
-    assert kept.groups.tolist() == [group for group in dict.fromkeys(groups) if group != own]
-    assert kept.rows.tolist() == [groups.index(group) for group in kept.groups.tolist()]
+@given(GROUPS)
+def test_of_every_duplicate_group_the_best_stays(groups: list[int]) -> None:
+    kept = np.flatnonzero(policy.first_of_groups(np.array(groups, np.uint64)))
+    assert kept.tolist() == [groups.index(group) for group in dict.fromkeys(groups)]
 
 
 @given(GROUPS)

@@ -106,3 +106,11 @@ def test_spans_point_at_the_words_they_stand_for(text: str) -> None:
     found = spans(text, set(terms(text)))
     assert [span.start for span in found] == sorted(span.start for span in found)
     assert all(tuple(terms(text[span.start : span.end])) == span.terms for span in found)
+
+
+@given(
+    st.text(alphabet="abS ’é京_.1"), st.sets(st.sampled_from(["ab", "Ab", "b", "bs", "京京", "1a", "e", "aaaaa", ""]))
+)
+def test_spans_are_all_words_that_stand_for_a_wanted_term(text: str, wanted: set[str]) -> None:
+    of_all = spans(text, set(terms(text)))
+    assert spans(text, wanted) == [span for span in of_all if wanted.intersection(span.terms)]

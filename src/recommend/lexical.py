@@ -59,8 +59,7 @@ class Lexicon:
 
     def terms(self, columns: IntArray) -> list[str]:
         """The terms of some columns."""
-        found: list[str] = self.vocabulary.take(pa.array(columns)).to_pylist()
-        return found
+        return [str(self.vocabulary[column]) for column in columns.tolist()]
 
     def column(self, term: str) -> int | None:
         """The column of a term, None when the corpus does not have it."""

@@ -23,15 +23,11 @@ def unwanted(
     return {rule: mask for rule, mask in found.items() if mask is not None}
 
 
-def hide_group(candidates: Candidates, group: int) -> Candidates:
-    """Without the articles that say the same as the query: its own duplicate group."""
-    return candidates.take(candidates.groups != np.uint64(group))
-
-
-def collapse_groups(candidates: Candidates) -> Candidates:
-    """The best of each duplicate group; expects candidates best first."""
-    _, first = np.unique(candidates.groups, return_index=True)
-    return candidates.take(np.sort(first))
+def first_of_groups(groups: NDArray[np.uint64]) -> BoolArray:
+    """(n,) which are the first of their duplicate group, ``groups`` (n,)."""
+    mask = np.zeros(len(groups), np.bool_)
+    mask[np.unique(groups, return_index=True)[1]] = True
+    return mask
 
 
 def retelling(candidates: Candidates, rules: PolicySettings) -> BoolArray:

@@ -132,10 +132,9 @@ class Selection:
             return ranked.first(k), {}
         kept, removed = ranked, {}
         if rules.hide_duplicates:
-            kept = policy.collapse_groups(policy.hide_group(kept, query.group))
-            kept = kept.take(~policy.retelling(kept, rules))
-            if len(pins):
-                kept = kept.take(~np.isin(kept.groups, pins.groups))
+            repeated = [query.group, *pins.groups.tolist()]
+            fresh = policy.first_of_groups(kept.groups) & ~np.isin(kept.groups, np.array(repeated, np.uint64))
+            kept = kept.take(fresh & ~policy.retelling(kept, rules))
             removed["duplicates"] = len(ranked) - len(kept)
         if rules.floor > 0:
             above = policy.floor(kept, rules.floor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
 _UNSPACED_WORD = re.compile(f"[{_UNSPACED}]")
+_FOREIGN = re.compile(r"[^\x00-\x7f‘’“”–—…]")
 _STEM = 5
 _PLURAL = re.compile(r"(?<=..[^sui])s$")
 _COMBINING = re.compile(r"[\u0300-\u036f]+")
@@ -119,9 +120,9 @@ def terms(text: str, stop_words: Set[str] = frozenset()) -> list[str]:
 
 
 def spans(text: str, wanted: Set[str]) -> list[Span]:
-    """The words of a text that stand for at least one of the terms ``wanted``, see :func:`terms`."""
+    """The words of a text that stand for at least one of the terms ``wanted``, in order, see :func:`terms`."""
     found: list[Span] = []
-    for match in _WORD.finditer(text):
+    for match in _WORD.finditer(text) if _FOREIGN.search(text) else _beginning(text, wanted):
         own = _word_terms(match[0])[1]
         if wanted.isdisjoint(own):
             continue
@@ -132,6 +133,22 @@ def spans(text: str, wanted: Set[str]) -> list[Span]:
         else:
             found.append(Span(start, match.end(), own))
     return found
+
+
+def _beginning(text: str, wanted: Set[str]) -> Iterator[re.Match[str]]:
+    """The words of a text in ASCII letters that begin like one of the terms: no others can stand for it."""
+    lower = text.lower()
+    starts: set[int] = set()
+    for stem in {term.lower() for term in wanted}:
+        start = lower.find(stem)
+        while start >= 0:
+            if start == 0 or not lower[start - 1].isalnum():
+                starts.add(start)
+            start = lower.find(stem, start + 1)
+    for start in sorted(starts):
+        match = _WORD.match(text, start)
+        if match:
+            yield match
 
 
 @lru_cache(maxsize=2**17)
