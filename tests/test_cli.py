@@ -1,8 +1,10 @@
 """The command line: what it prints, and the exit codes 0, 1, 2 and 3."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -114,6 +116,26 @@ def test_rows_that_are_no_articles_are_set_aside_with_their_reasons(recommend: R
     articles.write_bytes(b"")
     assert recommend("ingest", articles, "--rejects", "none.jsonl").code == 0
     assert not Path("none.jsonl").exists()
+
+
+def test_a_database_is_a_source_by_its_url_and_a_query(recommend: Recommend, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "cms.db")) as database, database:
+        database.execute("CREATE TABLE posts (slug TEXT, headline TEXT)")
+        database.execute("INSERT INTO posts VALUES ('a', 'Storm hits coast'), ('b', NULL)")
+    ran = recommend(
+        "ingest", "sqlite:///cms.db", "--query", "SELECT slug AS id, headline AS title FROM posts", "--json"
+    )
+    assert (ran.code, ran.json["added"], ran.json["quarantined"]) == (3, 1, 1)
+    ran = recommend("ingest", "sqlite:///cms.db")
+    assert (ran.code, ran.err.strip()) == (1, "error: sqlite: a database needs a query: give one with --query")
+
+
+def test_private_addresses_are_asked_only_when_allowed(recommend: Recommend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recommend.sources.web._ATTEMPTS", 1)
+    ran = recommend("ingest", "http://127.0.0.1:1/feed")
+    assert (ran.code, "leads to the private address" in ran.err) == (1, True)
+    ran = recommend("ingest", "http://127.0.0.1:1/feed.xml", "--allow-private")
+    assert (ran.code, "cannot be fetched" in ran.err) == (1, True)
 
 
 def test_related_by_id_by_url_and_for_a_draft(on_sample: Recommend, corpus: list[Article]) -> None:

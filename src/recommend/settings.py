@@ -30,6 +30,13 @@ class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SourceSettings(_Group):
+    """How articles are fetched from elsewhere."""
+
+    allow_private: bool = Field(False, description="whether URLs may lead to addresses of private networks")
+    pause: float = Field(1.0, ge=0.0, le=3600.0, description="seconds between two pages of a sitemap")
+
+
 class EncoderSettings(_Group):
     """Which encoder turns articles into embeddings, and how hard it may work."""
 
@@ -145,6 +152,7 @@ class Settings(BaseSettings):
     store: str = "sqlite:///recommend.db"
     index: Path = Path("index")
     models: Path = Path("models")
+    sources: SourceSettings = SourceSettings()
     encoder: EncoderSettings = EncoderSettings()
     indexing: IndexSettings = IndexSettings()
     ranking: RankingSettings = RankingSettings()

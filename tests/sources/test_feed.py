@@ -2,18 +2,15 @@ from __future__ import annotations
 
 import gzip
 import io
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import stamina
 
 from recommend.article import Article
 from recommend.errors import SourceError
 from recommend.sources import feed
-from recommend.sources.feed import read_feed, read_url
+from recommend.sources.feed import read_feed
 from recommend.sources.row import Reject, Row
 from recommend.sources.stream import ByteStream
 
@@ -192,117 +189,3 @@ def test_a_feed_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(feed, "FEED_LIMIT", 1_000)
     with pytest.raises(SourceError, match="larger than 1,000 bytes"):
         entries(RSS)
-
-
-class Site(BaseHTTPRequestHandler):
-    """Serves one answer for each path; what it was asked stands in ``asked``."""
-
-    answers: dict[str, list[tuple[int, dict[str, str], bytes]]]
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        planned = self.answers.get(self.path, [(404, {}, b"")])
-        status, headers, body = planned.pop(0) if len(planned) > 1 else planned[0]
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture(autouse=True)
-def three_attempts_without_waiting() -> Iterator[None]:
-    stamina.set_testing(True, attempts=3)
-    yield
-    stamina.set_testing(False)
-
-
-@pytest.fixture
-def site() -> Iterator[tuple[str, type[Site]]]:
-    handler = type("Handler", (Site,), {"answers": {}, "asked": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", handler
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_a_feed_is_fetched_from_its_url(site: tuple[str, type[Site]]) -> None:
-    url, handler = site
-    handler.answers["/feed"] = [(200, {"Content-Type": "application/rss+xml"}, RSS.encode())]
-    rows = list(read_url(f"{url}/feed"))
-    assert ids(rows) == ["hp-1", "https://www.harbour.example/news/2"]
-
-
-def test_the_answer_tells_the_character_set_and_where_relative_links_start(site: tuple[str, type[Site]]) -> None:
-    url, handler = site
-    body = rss("<guid>1</guid><title>Кофе</title><link>stories/1</link>").encode("koi8-r")
-    handler.answers["/old"] = [(301, {"Location": "/new/feed"}, b"")]
-    handler.answers["/new/feed"] = [(200, {"Content-Type": "application/rss+xml; charset=koi8-r"}, body)]
-    (row,) = read_url(f"{url}/old")
-    assert isinstance(row, Article)
-    assert (row.title, row.url) == ("Кофе", f"{url}/new/stories/1")
-
-
-@pytest.mark.parametrize("headers", [{}, {"Content-Encoding": "gzip"}])
-def test_a_packed_feed_is_unpacked(site: tuple[str, type[Site]], headers: dict[str, str]) -> None:
-    url, handler = site
-    handler.answers["/feed.xml.gz"] = [(200, headers, gzip.compress(RSS.encode()))]
-    assert len(ids(read_url(f"{url}/feed.xml.gz"))) == 2
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_passing_failure_is_tried_again(site: tuple[str, type[Site]], status: int) -> None:
-    url, handler = site
-    handler.answers["/feed"] = [(status, {}, b""), (status, {}, b""), (200, {}, RSS.encode())]
-    assert len(ids(read_url(f"{url}/feed"))) == 2
-    assert len(handler.asked) == 3
-
-
-def test_a_lasting_failure_is_not_tried_again_and_names_no_password(site: tuple[str, type[Site]]) -> None:
-    url, handler = site
-    with pytest.raises(SourceError, match=r"http://127\.0\.0\.1:\d+/missing answered 404 Not Found") as caught:
-        list(read_url(url.replace("//", "//user:secret@") + "/missing"))
-    assert "secret" not in str(caught.value)
-    assert handler.asked == ["/missing"]
-
-
-def test_an_answer_that_breaks_off_is_tried_again(site: tuple[str, type[Site]]) -> None:
-    url, handler = site
-    handler.answers["/feed"] = [(200, {"Content-Length": "99999"}, RSS.encode()), (200, {}, RSS.encode())]
-    assert len(ids(read_url(f"{url}/feed"))) == 2
-
-
-def test_an_answer_over_the_limit_is_refused(site: tuple[str, type[Site]], monkeypatch: pytest.MonkeyPatch) -> None:
-    url, handler = site
-    monkeypatch.setattr(feed, "FEED_LIMIT", 1_000)
-    handler.answers["/feed"] = [(200, {}, RSS.encode())]
-    with pytest.raises(SourceError, match="larger than 1,000 bytes"):
-        list(read_url(f"{url}/feed"))
-
-
-def test_an_answer_that_takes_too_long_is_given_up(
-    site: tuple[str, type[Site]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url, handler = site
-    monkeypatch.setattr(feed, "_DEADLINE", -1.0)
-    handler.answers["/feed"] = [(200, {}, RSS.encode())]
-    with pytest.raises(SourceError, match="took longer than"):
-        list(read_url(f"{url}/feed"))
-
-
-def test_a_server_that_is_not_there_is_named() -> None:
-    with pytest.raises(SourceError, match=r"http://127\.0\.0\.1:1/feed cannot be fetched: "):
-        list(read_url("http://127.0.0.1:1/feed"))
-
-
-@pytest.mark.parametrize("url", ["http://", "https://a\x00b/", "http://a:b/"])
-def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(SourceError):
-        list(read_url(url))

@@ -6,7 +6,9 @@ import os
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +16,9 @@ import pytest
 
 from recommend.article import Article
 from recommend.errors import SourceError
-from recommend.sources import Format, Reject, Row, read, size
+from recommend.sources import Format, Reject, Row, Web, read, size
+
+LOCAL = Web(allow_private=True, pause=0)
 
 
 def line(article_id: str) -> bytes:
@@ -102,7 +106,7 @@ def test_of_several_files_one_that_cannot_be_read_is_a_reject(tmp_path: Path) ->
     (tmp_path / "1.jsonl").write_bytes(line("a"))
     (tmp_path / "2.jsonl.gz").write_bytes(b"no gzip")
     (tmp_path / "3.parquet").write_bytes(b"no parquet")
-    (tmp_path / "4.xml").write_bytes(b"<urlset/>")
+    (tmp_path / "4.xml").write_bytes(b"<notes/>")
     (tmp_path / "5.csv").write_bytes(b"headline\nx\n")
     (tmp_path / "6.jsonl").write_bytes(b"no json\n" + line("b"))
     (tmp_path / "7.txt").write_bytes(line("c"))
@@ -154,7 +158,7 @@ def test_lines_from_a_pipe_arrive_before_it_ends() -> None:
     [
         ("missing.jsonl", None, "does not exist"),
         ("*.jsonl", None, "matches no file"),
-        ("notes.txt", b"", r"unknown ending: name its format with --format \(jsonl, json, csv, parquet, feed\)"),
+        ("notes.txt", b"", r"unknown ending: name its format with --format \(jsonl, json, csv, parquet, feed, "),
         ("articles", b"", r"or end it in \.jsonl, \.ndjson"),
         ("a.parquet.gz", b"", "must be unpacked first"),
         ("a.parquet", b"", "is not Parquet"),
@@ -184,8 +188,8 @@ def test_parquet_cannot_come_through_a_pipe() -> None:
         list(read("-", Format.PARQUET, stdin=io.BytesIO()))
 
 
-def test_only_feeds_come_from_a_url() -> None:
-    with pytest.raises(SourceError, match="only feeds are read from a URL"):
+def test_what_is_no_feed_sitemap_export_or_page_does_not_come_from_a_url() -> None:
+    with pytest.raises(SourceError, match="a URL gives feed, sitemap, wordpress, page; download other formats first"):
         read("https://example.org/articles.jsonl", Format.JSONL)
 
 
@@ -214,3 +218,47 @@ def test_the_bytes_read_add_up_to_the_size_of_the_location(tmp_path: Path) -> No
 @pytest.mark.parametrize("location", ["-", "https://example.org/feed"])
 def test_the_size_of_what_is_no_file_is_not_known(location: str) -> None:
     assert size(location) is None
+
+
+def test_a_url_gives_a_feed_with_the_character_set_and_the_address_of_the_answer(site: Any) -> None:
+    url, handler = site
+    body = "<rss><channel><item><guid>1</guid><title>Кофе</title><link>stories/1</link></item></channel></rss>"
+    headers = {"Content-Type": "application/rss+xml; charset=koi8-r"}
+    handler.answers["/old"] = [(301, {"Location": "/new/feed"}, b"")]
+    handler.answers["/new/feed"] = [(200, headers, body.encode("koi8-r"))]
+    (row,) = read(f"{url}/old", web=LOCAL)
+    assert isinstance(row, Article)
+    assert (row.title, row.url) == ("Кофе", f"{url}/new/stories/1")
+
+
+def test_a_url_gives_a_page_or_a_packed_feed(site: Any) -> None:
+    url, handler = site
+    words = "The bridge over the river reopened on Monday after a year of work. " * 5
+    handler.answers["/a"] = [(200, {}, f"<!doctype html><html><title>Bridge</title><p>{words}".encode())]
+    handler.answers["/feed.xml.gz"] = [(200, {}, gzip.compress(CONTENTS[".rss"]))]
+    assert ids(read(f"{url}/a", web=LOCAL)) == [f"{url}/a"]
+    assert ids(read(f"{url}/feed.xml.gz", web=LOCAL)) == [f"{url}/a", f"{url}/b"]
+
+
+def test_files_of_an_object_store_are_read_as_local_ones_are(tmp_path: Path) -> None:
+    store = fsspec.filesystem("memory")
+    store.pipe("/articles/1.jsonl.gz", gzip.compress(line("a")))
+    store.pipe("/articles/2.csv", b"id,title\nb,x\n")
+    pq.write_table(pa.table({"id": ["c"], "title": ["x"]}), tmp_path / "3.parquet")
+    store.pipe("/articles/3.parquet", (tmp_path / "3.parquet").read_bytes())
+    assert ids(read("memory://articles/*")) == ["a", "b", "c"]
+    assert size("memory://articles/*") is None
+    assert ids(read((tmp_path / "3.parquet").as_uri())) == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("memory://articles/none.jsonl", "none.jsonl cannot be read"),
+        ("memory://nowhere/*", "matches no file"),
+        ("nonsense://a.jsonl", "cannot be opened: Protocol not known"),
+    ],
+)
+def test_what_no_object_store_has_is_named(url: str, message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        list(read(url))

@@ -19,16 +19,24 @@ from recommend.ingest import ingest as ingest_articles
 from recommend.recommender import Recommender
 from recommend.reindex import Plan, plan
 from recommend.reindex import reindex as run_job
+from recommend.sources import Web
 from recommend.store import Store
 from recommend.vectors import set_threads
 
 
 @app.command()
 def ingest(
-    locations: Annotated[list[str], typer.Argument(metavar="PATH|URL…", help="Files, folders, globs, feeds, or -.")],
+    locations: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH|URL…", help="Files, folders, globs, feeds, sitemaps, pages, databases, or -."),
+    ],
     format: Annotated[
         FormatName | None, typer.Option(help="How they are written, if the ending does not tell.")
     ] = None,
+    query: Annotated[str | None, typer.Option(help="SQL that gives the articles of a database URL.")] = None,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Let URLs lead to addresses of private networks.")
+    ] = False,
     rejects: Annotated[Path, typer.Option(help="Where rows go that cannot be articles.")] = Path("rejects.jsonl"),
     republish: Annotated[bool, typer.Option("--republish", help="Also take in articles that were taken down.")] = False,
     json: Json = False,
@@ -36,7 +44,8 @@ def ingest(
     """Stores articles, each with its embedding; only what changed is embedded."""
     settings = Flags.settings()
     with RejectsFile(rejects) as rejects_file:
-        intake = Intake(locations, format, rejects_file.write)
+        web = Web(allow_private or settings.sources.allow_private, settings.sources.pause)
+        intake = Intake(locations, format, rejects_file.write, web, query)
         store = Store(settings.store)
         encoder = open_encoder(settings.encoder, settings.models)
         with meter("ingest", intake.total) as bar:

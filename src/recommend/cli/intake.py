@@ -9,9 +9,9 @@ from typing import BinaryIO, Literal
 import orjson
 
 from recommend.article import Article
-from recommend.sources import Format, Reject, read, size
+from recommend.sources import Format, Reject, Web, read, size
 
-FormatName = Literal["jsonl", "json", "csv", "parquet", "feed"]
+FormatName = Literal["jsonl", "json", "csv", "parquet", "feed", "sitemap", "wordpress", "page"]
 
 
 class Intake:
@@ -28,6 +28,8 @@ class Intake:
         locations: Sequence[str],
         format: FormatName | None = None,
         on_reject: Callable[[Reject], None] = lambda _: None,
+        web: Web = Web(),
+        query: str | None = None,
     ) -> None:
         """
         Raises:
@@ -40,10 +42,11 @@ class Intake:
         self._locations = locations
         self._format = None if format is None else Format(format)
         self._on_reject = on_reject
+        self._web, self._query = web, query
 
     def __iter__(self) -> Iterator[Article]:
         for location in self._locations:
-            for row in read(location, self._format, on_read=self._count):
+            for row in read(location, self._format, on_read=self._count, web=self._web, query=self._query):
                 if isinstance(row, Article):
                     yield row
                 else:

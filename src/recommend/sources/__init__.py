@@ -1,6 +1,7 @@
-"""Where articles come from: files, folders, globs, standard input and feeds, all read as articles and rejects."""
+"""Where articles come from: files, feeds, sites, databases, object stores, all read as articles and rejects."""
 
 from recommend.sources.location import Format, read, size
 from recommend.sources.row import Reject, Row
+from recommend.sources.web import Web
 
-__all__ = ["Format", "Reject", "Row", "read", "size"]
+__all__ = ["Format", "Reject", "Row", "Web", "read", "size"]

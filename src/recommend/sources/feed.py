@@ -1,4 +1,4 @@
-"""RSS and Atom, from a file or over HTTP."""
+"""RSS and Atom."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from urllib.parse import urlsplit
 from xml.sax import SAXException
 
 import feedparser
-import httpx
-import stamina
 
 from recommend.article import LINE_LIMIT as SUMMARY_LIMIT
 from recommend.errors import SourceError
@@ -24,9 +22,6 @@ from recommend.sources.stream import ByteStream
 FEED_LIMIT = 64 * 2**20
 """Bytes of one feed, unpacked."""
 
-_ATTEMPTS = 4
-_DEADLINE = 120.0
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _REFERENCE = re.compile(rb"&#(?:x[0-9a-f]{4,}|[0-9]{5,});?", re.IGNORECASE)
 _CLOSED = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
 
@@ -59,52 +54,6 @@ def read_feed(stream: ByteStream, headers: Mapping[str, str] | None = None) -> I
 def _possible(reference: re.Match[bytes]) -> bytes:
     """A character reference that feedparser survives: half a surrogate pair, or a number too large, is U+FFFD."""
     return b"&#xfffd;" if html.unescape(reference.group().decode()) == "\ufffd" else reference.group()
-
-
-def read_url(url: str) -> Iterator[Row]:
-    """The feed at an http(s) address, fetched with a time limit, a size limit and retries.
-
-    Raises:
-        SourceError: it cannot be fetched, or ``read_feed`` refuses it.
-    """
-    try:
-        address = httpx.URL(url)
-        source = str(address.copy_with(userinfo=b""))  # passwords stay out of messages
-    except httpx.InvalidURL as problem:
-        raise SourceError(f"{url!r} is not a valid URL: {problem}") from None
-    try:
-        data, headers = _fetch(address)
-    except httpx.HTTPStatusError as problem:
-        answer = problem.response
-        raise SourceError(f"{source} answered {answer.status_code} {answer.reason_phrase}") from None
-    except httpx.HTTPError as problem:
-        raise SourceError(f"{source} cannot be fetched: {str(problem) or type(problem).__name__}") from None
-    yield from read_feed(ByteStream(io.BytesIO(data), source), headers)
-
-
-def _passes(problem: Exception) -> bool:
-    if isinstance(problem, httpx.HTTPStatusError):
-        return problem.response.status_code == httpx.codes.TOO_MANY_REQUESTS or problem.response.is_server_error
-    return isinstance(problem, httpx.TransportError) and not isinstance(problem, httpx.UnsupportedProtocol)
-
-
-@stamina.retry(on=_passes, attempts=_ATTEMPTS, timeout=_DEADLINE, wait_initial=0.5)
-def _fetch(address: httpx.URL) -> tuple[bytes, dict[str, str]]:
-    data = bytearray()
-    until = time.monotonic() + _DEADLINE
-    agent = {"User-Agent": "related-articles"}
-    with httpx.stream("GET", address, headers=agent, follow_redirects=True, timeout=_TIMEOUT) as answer:
-        answer.raise_for_status()
-        for chunk in answer.iter_bytes():
-            data += chunk
-            if len(data) > FEED_LIMIT:
-                break  # read_feed says so
-            if time.monotonic() > until:
-                raise httpx.ReadTimeout(f"took longer than {_DEADLINE:.0f} seconds")
-        return bytes(data), {
-            "content-type": answer.headers.get("content-type", ""),
-            "content-location": str(answer.url.copy_with(userinfo=b"")),
-        }
 
 
 def _row(entry: Any, feed: Any, source: str, number: int) -> Row:

@@ -1,9 +1,10 @@
-"""From a location (file, folder, glob, standard input, URL) to articles."""
+"""From a location (file, folder, glob, standard input, object store, URL, database) to articles."""
 
 from __future__ import annotations
 
 import glob
 import io
+import re
 import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -13,12 +14,18 @@ from typing import BinaryIO, cast
 from typing_extensions import Buffer
 
 from recommend.errors import SourceError
-from recommend.sources.feed import read_feed, read_url
+from recommend.sources import xml
+from recommend.sources.feed import FEED_LIMIT, read_feed
 from recommend.sources.jsonl import read_json, read_jsonl
+from recommend.sources.page import PAGE_LIMIT, read_page
 from recommend.sources.parquet import read_parquet
+from recommend.sources.query import is_database, read_query
 from recommend.sources.row import Reject, Row
+from recommend.sources.sitemap import SITEMAP_LIMIT, read_sitemap
 from recommend.sources.stream import ByteStream
 from recommend.sources.table import read_csv
+from recommend.sources.web import Web
+from recommend.sources.wordpress import read_wordpress
 
 
 class Format(StrEnum):
@@ -29,6 +36,9 @@ class Format(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     FEED = "feed"
+    SITEMAP = "sitemap"
+    WORDPRESS = "wordpress"
+    PAGE = "page"
 
 
 ENDINGS = {
@@ -38,13 +48,25 @@ ENDINGS = {
     ".csv": Format.CSV,
     ".tsv": Format.CSV,
     ".parquet": Format.PARQUET,
-    ".rss": Format.FEED,
-    ".atom": Format.FEED,
-    ".xml": Format.FEED,
+    ".rss": None,
+    ".atom": None,
+    ".xml": None,
+    ".html": Format.PAGE,
+    ".htm": Format.PAGE,
 }
-"""The format of a file by its ending; all but Parquet may be followed by ``.gz``."""
+"""The format of a file by its ending, None where its beginning tells; all but Parquet may be followed by ``.gz``."""
 
-_STREAM_READERS = {Format.JSONL: read_jsonl, Format.JSON: read_json, Format.CSV: read_csv, Format.FEED: read_feed}
+_STREAM_READERS = {
+    Format.JSONL: read_jsonl,
+    Format.JSON: read_json,
+    Format.CSV: read_csv,
+    Format.FEED: read_feed,
+    Format.WORDPRESS: read_wordpress,
+    Format.PAGE: read_page,
+}
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # two letters at least: C:// is a drive
+_FETCHED = (Format.FEED, Format.SITEMAP, Format.WORDPRESS, Format.PAGE)
+_MOST_FETCHED = max(FEED_LIMIT, SITEMAP_LIMIT, PAGE_LIMIT)
 
 
 def size(location: str | Path, format: Format | None = None) -> int | None:
@@ -53,7 +75,7 @@ def size(location: str | Path, format: Format | None = None) -> int | None:
     Raises:
         SourceError: there is nothing at the location.
     """
-    if str(location) == "-" or _is_url(location):
+    if str(location) == "-" or _scheme(location):
         return None
     return sum(path.stat().st_size for path in _files(Path(location), format))
 
@@ -64,16 +86,22 @@ def read(
     *,
     stdin: BinaryIO | None = None,
     on_read: Callable[[int], None] = lambda _: None,
+    web: Web = Web(),
+    query: str | None = None,
 ) -> Iterator[Row]:
     """The articles at a location, and a reject for every row that cannot be one.
 
     Args:
         location: a file; a folder, read with all below it in sorted order, but for hidden files and, without
             ``format``, unknown endings; a glob (``**`` for folders of any depth); ``-`` for standard input; the http(s)
-            URL of a feed.
-        format: how the articles are written; by default told by the ending, and JSON lines on standard input.
+            URL of a feed, a sitemap, a WordPress export or a page; the URL of a database; any other URL that fsspec
+            knows, globs included, as in ``s3://bucket/articles-*.jsonl.gz``.
+        format: how the articles are written; by default told by the ending or, of XML and HTML, by the beginning, and
+            JSON lines on standard input.
         stdin: read for ``-`` instead of standard input.
         on_read: called with numbers of bytes as files are read; they add up to :func:`size`.
+        web: how pages are fetched.
+        query: SQL that gives the articles of a database.
 
     Raises:
         SourceError: the location as a whole cannot be read. Raised here or, for what only its content tells, by the
@@ -81,20 +109,62 @@ def read(
     """
     name = str(location)
     if name == "-":
-        return _read_stream(stdin or sys.stdin.buffer, "-", format or Format.JSONL)
-    if _is_url(location):
-        if format not in {None, Format.FEED}:
-            raise SourceError(f"{name} cannot be read as {format}: only feeds are read from a URL, download it first")
-        return read_url(name)
+        return _read_stream(stdin or sys.stdin.buffer, "-", format or Format.JSONL, web)
+    scheme = _scheme(location)
+    if scheme in {"http", "https"}:
+        if format not in {None, *_FETCHED}:
+            known = ", ".join(_FETCHED)
+            raise SourceError(f"{name} cannot be read as {format}: a URL gives {known}; download other formats first")
+        return _read_url(name, format, web)
+    if is_database(name):
+        return read_query(name, query)
+    if scheme:
+        return _read_objects(name, format, web)
     path = Path(location)
     files = _files(path, format)
     if files == [path]:
-        return _read_file(path, format or _format(path), on_read)
-    return _read_files(files, format, on_read)
+        return _read_file(path, format or _format(path), on_read, web)
+    return _read_files(files, format, on_read, web)
 
 
-def _is_url(location: str | Path) -> bool:
-    return str(location).lower().startswith(("http://", "https://"))
+def _scheme(location: str | Path) -> str:
+    """'s3' of 's3://bucket/key'; empty for what is no URL."""
+    found = _URL.match(str(location))
+    return found[1].lower() if found else ""
+
+
+def _read_url(url: str, format: Format | None, web: Web) -> Iterator[Row]:
+    fetched = web.fetch(url, _MOST_FETCHED)
+    stream = ByteStream(io.BytesIO(fetched.data), fetched.url)
+    match format or Format(xml.kind(stream.peek())):
+        case Format.PAGE:
+            yield from read_page(stream, fetched.url)
+        case Format.FEED:
+            yield from read_feed(stream, fetched.headers)
+        case other:
+            yield from _read_bytes(stream, other, web)
+
+
+def _read_objects(url: str, format: Format | None, web: Web) -> Iterator[Row]:
+    import fsspec
+
+    try:
+        files = fsspec.open_files(url, "rb")
+    except (ImportError, ValueError, OSError) as problem:
+        raise SourceError(f"{url} cannot be opened: {problem}") from None
+    if not files:
+        raise SourceError(f"{url} matches no file")
+    for file in files:
+        path, name = Path(file.path), file.full_name
+        kind = format or _format(path)
+        try:
+            with file as opened:
+                if kind is Format.PARQUET and not _gzipped(path):
+                    yield from read_parquet(opened, name)
+                else:
+                    yield from _read_stream(opened, name, kind, web, gzipped=_gzipped(path))
+        except OSError as problem:
+            raise SourceError(f"{name} cannot be read: {problem}") from None
 
 
 def _files(path: Path, format: Format | None) -> list[Path]:
@@ -127,10 +197,10 @@ def _below(folder: Path, format: Format | None) -> list[Path]:
     return files
 
 
-def _read_files(files: list[Path], format: Format | None, on_read: Callable[[int], None]) -> Iterator[Row]:
+def _read_files(files: list[Path], format: Format | None, on_read: Callable[[int], None], web: Web) -> Iterator[Row]:
     for path in files:
         try:
-            yield from _read_file(path, format or _format(path), on_read)
+            yield from _read_file(path, format or _format(path), on_read, web)
         except SourceError as problem:
             if len(files) == 1:
                 raise
@@ -153,11 +223,9 @@ class _Counted(io.RawIOBase):
         return count
 
 
-def _read_file(path: Path, format: Format, on_read: Callable[[int], None]) -> Iterator[Row]:
-    name, gzipped = _name(path), path.suffix.lower() == ".gz"
-    if format is Format.PARQUET:
-        if gzipped:
-            raise SourceError(f"{name} must be unpacked first: Parquet cannot be read through gzip")
+def _read_file(path: Path, format: Format | None, on_read: Callable[[int], None], web: Web) -> Iterator[Row]:
+    name, gzipped = _name(path), _gzipped(path)
+    if format is Format.PARQUET and not gzipped:
         yield from read_parquet(path, name)
         on_read(path.stat().st_size)
         return
@@ -166,13 +234,23 @@ def _read_file(path: Path, format: Format, on_read: Callable[[int], None]) -> It
     except OSError as problem:
         raise SourceError(f"{name} cannot be opened: {problem.strerror}") from None
     with file:
-        yield from _read_stream(cast("BinaryIO", _Counted(file, on_read)), name, format, gzipped=gzipped)
+        yield from _read_stream(cast("BinaryIO", _Counted(file, on_read)), name, format, web, gzipped=gzipped)
 
 
-def _read_stream(raw: BinaryIO, name: str, format: Format, *, gzipped: bool = False) -> Iterator[Row]:
+def _read_stream(raw: BinaryIO, name: str, format: Format | None, web: Web, *, gzipped: bool = False) -> Iterator[Row]:
     if format is Format.PARQUET:
-        raise SourceError(f"{name} cannot be read as parquet: Parquet needs a file")
-    yield from _STREAM_READERS[format](ByteStream(raw, name, gzipped=gzipped))
+        reason = "must be unpacked first: Parquet cannot be read through gzip"
+        raise SourceError(f"{name} {reason if gzipped else 'cannot be read as parquet: Parquet needs a file'}")
+    yield from _read_bytes(ByteStream(raw, name, gzipped=gzipped), format, web)
+
+
+def _read_bytes(stream: ByteStream, format: Format | None, web: Web) -> Iterator[Row]:
+    format = format or Format(xml.kind(stream.peek()))
+    yield from read_sitemap(stream, web) if format is Format.SITEMAP else _STREAM_READERS[format](stream)
+
+
+def _gzipped(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
 
 
 def _ending(path: Path) -> str:
@@ -180,7 +258,7 @@ def _ending(path: Path) -> str:
     return Path(name.removesuffix(".gz")).suffix
 
 
-def _format(path: Path) -> Format:
+def _format(path: Path) -> Format | None:
     try:
         return ENDINGS[_ending(path)]
     except KeyError:

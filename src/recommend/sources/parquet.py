@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import pyarrow as pa
@@ -34,7 +34,7 @@ class _Unreadable:
     reason: str
 
 
-def read_parquet(path: Path, source: str) -> Iterator[Row]:
+def read_parquet(file: Path | BinaryIO, source: str) -> Iterator[Row]:
     """One article a record; a null is an absent field.
 
     Moments may be timestamps (UTC when they have no zone), dates or ISO 8601 strings. A damaged row group costs the
@@ -44,19 +44,19 @@ def read_parquet(path: Path, source: str) -> Iterator[Row]:
         SourceError: it is not Parquet, or has no columns ``id`` and ``title``.
     """
     try:
-        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=2**20)
+        parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=2**20)
     except (OSError, pa.ArrowException) as problem:
         raise SourceError(f"{source} is not Parquet or is damaged: {problem}") from None
-    with file:
-        check_columns(file.schema_arrow.names, source)
+    with parquet:
+        check_columns(parquet.schema_arrow.names, source)
         first = 0
-        for group in range(file.num_row_groups):
-            size = file.metadata.row_group(group)
+        for group in range(parquet.num_row_groups):
+            size = parquet.metadata.row_group(group)
             number = first
             first += size.num_rows
             rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES * size.num_rows // max(1, size.total_byte_size)))
             try:
-                for batch in file.iter_batches(rows, row_groups=[group], use_threads=False):
+                for batch in parquet.iter_batches(rows, row_groups=[group], use_threads=False):
                     for cells in _rows(batch):
                         number += 1
                         yield _row(cells, source, number)
