@@ -86,7 +86,7 @@ class Newsroom:
 
     def build(self) -> Manifest:
         """Builds a snapshot without publishing it."""
-        return build_snapshot(self.store, self.layout, self.encoder, None, self.settings.indexing, 200)
+        return build_snapshot(self.store, self.layout, self.encoder, "toy", None, self.settings.indexing, 200)
 
     def reindex(self, *, full: bool = False) -> ReindexResult:
         """Builds and publishes a snapshot."""

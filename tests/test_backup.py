@@ -105,7 +105,7 @@ def test_running_readers_leave_what_a_restore_undid(newsroom: Newsroom, stories:
         assert (recommender.answer("new", 5), recommender.answer("story-05", 5)) == (None, None)
         assert {*recommender.view().ids()} == published(newsroom.store).keys()
     with pytest.raises(SnapshotError, match=f"{later} holds revision 62, which a restore of the store undid"):
-        rollback(newsroom.store, newsroom.settings, "toy", lambda: newsroom.encoder, later)
+        rollback(newsroom.store, newsroom.settings, lambda _: newsroom.encoder, later)
     newsroom.reindex()
     assert {*running.view().ids()} == published(newsroom.store).keys()
 

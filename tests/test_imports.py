@@ -18,7 +18,7 @@ LAYERS = [  # from the base up; "recommend" is the package itself, with its few 
     "sources store encoder lexical vectors table duplicates projection neighbourhood ranking policy reasons segment"
     " history",
     "ingest snapshot",
-    "live reindex explanation answer eligibility selection rollback backup",
+    "publication live reindex explanation answer eligibility selection rollback backup",
     "recommender",
     "canary doctor export status evaluation training recommend",
     "cli",

@@ -77,7 +77,7 @@ def test_a_job_that_finds_nothing_to_do_keeps_the_snapshot_from_going_stale(news
     assert (status.staleness or 9999) < 7000 < (status.snapshot_age or 0)
     newsroom.take(parse_article({"id": "new", "title": "New"}))
     newsroom.reindex()
-    rollback(newsroom.store, newsroom.settings, "toy", lambda: newsroom.encoder, name)
+    rollback(newsroom.store, newsroom.settings, lambda _: newsroom.encoder, name)
     assert (read_status(newsroom.store, newsroom.settings).staleness or 0) > 7000
 
 

@@ -177,7 +177,7 @@ def work(store_url, index, log, seed, steps):
             backup(store, Path(index).parent / "copy.db")
         elif kind == "rollback":
             with suppress(SnapshotError):  # there is none to go back to
-                rollback(store, settings, encoder.fingerprint, lambda: encoder)
+                rollback(store, settings, lambda _: encoder)
         else:
             canary = partial(compare, store, settings, sample=5)
             reindex(store, encoder, settings, full=chance.random() < 0.7, force=True, canary=canary)

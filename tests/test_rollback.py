@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def go_back(newsroom: Newsroom, name: str | None = None) -> str:
     encoder = newsroom.encoder
-    return rollback(newsroom.store, newsroom.settings, encoder.fingerprint, lambda: encoder, name).name
+    return rollback(newsroom.store, newsroom.settings, lambda _: encoder, name).name
 
 
 def gone(newsroom: Newsroom, article_id: str) -> bool:
@@ -112,16 +112,14 @@ def test_a_rollback_waits_for_no_job_and_disturbs_none(newsroom: Newsroom) -> No
         go_back(newsroom)
 
 
-def test_a_change_of_encoder_is_rolled_back_with_the_settings_and_its_later_changes_are_embedded(
+def test_a_change_of_encoder_is_rolled_back_and_its_later_changes_are_embedded(
     newsroom: Newsroom, other_toy_encoder: Encoder, stories: list[Article]
 ) -> None:
     old = newsroom.live.name
     changed = replace(newsroom, encoder=other_toy_encoder)
-    live = changed.reindex().manifest.name
+    live = changed.reindex().manifest
     changed.take(parse_article({**stories[0].model_dump(), "id": "late"}))
-    with pytest.raises(SnapshotError, match=r"made by encoder toy != other toy .* set encoder\.name, encoder\.max_tok"):
-        go_back(changed)
-    assert (newsroom.live.name, newsroom.store.counts("toy")["unembedded"]) == (live, 1)
+    assert (newsroom.live, newsroom.store.counts("toy")["unembedded"]) == (live, 1)
     assert go_back(newsroom) == old == current_name(newsroom.layout)
     assert newsroom.store.counts("toy")["unembedded"] == 0
     view = newsroom.recommender().view()
@@ -136,7 +134,7 @@ def test_a_running_recommender_refuses_drafts_when_the_live_snapshot_is_of_anoth
     draft, running = parse_article({"id": "draft", "title": "Draft"}), newsroom.recommender()
     assert running.related_to(draft)
     replace(newsroom, encoder=other_toy_encoder).reindex()
-    with pytest.raises(EncoderError, match="has fingerprint toy != other toy of the snapshot"):
+    with pytest.raises(EncoderError, match=r"has fingerprint .* != other toy of the snapshot"):
         running.related_to(draft)
     assert running.related("story-01")
     go_back(newsroom)
@@ -164,6 +162,7 @@ def test_the_commands_list_snapshots_and_roll_back(
     assert orjson.loads(run("rollback", "--json").stdout)["name"] == old == newsroom.live.name
     assert [line.split()[:2] for line in run("snapshots").stdout.splitlines()][1] == ["live", old]
     refused = run("rollback")
-    assert (refused.exit_code, newsroom.live.name) == (1, old)
-    assert "set encoder.name" in str(refused.exception)
+    assert refused.exit_code == 1
+    assert "put back the model it was made with" in str(refused.exception)
+    assert newsroom.live.name == old
     assert run("rollback", live).stdout.startswith(f"snapshot {live} is live: 60 articles")

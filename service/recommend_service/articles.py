@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Body, Depends
 from starlette.responses import Response
 
 from recommend.article import Article, parse_article
+from recommend.encoder import Encoder
 from recommend.errors import ArticleError, UnknownArticleError
 from recommend.ingest import put
 from recommend.recommender import Recommender
@@ -92,7 +94,23 @@ async def delete_article(backend: BackendOf, article_id: str) -> Response:
 
 
 def _put(recommender: Recommender, article: Article) -> tuple[int, bool]:
-    return put(recommender.store, recommender.encoder, article)
+    encoder = recommender.encoder
+    revision, new = put(recommender.store, encoder, article)
+    return embed_as_served(recommender, encoder, [article]) or revision, new
+
+
+def embed_as_served(recommender: Recommender, encoder: Encoder, stored: Iterable[Article]) -> int | None:
+    """Embeds again what was stored with an encoder that another one has replaced meanwhile.
+
+    Returns:
+        The last revision that this took; None when ``encoder`` serves still.
+    """
+    revision = None
+    while recommender.fingerprint != encoder.fingerprint:
+        encoder = recommender.encoder
+        for article in stored:
+            revision, _ = put(recommender.store, encoder, article)
+    return revision
 
 
 def _json(body: Stored | Article, status: HTTPStatus) -> Response:

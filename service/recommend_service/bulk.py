@@ -23,6 +23,7 @@ from recommend.recommender import Recommender
 from recommend.sources.jsonl import load_json
 from recommend.sources.row import Reject, parse_row
 from recommend.sources.stream import LINE_LIMIT, excerpt, oversize
+from recommend_service.articles import embed_as_served
 from recommend_service.auth import require_writer
 from recommend_service.backend import Backend, BackendOf, RecommenderOf
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, PROBLEM
@@ -172,6 +173,7 @@ def _apply(recommender: Recommender, batch: list[_Line]) -> bytes:
             if kind is Article:
                 articles = {row.id: row for row in numbers.values() if isinstance(row, Article)}
                 outcomes = put_batch(recommender.store, encoder, articles)
+                embed_as_served(recommender, encoder, articles.values())
                 for number, row in numbers.items():
                     outcome = outcomes[row.id]
                     results[number] = _done(number, row.id, _STATUS[outcome.kind], outcome.revision)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from recommend.article import Article
 from recommend.bundled import model_file
 from recommend.eligibility import Eligibility
 from recommend.encoder import Encoder, encode_articles, open_encoder
-from recommend.errors import EncoderError, UnknownArticleError
+from recommend.errors import UnknownArticleError
 from recommend.explanation import near_misses
 from recommend.live import LiveView, SnapshotView, View
 from recommend.ranking import Candidates, Ranker
@@ -54,7 +53,7 @@ class Recommender:
         """
         self.store = store
         self.settings = settings
-        self._encoder = encoder
+        self._encoders = {} if encoder is None else {encoder.fingerprint: encoder}
         self._live = view or LiveView(store, IndexLayout(settings.index))
         self._load_ranker()
 
@@ -82,24 +81,29 @@ class Recommender:
         other._load_ranker()
         return other
 
-    @cached_property
+    @property
     def encoder(self) -> Encoder:
-        """The encoder of the live snapshot.
+        """The encoder of the live snapshot, whatever the settings name by now; opened at first use.
 
         Raises:
-            EncoderError: when the settings name another one: its vectors and the snapshot's never meet.
+            EncoderError: when it cannot be opened, or is not the one it was: vectors of two never meet.
         """
-        encoder = self._encoder or open_encoder(self.settings.encoder, self.settings.models)
-        self._check_encoder(encoder, self.view())
-        return encoder
+        return self._encoder_of(self.view())
 
-    def _check_encoder(self, encoder: Encoder, view: View) -> None:
-        wanted = view.snapshot.manifest.encoder
-        if encoder.fingerprint != wanted:
-            raise EncoderError(
-                f"encoder {self.settings.encoder.name!r} has fingerprint {encoder.fingerprint} != {wanted} of the "
-                "snapshot; run recommend reindex, or set encoder.name and encoder.max_tokens back"
-            )
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of that encoder, without opening it."""
+        return self.view().snapshot.manifest.encoder
+
+    def _encoder_of(self, view: View) -> Encoder:
+        manifest = view.snapshot.manifest
+        found = self._encoders.get(manifest.encoder)
+        if found is None:
+            settings = manifest.encoder_settings(self.settings.encoder)
+            found = open_encoder(settings, self.settings.models, manifest.encoder)
+            self._encoders.clear()  # one in memory is enough: the one before serves no snapshot any more
+            self._encoders[manifest.encoder] = found
+        return found
 
     def view(self) -> View:
         """The present state of everything that can be recommended."""
@@ -151,8 +155,7 @@ class Recommender:
             EncoderError: when the snapshot's encoder cannot be opened.
         """
         view = self.view()
-        self._check_encoder(self.encoder, view)  # again: the snapshot may be another than when it was opened
-        embedding = encode_articles(self.encoder, [article])[0]
+        embedding = encode_articles(self._encoder_of(view), [article])[0]
         query = view.snapshot.prepare(article, embedding).query()
         return self._box(view, query, article.id, k, filters, explain)
 

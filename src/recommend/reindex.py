@@ -9,17 +9,18 @@ from dataclasses import dataclass
 
 from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.adapter import find_adapter
-from recommend.errors import SnapshotError
+from recommend.errors import RecommendError, SnapshotError
 from recommend.ingest import embed_missing
+from recommend.publication import publish_embedded
 from recommend.settings import Settings
 from recommend.snapshot import (
     IndexLayout,
     Manifest,
     build_snapshot,
     current_name,
+    list_snapshots,
     locked,
     prune,
-    publish,
     recorded,
     remove,
     snapshot_recipe,
@@ -41,12 +42,49 @@ class Canary:
         queries: articles in both whose boxes were compared.
         overlap: mean share of a box of ten that both give.
         empty_before, empty: shares of boxes with nothing in them, live and new.
+        changed: the boxes that changed most.
+        judged: measures against judgements, where there are any.
     """
 
     queries: int
     overlap: float
     empty_before: float
     empty: float
+    changed: tuple[ChangedBox, ...] = ()
+    judged: tuple[Judged, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedBox:
+    """One article's box under both snapshots.
+
+    Attributes:
+        overlap: the share of the box that both give.
+        before, after: titles, best first.
+    """
+
+    article_id: str
+    title: str
+    overlap: float
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A measure of both snapshots over the same judged queries.
+
+    Attributes:
+        before, after: means.
+        low, high: 95 % bootstrap interval of the mean difference; ``p_value`` of a paired randomisation test.
+    """
+
+    measure: str
+    before: float
+    after: float
+    low: float
+    high: float
+    p_value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +112,20 @@ class ReindexResult:
     """What the job did.
 
     Attributes:
-        manifest: of the snapshot that is live now.
+        manifest: of the snapshot that is live now, or was built to be looked at.
         embedded: articles that were embedded first.
         built: False when the live snapshot was up to date already.
         canary: how it compares with the one that was live before, None where that was not looked at.
+        published: False when it was built only to be looked at.
+        dropped: embeddings removed because no snapshot that is kept needs them.
     """
 
     manifest: Manifest
     embedded: int
     built: bool
     canary: Canary | None = None
+    published: bool = True
+    dropped: int = 0
 
 
 def reindex(
@@ -93,11 +135,15 @@ def reindex(
     *,
     full: bool = False,
     force: bool = False,
+    publishes: bool = True,
     canary: Callable[[str, str], Canary | None] = lambda _old, _new: None,
     on_embedded: Callable[[int], None] = lambda _: None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> ReindexResult:
     """Brings the live snapshot up to the store's revision. Killed at any moment, it leaves the old one serving.
+
+    With another encoder than the live snapshot's, embeddings are made beside those that serve, which stay until no
+    snapshot that is kept needs them; killed, it goes on where it was.
 
     Args:
         store: the articles.
@@ -105,6 +151,7 @@ def reindex(
         settings: index folder, kind, retention.
         full: build even when nothing changed since the live snapshot.
         force: publish even when far fewer articles or far more empty boxes speak against it.
+        publishes: False to build and compare only; :func:`recommend.rollback.rollback` publishes such a snapshot.
         canary: compares two snapshots, given their names, before the second is published.
         on_embedded: called with the size of each embedded batch.
         on_stage: called with a few words when a stage begins.
@@ -122,17 +169,28 @@ def reindex(
         if live is not None:
             return ReindexResult(live, embedded, built=False)
         on_stage("building")
-        manifest = build_snapshot(store, layout, encoder, adapter, settings.indexing, settings.ranking.candidates)
+        manifest = build_snapshot(
+            store, layout, encoder, settings.encoder.name, adapter, settings.indexing, settings.ranking.candidates
+        )
         on_stage("comparing")
         try:
             compared = _compare(layout, manifest, settings, canary, force=force)
-        except SnapshotError:
+        except RecommendError:
             remove(layout, manifest.name)
             raise
+        if not publishes:
+            return ReindexResult(manifest, embedded, built=True, canary=compared, published=False)
         on_stage("publishing")
-        publish(layout, manifest.name)
+        embedded += publish_embedded(store, layout, manifest.name, encoder, progress=on_embedded)
+        before = _fingerprints(layout)
         prune(layout, settings.indexing.keep)
-    return ReindexResult(manifest, embedded, built=True, canary=compared)
+        dropped = sum(map(store.drop_embeddings, before - _fingerprints(layout)))
+    return ReindexResult(manifest, embedded, built=True, canary=compared, dropped=dropped)
+
+
+def _fingerprints(layout: IndexLayout) -> set[str]:
+    """Of the encoders of all snapshots that are kept."""
+    return {one.manifest.encoder for one in list_snapshots(layout) if one.manifest is not None}
 
 
 def plan(store: Store, encoder: Encoder, settings: Settings, *, full: bool = False) -> Plan:

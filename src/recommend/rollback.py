@@ -6,49 +6,42 @@ from collections.abc import Callable
 
 from recommend.encoder import Encoder
 from recommend.errors import SnapshotError
-from recommend.ingest import embed_missing
+from recommend.publication import publish_embedded
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, Manifest, locked, previous_name, publish, verify
+from recommend.snapshot import IndexLayout, Manifest, locked, previous_name, verify
 from recommend.store import Store
 
 
 def rollback(
-    store: Store, settings: Settings, fingerprint: str, open_encoder: Callable[[], Encoder], name: str | None = None
+    store: Store, settings: Settings, open_encoder: Callable[[Manifest], Encoder], name: str | None = None
 ) -> Manifest:
     """Makes another snapshot the live one, at once and whole; readers notice before their next answer.
 
     Readers lay every change since its revision over it, so nothing that was taken down since comes back. Changes that
-    its encoder has not embedded, because another one was in use, are embedded before it is published.
+    its encoder has not embedded, because another one was in use, are embedded before it is published; readers open
+    that encoder of themselves.
 
     Args:
         store: the articles.
         settings: index folder.
-        fingerprint: of the encoder that the settings name.
-        open_encoder: opens that encoder; called only when something lacks an embedding.
+        open_encoder: opens the encoder of a snapshot.
         name: of the snapshot; the one before the live one when not given.
 
     Returns:
         The manifest of the snapshot that is live now.
 
     Raises:
-        SnapshotError: when another job is at work, there is no such snapshot, it fails verification, it was made by
-            another encoder than the settings name, or of a revision that a restore undid.
+        SnapshotError: when another job is at work, there is no such snapshot, it fails verification, or holds a
+            revision that a restore undid.
+        EncoderError: when its encoder cannot be opened.
     """
     layout = IndexLayout(settings.index)
     with locked(layout):
         manifest = verify(layout, previous_name(layout) if name is None else name)
-        if manifest.encoder != fingerprint:
-            raise SnapshotError(
-                f"snapshot {manifest.name} was made by encoder {manifest.encoder} != {fingerprint} of "
-                f"{settings.encoder.name!r}: set encoder.name, encoder.max_tokens back to those it was made with, here "
-                "(--set) and for the service, which has to be restarted with them"
-            )
         if store.is_void(manifest.revision):
             raise SnapshotError(
                 f"snapshot {manifest.name} holds revision {manifest.revision}, which a restore of the store undid; "
                 "run recommend reindex"
             )
-        if store.counts(fingerprint)["unembedded"]:
-            embed_missing(store, open_encoder())
-        publish(layout, manifest.name)
+        publish_embedded(store, layout, manifest.name, open_encoder(manifest))
     return manifest

@@ -115,11 +115,15 @@ class ArticleTable:
         """What to show of a row."""
         text = {name: self._text(name, row) for name in ("summary", "url", "image_url", "section")}
         published_at = moment(int(self.published_at[row]))
-        return Card(id=self.id(row), title=str(self._texts["title"][row]), published_at=published_at, **text)
+        return Card(id=self.id(row), title=self.title(row), published_at=published_at, **text)
+
+    def title(self, row: int) -> str:
+        """The title of a row."""
+        return str(self._texts["title"][row])
 
     def headline(self, row: int) -> str:
         """Title and standfirst of a row, a line each."""
-        return f"{self._text('title', row)}\n{self._text('summary', row) or ''}"
+        return f"{self.title(row)}\n{self._text('summary', row) or ''}"
 
     def value(self, name: str, row: int) -> str | None:
         """The section, language, site or genre of a row."""

@@ -82,7 +82,7 @@ def test_a_rollback_and_a_restore_bring_nothing_back_over_http(
         assert service.writer.article("DELETE", gone).status_code == 204
         assert service.writer.article("PUT", "late", json={"title": "Leaders condemn drone attack"}).status_code == 201
         reindex(store, encoder, copied)
-        rollback(store, copied, encoder.fingerprint, lambda: encoder)
+        rollback(store, copied, lambda _: encoder)
         assert service.reader.get("/readyz").json()["snapshot"] == old
         assert gone not in service.reader.shown(STORY)
         assert service.reader.box("late").items

@@ -10,14 +10,15 @@ from typing import Annotated
 import typer
 
 from recommend.canary import compare
-from recommend.cli.app import QUARANTINED, Flags, Json, app
-from recommend.cli.console import err, meter, out, print_json
+from recommend.cli.app import QUARANTINED, Assignments, Flags, Json, app
+from recommend.cli.console import err, meter, out, plain, print_json
 from recommend.cli.intake import FormatName, Intake, RejectsFile
 from recommend.encoder import open_encoder
+from recommend.evaluation.judgements import read_qrels
 from recommend.export import export as write_export
 from recommend.ingest import ingest as ingest_articles
 from recommend.recommender import Recommender
-from recommend.reindex import Plan, plan
+from recommend.reindex import Canary, Plan, plan
 from recommend.reindex import reindex as run_job
 from recommend.sources import Web
 from recommend.store import Store
@@ -73,39 +74,73 @@ def ingest(
 @app.command()
 def reindex(
     full: Annotated[bool, typer.Option("--full", help="Build even when nothing changed.")] = False,
+    encoder: Annotated[str | None, typer.Option(metavar="NAME", help="Change to this encoder.")] = None,
+    assignments: Assignments = None,
     force: Annotated[bool, typer.Option("--force", help="Publish even when articles or answers went missing.")] = False,
+    no_publish: Annotated[
+        bool, typer.Option("--no-publish", help="Build and compare only; recommend rollback NAME publishes.")
+    ] = False,
+    qrels: Annotated[Path | None, typer.Option(help="TREC judgements to hold old and new against.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell cost and effect, write nothing.")] = False,
     json: Json = False,
 ) -> None:
-    """Builds a snapshot of the store, verifies it and publishes it."""
-    settings = Flags.settings()
+    """Builds a snapshot of the store, verifies it, compares it with the live one and publishes it."""
+    named = [] if encoder is None else [f"encoder.name={encoder}"]
+    settings = Flags.settings([*(assignments or []), *named])
+    judged = None if qrels is None else read_qrels(qrels)
     store = Store(settings.store)
-    encoder = open_encoder(settings.encoder, settings.models)
+    opened = open_encoder(settings.encoder, settings.models)
     if dry_run:
-        _print_plan(plan(store, encoder, settings, full=full), json)
+        _print_plan(plan(store, opened, settings, full=full), json)
         return
-    with meter("embedding", float(store.counts(encoder.fingerprint)["unembedded"])) as bar:
+    with meter("embedding", float(store.counts(opened.fingerprint)["unembedded"])) as bar:
         result = run_job(
             store,
-            encoder,
+            opened,
             settings,
             full=full,
             force=force,
-            canary=partial(compare, store, settings),
+            publishes=not no_publish,
+            canary=partial(compare, store, settings, judged=judged),
             on_embedded=bar.advance,
             on_stage=lambda stage: err.print(f"{stage} …", style="dim") if err.is_terminal else None,
         )
     manifest = result.manifest
     if json:
-        told = {"embedded": result.embedded, "built": result.built, "canary": result.canary and asdict(result.canary)}
-        print_json({**manifest.model_dump(exclude={"sha256"}), **told})
+        told = {"embedded": result.embedded, "built": result.built, "published": result.published}
+        canary = {"canary": result.canary and asdict(result.canary), "dropped": result.dropped}
+        print_json({**manifest.model_dump(exclude={"sha256"}), **told, **canary})
         return
-    state = "published" if result.built else "is up to date"
+    if result.canary and (encoder or assignments or no_publish or judged):
+        _print_canary(result.canary)
+    state = ("published" if result.published else "built, not published") if result.built else "is up to date"
     out.print(
         f"snapshot {manifest.name} {state}: {manifest.articles:,} articles, {manifest.kind}, "
         f"recall@10 {manifest.recall:.3f}, {result.embedded:,} embedded"
         + ("" if result.canary is None else f", {result.canary.overlap:.0%} of the boxes as before")
+        + (f", {result.dropped:,} embeddings of former encoders removed" if result.dropped else "")
     )
+    if named and Flags.settings(assignments).encoder.name != encoder:
+        err.print(f"set encoder.name = {plain(repr(encoder))} in your configuration, or the next job changes back")
+
+
+def _print_canary(canary: Canary) -> None:
+    for box in canary.changed:
+        out.print(f"\n{plain(box.title)}  [dim]{plain(box.article_id)}, {box.overlap:.0%} as before[/dim]")
+        for name, titles in (("before", box.before), ("after", box.after)):
+            out.print(f"  {name}")
+            for title in titles:
+                mark = " " if title in box.before and title in box.after else "-" if name == "before" else "+"
+                out.print(f"  {mark} {plain(title)}")
+    out.print(
+        f"\n{canary.queries:,} boxes compared: {canary.overlap:.0%} as before, empty {canary.empty_before:.1%} before, "
+        f"{canary.empty:.1%} after"
+    )
+    for one in canary.judged:
+        out.print(
+            f"{one.measure:<8} {one.before:.4f} → {one.after:.4f}   95 % {one.low:+.4f} … {one.high:+.4f}   "
+            f"p = {one.p_value:.4f}"
+        )
 
 
 def _print_plan(planned: Plan, json: bool) -> None:

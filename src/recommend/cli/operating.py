@@ -10,10 +10,10 @@ import typer
 
 from recommend.backup import backup as write_backup
 from recommend.backup import restore as restore_backup
-from recommend.cli.app import FAILED, Assignments, Flags, Json, app
+from recommend.cli.app import FAILED, Flags, Json, app
 from recommend.cli.console import err, out, plain, print_json
 from recommend.doctor import examine
-from recommend.encoder import encoder_fingerprint, open_encoder
+from recommend.encoder import open_encoder
 from recommend.rollback import rollback as roll_back
 from recommend.snapshot import IndexLayout, list_snapshots
 from recommend.status import read_status
@@ -48,16 +48,14 @@ def snapshots(json: Json = False) -> None:
 @app.command()
 def rollback(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: the one before the live one.")] = None,
-    assignments: Assignments = None,
     json: Json = False,
 ) -> None:
     """Makes an earlier snapshot the live one; what was taken down since stays gone."""
-    settings = Flags.settings(assignments)
+    settings = Flags.settings()
     manifest = roll_back(
         Store(settings.store),
         settings,
-        encoder_fingerprint(settings.encoder, settings.models),
-        lambda: open_encoder(settings.encoder, settings.models),
+        lambda made: open_encoder(made.encoder_settings(settings.encoder), settings.models, made.encoder),
         name,
     )
     if json:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recommend.article import Article
 from recommend.bundled import model_file
 from recommend.encoder.preparation import encoder_text
+from recommend.errors import EncoderError
 from recommend.settings import EncoderSettings
 
 FloatArray = NDArray[np.float32]
@@ -46,13 +47,29 @@ def encode_articles(encoder: Encoder, articles: Sequence[Article]) -> FloatArray
     return encoder.encode([encoder_text(article, encoder.max_tokens) for article in articles])
 
 
-def open_encoder(settings: EncoderSettings, models: Path) -> Encoder:
+def open_encoder(settings: EncoderSettings, models: Path, fingerprint: str | None = None) -> Encoder:
     """The encoder that the settings name: a manifest in ``models`` or shipped with the package, else a
     sentence-transformers model by local path or name.
 
+    Args:
+        settings: name, length, how hard it may work.
+        models: where manifests are looked up, before those that come with the package.
+        fingerprint: what its must be; None for any.
+
     Raises:
-        EncoderError: when it is unknown or its weights are not the ones its manifest names.
+        EncoderError: when it is unknown, or its weights are not the ones its manifest names, or its fingerprint is
+            another one.
     """
+    encoder = _open(settings, models)
+    if fingerprint not in {None, encoder.fingerprint}:
+        raise EncoderError(
+            f"encoder {settings.name!r} has fingerprint {encoder.fingerprint} != {fingerprint} of the snapshot; "
+            "put back the model it was made with, or run recommend reindex"
+        )
+    return encoder
+
+
+def _open(settings: EncoderSettings, models: Path) -> Encoder:
     from recommend.encoder.onnx import OnnxEncoder
 
     manifest = model_file(models, f"{settings.name}/manifest.json")

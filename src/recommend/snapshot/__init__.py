@@ -124,6 +124,11 @@ def publish(layout: IndexLayout, name: str) -> None:
         SnapshotError: when it fails verification.
     """
     verify(layout, name)
+    point_to(layout, name)
+
+
+def point_to(layout: IndexLayout, name: str) -> None:
+    """The last step of :func:`publish` alone, for a snapshot that was just verified."""
     replace_file(layout.current, f"{name}\n".encode())
 
 
@@ -177,6 +182,7 @@ __all__ = [
     "list_snapshots",
     "locked",
     "open_snapshot",
+    "point_to",
     "previous_name",
     "prune",
     "publish",

@@ -51,6 +51,7 @@ def build_snapshot(
     store: Store,
     layout: IndexLayout,
     encoder: Encoder,
+    encoder_name: str,
     adapter: Adapter | None,
     settings: IndexSettings,
     depth: int,
@@ -60,7 +61,8 @@ def build_snapshot(
     Args:
         store: where the published, embedded articles are read from, in one transaction.
         layout: where to.
-        encoder: whose embeddings; ``adapter`` what they go through, None for nothing.
+        encoder: whose embeddings; ``encoder_name`` what settings call it.
+        adapter: what they go through, None for nothing.
         settings: kind of index, and how it is verified.
         depth: candidates that dense search contributes; what recall is measured with.
 
@@ -70,7 +72,7 @@ def build_snapshot(
     layout.snapshots.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
     try:
-        manifest = _write(store, layout, SnapshotLayout(beside), encoder, adapter, settings, depth)
+        manifest = _write(store, layout, SnapshotLayout(beside), encoder, encoder_name, adapter, settings, depth)
         beside.chmod(0o755)
         sync_tree(beside)
         beside.rename(layout.snapshot(manifest.name).root)
@@ -85,6 +87,7 @@ def _write(
     index_layout: IndexLayout,
     layout: SnapshotLayout,
     encoder: Encoder,
+    encoder_name: str,
     adapter: Adapter | None,
     settings: IndexSettings,
     depth: int,
@@ -131,6 +134,8 @@ def _write(
         recipe=recipe,
         articles=len(articles),
         encoder=encoder.fingerprint,
+        encoder_name=encoder_name,
+        max_tokens=encoder.max_tokens,
         language=encoder.language,
         adapter=None if adapter is None else adapter.manifest.name,
         company=settings.company,

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recommend.encoder.manifest import file_sha256
 from recommend.errors import SnapshotError
+from recommend.settings import EncoderSettings
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Manifest(BaseModel):
@@ -21,7 +22,8 @@ class Manifest(BaseModel):
         format: version of the layout; another one is refused.
         revision: the store's revision of which the snapshot is a function; ``recipe`` names the other inputs.
         articles: how many it holds.
-        encoder: fingerprint of the encoder that made its embeddings.
+        encoder: fingerprint of the encoder that made its embeddings; ``encoder_name`` and ``max_tokens`` say which one
+            to open.
         language: the only one the encoder is made for, None for many.
         adapter: name of the adapter they were mapped by, None without one.
         company: whether vectors are mixed with those of each article's nearest.
@@ -42,6 +44,8 @@ class Manifest(BaseModel):
     recipe: str
     articles: int
     encoder: str
+    encoder_name: str
+    max_tokens: int
     language: str | None
     adapter: str | None
     company: bool
@@ -52,6 +56,10 @@ class Manifest(BaseModel):
     created_at: str
     recall: float
     sha256: dict[str, str]
+
+    def encoder_settings(self, own: EncoderSettings) -> EncoderSettings:
+        """How to open the encoder of the snapshot: its name and length, all else as in ``own``."""
+        return own.model_copy(update={"name": self.encoder_name, "max_tokens": self.max_tokens})
 
 
 @dataclass(frozen=True, slots=True)

@@ -329,6 +329,35 @@ class Store:
                 counts["unembedded"] = connection.execute(lacking).scalar_one()
         return counts
 
+    @contextmanager
+    def settled(self, fingerprint: str, since: int) -> Iterator[bool]:
+        """Keeps writers out while the block runs.
+
+        Yields:
+            Whether every article that changed after revision ``since`` has a current embedding of the encoder.
+        """
+        lacking = exists().where(articles.c.revision > since, _lacks_vector(fingerprint))
+        with self._watch.writing() as connection:
+            _lock(connection)
+            yield not connection.execute(select(lacking)).scalar_one()
+
+    def drop_embeddings(self, fingerprint: str) -> int:
+        """Removes all embeddings of an encoder, some in each transaction; no revision changes.
+
+        Returns:
+            How many were removed.
+        """
+        some = select(embeddings.c.article_id).where(embeddings.c.fingerprint == fingerprint).limit(_IDS_A_QUERY)
+        dropped = 0
+        while True:
+            with self._watch.writing() as connection:
+                ids = connection.execute(some).scalars().all()
+                of_these = and_(embeddings.c.fingerprint == fingerprint, embeddings.c.article_id.in_(ids))
+                connection.execute(delete(embeddings).where(of_these))
+            dropped += len(ids)
+            if len(ids) < _IDS_A_QUERY:
+                return dropped
+
     def _next_revisions(self, connection: Connection, count: int) -> int:
         statement = update(counter).values(value=counter.c.value + count).returning(counter.c.value)
         return int(connection.execute(statement).scalar_one()) - count + 1

@@ -1,0 +1,43 @@
+"""Publishing a snapshot, of another encoder than the live one's perhaps, while articles keep coming in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from recommend.encoder import Encoder
+from recommend.ingest import embed_missing
+from recommend.snapshot import IndexLayout, point_to, verify
+from recommend.store import Store
+
+
+def publish_embedded(
+    store: Store, layout: IndexLayout, name: str, encoder: Encoder, *, progress: Callable[[int], None] = lambda _: None
+) -> int:
+    """Makes a snapshot the live one at a moment when its encoder has embedded every article of the store.
+
+    Until then the service embeds what comes in with the encoder that is live. So what lacks an embedding is embedded
+    first, and again what came in meanwhile, until nothing lacks one; then the snapshot goes live while no writer can
+    commit. Whoever commits afterwards with the former encoder sees the new snapshot, and embeds again.
+
+    Args:
+        store: the articles.
+        layout: the index folder.
+        name: of the snapshot.
+        encoder: the snapshot's.
+        progress: gets the number of each batch that is embedded.
+
+    Returns:
+        How many articles were embedded.
+
+    Raises:
+        SnapshotError: when the snapshot fails verification.
+    """
+    verify(layout, name)
+    embedded = 0
+    while True:
+        seen = store.latest_revision()
+        embedded += embed_missing(store, encoder, progress=progress)
+        with store.settled(encoder.fingerprint, seen) as settled:
+            if settled:
+                point_to(layout, name)
+                return embedded

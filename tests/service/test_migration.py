@@ -1,0 +1,82 @@
+"""A change of encoder while the service answers and takes articles in: two real encoders, real workers."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from typing import Any
+
+from recommend.encoder import Encoder, open_encoder
+from recommend.reindex import reindex
+from recommend.rollback import rollback
+from recommend.settings import EncoderSettings, Settings
+from recommend.snapshot import IndexLayout, current_name
+from recommend.store import Store
+
+STORY = "a-central-asia-condemns-drone-attack"
+
+
+def test_the_service_answers_and_takes_articles_in_throughout_a_change_of_encoder_and_back(
+    copied: Settings, encoder: Encoder, serve: Any
+) -> None:
+    shorter = copied.model_copy(update={"encoder": EncoderSettings(max_tokens=48)})
+    other = open_encoder(shorter.encoder, copied.models)
+    assert other.fingerprint != encoder.fingerprint
+    layout = IndexLayout(copied.index)
+    stop, stored, statuses = threading.Event(), list[str](), list[int]()
+
+    def write(service: Any) -> None:
+        while not stop.is_set():
+            article_id = f"late-{len(stored)}"
+            body = {"title": f"Leaders condemn drone attack, part {len(stored)}", "text": "Drones over Novgorod."}
+            statuses.append(service.writer.article("PUT", article_id, json=body).status_code)
+            stored.append(article_id)
+
+    with closing(Store(copied.store)) as store, serve(copied) as service:
+        writing = threading.Thread(target=write, args=[service])
+        writing.start()
+        try:
+            for settings, serving in ((shorter, other), (copied, encoder)):
+                if serving is other:
+                    made = reindex(store, other, settings).manifest
+                else:
+                    made = rollback(store, copied, lambda _: encoder)
+                assert current_name(layout) == made.name
+                assert service.reader.get("/readyz").json()["snapshot"] == made.name
+                assert made.encoder == serving.fingerprint
+                assert len(service.reader.box(STORY).items) == 5
+                draft = service.reader.post("/v1/related", json={"title": "Drones over the residence"})
+                assert draft.status_code == 200
+                assert draft.json()["snapshot"] == made.name
+                count = len(stored)
+                while len(stored) < count + 3:
+                    stop.wait(0.01)
+        finally:
+            stop.set()
+            writing.join()
+        assert set(statuses) == {201}
+        back = layout.snapshot(current_name(layout) or "").read_manifest()
+        assert back.encoder == encoder.fingerprint
+        assert store.counts(encoder.fingerprint)["unembedded"] == 0
+        assert all(len(service.reader.box(article_id).items) == 5 for article_id in (stored[0], stored[-1]))
+
+
+def test_an_article_stored_with_the_former_encoder_in_the_moment_of_a_change_is_embedded_again(
+    copied: Settings, encoder: Encoder, serve: Any, monkeypatch: Any
+) -> None:
+    other = open_encoder(EncoderSettings(max_tokens=48), copied.models)
+    shorter = copied.model_copy(update={"encoder": EncoderSettings(max_tokens=48)})
+    with closing(Store(copied.store)) as store, serve(copied) as service:
+        encode, begun = type(encoder).encode, list[int]()
+
+        def slow(self: Any, texts: Any) -> Any:
+            if self.fingerprint == encoder.fingerprint and not begun:
+                begun.append(1)
+                reindex(store, other, shorter)  # another job publishes while this article is being embedded
+            return encode(self, texts)
+
+        monkeypatch.setattr(type(encoder), "encode", slow)
+        assert service.writer.article("PUT", "late", json={"title": "Leaders condemn drone attack"}).status_code == 201
+        assert begun == [1]
+        assert store.embedded(["late"], other.fingerprint).keys() == {"late"}
+        assert len(service.reader.box("late").items) == 5
