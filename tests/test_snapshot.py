@@ -40,7 +40,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(f.relative_to(folder)): f.read_bytes() for f in sorted(folder.rglob("*")) if f.is_file()}
 
 
-@pytest.mark.parametrize("kind", ["flat", "ivf-sq8", "ivf-rabitq"])
+@pytest.mark.parametrize("kind", ["flat", "ivf-pq", "ivf-sq8", "ivf-rabitq"])
 def test_a_snapshot_is_a_function_of_the_stores_content_alone(
     newsroom: Newsroom, tmp_path: Path, stories: list[Article], kind: str
 ) -> None:
@@ -84,7 +84,7 @@ def test_flipped_bits_missing_files_and_extra_files_are_found_and_named(newsroom
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda m: orjson.dumps({**m.model_dump(), "format": 99}), "has format 99 != 2; run recommend reindex"),
+        (lambda m: orjson.dumps({**m.model_dump(), "format": 99}), "has format 99 != 3; run recommend reindex"),
         (lambda m: orjson.dumps({**m.model_dump(), "articles": 61}), r"hold \[60\] articles != 61"),
         (lambda m: orjson.dumps({**m.model_dump(), "surprise": 1}), "malformed"),
         (lambda m: orjson.dumps(m.model_dump())[:-9], "malformed"),
@@ -106,7 +106,7 @@ def test_a_snapshot_that_does_not_exist_is_named(newsroom: Newsroom, name: str) 
         open_snapshot(newsroom.layout, name)
 
 
-@pytest.mark.parametrize("kind", ["auto", "flat", "ivf-sq8", "ivf-rabitq"])
+@pytest.mark.parametrize("kind", ["auto", "flat", "ivf-pq", "ivf-sq8", "ivf-rabitq"])
 def test_an_empty_store_has_a_snapshot_too(newsroom: Newsroom, stories: list[Article], kind: str) -> None:
     for story in stories:
         newsroom.store.delete(story.id)

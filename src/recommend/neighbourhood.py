@@ -56,13 +56,13 @@ def nearest(
     if count < 2:
         return found
     dense_unit, lexical_unit = deviations
-    for rows, near in _searched(embeddings, index):
+    for rows, near, dense in _searched(embeddings, index):
         missing = (near < 0) | (near == rows[:, None])
         near[missing] = 0
         days = nearness(published_at[near], published_at[rows][:, None], TIME_SCALE)
         days[missing] = np.nan
         scores = pair_scores(
-            np.einsum("md,mcd->mc", embeddings[rows], embeddings[near]) / dense_unit,
+            (np.where(missing, 0, dense) / dense_unit).astype(np.float32),
             matrix.block(rows, near) / lexical_unit,
             days,
             time_weight,
@@ -75,14 +75,15 @@ def nearest(
     return found
 
 
-def _searched(embeddings: FloatArray, index: VectorIndex) -> Iterator[tuple[IntArray, IntArray]]:
-    """Blocks of rows (m,) with the nearest of each, (m, CANDIDATES + 1): searched many at a time, given out few at a
-    time, so that what is compared next fits a cache."""
+def _searched(embeddings: FloatArray, index: VectorIndex) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
+    """Blocks of rows (m,) with the nearest of each, (m, CANDIDATES + 1), and their cosines: searched many at a time,
+    given out few at a time, so that what is compared next fits a cache."""
     for start in range(0, len(embeddings), _SEARCHES):
-        near = index.search_many(embeddings[start : start + _SEARCHES], CANDIDATES + 1)
+        near, cosines = index.search_many(embeddings[start : start + _SEARCHES], CANDIDATES + 1)
         for first in range(0, len(near), _QUERIES):
-            block = near[first : first + _QUERIES]
-            yield np.arange(start + first, start + first + len(block)), block
+            block = slice(first, first + _QUERIES)
+            rows = np.arange(start + first, start + first + len(near[block]))
+            yield rows, near[block], cosines[block]
 
 
 def pair_scores(dense: FloatArray, lexical: FloatArray, near: FloatArray, time_weight: float) -> FloatArray:

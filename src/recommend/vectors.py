@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import faiss
@@ -18,6 +18,9 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 _TRAINING_VECTORS_A_LIST = 64
+_LEAST_TRAINING = 10_000
+_FEW = 1_000
+_COMPARED_AT_ONCE = 64
 _EXACT_SHARE = 0.02
 _EXACT_ROWS = 2_000
 
@@ -28,10 +31,13 @@ class Kind:
 
     Attributes:
         name: as settings and manifests write it.
-        most: articles up to which ``auto`` chooses it.
-        factory: FAISS factory string; ``{lists}`` stands for the number of inverted lists.
+        most: articles up to which ``auto`` chooses it; 0: only by name.
+        factory: FAISS factory string; ``{lists}`` stands for the number of inverted lists, ``{quarter}`` for a quarter
+            of the dimension.
         lists: inverted lists, as a multiple of the root of the number of vectors; 0 where there are none.
         probes: lists that a search reads.
+        shortlist: so many times more than are wanted are looked up by their codes, then compared by the vectors
+            themselves, which are not in the index; 0 where the index's own scores will do.
     """
 
     name: str
@@ -39,14 +45,16 @@ class Kind:
     factory: str
     lists: float = 0.0
     probes: int = 0
+    shortlist: int = 0
 
 
 KINDS = {
     kind.name: kind
     for kind in (
         Kind("flat", 20_000, "Flat"),
-        Kind("ivf-sq8", 500_000, "IVF{lists},SQ8", lists=2.0, probes=96),
-        Kind("ivf-rabitq", float("inf"), "IVF{lists},RaBitQfs,Refine(SQfp16)", lists=4.0, probes=64),
+        Kind("ivf-pq", float("inf"), "IVF{lists},PQ{quarter}x4fs", lists=2.0, probes=96, shortlist=2),
+        Kind("ivf-sq8", 0, "IVF{lists},SQ8", lists=2.0, probes=96),
+        Kind("ivf-rabitq", 0, "IVF{lists},RaBitQfs", lists=2.0, probes=96, shortlist=4),
     )
 }
 
@@ -72,31 +80,43 @@ def set_threads(count: int) -> None:
 class VectorIndex:
     """An immutable index over n vectors, searched by inner product."""
 
-    def __init__(self, index: faiss.Index, probes: int) -> None:
+    def __init__(self, index: faiss.Index, kind: Kind, probes: int, vectors: NDArray[np.floating]) -> None:
+        """
+        Args:
+            index: of FAISS.
+            kind: how it was made.
+            probes: lists that a search reads.
+            vectors: (n, d) what it was made of, float16 or float32.
+        """
         self._index = index
+        self._kind = kind
         self._probes = probes
+        self._vectors = vectors
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
     @classmethod
     def build(cls, vectors: NDArray[np.floating], kind: Kind) -> VectorIndex:
-        """Indexes vectors (n, d), float16 or float32."""
+        """Indexes vectors (n, d), float16 or float32; so few that codes cannot be learned from them as they are."""
         count, dimension = vectors.shape
+        if kind.shortlist and count < _FEW:
+            kind = replace(kind, factory="Flat", probes=0)
         lists = int(max(1, min(kind.lists * np.sqrt(count), count / 39)))
-        index = faiss.index_factory(dimension, kind.factory.format(lists=lists), faiss.METRIC_INNER_PRODUCT)
+        factory = kind.factory.format(lists=lists, quarter=max(1, dimension // 4))
+        index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
         if count and not index.is_trained:
-            step = max(1, count // (lists * _TRAINING_VECTORS_A_LIST))
+            step = max(1, count // max(lists * _TRAINING_VECTORS_A_LIST, _LEAST_TRAINING))
             index.train(np.ascontiguousarray(vectors[::step], np.float32))
-        return cls(index, min(kind.probes, lists))._filled(vectors)
+        return cls(index, kind, min(kind.probes, lists), vectors)._filled()
 
     def save(self, path: Path) -> None:
-        """Writes the index to a file."""
+        """Writes the index to a file, without the vectors."""
         faiss.write_index(self._index, str(path))
 
     @classmethod
-    def load(cls, path: Path, kind: Kind) -> VectorIndex:
-        """Opens a file that :meth:`save` wrote, mapped into memory.
+    def load(cls, path: Path, kind: Kind, vectors: NDArray[np.floating]) -> VectorIndex:
+        """Opens a file that :meth:`save` wrote, mapped into memory; ``vectors`` are those it was made of.
 
         Raises:
             SnapshotError: when FAISS cannot read it.
@@ -105,7 +125,8 @@ class VectorIndex:
             index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as problem:
             raise SnapshotError(f"{path} is not a FAISS index: {str(problem).splitlines()[-1]}") from None
-        return cls(index, kind.probes)
+        probes = kind.probes if isinstance(faiss.downcast_index(index), faiss.IndexIVF) else 0
+        return cls(index, kind, probes, vectors)
 
     def search(self, query: FloatArray, k: int, allowed: BoolArray | None = None) -> IntArray:
         """Rows of the k nearest to ``query`` (d,), nearest first; fewer when fewer are allowed.
@@ -113,41 +134,47 @@ class VectorIndex:
         ``allowed`` (n,) acts inside the search. Where it lets only few rows through, the caller scans those instead:
         see :func:`scans_exactly`.
         """
-        parameters = self._parameters(allowed)
-        _, rows = self._index.search(query[None, :].astype(np.float32), min(k, len(self)), params=parameters)
+        wanted = min(k * max(self._kind.shortlist, 1), len(self))
+        parameters = self._parameters(self._probes, allowed)
+        _, rows = self._index.search(query[None, :].astype(np.float32), wanted, params=parameters)
         found: IntArray = rows[0][rows[0] >= 0]
-        return found
+        return exact_search(self._vectors, query, k, found) if self._kind.shortlist else found[:k]
 
-    def search_many(self, queries: FloatArray, k: int) -> IntArray:
-        """(m, k) rows of about the k nearest to each of ``queries`` (m, d), nearest first, -1 where there are fewer.
+    def search_many(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
+        """(m, k) rows of about the k nearest to each of ``queries`` (m, d), in no order, -1 where there are fewer; and
+        (m, k) their inner products.
 
         For whole corpora: reads an eighth of the lists that a single search reads.
         """
-        quick = VectorIndex(self._index, max(1, self._probes // 8) if self._probes else 0)
-        _, rows = self._index.search(queries.astype(np.float32), min(k, len(self)), params=quick._parameters(None))
-        found: IntArray = rows
-        return found
+        parameters = self._parameters(max(1, self._probes // 8), None)
+        wanted, kept = min(k * max(self._kind.shortlist, 1), len(self)), min(k, len(self))
+        scores, rows = self._index.search(queries.astype(np.float32), wanted, params=parameters)
+        if not self._kind.shortlist:
+            return rows, scores
+        for start in range(0, len(queries), _COMPARED_AT_ONCE):
+            block = slice(start, start + _COMPARED_AT_ONCE)
+            scores[block] = np.einsum("md,mcd->mc", queries[block], widened(self._vectors[rows[block]]))
+        scores[rows < 0] = -np.inf
+        best = np.argpartition(-scores, kept - 1, axis=1)[:, :kept]
+        return np.take_along_axis(rows, best, axis=1), np.take_along_axis(scores, best, axis=1)
 
     def refilled(self, vectors: NDArray[np.floating]) -> VectorIndex:
         """An index of the same kind and partition over other vectors (n, d) of much the same distribution."""
         index = faiss.clone_index(self._index)
         index.reset()
-        return VectorIndex(index, self._probes)._filled(vectors)
+        return VectorIndex(index, self._kind, self._probes, vectors)._filled()
 
-    def _filled(self, vectors: NDArray[np.floating]) -> VectorIndex:
-        for start in range(0, len(vectors), 65_536):
-            self._index.add(np.ascontiguousarray(vectors[start : start + 65_536], np.float32))
+    def _filled(self) -> VectorIndex:
+        for start in range(0, len(self._vectors), 65_536):
+            self._index.add(np.ascontiguousarray(self._vectors[start : start + 65_536], np.float32))
         return self
 
-    def _parameters(self, allowed: BoolArray | None) -> faiss.SearchParameters | None:
+    def _parameters(self, probes: int, allowed: BoolArray | None) -> faiss.SearchParameters | None:
         chosen: dict[str, object] = {}
         if allowed is not None:
             chosen["sel"] = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
         if self._probes:
-            ivf = faiss.SearchParametersIVF(nprobe=self._probes, **chosen)
-            if isinstance(faiss.downcast_index(self._index), faiss.IndexRefine):
-                return faiss.IndexRefineSearchParameters(k_factor=4.0, base_index_params=ivf)
-            return ivf
+            return faiss.SearchParametersIVF(nprobe=probes, **chosen)
         return faiss.SearchParameters(**chosen) if chosen else None
 
 

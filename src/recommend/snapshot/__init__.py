@@ -78,13 +78,13 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
     parts = layout.snapshot(name)
     manifest = parts.read_manifest()
     try:
-        index = (
-            VectorIndex.load(parts.vectors, KINDS[manifest.kind]) if manifest.articles >= _SMALLEST_INDEXED else None
-        )
+        embeddings = mapped(parts.embeddings)
+        indexed = manifest.articles >= _SMALLEST_INDEXED
+        index = VectorIndex.load(parts.vectors, KINDS[manifest.kind], embeddings) if indexed else None
         lexicon, matrix = lexical.load(parts.lexical)
         segment = Segment(
             ArticleTable.load(parts.articles),
-            mapped(parts.embeddings),
+            embeddings,
             matrix,
             mapped(parts.groups),
             mapped(parts.neighbours),
