@@ -71,12 +71,13 @@ def test_an_article_stored_with_the_former_encoder_in_the_moment_of_a_change_is_
     other = open_encoder(EncoderSettings(max_tokens=48), copied.models)
     shorter = copied.model_copy(update={"encoder": EncoderSettings(max_tokens=48)})
     with closing(Store(copied.store)) as store, serve(copied) as service:
+        made = reindex(store, other, shorter, publishes=False).manifest
         encode, begun = type(encoder).encode, list[int]()
 
         def slow(self: Any, texts: Any) -> Any:
             if self.fingerprint == encoder.fingerprint and not begun:
                 begun.append(1)
-                reindex(store, other, shorter)  # another job publishes while this article is being embedded
+                rollback(store, shorter, lambda _: other, made.name)  # published while this article is being embedded
             return encode(self, texts)
 
         monkeypatch.setattr(type(encoder), "encode", slow)

@@ -125,9 +125,7 @@ def reindex(
         + (f", {result.dropped:,} embeddings of former encoders removed" if result.dropped else "")
     )
     if named and Flags.settings(assignments).encoder.name != encoder:
-        err.print(
-            f"set encoder.name = {plain(repr(encoder))} in your configuration: the next job refuses to change back"
-        )
+        err.print(f"set encoder.name = {plain(repr(encoder))} in your configuration; until then the next job refuses")
 
 
 def _print_canary(canary: Canary) -> None:
