@@ -160,7 +160,7 @@ def test_damaged_or_other_weights_are_found(healthy: Newsroom, models: Path, tmp
     assert found.keys() == {"models", "answers"}
     assert "model.int8.onnx has SHA-256" in found["models"]
     shorter = healthy.settings.model_copy(update={"encoder": EncoderSettings(max_tokens=64)})
-    assert [one.check for one in examine(shorter)] == ["snapshots", "unembedded"]
+    assert [one.check for one in examine(shorter)] == ["snapshots"]
 
 
 def test_what_a_running_job_has_begun_is_not_left_over(healthy: Newsroom) -> None:

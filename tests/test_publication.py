@@ -64,6 +64,21 @@ def test_articles_that_come_in_while_the_encoder_changes_are_embedded_before_the
         assert float(abs(view.segments[segment].embeddings[row]).sum()) > 0
 
 
+@pytest.mark.parametrize("stage", ["embedding", "building", "comparing", "publishing"])
+def test_an_article_that_comes_in_during_any_stage_of_a_change_of_encoder_does_not_disappear(
+    newsroom: Newsroom, other_toy_encoder: Encoder, stage: str
+) -> None:
+    def come_in(begun: str) -> None:
+        if begun == stage:
+            newsroom.take(parse_article({"id": "late", "title": "Late news"}))
+
+    reindex(newsroom.store, other_toy_encoder, newsroom.settings, on_stage=come_in)
+    view = replace(newsroom, encoder=other_toy_encoder).recommender().view()
+    number, row = view.locate("late") or (-1, -1)
+    assert number >= 0
+    assert float(abs(view.segments[number].embeddings[row]).sum()) > 0
+
+
 def test_no_writer_commits_in_the_moment_of_publishing(
     newsroom: Newsroom, other_toy_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

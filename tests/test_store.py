@@ -183,6 +183,25 @@ def test_a_takedown_leaves_no_embedding_and_a_job_that_read_the_article_before_b
     assert sql(settings.store, "SELECT count(*) FROM embeddings") == [(0,)]
 
 
+def test_an_embedding_of_a_text_that_has_changed_since_does_not_replace_the_present_one(store: Store) -> None:
+    store.put([(article(title="Second thoughts"), VECTOR)], "toy")
+    store.put_embeddings([(article(), VECTOR[::-1])], "toy", announce=True)
+    (change,) = store.changes(0, "toy")
+    assert (change.revision, store.latest_revision()) == (1, 1)
+    assert change.embedding == pytest.approx(VECTOR, abs=1e-3)
+
+
+def test_only_an_announced_embedding_is_a_change(store: Store) -> None:
+    store.put([(article(one), None) for one in "abc"], "toy")
+    store.put_embeddings([(article("a"), VECTOR)], "toy")
+    assert store.latest_revision() == 3
+    store.put_embeddings([(article("b"), VECTOR), (article("a"), VECTOR)], "toy", announce=True)
+    changes = store.changes(3, "toy")
+    assert {change.article_id for change in changes} == {"a", "b"}
+    assert [change.revision for change in changes] == [4, 5]
+    assert all(change.embedding is not None and change.article is not None for change in changes)
+
+
 @pytest.mark.databases("sqlite")
 def test_a_takedown_leaves_nothing_of_the_article_in_the_database_files(store: Store, settings: Settings) -> None:
     store.put([(article(title="libel", text="slander " * 2000, authors=["Ann"], note="kompromat"), VECTOR)], "toy")

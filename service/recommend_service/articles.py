@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from fastapi import APIRouter, Body, Depends
 from starlette.responses import Response
 
 from recommend.article import Article, parse_article
-from recommend.encoder import Encoder
+from recommend.encoder import Encoder, encode_articles
 from recommend.errors import ArticleError, UnknownArticleError
 from recommend.ingest import put
 from recommend.recommender import Recommender
@@ -96,21 +96,16 @@ async def delete_article(backend: BackendOf, article_id: str) -> Response:
 def _put(recommender: Recommender, article: Article) -> tuple[int, bool]:
     encoder = recommender.encoder
     revision, new = put(recommender.store, encoder, article)
-    return embed_as_served(recommender, encoder, [article]) or revision, new
+    embed_as_served(recommender, encoder, [article])
+    return revision, new
 
 
-def embed_as_served(recommender: Recommender, encoder: Encoder, stored: Iterable[Article]) -> int | None:
-    """Embeds again what was stored with an encoder that another one has replaced meanwhile.
-
-    Returns:
-        The last revision that this took; None when ``encoder`` serves still.
-    """
-    revision = None
-    while recommender.fingerprint != encoder.fingerprint:
+def embed_as_served(recommender: Recommender, encoder: Encoder, stored: Sequence[Article]) -> None:
+    """Embeds again what was stored with ``encoder`` if a snapshot of another one went live before the commit."""
+    while stored and recommender.fingerprint != encoder.fingerprint:
         encoder = recommender.encoder
-        for article in stored:
-            revision, _ = put(recommender.store, encoder, article)
-    return revision
+        vectors = zip(stored, encode_articles(encoder, stored), strict=True)
+        recommender.store.put_embeddings(list(vectors), encoder.fingerprint, announce=True)
 
 
 def _json(body: Stored | Article, status: HTTPStatus) -> Response:

@@ -173,7 +173,7 @@ def _apply(recommender: Recommender, batch: list[_Line]) -> bytes:
             if kind is Article:
                 articles = {row.id: row for row in numbers.values() if isinstance(row, Article)}
                 outcomes = put_batch(recommender.store, encoder, articles)
-                embed_as_served(recommender, encoder, articles.values())
+                embed_as_served(recommender, encoder, list(articles.values()))
                 for number, row in numbers.items():
                     outcome = outcomes[row.id]
                     results[number] = _done(number, row.id, _STATUS[outcome.kind], outcome.revision)

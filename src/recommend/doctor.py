@@ -15,7 +15,7 @@ from recommend.encoder.adapter import find_adapter
 from recommend.errors import RecommendError, SnapshotError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, current_name, list_snapshots, locked, verify
+from recommend.snapshot import IndexLayout, current_name, list_snapshots, live_manifest, locked, verify
 from recommend.store import VECTOR_DTYPE, Store
 from recommend.store.database import reading
 from recommend.store.schema import articles, counter, curation, curation_log, embeddings
@@ -102,8 +102,10 @@ def vectors(settings: Settings, store: Store) -> Iterator[Finding]:
 
 
 def unembedded(settings: Settings, store: Store) -> Iterator[Finding]:
-    """Every article has an embedding of the encoder that the settings name."""
-    count = store.counts(encoder_fingerprint(settings.encoder, settings.models))["unembedded"]
+    """Every article has an embedding of the live snapshot's encoder, or while there is none of the settings'."""
+    live = live_manifest(IndexLayout(settings.index))
+    fingerprint = encoder_fingerprint(settings.encoder, settings.models) if live is None else live.encoder
+    count = store.counts(fingerprint)["unembedded"]
     if count:
         yield Finding("unembedded", f"{count} articles wait for an embedding", "run recommend reindex")
 
@@ -134,7 +136,7 @@ def snapshots(settings: Settings) -> Iterator[Finding]:
             continue
         wanted = encoder_fingerprint(settings.encoder, settings.models)
         if one.live and manifest.encoder != wanted:
-            remedy = "run recommend reindex, or set encoder.name and encoder.max_tokens back"
+            remedy = "run recommend reindex --encoder, or set encoder.name and encoder.max_tokens back"
             wrong = f"{one.name} was made by encoder {manifest.encoder} != {wanted} of the settings"
             yield Finding("snapshots", wrong, remedy)
 

@@ -104,9 +104,16 @@ def ingest(
 
 
 def embed_missing(
-    store: Store, encoder: Encoder, *, progress: Callable[[int], None] = lambda _: None, batch: int = BATCH
+    store: Store,
+    encoder: Encoder,
+    *,
+    progress: Callable[[int], None] = lambda _: None,
+    batch: int = BATCH,
+    announce: bool = False,
 ) -> int:
     """Embeds every article that lacks a current embedding of the encoder; each batch is durable before the next.
+
+    ``announce`` is for the encoder of the live snapshot, see :meth:`~recommend.store.Store.put_embeddings`.
 
     Returns:
         How many were embedded; ``progress`` gets the number of each batch.
@@ -114,7 +121,7 @@ def embed_missing(
     after, total = "", 0
     while articles := store.unembedded(encoder.fingerprint, batch, after):
         vectors = encode_articles(encoder, articles)
-        store.put_embeddings(list(zip(articles, vectors, strict=True)), encoder.fingerprint)
+        store.put_embeddings(list(zip(articles, vectors, strict=True)), encoder.fingerprint, announce=announce)
         after = articles[-1].id
         total += len(articles)
         progress(len(articles))

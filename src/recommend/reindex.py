@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recommend.encoder import Encoder, encode_articles
+from recommend.encoder import Encoder, encode_articles, located
 from recommend.encoder.adapter import find_adapter
 from recommend.errors import RecommendError, SnapshotError
 from recommend.ingest import embed_missing
@@ -19,6 +19,7 @@ from recommend.snapshot import (
     build_snapshot,
     current_name,
     list_snapshots,
+    live_manifest,
     locked,
     prune,
     recorded,
@@ -169,9 +170,8 @@ def reindex(
         if live is not None:
             return ReindexResult(live, embedded, built=False)
         on_stage("building")
-        manifest = build_snapshot(
-            store, layout, encoder, settings.encoder.name, adapter, settings.indexing, settings.ranking.candidates
-        )
+        name = located(settings.encoder.name, settings.models)
+        manifest = build_snapshot(store, layout, encoder, name, adapter, settings.indexing, settings.ranking.candidates)
         on_stage("comparing")
         try:
             compared = _compare(layout, manifest, settings, canary, force=force)
@@ -203,7 +203,7 @@ def plan(store: Store, encoder: Encoder, settings: Settings, *, full: bool = Fal
     if some:
         encode_articles(encoder, some)
     seconds = (time.perf_counter() - started) * counts["unembedded"] / max(len(some), 1)
-    live = _readable(layout)
+    live = live_manifest(layout)
     recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing)
     repeats = live is not None and (live.revision, live.recipe) == (store.latest_revision(), recipe)
     return Plan(
@@ -226,7 +226,7 @@ def _compare(
     force: bool,
 ) -> Canary | None:
     """Holds a snapshot against the live one; raises when it is so much worse that something must have gone wrong."""
-    live = _readable(layout)
+    live = live_manifest(layout)
     if live is None:
         return None
     way_out = "; the live one stays; look into it, then run recommend reindex --force"
@@ -243,16 +243,6 @@ def _compare(
             f"{way_out}"
         )
     return compared
-
-
-def _readable(layout: IndexLayout) -> Manifest | None:
-    """The live snapshot's manifest, None when there is none that can be read."""
-    name = current_name(layout)
-    try:
-        return None if name is None else layout.snapshot(name).read_manifest()
-    except SnapshotError as problem:
-        logger.warning("the live snapshot is not looked at: %s", problem)
-        return None
 
 
 def _up_to_date(store: Store, layout: IndexLayout, recipe: str) -> Manifest | None:

@@ -6,12 +6,16 @@ import threading
 from contextlib import closing
 from typing import Any
 
+from recommend.article import parse_article
 from recommend.encoder import Encoder, open_encoder
+from recommend.ingest import put
+from recommend.recommender import Recommender
 from recommend.reindex import reindex
 from recommend.rollback import rollback
 from recommend.settings import EncoderSettings, Settings
 from recommend.snapshot import IndexLayout, current_name
 from recommend.store import Store
+from recommend_service.articles import embed_as_served
 
 STORY = "a-central-asia-condemns-drone-attack"
 
@@ -67,12 +71,13 @@ def test_an_article_stored_with_the_former_encoder_in_the_moment_of_a_change_is_
     other = open_encoder(EncoderSettings(max_tokens=48), copied.models)
     shorter = copied.model_copy(update={"encoder": EncoderSettings(max_tokens=48)})
     with closing(Store(copied.store)) as store, serve(copied) as service:
+        made = reindex(store, other, shorter, publishes=False).manifest
         encode, begun = type(encoder).encode, list[int]()
 
         def slow(self: Any, texts: Any) -> Any:
             if self.fingerprint == encoder.fingerprint and not begun:
                 begun.append(1)
-                reindex(store, other, shorter)  # another job publishes while this article is being embedded
+                rollback(store, shorter, lambda _: other, made.name)  # published while this article is being embedded
             return encode(self, texts)
 
         monkeypatch.setattr(type(encoder), "encode", slow)
@@ -80,3 +85,34 @@ def test_an_article_stored_with_the_former_encoder_in_the_moment_of_a_change_is_
         assert begun == [1]
         assert store.embedded(["late"], other.fingerprint).keys() == {"late"}
         assert len(service.reader.box("late").items) == 5
+
+
+def test_embedding_again_brings_no_earlier_text_back(copied: Settings, encoder: Encoder) -> None:
+    other = open_encoder(EncoderSettings(max_tokens=48), copied.models)
+    first, second = (parse_article({"id": "late", "title": title}) for title in ("A first version", "A second version"))
+    with closing(Store(copied.store)) as store:
+        recommender = Recommender(store, copied)
+        put(store, other, first)
+        put(store, encoder, second)  # another worker stores a correction meanwhile
+        embed_as_served(recommender, other, [first])
+        found = store.get("late")
+        assert found is not None
+        assert found.title == "A second version"
+        assert store.embedded(["late"], encoder.fingerprint) == {"late": second.text_hash}
+
+
+def test_embedding_again_reaches_views_that_are_open(copied: Settings, encoder: Encoder) -> None:
+    other = open_encoder(EncoderSettings(max_tokens=48), copied.models)
+    article = parse_article({"id": "late", "title": "Leaders condemn drone attack on residence"})
+    with closing(Store(copied.store)) as store:
+        recommender = Recommender(store, copied)
+        put(store, other, article)
+
+        def length() -> float:
+            view = recommender.view()
+            number, row = view.locate("late") or (-1, -1)
+            return float(abs(view.segments[number].embeddings[row]).sum())
+
+        before = length()
+        embed_as_served(recommender, other, [article])
+        assert before != length() > 0

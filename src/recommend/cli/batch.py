@@ -12,6 +12,7 @@ import typer
 from recommend.canary import compare
 from recommend.cli.app import QUARANTINED, Assignments, Flags, Json, app
 from recommend.cli.console import err, meter, out, plain, print_json
+from recommend.cli.encoders import check_unchanged, embed_as_served, serving_encoder
 from recommend.cli.intake import FormatName, Intake, RejectsFile
 from recommend.encoder import open_encoder
 from recommend.evaluation.judgements import read_qrels
@@ -48,7 +49,7 @@ def ingest(
         web = Web(allow_private or settings.sources.allow_private, settings.sources.pause)
         intake = Intake(locations, format, rejects_file.write, web, query)
         store = Store(settings.store)
-        encoder = open_encoder(settings.encoder, settings.models)
+        encoder = serving_encoder(settings)
         with meter("ingest", intake.total) as bar:
             counts = ingest_articles(
                 store,
@@ -57,6 +58,7 @@ def ingest(
                 republish=republish,
                 progress=lambda batch: bar.advance(batch.total, done=intake.consumed),
             )
+        embed_as_served(store, settings, encoder)
     if json:
         file = str(rejects) if intake.rejected else None
         print_json({**asdict(counts), "quarantined": intake.rejected, "rejects": file})
@@ -88,6 +90,8 @@ def reindex(
     named = [] if encoder is None else [f"encoder.name={encoder}"]
     settings = Flags.settings([*(assignments or []), *named])
     judged = None if qrels is None else read_qrels(qrels)
+    if encoder is None and not dry_run and not no_publish:
+        check_unchanged(settings, assignments or [])
     store = Store(settings.store)
     opened = open_encoder(settings.encoder, settings.models)
     if dry_run:
@@ -121,7 +125,7 @@ def reindex(
         + (f", {result.dropped:,} embeddings of former encoders removed" if result.dropped else "")
     )
     if named and Flags.settings(assignments).encoder.name != encoder:
-        err.print(f"set encoder.name = {plain(repr(encoder))} in your configuration, or the next job changes back")
+        err.print(f"set encoder.name = {plain(repr(encoder))} in your configuration; until then the next job refuses")
 
 
 def _print_canary(canary: Canary) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,8 @@ from recommend.backup import backup as write_backup
 from recommend.backup import restore as restore_backup
 from recommend.cli.app import FAILED, Flags, Json, app
 from recommend.cli.console import err, out, plain, print_json
+from recommend.cli.encoders import open_recorded
 from recommend.doctor import examine
-from recommend.encoder import open_encoder
 from recommend.rollback import rollback as roll_back
 from recommend.snapshot import IndexLayout, list_snapshots
 from recommend.status import read_status
@@ -55,7 +56,7 @@ def rollback(
     manifest = roll_back(
         Store(settings.store),
         settings,
-        lambda made: open_encoder(made.encoder_settings(settings.encoder), settings.models, made.encoder),
+        partial(open_recorded, settings),
         name,
     )
     if json:

@@ -69,6 +69,12 @@ def open_encoder(settings: EncoderSettings, models: Path, fingerprint: str | Non
     return encoder
 
 
+def located(name: str, models: Path) -> str:
+    """The name of an encoder as it holds in every working directory: a folder outside ``models`` by its whole path."""
+    outside = not model_file(models, f"{name}/manifest.json").is_file() and Path(name).is_dir()
+    return str(Path(name).resolve()) if outside else name
+
+
 def _open(settings: EncoderSettings, models: Path) -> Encoder:
     from recommend.encoder.onnx import OnnxEncoder
 
@@ -115,4 +121,4 @@ def verify_encoder(settings: EncoderSettings, models: Path) -> None:
         verify_weights(manifest, weights)
 
 
-__all__ = ["Encoder", "encode_articles", "encoder_fingerprint", "open_encoder", "verify_encoder"]
+__all__ = ["Encoder", "encode_articles", "encoder_fingerprint", "located", "open_encoder", "verify_encoder"]

@@ -23,7 +23,7 @@ from recommend.projection import Projection
 from recommend.ranking import nearness
 from recommend.segment import Prepared, Segment
 from recommend.snapshot.build import build_snapshot, snapshot_recipe
-from recommend.snapshot.catalog import Listed, current_name, list_snapshots, previous_name
+from recommend.snapshot.catalog import Listed, current_name, list_snapshots, live_manifest, previous_name
 from recommend.snapshot.last_run import LastRun, read_last_run, recorded
 from recommend.snapshot.layout import IndexLayout, Manifest, replace_file
 from recommend.table import ArticleTable, same_language, seconds
@@ -180,6 +180,7 @@ __all__ = [
     "build_snapshot",
     "current_name",
     "list_snapshots",
+    "live_manifest",
     "locked",
     "open_snapshot",
     "point_to",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from recommend import lexical
 from recommend.article import Article
 from recommend.duplicates import group_key
-from recommend.encoder import Encoder
+from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.adapter import Adapter
 from recommend.errors import SnapshotError
 from recommend.neighbourhood import in_company, lengths_in_company, nearest, units
@@ -59,7 +59,7 @@ def build_snapshot(
     """Writes the snapshot of the store's present revision, durable and verified, without publishing it.
 
     Args:
-        store: where the published, embedded articles are read from, in one transaction.
+        store: where the published articles are read from, in one transaction.
         layout: where to.
         encoder: whose embeddings; ``encoder_name`` what settings call it.
         adapter: what they go through, None for nothing.
@@ -154,15 +154,25 @@ def _write(
 def _read(store: Store, encoder: Encoder) -> tuple[int, list[Article], NDArray[np.float16]]:
     with store.published(encoder.fingerprint) as (revision, changes):
         found = {
-            change.article_id: (change.article, change.embedding.astype(VECTOR_DTYPE))
+            change.article_id: (change.article, _half(change.embedding))
             for change in changes
-            if change.article is not None and change.embedding is not None
+            if change.article is not None
         }
+    # What came in since the job embedded what it found has its place here all the same: readers do not look for
+    # changes before the revision.
+    lacking = [article for article, embedding in found.values() if embedding is None]
+    if lacking:
+        made = encode_articles(encoder, lacking).astype(VECTOR_DTYPE)
+        found.update((article.id, (article, vector)) for article, vector in zip(lacking, made, strict=True))
     ids = sorted(found)
     raw = np.empty((len(ids), encoder.dimension), VECTOR_DTYPE)
     for row, article_id in enumerate(ids):
         raw[row] = found[article_id][1]
     return revision, [found[article_id][0] for article_id in ids], raw
+
+
+def _half(embedding: NDArray[np.float32] | None) -> NDArray[np.float16] | None:
+    return None if embedding is None else embedding.astype(VECTOR_DTYPE)
 
 
 def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: int, depth: int) -> float:

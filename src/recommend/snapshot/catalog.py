@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from recommend.errors import SnapshotError, shown
 from recommend.snapshot.layout import IndexLayout, Manifest
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,16 @@ def current_name(layout: IndexLayout) -> str | None:
     try:
         return layout.current.read_text(encoding="utf-8", errors="replace").strip() or None
     except FileNotFoundError:
+        return None
+
+
+def live_manifest(layout: IndexLayout) -> Manifest | None:
+    """The live snapshot's manifest, None when there is none that can be read."""
+    name = current_name(layout)
+    try:
+        return None if name is None else layout.snapshot(name).read_manifest()
+    except SnapshotError as problem:
+        logger.warning("the live snapshot is not looked at: %s", problem)
         return None
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Row, Select, and_, delete, exists, func, select, update
+from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from recommend.article import Article, Status, canonical_url
@@ -131,14 +131,22 @@ class Store:
             self._upsert(connection, embeddings, vectors)
         return [revisions.get(article.id, 0) for article, _ in changes]
 
-    def put_embeddings(self, vectors: Sequence[tuple[Article, FloatArray]], fingerprint: str) -> None:
-        """Adds embeddings of articles that are already stored; no revision changes. Takedowns get none."""
+    def put_embeddings(
+        self, vectors: Sequence[tuple[Article, FloatArray]], fingerprint: str, *, announce: bool = False
+    ) -> None:
+        """Adds embeddings of articles that are already stored; those whose text has changed since, or that were taken
+        down, get none. No revision changes, unless ``announce``: then readers of the live snapshot take them up."""
         if not vectors:
             return
         with self._watch.writing() as connection:
-            gone = self._taken_down(connection, [article.id for article, _ in vectors])
-            rows = [_embedding_row(a, v, fingerprint) for a, v in vectors if a.id not in gone]
+            texts = self._text_hashes(connection, [article.id for article, _ in vectors])
+            rows = [_embedding_row(a, v, fingerprint) for a, v in vectors if texts.get(a.id) == a.text_hash]
             self._upsert(connection, embeddings, rows)
+            if announce and rows:
+                first = self._next_revisions(connection, len(rows))
+                this = update(articles).where(articles.c.id == bindparam("this")).values(revision=bindparam("next"))
+                numbered = enumerate((row["article_id"] for row in rows), start=first)
+                connection.execute(this, [{"this": article_id, "next": revision} for revision, article_id in numbered])
 
     def delete(self, article_id: str) -> int | None:
         """Takes an article down: its content, embeddings and curation are erased and a tombstone stays.
@@ -290,14 +298,13 @@ class Store:
 
     @contextmanager
     def published(self, fingerprint: str) -> Iterator[tuple[int, Iterator[Change]]]:
-        """All published articles that the encoder of ``fingerprint`` has embedded, as of one revision.
+        """All published articles, those that the encoder of ``fingerprint`` has embedded with that embedding, as of one
+        revision.
 
         Yields:
             The revision, and the articles in no particular order, read in batches while the block runs.
         """
-        query = _with_vectors(fingerprint).where(
-            articles.c.deleted_at.is_(None), articles.c.status == Status.PUBLISHED, embeddings.c.vector.is_not(None)
-        )
+        query = _with_vectors(fingerprint).where(articles.c.deleted_at.is_(None), articles.c.status == Status.PUBLISHED)
         with reading(self._engine) as connection:
             revision = connection.execute(select(counter.c.value)).scalar_one()
             rows = connection.execution_options(yield_per=2000).execute(query)
@@ -394,6 +401,16 @@ class Store:
         for start in range(0, len(ids), _IDS_A_QUERY):
             some = articles.c.id.in_(ids[start : start + _IDS_A_QUERY])
             found.update(connection.execute(query.where(some)).scalars())
+        return found
+
+    def _text_hashes(self, connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
+        """Of the articles among ``ids`` that are there, and stay as they are until the commit."""
+        _lock(connection)
+        query = select(articles.c.id, articles.c.text_hash).where(articles.c.deleted_at.is_(None))
+        found: dict[str, bytes] = {}
+        for start in range(0, len(ids), _IDS_A_QUERY):
+            some = articles.c.id.in_(ids[start : start + _IDS_A_QUERY])
+            found.update((row.id, row.text_hash) for row in connection.execute(query.where(some)))
         return found
 
     def _upsert(self, connection: Connection, table: Any, rows: Sequence[Mapping[str, object]]) -> None:

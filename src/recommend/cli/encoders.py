@@ -1,0 +1,64 @@
+"""Which encoder a command works with: the live snapshot's, unless it is told to change it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from recommend.encoder import Encoder, located, open_encoder
+from recommend.errors import EncoderError, SettingsError
+from recommend.ingest import embed_missing
+from recommend.settings import Settings
+from recommend.snapshot import IndexLayout, Manifest, live_manifest
+from recommend.store import Store
+
+logger = logging.getLogger(__name__)
+
+
+def open_recorded(settings: Settings, manifest: Manifest) -> Encoder:
+    """The encoder that made a snapshot.
+
+    Raises:
+        EncoderError: when it is not there any more.
+    """
+    return open_encoder(manifest.encoder_settings(settings.encoder), settings.models, manifest.encoder)
+
+
+def serving_encoder(settings: Settings) -> Encoder:
+    """The encoder that readers need embeddings of, the live snapshot's; that of the settings where there is none."""
+    live = live_manifest(IndexLayout(settings.index))
+    if live is not None:
+        try:
+            return open_recorded(settings, live)
+        except EncoderError as problem:
+            logger.warning("new articles are found by their words alone until the next reindex: %s", problem)
+    return open_encoder(settings.encoder, settings.models)
+
+
+def embed_as_served(store: Store, settings: Settings, encoder: Encoder) -> int:
+    """Embeds what was stored with ``encoder`` if a snapshot of another one went live meanwhile; returns how many."""
+    live = live_manifest(IndexLayout(settings.index))
+    if live is None or live.encoder == encoder.fingerprint:
+        return 0
+    serving = serving_encoder(settings)
+    if serving.fingerprint != live.encoder:
+        return 0
+    return embed_missing(store, serving, announce=True)
+
+
+def check_unchanged(settings: Settings, assignments: Sequence[str]) -> None:
+    """A nightly job changes the encoder of the live snapshot neither forth nor back, unless it is told to.
+
+    Raises:
+        SettingsError: when the settings name another encoder than the live snapshot's and no assignment does.
+    """
+    live, own = live_manifest(IndexLayout(settings.index)), settings.encoder
+    if live is None or any(assignment.strip().startswith("encoder.") for assignment in assignments):
+        return
+    name = located(own.name, settings.models)
+    if (live.encoder_name, live.max_tokens) != (name, own.max_tokens):
+        raise SettingsError(
+            f"encoder.name = {name!r} with encoder.max_tokens = {own.max_tokens} is not the encoder of the live "
+            f"snapshot, {live.encoder_name!r} with {live.max_tokens}: change it with recommend reindex --encoder "
+            f"{name}, or set both back to the live one's"
+        )
