@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,15 @@ class News:
     revision: int
     changes: list[Change]
     curations: dict[str, Curation | None]
+
+
+class HasText(Protocol):
+    """An article, or as much of it as names the text that an embedding was made from."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def text_hash(self) -> bytes: ...
 
 
 class Store:
@@ -131,13 +140,17 @@ class Store:
             self._upsert(connection, embeddings, vectors)
         return [revisions.get(article.id, 0) for article, _ in changes]
 
-    def put_embeddings(self, vectors: Sequence[tuple[Article, FloatArray]], fingerprint: str) -> None:
-        """Adds embeddings of articles that are already stored; no revision changes. Takedowns get none."""
+    def put_embeddings(self, vectors: Sequence[tuple[HasText, FloatArray]], fingerprint: str) -> None:
+        """Adds embeddings of articles that are already stored; no revision changes.
+
+        One whose article was taken down or has got another text meanwhile is left out: it must not replace the
+        embedding that came with that text.
+        """
         if not vectors:
             return
         with self._watch.writing() as connection:
-            gone = self._taken_down(connection, [article.id for article, _ in vectors])
-            rows = [_embedding_row(a, v, fingerprint) for a, v in vectors if a.id not in gone]
+            present = self._text_hashes(connection, [text.id for text, _ in vectors])
+            rows = [_embedding_row(t, v, fingerprint) for t, v in vectors if present.get(t.id) == t.text_hash]
             self._upsert(connection, embeddings, rows)
 
     def delete(self, article_id: str) -> int | None:
@@ -396,6 +409,15 @@ class Store:
             found.update(connection.execute(query.where(some)).scalars())
         return found
 
+    def _text_hashes(self, connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
+        _lock(connection)
+        query = select(articles.c.id, articles.c.text_hash).where(articles.c.deleted_at.is_(None))
+        found: dict[str, bytes] = {}
+        for start in range(0, len(ids), _IDS_A_QUERY):
+            some = articles.c.id.in_(ids[start : start + _IDS_A_QUERY])
+            found.update((row.id, row.text_hash) for row in connection.execute(query.where(some)))
+        return found
+
     def _upsert(self, connection: Connection, table: Any, rows: Sequence[Mapping[str, object]]) -> None:
         if not rows:
             return
@@ -440,11 +462,11 @@ def _row(article: Article, revision: int) -> dict[str, object]:
     return row
 
 
-def _embedding_row(article: Article, vector: FloatArray, fingerprint: str) -> dict[str, object]:
+def _embedding_row(text: HasText, vector: FloatArray, fingerprint: str) -> dict[str, object]:
     return {
-        "article_id": article.id,
+        "article_id": text.id,
         "fingerprint": fingerprint,
-        "text_hash": article.text_hash,
+        "text_hash": text.text_hash,
         "vector": np.asarray(vector, VECTOR_DTYPE).tobytes(),
     }
 
