@@ -183,6 +183,14 @@ def test_a_takedown_leaves_no_embedding_and_a_job_that_read_the_article_before_b
     assert sql(settings.store, "SELECT count(*) FROM embeddings") == [(0,)]
 
 
+def test_an_embedding_that_comes_late_does_not_replace_that_of_a_newer_text(store: Store) -> None:
+    old, new = article(title="Old"), article(title="New")
+    store.put([(old, None)], "toy")
+    store.put([(new, VECTOR)], "toy")
+    store.put_embeddings([(old, -VECTOR)], "toy")
+    assert store.changes(0, "toy")[0].embedding == pytest.approx(VECTOR, abs=1e-3)
+
+
 @pytest.mark.databases("sqlite")
 def test_a_takedown_leaves_nothing_of_the_article_in_the_database_files(store: Store, settings: Settings) -> None:
     store.put([(article(title="libel", text="slander " * 2000, authors=["Ann"], note="kompromat"), VECTOR)], "toy")

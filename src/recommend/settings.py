@@ -75,7 +75,7 @@ class RaySettings(_Group):
     cpus: float = Field(1.0, ge=0.0, le=256.0, description="cores of an actor, and its encoder's threads")
     gpus: float = Field(0.0, ge=0.0, le=16.0, description="GPUs of an actor, with encoder.device = cuda")
     batch: int = Field(1024, ge=1, le=65_536, description="articles an actor embeds, and the store takes, at a time")
-    round: int = Field(16, ge=1, le=1024, description="batches an actor gets until the cluster is looked at again")
+    round: int = Field(32, ge=1, le=1024, description="batches an actor gets until the cluster is looked at again")
 
     @model_validator(mode="after")
     def _takes_something(self) -> Self:

@@ -95,18 +95,21 @@ class RayEngine:
                 round_, length = ahead.result(), self._settings.round * self._actors(ray)
 
     def _encode(self, ray: Any, tables: list[pa.Table]) -> Generator[tuple[list[Text], FloatArray]]:
-        data, settings = ray.data, self._settings
-        encoded = data.from_arrow(tables).map_batches(
+        size = min(self._actors(ray), len(tables))
+        encoded = ray.data.from_arrow(tables).map_batches(
             Embedding,
             fn_constructor_args=self._arguments,
             batch_size=None,
             batch_format="pyarrow",
             zero_copy_batch=True,
-            compute=data.ActorPoolStrategy(
-                min_size=1, max_size=min(self._actors(ray), len(tables)), max_tasks_in_flight_per_actor=2
+            compute=ray.data.ActorPoolStrategy(
+                min_size=1,  # a cluster that others use, too, or that lost a node, gives what it can
+                initial_size=size,
+                max_size=size,
+                max_tasks_in_flight_per_actor=2,
             ),
-            num_cpus=settings.cpus,
-            num_gpus=settings.gpus,
+            num_cpus=self._settings.cpus,
+            num_gpus=self._settings.gpus,
         )
         try:
             for table in encoded.iter_batches(batch_size=None, batch_format="pyarrow"):
@@ -147,7 +150,8 @@ def _connected(settings: RaySettings) -> Iterator[Any]:
         yield ray
         return
     address = os.environ.get("RAY_ADDRESS", settings.address) if settings.address == "auto" else settings.address
-    _knock(address, ray.util.get_node_ip_address())
+    util: Any = ray.util  # untyped
+    _knock(address, util.get_node_ip_address())
     dashboard = False if address == "local" else None  # a cluster that runs has one or not
     try:
         ray.init(address=address, include_dashboard=dashboard, log_to_driver=False, logging_level=logging.ERROR)
