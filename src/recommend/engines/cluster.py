@@ -1,7 +1,7 @@
 """The engine that spreads encoding over a Ray cluster.
 
-Workers get ids, hashes and prepared texts, and return vectors; only the driver knows the database. A batch is a block
-and a block is a call of an actor, so a batch is embedded in the composition in which the local engine would embed it.
+Workers get ids, hashes and prepared texts, and return vectors; only the driver knows the database. A batch is a block,
+and a block is one call of an actor: batches of one size are embedded in the composition of the local engine.
 """
 
 from __future__ import annotations
