@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recommend.article import Article, parse_article
 from recommend.encoder import Encoder, encode_articles
+from recommend.engines import LocalEngine
 from recommend.ingest import IngestCounts, embed_missing, ingest, put
 from recommend.settings import Settings
 from recommend.store import Store
@@ -122,7 +123,7 @@ def test_missing_embeddings_are_made_batch_by_batch_once_and_without_a_new_revis
 ) -> None:
     ingest(store, toy_encoder, stories)
     sizes: list[int] = []
-    assert embed_missing(store, other_toy_encoder, progress=sizes.append, batch=25) == 60
+    assert embed_missing(store, other_toy_encoder, LocalEngine(other_toy_encoder, 25), progress=sizes.append) == 60
     assert (sizes, embed_missing(store, other_toy_encoder)) == ([25, 25, 10], 0)
     assert ingest(store, other_toy_encoder, stories) == IngestCounts(unchanged=60)
     assert store.counts("toy")["unembedded"] == store.counts("other toy")["unembedded"] == 0

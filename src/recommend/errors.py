@@ -55,6 +55,10 @@ class EncoderError(RecommendError):
     """An encoder is unknown, its weights are missing or are not the ones its manifest names."""
 
 
+class EngineError(RecommendError):
+    """An engine's package is missing, its cluster cannot be reached, or its workers fail."""
+
+
 class SnapshotError(RecommendError):
     """A snapshot is missing, torn, of another format, or failed verification."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Literal
@@ -11,6 +12,7 @@ import numpy as np
 
 from recommend.article import Article
 from recommend.encoder import Encoder, encode_articles
+from recommend.engines import Engine, LocalEngine
 from recommend.store import FloatArray, Known, Store
 
 BATCH = 1024
@@ -106,26 +108,41 @@ def ingest(
 def embed_missing(
     store: Store,
     encoder: Encoder,
+    engine: Engine | None = None,
     *,
     progress: Callable[[int], None] = lambda _: None,
-    batch: int = BATCH,
     announce: bool = False,
 ) -> int:
-    """Embeds every article that lacks a current embedding of the encoder; each batch is durable before the next.
+    """Embeds every article that lacks a current embedding of the encoder; each batch is stored as soon as it is ready.
 
-    ``announce`` is for the encoder of the live snapshot, see :meth:`~recommend.store.Store.put_embeddings`.
+    Args:
+        store: the articles.
+        encoder: whose embeddings.
+        engine: makes them with this encoder; by default the cores of this machine.
+        progress: gets the size of each batch that is durable.
+        announce: for the encoder of the live snapshot, see :meth:`~recommend.store.Store.put_embeddings`.
 
     Returns:
-        How many were embedded; ``progress`` gets the number of each batch.
+        How many were embedded.
+
+    Raises:
+        EngineError: when the engine fails; what was reported is stored, the rest the next run's work.
     """
-    after, total = "", 0
-    while articles := store.unembedded(encoder.fingerprint, batch, after):
-        vectors = encode_articles(encoder, articles)
-        store.put_embeddings(list(zip(articles, vectors, strict=True)), encoder.fingerprint, announce=announce)
-        after = articles[-1].id
-        total += len(articles)
-        progress(len(articles))
+    engine, total = engine or LocalEngine(encoder, BATCH), 0
+    with closing(engine.embeddings(_unembedded(store, encoder.fingerprint, engine.batch))) as ready:
+        for texts, vectors in ready:
+            store.put_embeddings(list(zip(texts, vectors, strict=True)), encoder.fingerprint, announce=announce)
+            total += len(texts)
+            progress(len(texts))
     return total
+
+
+def _unembedded(store: Store, fingerprint: str, batch: int) -> Iterator[list[Article]]:
+    """Batches, by id, each article once, however late its embedding comes."""
+    after = ""
+    while articles := store.unembedded(fingerprint, batch, after):
+        after = articles[-1].id
+        yield articles
 
 
 def put_batch(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from recommend.encoder import Encoder, encode_articles, located
 from recommend.encoder.adapter import find_adapter
+from recommend.engines import Engine
 from recommend.errors import RecommendError, SnapshotError
 from recommend.ingest import embed_missing
 from recommend.publication import publish_embedded
@@ -137,6 +138,7 @@ def reindex(
     full: bool = False,
     force: bool = False,
     publishes: bool = True,
+    engine: Engine | None = None,
     canary: Callable[[str, str], Canary | None] = lambda _old, _new: None,
     on_embedded: Callable[[int], None] = lambda _: None,
     on_stage: Callable[[str], None] = lambda _: None,
@@ -153,6 +155,7 @@ def reindex(
         full: build even when nothing changed since the live snapshot.
         force: publish even when far fewer articles or far more empty boxes speak against it.
         publishes: False to build and compare only; :func:`recommend.rollback.rollback` publishes such a snapshot.
+        engine: spreads the embedding, by default over this machine's cores.
         canary: compares two snapshots, given their names, before the second is published.
         on_embedded: called with the size of each embedded batch.
         on_stage: called with a few words when a stage begins.
@@ -164,7 +167,7 @@ def reindex(
     adapter = find_adapter(settings.encoder.adapter, settings.models, encoder.fingerprint)
     with locked(layout), recorded(layout):
         on_stage("embedding")
-        embedded = embed_missing(store, encoder, progress=on_embedded)
+        embedded = embed_missing(store, encoder, engine, progress=on_embedded)
         recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing)
         live = None if full or embedded else _up_to_date(store, layout, recipe)
         if live is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as UnreadableEnvironment
@@ -61,6 +62,26 @@ class IndexSettings(_Group):
     verify_recall: float = Field(0.99, ge=0.0, le=1.0, description="least sampled recall@10 against exact search")
     verify_empty: float = Field(0.05, ge=0.0, le=1.0, description="most by which the share of empty boxes may rise")
     verify_shrink: float = Field(0.5, ge=0.0, le=1.0, description="most that may go missing of the live articles")
+
+
+class RaySettings(_Group):
+    """The cluster that ``reindex --engine ray`` spreads encoding over."""
+
+    address: str = Field(
+        "auto",
+        description="HOST:PORT; auto: RAY_ADDRESS, else this machine's cluster; local: a new one here",
+    )
+    actors: int = Field(0, ge=0, le=100_000, description="each holds an encoder; 0: as many as there is room for")
+    cpus: float = Field(1.0, ge=0.0, le=256.0, description="cores of an actor, and its encoder's threads")
+    gpus: float = Field(0.0, ge=0.0, le=16.0, description="GPUs of an actor, with encoder.device = cuda")
+    batch: int = Field(1024, ge=1, le=65_536, description="articles an actor embeds, and the store takes, at a time")
+    round: int = Field(32, ge=1, le=1024, description="batches an actor gets until the cluster is looked at again")
+
+    @model_validator(mode="after")
+    def _takes_something(self) -> Self:
+        if not self.cpus and not self.gpus:
+            raise ValueError("cpus and gpus are both 0")
+        return self
 
 
 class RankingSettings(_Group):
@@ -154,6 +175,7 @@ class Settings(BaseSettings):
     models: Path = Path("models")
     sources: SourceSettings = SourceSettings()
     encoder: EncoderSettings = EncoderSettings()
+    ray: RaySettings = RaySettings()
     indexing: IndexSettings = IndexSettings()
     ranking: RankingSettings = RankingSettings()
     policy: PolicySettings = PolicySettings()

@@ -15,6 +15,7 @@ from recommend.cli.console import err, meter, out, plain, print_json
 from recommend.cli.encoders import check_unchanged, embed_as_served, serving_encoder
 from recommend.cli.intake import FormatName, Intake, RejectsFile
 from recommend.encoder import open_encoder
+from recommend.engines import EngineName, open_engine
 from recommend.evaluation.judgements import read_qrels
 from recommend.export import export as write_export
 from recommend.ingest import ingest as ingest_articles
@@ -78,6 +79,7 @@ def reindex(
     full: Annotated[bool, typer.Option("--full", help="Build even when nothing changed.")] = False,
     encoder: Annotated[str | None, typer.Option(metavar="NAME", help="Change to this encoder.")] = None,
     assignments: Assignments = None,
+    engine: Annotated[EngineName, typer.Option(help="This machine's cores, or a Ray cluster.")] = EngineName.LOCAL,
     force: Annotated[bool, typer.Option("--force", help="Publish even when articles or answers went missing.")] = False,
     no_publish: Annotated[
         bool, typer.Option("--no-publish", help="Build and compare only; recommend rollback NAME publishes.")
@@ -106,6 +108,7 @@ def reindex(
             force=force,
             publishes=not no_publish,
             canary=partial(compare, store, settings, judged=judged),
+            engine=open_engine(engine, opened, settings),
             on_embedded=bar.advance,
             on_stage=lambda stage: err.print(f"{stage} …", style="dim") if err.is_terminal else None,
         )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,15 @@ class News:
     revision: int
     changes: list[Change]
     curations: dict[str, Curation | None]
+
+
+class HasText(Protocol):
+    """An article, or as much of it as names the text that an embedding was made from."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def text_hash(self) -> bytes: ...
 
 
 class Store:
@@ -132,15 +141,15 @@ class Store:
         return [revisions.get(article.id, 0) for article, _ in changes]
 
     def put_embeddings(
-        self, vectors: Sequence[tuple[Article, FloatArray]], fingerprint: str, *, announce: bool = False
+        self, vectors: Sequence[tuple[HasText, FloatArray]], fingerprint: str, *, announce: bool = False
     ) -> None:
         """Adds embeddings of articles that are already stored; those whose text has changed since, or that were taken
         down, get none. No revision changes, unless ``announce``: then readers of the live snapshot take them up."""
         if not vectors:
             return
         with self._watch.writing() as connection:
-            texts = self._text_hashes(connection, [article.id for article, _ in vectors])
-            rows = [_embedding_row(a, v, fingerprint) for a, v in vectors if texts.get(a.id) == a.text_hash]
+            present = self._text_hashes(connection, [text.id for text, _ in vectors])
+            rows = [_embedding_row(t, v, fingerprint) for t, v in vectors if present.get(t.id) == t.text_hash]
             self._upsert(connection, embeddings, rows)
             if announce and rows:
                 first = self._next_revisions(connection, len(rows))
@@ -457,11 +466,11 @@ def _row(article: Article, revision: int) -> dict[str, object]:
     return row
 
 
-def _embedding_row(article: Article, vector: FloatArray, fingerprint: str) -> dict[str, object]:
+def _embedding_row(text: HasText, vector: FloatArray, fingerprint: str) -> dict[str, object]:
     return {
-        "article_id": article.id,
+        "article_id": text.id,
         "fingerprint": fingerprint,
-        "text_hash": article.text_hash,
+        "text_hash": text.text_hash,
         "vector": np.asarray(vector, VECTOR_DTYPE).tobytes(),
     }
 
