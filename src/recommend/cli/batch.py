@@ -11,7 +11,7 @@ import typer
 
 from recommend.canary import compare
 from recommend.cli.app import QUARANTINED, Assignments, Flags, Json, app
-from recommend.cli.console import err, meter, out, plain, print_json
+from recommend.cli.console import Meter, err, meter, out, plain, print_json
 from recommend.cli.intake import FormatName, Intake, RejectsFile
 from recommend.encoder import open_encoder
 from recommend.evaluation.judgements import read_qrels
@@ -20,7 +20,7 @@ from recommend.ingest import ingest as ingest_articles
 from recommend.recommender import Recommender
 from recommend.reindex import Canary, Plan, plan
 from recommend.reindex import reindex as run_job
-from recommend.sources import Web
+from recommend.sources import Reject, Web
 from recommend.store import Store
 from recommend.vectors import set_threads
 
@@ -55,10 +55,11 @@ def ingest(
                 encoder,
                 intake,
                 republish=republish,
-                progress=lambda batch: bar.advance(batch.total, done=intake.consumed),
+                progress=lambda batch: bar.advance(batch.total, done=intake.consumed, failed=batch.failed),
+                on_failure=lambda article_id, reason: rejects_file.write(_unembedded(article_id, reason)),
             )
     if json:
-        file = str(rejects) if intake.rejected else None
+        file = str(rejects) if intake.rejected or counts.failed else None
         print_json({**asdict(counts), "quarantined": intake.rejected, "rejects": file})
     else:
         out.print(
@@ -68,7 +69,19 @@ def ingest(
         )
     if intake.rejected:
         err.print(f"{intake.rejected:,} rows quarantined, with their reasons: {rejects}")
+    if counts.failed:
+        err.print(f"{counts.failed:,} articles stored but not embedded, tried again by the next run: {rejects}")
+    if intake.rejected or counts.failed:
         raise typer.Exit(QUARANTINED)
+
+
+def _unembedded(article_id: str, reason: str) -> Reject:
+    return Reject("store", None, article_id, None, "", f"is stored, but its embedding failed: {reason}")
+
+
+def _tell_failure(bar: Meter, article_id: str, reason: str) -> None:
+    bar.advance(0, failed=1)
+    err.print(plain(f"{article_id!r} was not embedded: {reason}"))
 
 
 @app.command()
@@ -104,12 +117,15 @@ def reindex(
             canary=partial(compare, store, settings, judged=judged),
             on_embedded=bar.advance,
             on_stage=lambda stage: err.print(f"{stage} …", style="dim") if err.is_terminal else None,
+            on_failure=partial(_tell_failure, bar),
         )
     manifest = result.manifest
     if json:
         told = {"embedded": result.embedded, "built": result.built, "published": result.published}
+        told["failed"] = result.failed
         canary = {"canary": result.canary and asdict(result.canary), "dropped": result.dropped}
         print_json({**manifest.model_dump(exclude={"sha256"}), **told, **canary})
+        _exit(result.failed)
         return
     if result.canary and (encoder or assignments or no_publish or judged):
         _print_canary(result.canary)
@@ -122,6 +138,13 @@ def reindex(
     )
     if named and Flags.settings(assignments).encoder.name != encoder:
         err.print(f"set encoder.name = {plain(repr(encoder))} in your configuration, or the next job changes back")
+    _exit(result.failed)
+
+
+def _exit(failed: int) -> None:
+    if failed:
+        err.print(f"{failed:,} articles were not embedded and are not in it; the next run tries again")
+        raise typer.Exit(QUARANTINED)
 
 
 def _print_canary(canary: Canary) -> None:
