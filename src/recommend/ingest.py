@@ -94,7 +94,7 @@ def put(store: Store, encoder: Encoder, article: Article) -> tuple[int, bool]:
 
 def ingest(
     store: Store,
-    encoder: Encoder,
+    encoder: Encoder | None,
     articles: Iterable[Article],
     *,
     republish: bool = False,
@@ -107,7 +107,7 @@ def ingest(
 
     Args:
         store: where to.
-        encoder: makes the embeddings.
+        encoder: makes the embeddings; None leaves them to ``reindex``.
         articles: in any number; of two with one id the later wins.
         republish: also store articles whose id was taken down; otherwise they are left out and counted, because a
             nightly file that still carries a story must not bring it back.
@@ -167,13 +167,13 @@ def embed_missing(
 
 
 def put_batch(
-    store: Store, encoder: Encoder, batch: Mapping[str, Article], *, republish: bool = True
+    store: Store, encoder: Encoder | None, batch: Mapping[str, Article], *, republish: bool = True
 ) -> dict[str, Outcome]:
     """Stores articles by id in one transaction and tells what became of each; only what changed is embedded.
 
     Args:
         store: where to.
-        encoder: makes the embeddings.
+        encoder: makes the embeddings; None leaves them to ``reindex``.
         batch: a bounded number.
         republish: also those whose id was taken down, see :func:`ingest`.
     """
@@ -181,17 +181,20 @@ def put_batch(
     held = {id_: known[id_] for id_ in batch if id_ in known}
     refused = set() if republish else {id_ for id_, state in held.items() if state.deleted}
     offered = [article for id_, article in batch.items() if id_ not in refused]
-    embedded = store.embedded((article.id for article in offered), encoder.fingerprint)
-    stale = [article for article in offered if embedded.get(article.id) != article.text_hash]
-    vectors, failures = _encode_once(encoder, stale)
+    vectors: dict[str, FloatArray] = {}
+    failures: dict[str, str] = {}
+    stale: list[Article] = []
+    if encoder is not None:
+        embedded = store.embedded((article.id for article in offered), encoder.fingerprint)
+        stale = [article for article in offered if embedded.get(article.id) != article.text_hash]
+        vectors, failures = _encode_once(encoder, stale)
     changed = [article for article in offered if _differs(article, held.get(article.id))]
-    found = store.put(
-        [(article, vectors.get(article.id)) for article in changed], encoder.fingerprint, republish=republish
-    )
+    fingerprint = "" if encoder is None else encoder.fingerprint
+    found = store.put([(article, vectors.get(article.id)) for article in changed], fingerprint, republish=republish)
     revisions = dict(zip((article.id for article in changed), found, strict=True))
     store.put_embeddings(
         [(article, vectors[article.id]) for article in stale if article.id in vectors.keys() - revisions.keys()],
-        encoder.fingerprint,
+        fingerprint,
     )
 
     def outcome(id_: str) -> Outcome:

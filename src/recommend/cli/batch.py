@@ -40,6 +40,7 @@ def ingest(
     ] = False,
     rejects: Annotated[Path, typer.Option(help="Where rows go that cannot be articles.")] = Path("rejects.jsonl"),
     republish: Annotated[bool, typer.Option("--republish", help="Also take in articles that were taken down.")] = False,
+    embed: Annotated[bool, typer.Option(help="Embed them now, or leave that to reindex.")] = True,
     json: Json = False,
 ) -> None:
     """Stores articles, each with its embedding; only what changed is embedded."""
@@ -48,7 +49,7 @@ def ingest(
         web = Web(allow_private or settings.sources.allow_private, settings.sources.pause)
         intake = Intake(locations, format, rejects_file.write, web, query)
         store = Store(settings.store)
-        encoder = open_encoder(settings.encoder, settings.models)
+        encoder = open_encoder(settings.encoder, settings.models) if embed else None
         with meter("ingest", intake.total) as bar:
             counts = ingest_articles(
                 store,
