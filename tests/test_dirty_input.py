@@ -134,20 +134,7 @@ class Dirt:
 
     def rows(self, count: int, ways: list[str]) -> Iterator[tuple[int, Row, str | None]]:
         """Number from 1, row, and how it is to be broken, None for the nine in ten that are not."""
-        words = [
-            "storm",
-            "coast",
-            "harbour",
-            "minister",
-            "budget",
-            "election",
-            "river",
-            "bridge",
-            "court",
-            "museum",
-            "orchestra",
-            "glacier",
-        ]
+        words = ["storm", "coast", "harbour", "minister", "budget", "election", "river", "bridge", "court", "museum"]
         odd, broken = cycle(ODD), cycle(ways)
         for number in range(1, count + 1):
             text = " ".join(self.chance.choices(words, k=60))
