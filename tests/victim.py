@@ -100,8 +100,7 @@ class Fault:
 
     def _perhaps(self, original: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         how = options.get("mode", arguments[1] if len(arguments) > 1 else "r")
-        reads = how in {"r", "rb"} if isinstance(how, str) else how & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) == 0
-        if original.__name__ != "open" or not reads:
+        if original.__name__ != "open" or how not in {"r", "rb", os.O_RDONLY}:
             self._count()
         return original(*arguments, **options)
 
@@ -162,7 +161,7 @@ def _prepared(
         rebuild()
     name = chance.choice(others)
     if kind == "rollback":
-        return partial(rollback, store, settings, encoder.fingerprint, lambda: encoder, name)
+        return partial(rollback, store, settings, lambda _: encoder, name)
 
     def exchange() -> None:
         with locked(layout):

@@ -196,9 +196,7 @@ def reindex(
         before = _fingerprints(layout)
         prune(layout, settings.indexing.keep)
         dropped = sum(map(store.drop_embeddings, before - _fingerprints(layout)))
-    return ReindexResult(
-        manifest, embedded, built=True, canary=compared, dropped=dropped, failed=len(failures)
-    )
+    return ReindexResult(manifest, embedded, built=True, canary=compared, dropped=dropped, failed=len(failures))
 
 
 def _fingerprints(layout: IndexLayout) -> set[str]:
