@@ -4,7 +4,7 @@ BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench kills dirty clean
 
 demo: .venv/installed
 	$(BIN)/recommend demo --host $(HOST) --port $(PORT) $(if $(DATA),--data $(DATA))
@@ -20,6 +20,12 @@ lint: .venv/installed-dev
 bench: .venv/installed-dev
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
+
+kills: .venv/installed-dev
+	KILLS=1000 $(BIN)/python -m pytest -s tests/service/test_killed_jobs.py
+
+dirty: .venv/installed-dev
+	ROWS=1000000 $(BIN)/python -m pytest -s tests/test_dirty_input.py
 
 .venv/python:
 	$(PYTHON) -m venv .venv

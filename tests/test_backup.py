@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import random
 import resource
 import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -26,6 +21,7 @@ from recommend.backup import Restored, backup, restore
 from recommend.cli.app import app
 from recommend.doctor import examine
 from recommend.errors import SnapshotError, StoreError
+from recommend.ingest import ingest
 from recommend.rollback import rollback
 from recommend.settings import Settings
 from recommend.status import read_status
@@ -157,6 +153,22 @@ def test_without_store_and_log_a_restore_is_refused_unless_the_loss_is_accepted(
         restore(newsroom.store, tmp_path / "copy.db", newsroom.layout)
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_came_and_was_taken_down_after_the_backup_is_kept_out_of_the_next_nightly_file(
+    newsroom: Newsroom, tmp_path: Path, lost: bool
+) -> None:
+    late = parse_article({"id": "late", "title": "Late"})
+    backup(newsroom.store, tmp_path / "copy.db")
+    newsroom.take(late)
+    newsroom.store.delete("late")
+    if lost:
+        newsroom = lose(newsroom, log=False)
+    done = restore(newsroom.store, tmp_path / "copy.db", newsroom.layout)
+    assert (done.withdrawn, done.articles) == (1, 60)
+    assert ingest(newsroom.store, newsroom.encoder, [late]).taken_down == 1
+    assert "late" not in published(newsroom.store)
+
+
 def test_an_article_published_again_after_its_takedown_is_restored_when_the_store_tells_so(
     newsroom: Newsroom, stories: list[Article], tmp_path: Path
 ) -> None:
@@ -280,46 +292,3 @@ def test_the_commands_back_up_and_restore(newsroom: Newsroom, tmp_path: Path, mo
     assert said.startswith("59 published articles restored, 1 taken down or withdrawn since\nsnapshot ")
     with suppress(FileNotFoundError):
         assert not list(tmp_path.glob("*.restoring*"))
-
-
-RESTORER = """
-import sys
-from itertools import count
-from pathlib import Path
-from recommend.article import Article
-from recommend.backup import restore
-from recommend.snapshot import IndexLayout
-from recommend.store import Store
-url, copy, index = sys.argv[1:]
-store = Store(url)
-print("ready", flush=True)
-for number in count():
-    store.put([(Article(id=f"new-{i}", title=f"{number}"), None) for i in range(40)], "toy")
-    restore(store, Path(copy), IndexLayout(Path(index)))
-"""
-
-
-def test_a_restore_killed_at_any_moment_leaves_the_old_state_or_the_new(newsroom: Newsroom, tmp_path: Path) -> None:
-    chance, revision = random.Random(3), 0
-    backup(newsroom.store, tmp_path / "copy.db")
-    newsroom.store.delete("story-01")
-    command = [sys.executable, "-W", "error", "-c", RESTORER, newsroom.settings.store, str(tmp_path / "copy.db")]
-    stories = {f"story-{n:02}" for n in range(60)} - {"story-01"}
-    for _ in range(max(2, int(os.environ.get("KILLS", "16")) // 8)):
-        with subprocess.Popen([*command, str(newsroom.settings.index)], stdout=subprocess.PIPE, text=True) as restorer:
-            assert restorer.stdout is not None
-            assert restorer.stdout.readline() == "ready\n"
-            time.sleep(chance.uniform(0.0, 0.5))
-            restorer.kill()
-        with closing(Store(newsroom.settings.store)) as store:
-            found = published(store)
-            assert len(found.keys() - stories) in {0, 40}
-            assert (found.keys() >= stories, len({found[i] for i in found.keys() - stories}) <= 1) == (True, True)
-            assert store.latest_revision() > revision
-            revision = store.latest_revision()
-        assert not [one for one in examine(newsroom.settings) if one.check in {"integrity", "revisions"}]
-    restore(newsroom.store, tmp_path / "copy.db", newsroom.layout)
-    assert published(newsroom.store).keys() == stories
-    assert not list(tmp_path.glob("*.restoring*"))
-    newsroom.reindex()
-    assert {*newsroom.recommender().view().ids()} == stories

@@ -40,6 +40,23 @@ class WatchedEncoder:
         return self._encoder.encode(texts)
 
 
+class FaultyEncoder(WatchedEncoder):
+    """Fails, or gives what is no number, where a text in the batch is poison."""
+
+    def __init__(self, encoder: Encoder, bad: Exception | float) -> None:
+        super().__init__(encoder)
+        self._bad = bad
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors = super().encode(texts)
+        poison = [text.startswith("Poison") for text in texts]
+        if any(poison) and isinstance(self._bad, Exception):
+            raise self._bad
+        if any(poison):
+            vectors[poison] = self._bad
+        return vectors
+
+
 @pytest.fixture
 def watched(toy_encoder: Encoder) -> WatchedEncoder:
     return WatchedEncoder(toy_encoder)
@@ -92,12 +109,41 @@ def test_batches_before_a_failure_are_durable_and_the_next_run_goes_on_from_ther
     store: Store, watched: WatchedEncoder, stories: list[Article], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recommend.ingest.BATCH", 10)
-    watched.before = lambda: 1 / (len(watched.calls) - 3)
+    watched.before = lambda: 1 / max(3 - len(watched.calls), 0)
     done: list[IngestCounts] = []
     with pytest.raises(ZeroDivisionError):
         ingest(store, watched, stories, progress=done.append)
     assert done == [IngestCounts(added=10, embedded=10)] * 2
+    watched.before = lambda: None
     assert ingest(store, watched, stories) == IngestCounts(added=40, unchanged=20, embedded=40)
+
+
+@pytest.mark.parametrize("bad", [ValueError("cannot be tokenised"), np.nan])
+def test_a_text_that_cannot_be_embedded_is_listed_and_tried_again_and_costs_no_other(
+    store: Store, toy_encoder: Encoder, stories: list[Article], bad: Exception | float
+) -> None:
+    encoder, told = FaultyEncoder(toy_encoder, bad), list[tuple[str, str]]()
+
+    def on_failure(article_id: str, reason: str) -> None:
+        told.append((article_id, reason))
+
+    rows = [*stories, article("a", "Poison"), article("b", "Poison"), article("c", "Poison too")]
+    counts = ingest(store, encoder, rows, on_failure=on_failure)
+    assert counts == IngestCounts(added=63, embedded=60, failed=3)
+    assert [article_id for article_id, _ in told] == ["a", "b", "c"]
+    assert {reason for _, reason in told} <= {"cannot be tokenised", "an embedding has values that are not finite"}
+    assert (store.get("b"), store.counts("toy")["unembedded"]) == (rows[-2], 3)
+    assert ingest(store, encoder, rows) == IngestCounts(unchanged=63, failed=3)
+    assert (embed_missing(store, encoder, batch=1, on_failure=on_failure), len(told)) == (0, 6)
+    assert embed_missing(store, toy_encoder) == 3
+
+
+def test_without_an_encoder_articles_are_stored_and_wait_for_their_embeddings(
+    store: Store, toy_encoder: Encoder, stories: list[Article]
+) -> None:
+    assert ingest(store, None, stories) == IngestCounts(added=60)
+    assert ingest(store, None, stories) == IngestCounts(unchanged=60)
+    assert embed_missing(store, toy_encoder) == 60
 
 
 def test_a_nightly_file_does_not_bring_back_a_takedown(store: Store, watched: WatchedEncoder) -> None:

@@ -30,7 +30,7 @@ class Restored:
 
     Attributes:
         articles: published ones that are there now.
-        withdrawn: articles that the backup still had and that were taken down, unpublished or set to expire since.
+        withdrawn: articles that were taken down since, and those in the backup that were unpublished or set to expire.
         revision: the store's now; higher than every revision handed out before.
         snapshot: the live one that is valid now; None when ``recommend reindex`` has to make one first.
     """
@@ -156,11 +156,14 @@ def _free_revision(
 
 def _withdraw(connection: Connection, withdrawals: Mapping[str, Withdrawal], revision: int) -> int:
     """Takes out of the restored articles what was withdrawn, each under a revision of its own; returns the last."""
-    alive = select(articles.c.id, articles.c.status, articles.c.expires_at).where(articles.c.deleted_at.is_(None))
+    held = select(articles.c.id, articles.c.status, articles.c.expires_at, articles.c.deleted_at)
     this = articles.c.id == bindparam("this")
     for article_id, withdrawal in sorted(withdrawals.items()):
-        row = connection.execute(alive.where(this), {"this": article_id}).first()
-        if row is None:
+        row = connection.execute(held.where(this), {"this": article_id}).first()
+        if row is None and withdrawal.status is None:  # else a nightly file would bring it back
+            connection.execute(insert(articles).values(id=article_id, **tombstone(revision + 1)))
+            revision += 1
+        if row is None or row.deleted_at is not None:
             continue
         values: dict[str, Any] = tombstone(revision + 1)
         if withdrawal.status is None:

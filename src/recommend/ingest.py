@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Literal
 
-import numpy as np
-
 from recommend.article import Article
 from recommend.encoder import Encoder, encode_articles
+from recommend.encoder.isolation import encode_each
 from recommend.engines import Engine, LocalEngine
 from recommend.store import FloatArray, Known, Store
 
 BATCH = 1024
+
+Failed = Callable[[str, str], object]
+"""Called with the id of an article whose embedding failed, and the reason."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +31,29 @@ class Outcome:
         kind: ``taken_down``: left out, because its id was taken down.
         revision: at which it last changed; None when it was left out.
         embedded: whether an embedding was made.
+        failure: why none was made although it lacks one.
     """
 
     kind: Literal["added", "changed", "unchanged", "taken_down"]
     revision: int | None
     embedded: bool
+    failure: str | None = None
 
 
 @dataclass(slots=True)
 class IngestCounts:
-    """What became of the articles of a run."""
+    """What became of the articles of a run.
+
+    Attributes:
+        failed: stored without an embedding, because that failed; the next run tries again.
+    """
 
     added: int = 0
     changed: int = 0
     unchanged: int = 0
     taken_down: int = 0
     embedded: int = 0
+    failed: int = 0
 
     @property
     def total(self) -> int:
@@ -55,6 +67,7 @@ class IngestCounts:
         for outcome in outcomes:
             setattr(counts, outcome.kind, getattr(counts, outcome.kind) + 1)
             counts.embedded += outcome.embedded
+            counts.failed += outcome.failure is not None
         return counts
 
     def __iadd__(self, other: IngestCounts) -> IngestCounts:
@@ -81,25 +94,36 @@ def put(store: Store, encoder: Encoder, article: Article) -> tuple[int, bool]:
 
 def ingest(
     store: Store,
-    encoder: Encoder,
+    encoder: Encoder | None,
     articles: Iterable[Article],
     *,
     republish: bool = False,
     progress: Callable[[IngestCounts], None] = lambda _: None,
+    on_failure: Failed = lambda _id, _reason: None,
 ) -> IngestCounts:
     """Stores articles in batches: each batch is durable before the next begins, and only what changed is embedded.
 
+    An article whose embedding fails is stored without one; the next run, and ``reindex``, try again.
+
     Args:
         store: where to.
-        encoder: makes the embeddings.
+        encoder: makes the embeddings; None leaves them to ``reindex``.
         articles: in any number; of two with one id the later wins.
         republish: also store articles whose id was taken down; otherwise they are left out and counted, because a
             nightly file that still carries a story must not bring it back.
         progress: called after each batch with that batch's counts.
+        on_failure: called for each article whose embedding failed.
+
+    Raises:
+        EncoderError: when the encoder fails on any text.
     """
     total = IngestCounts()
     for batch in _batches(articles):
-        counts = IngestCounts.of(put_batch(store, encoder, batch, republish=republish).values())
+        outcomes = put_batch(store, encoder, batch, republish=republish)
+        for article_id, outcome in outcomes.items():
+            if outcome.failure is not None:
+                on_failure(article_id, outcome.failure)
+        counts = IngestCounts.of(outcomes.values())
         total += counts
         progress(counts)
     return total
@@ -112,6 +136,7 @@ def embed_missing(
     *,
     progress: Callable[[int], None] = lambda _: None,
     announce: bool = False,
+    on_failure: Failed | None = None,
 ) -> int:
     """Embeds every article that lacks a current embedding of the encoder; each batch is stored as soon as it is ready.
 
@@ -121,19 +146,26 @@ def embed_missing(
         engine: makes them with this encoder; by default the cores of this machine.
         progress: gets the size of each batch that is durable.
         announce: for the encoder of the live snapshot, see :meth:`~recommend.store.Store.put_embeddings`.
+        on_failure: called for each article whose embedding fails, which stays without one; logs them when not given.
 
     Returns:
         How many were embedded.
 
     Raises:
+        EncoderError: when the encoder fails on any text.
         EngineError: when the engine fails; what was reported is stored, the rest the next run's work.
     """
+    on_failure = on_failure or (lambda id_, reason: logger.warning("article %r was not embedded: %s", id_, reason))
     engine, total = engine or LocalEngine(encoder, BATCH), 0
     with closing(engine.embeddings(_unembedded(store, encoder.fingerprint, engine.batch))) as ready:
-        for texts, vectors in ready:
-            store.put_embeddings(list(zip(texts, vectors, strict=True)), encoder.fingerprint, announce=announce)
-            total += len(texts)
-            progress(len(texts))
+        for done in ready:
+            store.put_embeddings(
+                list(zip(done.texts, done.vectors, strict=True)), encoder.fingerprint, announce=announce
+            )
+            for article_id, reason in done.failures.items():
+                on_failure(article_id, reason)
+            total += len(done.texts)
+            progress(len(done.texts) + len(done.failures))
     return total
 
 
@@ -146,13 +178,13 @@ def _unembedded(store: Store, fingerprint: str, batch: int) -> Iterator[list[Art
 
 
 def put_batch(
-    store: Store, encoder: Encoder, batch: Mapping[str, Article], *, republish: bool = True
+    store: Store, encoder: Encoder | None, batch: Mapping[str, Article], *, republish: bool = True
 ) -> dict[str, Outcome]:
     """Stores articles by id in one transaction and tells what became of each; only what changed is embedded.
 
     Args:
         store: where to.
-        encoder: makes the embeddings.
+        encoder: makes the embeddings; None leaves them to ``reindex``.
         batch: a bounded number.
         republish: also those whose id was taken down, see :func:`ingest`.
     """
@@ -160,16 +192,20 @@ def put_batch(
     held = {id_: known[id_] for id_ in batch if id_ in known}
     refused = set() if republish else {id_ for id_, state in held.items() if state.deleted}
     offered = [article for id_, article in batch.items() if id_ not in refused]
-    embedded = store.embedded((article.id for article in offered), encoder.fingerprint)
-    stale = [article for article in offered if embedded.get(article.id) != article.text_hash]
-    vectors = _encode_once(encoder, stale)
+    vectors: dict[str, FloatArray] = {}
+    failures: dict[str, str] = {}
+    stale: list[Article] = []
+    if encoder is not None:
+        embedded = store.embedded((article.id for article in offered), encoder.fingerprint)
+        stale = [article for article in offered if embedded.get(article.id) != article.text_hash]
+        vectors, failures = _encode_once(encoder, stale)
     changed = [article for article in offered if _differs(article, held.get(article.id))]
-    found = store.put(
-        [(article, vectors.get(article.id)) for article in changed], encoder.fingerprint, republish=republish
-    )
+    fingerprint = "" if encoder is None else encoder.fingerprint
+    found = store.put([(article, vectors.get(article.id)) for article in changed], fingerprint, republish=republish)
     revisions = dict(zip((article.id for article in changed), found, strict=True))
     store.put_embeddings(
-        [(article, vectors[article.id]) for article in stale if article.id not in revisions], encoder.fingerprint
+        [(article, vectors[article.id]) for article in stale if article.id in vectors.keys() - revisions.keys()],
+        fingerprint,
     )
 
     def outcome(id_: str) -> Outcome:
@@ -177,19 +213,20 @@ def put_batch(
         if id_ in refused or revision == 0:  # 0: taken down while the batch was being embedded
             return Outcome("taken_down", None, id_ in vectors)
         if revision is None:
-            return Outcome("unchanged", None if before is None else before.revision, id_ in vectors)
-        return Outcome("added" if before is None or before.deleted else "changed", revision, id_ in vectors)
+            return Outcome("unchanged", None if before is None else before.revision, id_ in vectors, failures.get(id_))
+        kind: Literal["added", "changed"] = "added" if before is None or before.deleted else "changed"
+        return Outcome(kind, revision, id_ in vectors, failures.get(id_))
 
     return {id_: outcome(id_) for id_ in batch}
 
 
-def _encode_once(encoder: Encoder, articles: list[Article]) -> dict[str, FloatArray]:
-    """Equal texts share an encoding."""
+def _encode_once(encoder: Encoder, articles: list[Article]) -> tuple[dict[str, FloatArray], dict[str, str]]:
+    """Embeddings, and why there is none, by id. Equal texts share an encoding."""
     distinct = {article.text_hash: article for article in articles}
-    if not distinct:
-        return {}
-    vectors = dict(zip(distinct, encode_articles(encoder, list(distinct.values())), strict=True))
-    return {article.id: np.asarray(vectors[article.text_hash], np.float32) for article in articles}
+    vectors, failures = encode_each(encoder, list(distinct.values()))
+    hashes = {article.id: article.text_hash for article in articles}
+    found = {id_: vectors[key] for id_, key in hashes.items() if key in vectors}
+    return found, {id_: failures[key] for id_, key in hashes.items() if key in failures}
 
 
 def _differs(article: Article, held: Known | None) -> bool:

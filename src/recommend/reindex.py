@@ -11,7 +11,7 @@ from recommend.encoder import Encoder, encode_articles, located
 from recommend.encoder.adapter import find_adapter
 from recommend.engines import Engine
 from recommend.errors import RecommendError, SnapshotError
-from recommend.ingest import embed_missing
+from recommend.ingest import Failed, embed_missing
 from recommend.publication import publish_embedded
 from recommend.settings import Settings
 from recommend.snapshot import (
@@ -120,6 +120,7 @@ class ReindexResult:
         canary: how it compares with the one that was live before, None where that was not looked at.
         published: False when it was built only to be looked at.
         dropped: embeddings removed because no snapshot that is kept needs them.
+        failed: articles whose embedding failed: they are not in the snapshot, and the next job tries again.
     """
 
     manifest: Manifest
@@ -128,6 +129,7 @@ class ReindexResult:
     canary: Canary | None = None
     published: bool = True
     dropped: int = 0
+    failed: int = 0
 
 
 def reindex(
@@ -142,6 +144,7 @@ def reindex(
     canary: Callable[[str, str], Canary | None] = lambda _old, _new: None,
     on_embedded: Callable[[int], None] = lambda _: None,
     on_stage: Callable[[str], None] = lambda _: None,
+    on_failure: Failed = lambda _id, _reason: None,
 ) -> ReindexResult:
     """Brings the live snapshot up to the store's revision. Killed at any moment, it leaves the old one serving.
 
@@ -159,19 +162,27 @@ def reindex(
         canary: compares two snapshots, given their names, before the second is published.
         on_embedded: called with the size of each embedded batch.
         on_stage: called with a few words when a stage begins.
+        on_failure: called for each article whose embedding failed.
 
     Raises:
+        EncoderError: when the encoder fails on any text.
         SnapshotError: when another job is at work or the new snapshot fails verification.
     """
     layout = IndexLayout(settings.index)
     adapter = find_adapter(settings.encoder.adapter, settings.models, encoder.fingerprint)
     with locked(layout), recorded(layout):
         on_stage("embedding")
-        embedded = embed_missing(store, encoder, engine, progress=on_embedded)
+        failures: list[str] = []
+
+        def note(article_id: str, reason: str) -> None:
+            failures.append(article_id)
+            on_failure(article_id, reason)
+
+        embedded = embed_missing(store, encoder, engine, progress=on_embedded, on_failure=note)
         recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing)
         live = None if full or embedded else _up_to_date(store, layout, recipe)
         if live is not None:
-            return ReindexResult(live, embedded, built=False)
+            return ReindexResult(live, embedded, built=False, failed=len(failures))
         on_stage("building")
         name = located(settings.encoder.name, settings.models)
         manifest = build_snapshot(store, layout, encoder, name, adapter, settings.indexing, settings.ranking.candidates)
@@ -182,13 +193,13 @@ def reindex(
             remove(layout, manifest.name)
             raise
         if not publishes:
-            return ReindexResult(manifest, embedded, built=True, canary=compared, published=False)
+            return ReindexResult(manifest, embedded, built=True, canary=compared, published=False, failed=len(failures))
         on_stage("publishing")
         embedded += publish_embedded(store, layout, manifest.name, encoder, progress=on_embedded)
         before = _fingerprints(layout)
         prune(layout, settings.indexing.keep)
         dropped = sum(map(store.drop_embeddings, before - _fingerprints(layout)))
-    return ReindexResult(manifest, embedded, built=True, canary=compared, dropped=dropped)
+    return ReindexResult(manifest, embedded, built=True, canary=compared, dropped=dropped, failed=len(failures))
 
 
 def _fingerprints(layout: IndexLayout) -> set[str]:

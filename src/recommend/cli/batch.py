@@ -11,7 +11,7 @@ import typer
 
 from recommend.canary import compare
 from recommend.cli.app import QUARANTINED, Assignments, Flags, Json, app
-from recommend.cli.console import err, meter, out, plain, print_json
+from recommend.cli.console import Meter, err, meter, out, plain, print_json
 from recommend.cli.encoders import check_unchanged, embed_as_served, serving_encoder
 from recommend.cli.intake import FormatName, Intake, RejectsFile
 from recommend.encoder import open_encoder
@@ -22,7 +22,7 @@ from recommend.ingest import ingest as ingest_articles
 from recommend.recommender import Recommender
 from recommend.reindex import Canary, Plan, plan
 from recommend.reindex import reindex as run_job
-from recommend.sources import Web
+from recommend.sources import Reject, Web
 from recommend.store import Store
 from recommend.vectors import set_threads
 
@@ -42,6 +42,7 @@ def ingest(
     ] = False,
     rejects: Annotated[Path, typer.Option(help="Where rows go that cannot be articles.")] = Path("rejects.jsonl"),
     republish: Annotated[bool, typer.Option("--republish", help="Also take in articles that were taken down.")] = False,
+    embed: Annotated[bool, typer.Option(help="Embed them now, or leave that to reindex.")] = True,
     json: Json = False,
 ) -> None:
     """Stores articles, each with its embedding; only what changed is embedded."""
@@ -50,18 +51,20 @@ def ingest(
         web = Web(allow_private or settings.sources.allow_private, settings.sources.pause)
         intake = Intake(locations, format, rejects_file.write, web, query)
         store = Store(settings.store)
-        encoder = serving_encoder(settings)
+        encoder = serving_encoder(settings) if embed else None
         with meter("ingest", intake.total) as bar:
             counts = ingest_articles(
                 store,
                 encoder,
                 intake,
                 republish=republish,
-                progress=lambda batch: bar.advance(batch.total, done=intake.consumed),
+                progress=lambda batch: bar.advance(batch.total, done=intake.consumed, failed=batch.failed),
+                on_failure=lambda article_id, reason: rejects_file.write(_unembedded(article_id, reason)),
             )
-        embed_as_served(store, settings, encoder)
+        if encoder is not None:
+            embed_as_served(store, settings, encoder)
     if json:
-        file = str(rejects) if intake.rejected else None
+        file = str(rejects) if intake.rejected or counts.failed else None
         print_json({**asdict(counts), "quarantined": intake.rejected, "rejects": file})
     else:
         out.print(
@@ -71,7 +74,19 @@ def ingest(
         )
     if intake.rejected:
         err.print(f"{intake.rejected:,} rows quarantined, with their reasons: {rejects}")
+    if counts.failed:
+        err.print(f"{counts.failed:,} articles stored but not embedded, tried again by the next run: {rejects}")
+    if intake.rejected or counts.failed:
         raise typer.Exit(QUARANTINED)
+
+
+def _unembedded(article_id: str, reason: str) -> Reject:
+    return Reject("store", None, article_id, None, "", f"is stored, but its embedding failed: {reason}")
+
+
+def _tell_failure(bar: Meter, article_id: str, reason: str) -> None:
+    bar.advance(0, failed=1)
+    err.print(plain(f"{article_id!r} was not embedded: {reason}"))
 
 
 @app.command()
@@ -111,12 +126,15 @@ def reindex(
             engine=open_engine(engine, opened, settings),
             on_embedded=bar.advance,
             on_stage=lambda stage: err.print(f"{stage} …", style="dim") if err.is_terminal else None,
+            on_failure=partial(_tell_failure, bar),
         )
     manifest = result.manifest
     if json:
         told = {"embedded": result.embedded, "built": result.built, "published": result.published}
+        told["failed"] = result.failed
         canary = {"canary": result.canary and asdict(result.canary), "dropped": result.dropped}
         print_json({**manifest.model_dump(exclude={"sha256"}), **told, **canary})
+        _exit(result.failed)
         return
     if result.canary and (encoder or assignments or no_publish or judged):
         _print_canary(result.canary)
@@ -129,6 +147,13 @@ def reindex(
     )
     if named and Flags.settings(assignments).encoder.name != encoder:
         err.print(f"set encoder.name = {plain(repr(encoder))} in your configuration; until then the next job refuses")
+    _exit(result.failed)
+
+
+def _exit(failed: int) -> None:
+    if failed:
+        err.print(f"{failed:,} articles were not embedded and are not in it; the next run tries again")
+        raise typer.Exit(QUARANTINED)
 
 
 def _print_canary(canary: Canary) -> None:

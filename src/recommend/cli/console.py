@@ -28,23 +28,33 @@ def print_json(value: object) -> None:
 
 @dataclass(slots=True)
 class Meter:
-    """Counts work done: ``done`` of ``total`` in some unit, and items for the rate."""
+    """Counts work done: ``done`` of ``total`` in some unit, items for the rate, and those of them that failed."""
 
     label: str
     progress: Progress | None
     task: Any
+    total: float | None = None
     items: int = 0
+    failed: int = 0
     started: float = field(default_factory=time.monotonic)
     told: float = field(default_factory=time.monotonic)
 
-    def advance(self, items: int, *, done: float | None = None) -> None:
+    def advance(self, items: int, *, done: float | None = None, failed: int = 0) -> None:
         """``items`` more; ``done`` is how far along that is, where the total is not counted in items."""
         self.items += items
+        self.failed += failed
+        done = self.items if done is None else done
         if self.progress is not None:
-            self.progress.update(self.task, completed=self.items if done is None else done, items=self.items)
+            self.progress.update(self.task, completed=done, items=self.items, failed=self.failed)
         elif time.monotonic() - self.told >= _PLAIN_SECONDS:
             self.told = time.monotonic()
-            err.print(f"{self.label}: {self.items:,} ({self.items / (self.told - self.started):,.0f}/s)")
+            share = f"{done / self.total:.0%}, " if self.total else ""
+            rate = self.items / (self.told - self.started)
+            err.print(f"{self.label}: {share}{self.items:,} ({rate:,.0f}/s)" + _failed(self.failed))
+
+
+def _failed(count: int) -> str:
+    return f", {count:,} failed" if count else ""
 
 
 class _Rate(TextColumn):
@@ -53,18 +63,19 @@ class _Rate(TextColumn):
 
     def render(self, task: Task) -> Text:
         items = task.fields.get("items", 0)
-        return Text(f"{items:,} · {items / max(task.elapsed or 0.0, 0.1):,.0f}/s", style="cyan")
+        failed = _failed(task.fields.get("failed", 0))
+        return Text(f"{items:,} · {items / max(task.elapsed or 0.0, 0.1):,.0f}/s{failed}", style="cyan")
 
 
 @contextmanager
 def meter(label: str, total: float | None = None) -> Iterator[Meter]:
     """A progress bar with rate and time left on a terminal; a line every ten seconds elsewhere."""
     if not err.is_terminal:
-        yield Meter(label, None, None)
+        yield Meter(label, None, None, total)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True) as progress:
-        yield Meter(label, progress, progress.add_task(label, total=total))
+        yield Meter(label, progress, progress.add_task(label, total=total), total)
 
 
 def plain(text: str) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.article import Article
-from recommend.encoder import Encoder, encode_articles
+from recommend.encoder import Encoder
+from recommend.encoder.isolation import encode_each
 from recommend.settings import Settings
 
 FloatArray = NDArray[np.float32]
@@ -30,6 +31,14 @@ class Text(NamedTuple):
     text_hash: bytes
 
 
+class Embedded(NamedTuple):
+    """What became of a batch: n texts with their embeddings (n, d) float32, and by article id why one has none."""
+
+    texts: list[Text]
+    vectors: FloatArray
+    failures: dict[str, str]
+
+
 class Engine(Protocol):
     """Anything that embeds batches of articles.
 
@@ -40,8 +49,8 @@ class Engine(Protocol):
     @property
     def batch(self) -> int: ...
 
-    def embeddings(self, batches: Iterable[Sequence[Article]]) -> Generator[tuple[list[Text], FloatArray]]:
-        """For each batch its texts and their embeddings (n, d) float32, in the order in which they are ready."""
+    def embeddings(self, batches: Iterable[Sequence[Article]]) -> Generator[Embedded]:
+        """What became of each batch, in the order in which they are ready."""
         ...
 
 
@@ -52,10 +61,16 @@ class LocalEngine:
         self._encoder = encoder
         self.batch = batch
 
-    def embeddings(self, batches: Iterable[Sequence[Article]]) -> Generator[tuple[list[Text], FloatArray]]:
+    def embeddings(self, batches: Iterable[Sequence[Article]]) -> Generator[Embedded]:
         """See :class:`Engine`."""
         for articles in batches:
-            yield [Text(a.id, a.text_hash) for a in articles], encode_articles(self._encoder, articles)
+            vectors, failures = encode_each(self._encoder, articles)
+            done = [article for article in articles if article.text_hash in vectors]
+            yield Embedded(
+                [Text(article.id, article.text_hash) for article in done],
+                np.array([vectors[article.text_hash] for article in done], np.float32),
+                {a.id: failures[a.text_hash] for a in articles if a.text_hash in failures},
+            )
 
 
 def open_engine(name: EngineName, encoder: Encoder, settings: Settings) -> Engine:
@@ -71,4 +86,4 @@ def open_engine(name: EngineName, encoder: Encoder, settings: Settings) -> Engin
     return RayEngine(encoder, settings)
 
 
-__all__ = ["Engine", "EngineName", "LocalEngine", "Text", "open_engine"]
+__all__ = ["Embedded", "Engine", "EngineName", "LocalEngine", "Text", "open_engine"]

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from recommend.article import Article
 from recommend.encoder import Encoder, open_encoder
 from recommend.encoder.preparation import encoder_text
-from recommend.engines import Text
+from recommend.engines import Embedded, Text
 from recommend.errors import EncoderError, EngineError
 from recommend.settings import EncoderSettings, RaySettings, Settings
 
@@ -76,7 +76,7 @@ class RayEngine:
         self._arguments = worker, settings.models.absolute(), fingerprint
         self.batch = settings.ray.batch
 
-    def embeddings(self, batches: Iterable[Sequence[Article]]) -> Generator[tuple[list[Text], FloatArray]]:
+    def embeddings(self, batches: Iterable[Sequence[Article]]) -> Generator[Embedded]:
         """See :class:`recommend.engines.Engine`.
 
         Raises:
@@ -94,7 +94,7 @@ class RayEngine:
                 yield from self._encode(ray, round_)
                 round_, length = ahead.result(), self._settings.round * self._actors(ray)
 
-    def _encode(self, ray: Any, tables: list[pa.Table]) -> Generator[tuple[list[Text], FloatArray]]:
+    def _encode(self, ray: Any, tables: list[pa.Table]) -> Generator[Embedded]:
         size = min(self._actors(ray), len(tables))
         encoded = ray.data.from_arrow(tables).map_batches(
             Embedding,
@@ -115,7 +115,7 @@ class RayEngine:
             for table in encoded.iter_batches(batch_size=None, batch_format="pyarrow"):
                 vectors = table["vector"].combine_chunks()
                 texts = map(Text, table["id"].to_pylist(), table["text_hash"].to_pylist())
-                yield list(texts), vectors.flatten().to_numpy().reshape(len(table), -1)
+                yield Embedded(list(texts), vectors.flatten().to_numpy().reshape(len(table), -1), {})
         except ray.exceptions.RayError as problem:
             raise EngineError(f"engine 'ray': {_reason(problem)}") from problem
 
