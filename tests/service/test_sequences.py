@@ -58,7 +58,7 @@ class Story:
 
 
 class Publishing(RuleBasedStateMachine):
-    """Puts, takes down, publishes again, curates, re-indexes, rolls back and restarts; holds every box against a model."""
+    """Publishes, takes down, curates, re-indexes, rolls back and restarts; holds every box against a model."""
 
     serve: Any
     settings: Settings
