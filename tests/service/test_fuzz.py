@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import orjson
@@ -15,7 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sqlalchemy import make_url
 
+from recommend.settings import Settings
 from recommend_service.bulk import BulkResult
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is absent: pip install 'related-articles[dev]'")
@@ -70,6 +75,18 @@ def counts() -> Iterator[Counter[str]]:
     found: Counter[str] = Counter()
     yield found
     print(f"\n{sum(found.values())} cases: {dict(sorted(found.items()))}")  # noqa: T201  # with -s
+
+
+@pytest.fixture(scope="module")
+def newsroom(sample: Settings, serve: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A service on a copy of which nothing need be left."""
+    folder = tmp_path_factory.mktemp("fuzzed")
+    with closing(sqlite3.connect(make_url(sample.store).database or "")) as source:
+        source.execute("VACUUM INTO ?", (str(folder / "recommend.db"),))
+    index = shutil.copytree(sample.index, folder / "index")
+    own = sample.model_copy(update={"store": f"sqlite:///{folder / 'recommend.db'}", "index": index})
+    with serve(own) as service:
+        yield service
 
 
 def test_made_up_requests_get_declared_answers(newsroom: Any, counts: Counter[str]) -> None:
