@@ -4,7 +4,7 @@ BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench fuzz clean
 
 demo: .venv/installed
 	$(BIN)/recommend demo --host $(HOST) --port $(PORT) $(if $(DATA),--data $(DATA))
@@ -20,6 +20,9 @@ lint: .venv/installed-dev
 bench: .venv/installed-dev
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
+
+fuzz: .venv/installed-dev
+	CASES=$(or $(CASES),10000) $(BIN)/python -m pytest -s tests/service/test_fuzz.py
 
 .venv/python:
 	$(PYTHON) -m venv .venv

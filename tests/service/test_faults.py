@@ -145,6 +145,7 @@ def test_where_files_may_not_grow_readers_are_served_and_no_change_is_acknowledg
 def _read_only(file: Path) -> Iterator[None]:
     """SQLite gives log and index of the log the permissions of the file: they are made before it loses its own."""
     with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("SELECT count(*) FROM articles").fetchone()
         file.chmod(0o444)
         yield
