@@ -196,8 +196,9 @@ class Workers:
 
     @contextmanager
     def only(self, worker: int) -> Iterator[None]:
-        """New connections reach this worker alone: the others are held still."""
+        """New connections reach this worker alone: the others are held still, and what would replace them for that."""
         others = [other for other in self.processes if other != worker]
+        os.kill(self.supervisor, signal.SIGSTOP)
         for other in others:
             os.kill(other, signal.SIGSTOP)
         try:
@@ -205,6 +206,8 @@ class Workers:
         finally:
             for other in others:
                 os.kill(other, signal.SIGCONT)
+            time.sleep(0.05)  # they answer the supervisor's question first, which may be minutes old
+            os.kill(self.supervisor, signal.SIGCONT)
 
     def wait(self) -> None:
         """Returns when there are two workers and each answers."""

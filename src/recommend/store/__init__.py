@@ -276,12 +276,12 @@ class Store:
             connection.execute(select(counter.c.value)).scalar_one()
 
     def check_writable(self) -> None:
-        """Writes something that means nothing, unless the last write of this object was committed.
+        """Writes something that means nothing, the first time and after a write that was refused.
 
         Raises:
             StoreError: when the database refuses (disk full, read-only, locked for too long).
         """
-        if self._watch.writes:
+        if self._watch.writable:
             return
         with self._watch.writing() as connection:
             if self._is_sqlite:  # which would skip an update to the same value
@@ -289,6 +289,7 @@ class Store:
                 connection.exec_driver_sql(f"PRAGMA user_version = {(number + 1) % 2**31}")
             else:
                 connection.execute(update(counter).values(value=counter.c.value))
+        self._watch.writable = True
 
     def changes(self, since: int, fingerprint: str) -> list[Change]:
         """Every article that changed after revision ``since``, in the order of revisions."""

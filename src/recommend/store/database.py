@@ -132,7 +132,7 @@ class Watch:
     """Tells whether anything may have been committed, by any process: microseconds on SQLite, by time elsewhere.
 
     Attributes:
-        writes: whether the last transaction through :meth:`writing` was committed; None before the first.
+        writable: set by who has seen it written to, unset by a transaction that was refused.
     """
 
     def __init__(self, engine: Engine, staleness: float) -> None:
@@ -142,7 +142,7 @@ class Watch:
         self._version = 0
         self._moved = float("-inf")
         self._lock = Lock()
-        self.writes: bool | None = None
+        self.writable = False
 
     def version(self) -> int:
         """Another number after every commit; on PostgreSQL after every one through :meth:`writing`, and another one
@@ -169,9 +169,8 @@ class Watch:
         try:
             with writing(self._engine) as connection:
                 yield connection
-            self.writes = True
         except StoreError:
-            self.writes = False
+            self.writable = False
             raise
         finally:  # after an error too: a commit whose answer got lost may have happened
             with self._lock:
