@@ -4,7 +4,7 @@ BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: demo test lint bench kills dirty clean
+.PHONY: demo test lint bench kills dirty fuzz clean
 
 demo: .venv/installed
 	$(BIN)/recommend demo --host $(HOST) --port $(PORT) $(if $(DATA),--data $(DATA))
@@ -26,6 +26,9 @@ kills: .venv/installed-dev
 
 dirty: .venv/installed-dev
 	ROWS=1000000 $(BIN)/python -m pytest -s tests/test_dirty_input.py
+
+fuzz: .venv/installed-dev
+	CASES=$(or $(CASES),10000) $(BIN)/python -m pytest -s tests/service/test_fuzz.py
 
 .venv/python:
 	$(PYTHON) -m venv .venv

@@ -78,9 +78,10 @@ def test_the_local_engine_gives_each_batch_with_what_its_vectors_were_made_from(
     stories: list[Article], toy_encoder: Encoder
 ) -> None:
     found = list(LocalEngine(toy_encoder).embeddings(batches(stories, 25)))
-    assert [len(texts) for texts, _ in found] == [25, 25, 10]
-    assert [text for texts, _ in found for text in texts] == [(a.id, a.text_hash) for a in stories]
-    np.testing.assert_array_equal(np.concatenate([v for _, v in found]), encode_articles(toy_encoder, stories))
+    assert [len(done.texts) for done in found] == [25, 25, 10]
+    assert [text for done in found for text in done.texts] == [(a.id, a.text_hash) for a in stories]
+    vectors = np.concatenate([done.vectors for done in found])
+    np.testing.assert_array_equal(vectors, encode_articles(toy_encoder, stories))
 
 
 def test_what_was_embedded_before_a_job_ended_stays_and_the_next_one_does_the_rest_on_the_cluster(
@@ -135,11 +136,11 @@ def test_nothing_is_lost_and_every_vector_is_the_local_one_when_a_node_dies_in_m
     many = texts[:60]
     found: dict[str, NDArray[np.float32]] = {}
     with closing(RayEngine(encoder, on_cluster).embeddings(batches(many))) as ready:
-        for embedded, vectors in ready:
+        for done in ready:
             if not found:
                 assert "CPU" not in ray.available_resources()  # actors are at work on all cores of both nodes
                 cluster.remove_node(max(cluster.list_all_nodes(), key=lambda node: not node.is_head()))
-            found.update(zip((text.id for text in embedded), vectors, strict=True))
+            found.update(zip((text.id for text in done.texts), done.vectors, strict=True))
     np.testing.assert_array_equal(np.stack([found[a.id] for a in many]), encode_articles(encoder, many))
 
 

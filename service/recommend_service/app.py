@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from recommend.errors import SnapshotError
+from recommend.errors import SnapshotError, StoreUnreachableError
 from recommend.settings import ServiceSettings, Settings, load_settings
 from recommend.vectors import set_threads
 from recommend_service import articles, bulk, curation, events, operations, problems, queries, related
@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         with json_logs(), closing(app.state.backend):
             try:
                 app.state.backend.recommender()
-            except SnapshotError as problem:
+            except (SnapshotError, StoreUnreachableError) as problem:
                 logger.warning("not ready: %s", problem)
             yield
 

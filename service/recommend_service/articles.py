@@ -18,6 +18,7 @@ from recommend.ingest import put
 from recommend.recommender import Recommender
 from recommend_service.auth import may_write, require_reader, require_writer
 from recommend_service.backend import BackendOf, RecommenderOf
+from recommend_service.paths import ARTICLE
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.schemas import Stored
 
@@ -28,7 +29,7 @@ _UNAVAILABLE = {**PROBLEM, "description": "The store or the encoder cannot be us
 
 
 @router.put(
-    "/{article_id:path}",
+    f"/{ARTICLE}",
     dependencies=[Depends(require_writer)],
     response_class=Response,
     responses={
@@ -56,7 +57,7 @@ async def put_article(
 
 
 @router.get(
-    "/{article_id:path}",
+    f"/{ARTICLE}",
     dependencies=[Depends(require_reader)],
     response_class=Response,
     responses={
@@ -76,7 +77,7 @@ async def get_article(backend: BackendOf, article_id: str, writer: Annotated[boo
 
 
 @router.delete(
-    "/{article_id:path}",
+    f"/{ARTICLE}",
     dependencies=[Depends(require_writer)],
     status_code=HTTPStatus.NO_CONTENT,
     response_class=Response,

@@ -1,9 +1,9 @@
-"""What the routes share: the recommender of this process, opened when there is something to open."""
+"""What the routes share: store and recommender of this process, opened when there is something to open."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
 from typing import Annotated, TypeVar
@@ -12,7 +12,8 @@ from weakref import WeakKeyDictionary
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
-from recommend.errors import SnapshotError
+from recommend.errors import EncoderError, SnapshotError, StoreError, StoreUnreachableError
+from recommend.events import Event
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
@@ -27,13 +28,15 @@ T = TypeVar("T")
 
 
 class Backend:
-    """Opens store and recommender. A service that starts before the first snapshot answers 503 until there is one."""
+    """Opens store and recommender. A service that starts before the first snapshot, or while the database cannot be
+    reached, answers 503 until it can do better."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
-        self.store = Store(settings.store, staleness=settings.service.staleness)
-        self.events = GroupWriter(self.store.events.add)
+        self.events = GroupWriter(self._add_events)
+        self._store: Store | None = None
+        self._unreachable = (float("-inf"), StoreUnreachableError("the store is not open yet"))
         self._recommender: Recommender | None = None
         self._variants: dict[str, Recommender] = {}
         self._error = SnapshotError("the index is not open yet")
@@ -41,18 +44,37 @@ class Backend:
         self._caches: WeakKeyDictionary[Recommender, AnswerCache] = WeakKeyDictionary()
         self._writer = CapacityLimiter(1)  # one encoder, one writing transaction: more threads would only queue there
 
+    @property
+    def store(self) -> Store:
+        """The store.
+
+        Raises:
+            StoreError: when it cannot be opened; where it cannot be reached, it is tried again once a second.
+        """
+        if self._store is None:
+            if monotonic() - self._unreachable[0] < _RETRY_SECONDS:
+                raise self._unreachable[1].with_traceback(None)
+            try:
+                self._store = Store(self.settings.store, staleness=self.settings.service.staleness)
+            except StoreUnreachableError as problem:
+                self._unreachable = monotonic(), problem
+                raise
+        return self._store
+
     def recommender(self) -> Recommender:
         """The recommender.
 
         Raises:
             SnapshotError: when no usable snapshot is published.
+            StoreError: when the store cannot be opened.
         """
         if self._recommender is None:
+            store = self.store
             if monotonic() - self._tried < _RETRY_SECONDS:
-                raise self._error
+                raise self._error.with_traceback(None)
             self._tried = monotonic()
             try:
-                found = Recommender(self.store, self.settings)
+                found = Recommender(store, self.settings)
             except SnapshotError as problem:
                 self._error = problem
                 raise
@@ -83,9 +105,27 @@ class Backend:
         """Runs what encodes or waits for a disk on the one thread for that, so that readers never wait for it."""
         return await to_thread.run_sync(partial(work, *arguments), limiter=self._writer)
 
+    async def problems(self) -> list[str]:
+        """What cannot be done at present, though related stories can be served."""
+        recommender = self.recommender()
+        found = [] if recommender.problem is None else [recommender.problem]
+        try:
+            await to_thread.run_sync(self.store.check_writable)
+        except StoreError as problem:
+            found.append(str(problem))
+        try:
+            await self.in_writer(recommender.check_encoder)
+        except EncoderError as problem:
+            found.append(str(problem))
+        return found
+
+    def _add_events(self, events: Sequence[Event]) -> None:
+        self.store.events.add(events)
+
     def close(self) -> None:
         """Closes the store."""
-        self.store.close()
+        if self._store is not None:
+            self._store.close()
 
 
 async def _backend(request: Request) -> Backend:

@@ -17,6 +17,7 @@ from recommend.errors import shown
 from recommend.store.keys import Key
 from recommend_service.auth import require_curator
 from recommend_service.backend import BackendOf
+from recommend_service.paths import ARTICLE
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, PROBLEM
 from recommend_service.schemas import CuratedBody, Stored
 
@@ -36,7 +37,7 @@ Curator = Annotated[Key, Depends(require_curator)]
 
 
 @router.put(
-    "/{article_id:path}/curation",
+    f"/{ARTICLE}/curation",
     response_class=Response,
     responses={
         200: {"model": Stored, "description": "In force for every answer from now on"},
@@ -60,7 +61,7 @@ async def put_curation(
 
 
 @router.get(
-    "/{article_id:path}/curation",
+    f"/{ARTICLE}/curation",
     response_class=Response,
     responses={
         200: {"model": CuratedBody, "description": "The curation and its audit trail"},

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, replace
+from typing import Literal
 
 import orjson
 from anyio import to_thread
 from fastapi import APIRouter
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from recommend.errors import RecommendError, SnapshotError
@@ -21,6 +23,15 @@ router = APIRouter(tags=["operations"])
 logger = logging.getLogger(__name__)
 
 
+class Readiness(BaseModel):
+    """What this worker can do."""
+
+    status: Literal["ready", "degraded"]
+    snapshot: str
+    revision: int
+    problems: list[str] = Field(description="what cannot be done at present; empty when ready")
+
+
 @router.get("/healthz", response_class=Response, responses={200: {"description": "The process answers"}})
 async def healthz() -> Response:
     """Whether the process is alive."""
@@ -31,15 +42,27 @@ async def healthz() -> Response:
     "/readyz",
     response_class=Response,
     responses={
-        200: {"description": "Related stories can be served"},
+        200: {"model": Readiness, "description": "Related stories can be served"},
         503: {**PROBLEM, "description": "Not yet, and why"},
     },
 )
 async def readyz(backend: BackendOf, recommender: RecommenderOf) -> Response:
-    """Whether related stories can be served: a snapshot is open, if need be an older one, and the store can be read."""
+    """Whether related stories can be served: a snapshot is open, if need be an older one, and the store can be read.
+
+    `degraded` when that is so, but something else is not: a published snapshot that cannot be opened, a store that
+    takes no changes, an encoder that is missing.
+    """
     await to_thread.run_sync(backend.store.check)
     view = recommender.view()
-    return _json({"status": "ready", "snapshot": view.snapshot.manifest.name, "revision": view.revision})
+    problems = await backend.problems()
+    return _json(
+        Readiness(
+            status="degraded" if problems else "ready",
+            snapshot=view.snapshot.manifest.name,
+            revision=view.revision,
+            problems=problems,
+        ).model_dump()
+    )
 
 
 @router.get(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +20,7 @@ from recommend.errors import (
     RecommendError,
     SnapshotError,
     StoreError,
+    StoreUnreachableError,
     UnknownArticleError,
 )
 
@@ -29,6 +31,7 @@ _STATUS: dict[type[RecommendError], HTTPStatus] = {
     UnknownArticleError: HTTPStatus.NOT_FOUND,
     SnapshotError: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreUnreachableError: HTTPStatus.SERVICE_UNAVAILABLE,
     EncoderError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -77,6 +80,15 @@ def known_problem(error: RecommendError) -> Response:
     return problem(status, str(error), headers)
 
 
+def _allowed(app: FastAPI, path: str, known: str) -> set[str]:
+    """The methods of every route of a path, where Starlette tells those of the first one, and HEAD wherever GET is."""
+    found = {method for method in known.split(", ") if method}
+    for template, operations in app.openapi()["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", ".+", template), path, re.DOTALL):
+            found |= {method.upper() for method in operations}
+    return found | {"HEAD"} if "GET" in found else found
+
+
 def install(app: FastAPI) -> None:
     """Makes every error of the app a problem; none shows a traceback."""
 
@@ -91,8 +103,11 @@ def install(app: FastAPI) -> None:
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}: {first['msg']}")
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> Response:
-        return problem(HTTPStatus(error.status_code), str(error.detail), dict(error.headers or {}))
+    async def _http(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(sorted(_allowed(app, request.url.path, headers.get("Allow", ""))))
+        return problem(HTTPStatus(error.status_code), str(error.detail), headers)
 
     @app.exception_handler(Exception)
     async def _unexpected(_: Request, error: Exception) -> Response:

@@ -16,6 +16,7 @@ from recommend_service.auth import require_reader
 from recommend_service.backend import Backend, BackendOf
 from recommend_service.cache import Asked, Target
 from recommend_service.parameters import Explain, Fallback, FiltersOf, Limit
+from recommend_service.paths import ARTICLE
 from recommend_service.problems import PROBLEM, READ_PROBLEMS
 from recommend_service.ready import Ready, max_age
 from recommend_service.schemas import AnswerBody
@@ -35,7 +36,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/articles/{article_id:path}/related", responses=_RESPONSES, response_class=Response)
+@router.get(f"/articles/{ARTICLE}/related", responses=_RESPONSES, response_class=Response)
 async def related(
     request: Request,
     backend: BackendOf,

@@ -19,6 +19,7 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recommend.article import Article
+from recommend_service.paths import ARTICLE
 
 _INSIDE = Path(__file__).parent / "web"
 WEB = _INSIDE if _INSIDE.is_dir() else Path(__file__).parents[1] / "web"
@@ -130,7 +131,7 @@ def site_router(site_name: str = "Related Articles") -> APIRouter:
         }
         return page(request, "index.html", context)
 
-    @router.api_route("/stories/{article_id:path}", methods=_METHODS)
+    @router.api_route(f"/stories/{ARTICLE}", methods=_METHODS)
     async def story(request: Request, article_id: str) -> Response:
         library = _library(request)
         article = library.article(article_id)

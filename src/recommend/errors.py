@@ -47,6 +47,10 @@ class StoreError(RecommendError):
     """The store cannot be opened, is of another schema, or holds contradicting data."""
 
 
+class StoreUnreachableError(StoreError):
+    """The database of the store cannot be reached now, and may be later."""
+
+
 class KeyNameError(RecommendError):
     """An API key's name is taken, unknown, or cannot be one."""
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import time
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recommend.errors import SettingsError
+from recommend.live import View
 from recommend.recommender import Recommender
+from recommend.table import MISSING
 
 _ROWS_A_GROUP = 50_000
 SCHEMA = pa.schema(
@@ -76,9 +79,9 @@ def _rows(
 ) -> Iterator[dict[str, object]]:
     view = recommender.view()
     for article_id in view.ids() if since is None else recommender.store.ids_since(since):
-        answer = recommender.answer(article_id, k)
+        answer = None if _expired(view, article_id) else recommender.answer(article_id, k)
         progress()
-        if answer is None:  # not published, or taken down while the export ran
+        if answer is None:  # not published, expired, or taken down while the export ran
             if since is not None:
                 values = (article_id, 0, None, None, None, view.snapshot.manifest.name, view.revision)
                 yield dict(zip(SCHEMA.names, values, strict=True))
@@ -93,6 +96,12 @@ def _rows(
                 "snapshot": answer.snapshot,
                 "revision": answer.revision,
             }
+
+
+def _expired(view: View, article_id: str) -> bool:
+    place = view.locate(article_id)
+    expires = MISSING if place is None else view.segments[place[0]].table.expires_at[place[1]]
+    return expires != MISSING and bool(expires <= time())
 
 
 def _write_jsonl(rows: Iterator[dict[str, object]], path: Path, _: pa.Schema) -> int:

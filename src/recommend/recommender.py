@@ -18,8 +18,8 @@ from recommend.answer import Answer, Recommendation, listed, recommendation
 from recommend.article import Article
 from recommend.bundled import model_file
 from recommend.eligibility import Eligibility
-from recommend.encoder import Encoder, encode_articles, open_encoder
-from recommend.errors import UnknownArticleError
+from recommend.encoder import Encoder, check_encoder, encode_articles, open_encoder
+from recommend.errors import EncoderError, UnknownArticleError
 from recommend.explanation import near_misses
 from recommend.live import LiveView, SnapshotView, View
 from recommend.ranking import Candidates, Ranker
@@ -54,6 +54,7 @@ class Recommender:
         self.store = store
         self.settings = settings
         self._encoders = {} if encoder is None else {encoder.fingerprint: encoder}
+        self._encoder_failed = False
         self._live = view or LiveView(store, IndexLayout(settings.index))
         self._load_ranker()
 
@@ -100,10 +101,27 @@ class Recommender:
         found = self._encoders.get(manifest.encoder)
         if found is None:
             settings = manifest.encoder_settings(self.settings.encoder)
-            found = open_encoder(settings, self.settings.models, manifest.encoder)
+            try:
+                found = open_encoder(settings, self.settings.models, manifest.encoder)
+            except EncoderError:
+                self._encoder_failed = True
+                raise
+            self._encoder_failed = False
             self._encoders.clear()  # one in memory is enough: the one before serves no snapshot any more
             self._encoders[manifest.encoder] = found
         return found
+
+    def check_encoder(self) -> None:
+        """Looks whether the encoder's files are there; opens it only where that failed before.
+
+        Raises:
+            EncoderError: when it cannot be used.
+        """
+        manifest = self.view().snapshot.manifest
+        if self._encoder_failed:
+            _ = self.encoder
+        elif manifest.encoder not in self._encoders:
+            check_encoder(manifest.encoder_settings(self.settings.encoder), self.settings.models)
 
     def view(self) -> View:
         """The present state of everything that can be recommended."""

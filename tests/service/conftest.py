@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -163,6 +167,97 @@ def serve(connect: Callable[..., Client]) -> Callable[[Settings], AbstractContex
             finally:
                 server.should_exit = True
                 thread.join()
+
+    return running
+
+
+@dataclass(frozen=True)
+class Workers:
+    """A running `recommend serve --workers 2`.
+
+    Attributes:
+        process: what keeps two workers running; ``supervisor`` is its id.
+        log: what they said.
+    """
+
+    address: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def supervisor(self) -> int:
+        return self.process.pid
+
+    @property
+    def processes(self) -> list[int]:
+        """The process ids of the workers."""
+        children = Path(f"/proc/{self.supervisor}/task/{self.supervisor}/children").read_text().split()
+        return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+    @contextmanager
+    def only(self, worker: int) -> Iterator[None]:
+        """New connections reach this worker alone: the others are held still, and what would replace them for that."""
+        others = [other for other in self.processes if other != worker]
+        os.kill(self.supervisor, signal.SIGSTOP)
+        for other in others:
+            os.kill(other, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for other in others:
+                os.kill(other, signal.SIGCONT)
+            time.sleep(0.05)  # they answer the supervisor's question first, which may be minutes old
+            os.kill(self.supervisor, signal.SIGCONT)
+
+    def wait(self) -> None:
+        """Returns when there are two workers and each answers."""
+        deadline = time.monotonic() + 120
+        while not self._answer():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.1)
+
+    def _answer(self) -> bool:
+        workers = self.processes
+        try:
+            for worker in workers:
+                with self.only(worker):
+                    httpx.get(f"{self.address}/healthz", trust_env=False, timeout=1).raise_for_status()
+        except (httpx.TransportError, ProcessLookupError):
+            return False
+        return len(workers) == 2
+
+
+@pytest.fixture
+def serve_workers(tmp_path: Path) -> Callable[..., AbstractContextManager[Workers]]:
+    """Runs `recommend serve --workers 2` for some settings, if need be under a command that ``under`` names."""
+    if not Path("/proc/self/maps").exists():
+        pytest.skip("reads /proc")
+
+    @contextmanager
+    def running(settings: Settings, under: Sequence[str] = ()) -> Iterator[Workers]:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        values = {"STORE": settings.store, "INDEX": str(settings.index), "MODELS": str(settings.models)}
+        values["SERVICE"] = settings.service.model_dump_json()
+        values["ENCODER"] = settings.encoder.model_dump_json()
+        environment = {**os.environ, **{f"RECOMMEND_{name}": value for name, value in values.items()}}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+        command = [*under, sys.executable, "-c", "from recommend.cli import main; main()", "serve", "--workers", "2"]
+        log = tmp_path / "serve.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*command, "--port", str(port)], env=environment, cwd=tmp_path, stdout=output, stderr=output
+            )
+        workers = Workers(f"http://127.0.0.1:{port}", process, log)
+        try:
+            workers.wait()
+            yield workers
+        finally:
+            process.terminate()
+            ended = process.wait(30)
+        assert ended in {0, -signal.SIGTERM}
+        assert "Traceback" not in log.read_text()
 
     return running
 

@@ -165,3 +165,10 @@ def test_without_a_valid_key_nothing_is_written_and_no_draft_is_read(newsroom: A
     assert reader.get("/readyz").json()["revision"] == revision
     assert reader.article("GET", DRAFT, headers=headers).status_code == 404
     assert newsroom.writer.article("GET", DRAFT).json()["status"] == "draft"
+
+
+def test_an_id_with_a_line_break_is_refused_and_never_found(newsroom: Any) -> None:
+    assert newsroom.writer.article("PUT", "a\nb", json={"title": "Lines break"}).status_code == 422
+    assert newsroom.writer.article("DELETE", "a\nb").status_code == 204
+    missing = newsroom.writer.article("GET", "a\nb")
+    assert (missing.status_code, missing.json()["detail"]) == (404, r"article 'a\nb' is unknown or not published")

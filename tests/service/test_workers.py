@@ -5,17 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import orjson
 import pytest
 
 from recommend.settings import Settings
@@ -31,74 +26,15 @@ NEW = {
 }
 
 
-def _workers(supervisor: int) -> list[int]:
-    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
-
-
-@contextmanager
-def _only(worker: int, workers: list[int]) -> Iterator[None]:
-    """New connections reach this worker alone."""
-    others = [other for other in workers if other != worker]
-    for other in others:
-        os.kill(other, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for other in others:
-            os.kill(other, signal.SIGCONT)
-
-
 @pytest.fixture
-def workers(copied: Settings, tmp_path: Path) -> Iterator[tuple[str, list[int]]]:
-    """The address of a service and the process ids of its two workers."""
-    with _serving(copied, tmp_path) as served:
+def workers(copied: Settings, serve_workers: Any) -> Iterator[Any]:
+    """A service of two workers."""
+    with serve_workers(copied) as served:
         yield served
 
 
-@contextmanager
-def _serving(settings: Settings, folder: Path) -> Iterator[tuple[str, list[int]]]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    values = {"STORE": settings.store, "INDEX": str(settings.index), "MODELS": str(settings.models)}
-    values["SERVICE__API_KEYS"] = orjson.dumps(settings.service.api_keys).decode()
-    values["SERVICE__STALENESS"] = str(settings.service.staleness)
-    environment = {**os.environ, **{f"RECOMMEND_{name}": value for name, value in values.items()}}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    command = [sys.executable, "-c", "from recommend.cli import main; main()", "serve", "--workers", "2"]
-    log = folder / "serve.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "--port", str(port)], env=environment, cwd=folder, stdout=output, stderr=output
-        )
-        try:
-            deadline = time.monotonic() + 60
-            while not _answers(f"http://127.0.0.1:{port}", process.pid):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}", _workers(process.pid)
-        finally:
-            process.terminate()
-            ended = process.wait(30)
-    assert ended in {0, -signal.SIGTERM}
-    assert "Traceback" not in log.read_text()
-
-
-def _answers(address: str, supervisor: int) -> bool:
-    """Whether there are two workers and each answers."""
-    workers = _workers(supervisor)
-    try:
-        for worker in workers:
-            with _only(worker, workers):
-                httpx.get(f"{address}/readyz", trust_env=False, timeout=1).raise_for_status()
-    except httpx.TransportError:
-        return False
-    return len(workers) == 2
-
-
-def test_a_put_shows_and_a_delete_holds_through_every_worker(workers: tuple[str, list[int]], connect: Any) -> None:
-    address, processes = workers
+def test_a_put_shows_and_a_delete_holds_through_every_worker(workers: Any, connect: Any) -> None:
+    address, processes = workers.address, workers.processes
     each_connects_anew = httpx.Limits(max_keepalive_connections=0)
     with (
         connect(address, key=True, limits=each_connects_anew) as writer,
@@ -106,7 +42,7 @@ def test_a_put_shows_and_a_delete_holds_through_every_worker(workers: tuple[str,
     ):
 
         def ask(worker: int, path: str) -> Any:
-            with _only(worker, processes):
+            with workers.only(worker):
                 return reader.get(path)
 
         def box(worker: int) -> tuple[int, set[str]]:
@@ -122,7 +58,7 @@ def test_a_put_shows_and_a_delete_holds_through_every_worker(workers: tuple[str,
                 assert f"workers-{remover}" in shown
                 assert revision == put.json()["revision"]
                 assert ask(worker, f"/v1/related?url={NEW['url']}").json()["article_id"] == f"workers-{remover}"
-            with _only(remover, processes):
+            with workers.only(remover):
                 assert writer.delete(article).status_code == 204
             for number in range(50):
                 assert f"workers-{remover}" not in box(processes[number % 2])[1]
@@ -142,72 +78,72 @@ def test_a_put_shows_and_a_delete_holds_through_every_worker(workers: tuple[str,
 
 
 def test_a_request_in_flight_is_answered_before_the_service_ends(workers: Any, upload: Any) -> None:
-    address, (busy, idle) = workers
-    supervisor = int(Path(f"/proc/{busy}/stat").read_text().rpartition(")")[2].split()[1])
-    with _only(busy, [busy, idle]):
+    address, (busy, idle) = workers.address, workers.processes
+    with workers.only(busy):
         half = upload(address, "in-flight")
-    os.kill(supervisor, signal.SIGTERM)
+    os.kill(workers.supervisor, signal.SIGTERM)
     deadline = time.monotonic() + 30
-    while idle in _workers(supervisor):
+    while idle in workers.processes:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert half.finish()[0] == 201
 
 
 def test_what_editors_block_pin_or_hide_holds_through_every_worker_from_the_next_answer(
-    workers: tuple[str, list[int]], connect: Any
+    workers: Any, connect: Any
 ) -> None:
-    address, processes = workers
+    address, processes = workers.address, workers.processes
     each_connects_anew = httpx.Limits(max_keepalive_connections=0)
     with connect(address, key=True, limits=each_connects_anew) as writer:
 
         def ids(worker: int) -> list[str]:
-            with _only(worker, processes):
+            with workers.only(worker):
                 return [item["id"] for item in writer.get(BOX).json()["items"]]
 
         for editor in processes:
             first, second, *_, last = ids(editor)
             body = {"pinned": [{"id": last}], "blocked": [{"id": first}]}
-            with _only(editor, processes):
+            with workers.only(editor):
                 revision = writer.put(BOX.replace("/related?limit=50", "/curation"), json=body).json()["revision"]
             for worker in processes:
                 assert first not in ids(worker)
                 assert ids(worker)[0] == last
-            with _only(editor, processes):
+            with workers.only(editor):
                 hidden = writer.put(f"/v1/articles/{second}/curation", json={"hidden_until": "2999-01-01"}).json()
             assert hidden["revision"] == revision + 1
             assert [second in ids(worker) for worker in processes] == [False, False]
             for path in (BOX.replace("/related?limit=50", "/curation"), f"/v1/articles/{second}/curation"):
-                with _only(editor, processes):
+                with workers.only(editor):
                     assert writer.put(path, json={}).status_code == 200
             assert [ids(worker)[:2] for worker in processes] == [[first, second]] * 2
 
 
 def test_on_postgresql_a_worker_shows_its_own_changes_at_once_and_others_after_the_staleness(
-    on_postgresql: Settings, tmp_path: Path, connect: Any
+    on_postgresql: Settings, serve_workers: Any, connect: Any
 ) -> None:
     staleness = on_postgresql.service.staleness
     each_connects_anew = httpx.Limits(max_keepalive_connections=0)
     with (
-        _serving(on_postgresql, tmp_path) as (address, processes),
-        connect(address, key=True, limits=each_connects_anew) as client,
+        serve_workers(on_postgresql) as workers,
+        connect(workers.address, key=True, limits=each_connects_anew) as client,
     ):
+        processes = workers.processes
 
         def box(worker: int) -> tuple[int, bool]:
-            with _only(worker, processes):
+            with workers.only(worker):
                 body = client.get(BOX).json()
             return body["revision"], "looked-at" in {item["id"] for item in body["items"]}
 
         before = box(processes[0])[0]
         for own, other in (processes, processes[::-1]):
             assert box(other) == box(own) == (before, False)  # and so neither would look again for a while
-            with _only(own, processes):
+            with workers.only(own):
                 put = client.put("/v1/articles/looked-at", json=NEW)
             assert put.status_code == 201
             assert box(own) == (put.json()["revision"], True)
             time.sleep(staleness)
             assert box(other) == box(own) == (before + 1, True)
-            with _only(own, processes):
+            with workers.only(own):
                 assert client.delete("/v1/articles/looked-at").status_code == 204
             assert box(own) == (before + 2, False)
             time.sleep(staleness)

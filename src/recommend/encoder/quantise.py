@@ -24,11 +24,19 @@ def ensure_weights(manifest: EncoderManifest, weights: Path) -> None:
     Two processes may do this at once: each works beside and renames a whole folder into place.
 
     Raises:
-        EncoderError: when the original weights are missing or not the ones the manifest names.
+        EncoderError: when the original weights are missing or not the ones the manifest names, or there is no place
+            for the new ones.
     """
     if (weights / RECORD).is_file():
         return
     source = manifest.source()
+    try:
+        _make_weights(source, manifest, weights)
+    except OSError as problem:
+        raise EncoderError(f"encoder {manifest.name!r}: {weights} cannot be made: {problem}") from problem
+
+
+def _make_weights(source: Path, manifest: EncoderManifest, weights: Path) -> None:
     weights.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".weights-", dir=weights.parent))
     try:
@@ -46,6 +54,20 @@ def ensure_weights(manifest: EncoderManifest, weights: Path) -> None:
                 raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def check_weights(manifest: EncoderManifest, weights: Path) -> None:
+    """Looks whether the quantised files are there, or what they can be made from.
+
+    Raises:
+        EncoderError: naming what is missing and the way out.
+    """
+    if not (weights / RECORD).is_file():
+        manifest.installed()
+        return
+    for name in (MODEL, TOKENIZER):
+        if not (weights / name).is_file():
+            raise EncoderError(f"{weights / name} is missing; delete {weights} and run again to make it anew")
 
 
 def verify_weights(manifest: EncoderManifest, weights: Path) -> None:

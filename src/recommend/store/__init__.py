@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from recommend.article import Article, Status, canonical_url
 from recommend.curation import Curation
+from recommend.errors import StoreError
 from recommend.store import curation as curations
 from recommend.store.curation import TAKEDOWN, CurationChange
 from recommend.store.database import Watch, open_engine, reading
@@ -28,6 +30,7 @@ FloatArray = NDArray[np.float32]
 VECTOR_DTYPE = np.dtype("<f2")
 
 _IDS_A_QUERY = 500
+_RETRY_SECONDS = 1.0
 _FIELDS = tuple(name for name in Article.model_fields)
 _ARTICLE = [articles.c[name] for name in _FIELDS]
 
@@ -99,6 +102,7 @@ class Store:
         self._watch = Watch(self._engine, staleness)
         self.events = EventLog(self._engine)
         self._seen: tuple[int, int] | None = None
+        self._failed: tuple[float, StoreError] | None = None
         self.keys = Keys(self._engine, self._watch)
         self._is_sqlite = self._engine.dialect.name == "sqlite"
         if self._is_sqlite:
@@ -246,13 +250,23 @@ class Store:
             return connection.execute(query).scalar()
 
     def latest_revision(self) -> int:
-        """The highest revision committed by any process; microseconds when nothing changed since the last call."""
+        """The highest revision committed by any process; microseconds when nothing changed since the last call.
+
+        Raises:
+            StoreError: when that cannot be told. A server that cannot be reached is tried again once a second.
+        """
         version = self._watch.version()
         seen = self._seen
         if seen is None or seen[0] != version:
-            with reading(self._engine) as connection:
-                seen = (version, connection.execute(select(counter.c.value)).scalar_one())
-            self._seen = seen
+            if self._failed is not None and monotonic() - self._failed[0] < _RETRY_SECONDS:
+                raise self._failed[1].with_traceback(None)
+            try:
+                with reading(self._engine) as connection:
+                    seen = (version, connection.execute(select(counter.c.value)).scalar_one())
+            except StoreError as problem:
+                self._failed = None if self._is_sqlite else (monotonic(), problem)
+                raise
+            self._seen, self._failed = seen, None
         return seen[1]
 
     def takedown_log(self) -> TakedownLog | None:
@@ -277,6 +291,22 @@ class Store:
         """
         with reading(self._engine) as connection:
             connection.execute(select(counter.c.value)).scalar_one()
+
+    def check_writable(self) -> None:
+        """Writes something that means nothing, the first time and after a write that was refused.
+
+        Raises:
+            StoreError: when the database refuses (disk full, read-only, locked for too long).
+        """
+        if self._watch.writable:
+            return
+        with self._watch.writing() as connection:
+            if self._is_sqlite:  # which would skip an update to the same value
+                number = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+                connection.exec_driver_sql(f"PRAGMA user_version = {(number + 1) % 2**31}")
+            else:
+                connection.execute(update(counter).values(value=counter.c.value))
+        self._watch.writable = True
 
     def changes(self, since: int, fingerprint: str) -> list[Change]:
         """Every article that changed after revision ``since``, in the order of revisions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,14 @@ import orjson
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from recommend.errors import StoreError
+from recommend.errors import StoreError, StoreUnreachableError
 from recommend.store.schema import HEAD
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MILLISECONDS = 30_000
 _PASSWORD = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^&]*", re.IGNORECASE)  # rather too much than too little
+_CONNECTING = {"connect_timeout": "3", "keepalives_idle": "5", "tcp_user_timeout": "5000"}  # a dead host is one soon
+_REOPEN = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 _MIGRATION_LOCK = 7_265_636_111  # any number that other users of the database are unlikely to take
 
 
@@ -27,7 +30,8 @@ def open_engine(url: str) -> Engine:
     """An engine on ``url`` whose schema is current: migrated when it is older, refused when it is newer.
 
     Raises:
-        StoreError: for a URL that names no database, one that cannot be opened, or a newer schema.
+        StoreError: for a URL that names no database, or a newer schema; a :class:`StoreUnreachableError` for one that
+            cannot be opened.
     """
     shown = _PASSWORD.sub("***", url)
     try:
@@ -38,7 +42,7 @@ def open_engine(url: str) -> Engine:
         _bring_up_to_date(engine, shown)
     except DBAPIError as problem:
         engine.dispose()
-        raise StoreError(f"store {shown} cannot be opened: {problem.orig}") from None
+        raise StoreUnreachableError(f"store {shown} cannot be opened: {problem.orig}") from None
     except StoreError:
         engine.dispose()
         raise
@@ -62,7 +66,7 @@ def _engine(url: URL, shown: str) -> Engine:
             url.set(drivername="postgresql+psycopg"),
             **options,
             pool_pre_ping=True,
-            connect_args={"client_encoding": "utf8"},
+            connect_args={"client_encoding": "utf8", **{k: v for k, v in _CONNECTING.items() if k not in url.query}},
         )
     except ImportError as problem:
         way_out = "pip install 'related-articles[postgresql]'"
@@ -104,6 +108,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
     except DBAPIError as problem:
+        if getattr(problem.orig, "sqlite_errorcode", 0) & 0xFF in _REOPEN:
+            engine.dispose()  # a connection opened read-only stays so, whatever becomes of the file
         raise StoreError(f"store: the change was not written: {problem.orig}") from problem
 
 
@@ -123,7 +129,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 class Watch:
-    """Tells whether anything may have been committed, by any process: microseconds on SQLite, by time elsewhere."""
+    """Tells whether anything may have been committed, by any process: microseconds on SQLite, by time elsewhere.
+
+    Attributes:
+        writable: set by who has seen it written to, unset by a transaction that was refused.
+    """
 
     def __init__(self, engine: Engine, staleness: float) -> None:
         self._engine = engine
@@ -132,6 +142,7 @@ class Watch:
         self._version = 0
         self._moved = float("-inf")
         self._lock = Lock()
+        self.writable = False
 
     def version(self) -> int:
         """Another number after every commit; on PostgreSQL after every one through :meth:`writing`, and another one
@@ -158,6 +169,9 @@ class Watch:
         try:
             with writing(self._engine) as connection:
                 yield connection
+        except StoreError:
+            self.writable = False
+            raise
         finally:  # after an error too: a commit whose answer got lost may have happened
             with self._lock:
                 self._moved = float("-inf")
