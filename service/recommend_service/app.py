@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator
@@ -27,6 +28,7 @@ from recommend_service.limits import BodyLimit, Concurrency, RateLimit, Timeout,
 from recommend_service.logs import json_logs
 from recommend_service.metrics import Metrics
 from recommend_service.ready import GZIP_FROM
+from recommend_service.renewal import Renewal
 from recommend_service.site import site_router
 
 
@@ -51,7 +53,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 logger.warning("not ready: %s", problem)
             gc.collect()
             gc.freeze()  # what is open now stays: looking through it for garbage would hold up requests
+            watch = asyncio.create_task(Renewal(app.state.backend).watch())
             yield
+            watch.cancel()
+            await asyncio.wait([watch])
             gc.unfreeze()
 
     app = Service(
