@@ -115,9 +115,9 @@ BREAKS: dict[str, tuple[Callable[[Newsroom], Any], str, str, str]] = {
         "move it aside",
     ),
     "changes": (
-        lambda n: n.store.put([(Article(id=str(i), title="T"), None) for i in range(1001)], n.encoder.fingerprint),
+        lambda n: n.store.put([(Article(id=str(i), title="T"), None) for i in range(10_000)], n.encoder.fingerprint),
         "overlay",
-        "1001 articles changed",
+        "10000 articles changed",
         "recommend reindex",
     ),
 }

@@ -25,3 +25,9 @@ def test_answering_by_id_imports_no_torch_no_scikit_learn_and_no_alembic(indexed
         [sys.executable, "-W", "error", "-c", ANSWER, *arguments], capture_output=True, text=True, check=False
     )
     assert (ran.stdout, ran.stderr, ran.returncode) == ("[]\n", "", 0)
+
+
+def test_the_command_line_leaves_statistics_to_those_who_judge() -> None:
+    program = "import sys, recommend.cli.main; print({'scipy.stats', 'scipy.optimize', 'sklearn'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("set()\n", "")

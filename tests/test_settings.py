@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from recommend.cli.answers import _environment
 from recommend.errors import SettingsError
 from recommend.settings import Settings, load_settings
 
@@ -112,7 +111,7 @@ def test_a_variant_differs_in_what_it_names_and_in_nothing_else_in_worker_proces
     own = "[ranking]\ncandidates = 40\n[policy]\nfloor = 0.3\n"
     variants = "[service.variants.a]\n[service.variants.b.ranking]\nwithout = 'time'"
     settings = load_settings(toml(tmp_path, own + variants))
-    for name, value in _environment(settings).items():
+    for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     for loaded in (settings, load_settings()):
         assert loaded.variant("a") == (loaded.ranking, loaded.policy)

@@ -41,6 +41,15 @@ def test_it_tells_whether_the_settings_name_the_encoder_of_the_snapshot(
     assert read_status(newsroom.store, newsroom.settings).encoder_matches is False
 
 
+def test_a_reindex_is_due_when_as_much_changed_as_the_settings_say(newsroom: Newsroom, stories: list[Article]) -> None:
+    indexing = newsroom.settings.indexing.model_copy(update={"due": 2})
+    settings = newsroom.settings.model_copy(update={"indexing": indexing})
+    for number, (changed, due) in enumerate([(0, False), (1, False), (2, True)]):
+        status = read_status(newsroom.store, settings)
+        assert (status.changed, status.due) == (changed, due)
+        newsroom.store.put([(stories[number].model_copy(update={"title": "Changed"}), None)], "toy")
+
+
 @pytest.mark.parametrize("content", [b"no-such-snapshot\n", b"../index\n", b"\xff\xfe", b"nul\x00"])
 def test_a_snapshot_that_cannot_be_read_is_an_error_not_a_crash(newsroom: Newsroom, content: bytes) -> None:
     newsroom.layout.current.write_bytes(content)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from importlib.metadata import version
 from pathlib import Path
@@ -19,14 +21,14 @@ from recommend.vectors import set_threads
 from recommend_service import articles, bulk, curation, events, operations, problems, queries, related
 from recommend_service.auth import Identify
 from recommend_service.backend import Backend, logger
+from recommend_service.front import Front
 from recommend_service.head import Head
-from recommend_service.headers import SecureHeaders
-from recommend_service.hot import HotPath
-from recommend_service.limits import BodyLimit, Concurrency, RateLimit, Timeout
+from recommend_service.hot import Hot, HotPath
+from recommend_service.limits import BodyLimit, Concurrency, RateLimit, Timeout, made_at_once
 from recommend_service.logs import json_logs
 from recommend_service.metrics import Metrics
-from recommend_service.observed import Observed
 from recommend_service.ready import GZIP_FROM
+from recommend_service.renewal import Renewal
 from recommend_service.site import site_router
 
 
@@ -49,7 +51,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 app.state.backend.recommender()
             except (SnapshotError, StoreUnreachableError) as problem:
                 logger.warning("not ready: %s", problem)
+            gc.collect()
+            gc.freeze()  # what is open now stays: looking through it for garbage would hold up requests
+            watch = asyncio.create_task(Renewal(app.state.backend).watch())
             yield
+            watch.cancel()
+            await asyncio.wait([watch])
+            gc.unfreeze()
 
     app = Service(
         title="Related Articles",
@@ -62,9 +70,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.metrics = Metrics()
     problems.install(app)
-    for router in (related.router, queries.router, bulk.router, curation.router, articles.router, events.router):
-        app.include_router(router, responses=problems.LIMIT_PROBLEMS)
-    app.include_router(operations.router)
+    # in front, and not by include_router: a route that is tried in vain costs some time, a router far more
+    modules = (related, operations, queries, bulk, curation, articles, events)
+    app.router.routes[:0] = [route for module in modules for route in module.router.routes]
     if settings.service.site:
         app.include_router(site_router(settings.service.site_name))
 
@@ -72,8 +80,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         started: Backend = app.state.backend
         return started
 
-    _add_middleware(app, settings.service, backend)
-    app.front = _front(app, settings.service, backend)
+    hot = Hot(backend)
+    _add_middleware(app, settings.service, hot)
+    app.front = _front(app, settings.service, hot)
     return app
 
 
@@ -96,37 +105,33 @@ class Service(FastAPI):
 
 
 class Compression(GZipMiddleware):
-    """For all but stored articles' related ones, which compress themselves."""
+    """For all but what is made at once: that is small, or compresses itself."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Compresses what is large enough."""
-        if scope["type"] == "http" and scope["method"] == "GET" and scope["path"].endswith("/related"):
-            await self.app(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+        await (self.app if made_at_once(scope) else super().__call__)(scope, receive, send)
 
 
-def _front(app: Service, settings: ServiceSettings, backend: Callable[[], Backend]) -> ASGIApp:
+def _front(app: Service, settings: ServiceSettings, hot: Hot) -> ASGIApp:
     """Everything is counted, and every answer has its headers, CORS's too.
 
     An answer that is ready takes less than to count or to refuse a request, so no load is shed before it; only where
     callers are to be known or counted, it has its place behind that.
     """
-    front: ASGIApp = app.behind
-    if not settings.read_needs_key and not settings.rate_limit:
-        front = HotPath(front, backend)
-    if settings.cors_origins:
-        front = CORSMiddleware(
-            front,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "If-None-Match"],
-            expose_headers=["ETag", "Retry-After", "X-Variant"],
-        )
-    return Observed(SecureHeaders(front), app.state.metrics, settings.access_log)
+    ready = None if settings.read_needs_key or settings.rate_limit else hot
+    if not settings.cors_origins:
+        return Front(app.behind, app.state.metrics, access_log=settings.access_log, hot=ready)
+    shared = CORSMiddleware(
+        app.behind if ready is None else HotPath(app.behind, ready),
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "If-None-Match"],
+        expose_headers=["ETag", "Retry-After", "X-Variant"],
+    )
+    return Front(shared, app.state.metrics, access_log=settings.access_log)
 
 
-def _add_middleware(app: FastAPI, settings: ServiceSettings, backend: Callable[[], Backend]) -> None:
+def _add_middleware(app: FastAPI, settings: ServiceSettings, hot: Hot) -> None:
     # From the inside out: the one added last sees a request first. HEAD becomes GET; load is shed before anything is
     # spent on a request; the clock runs from then on; who asks is known before it is counted; bodies are bounded where
     # they are read, under what compresses the answers.
@@ -134,7 +139,7 @@ def _add_middleware(app: FastAPI, settings: ServiceSettings, backend: Callable[[
     app.add_middleware(Compression, minimum_size=GZIP_FROM)
     if settings.rate_limit:
         if not settings.read_needs_key:
-            app.add_middleware(HotPath, backend=backend)
+            app.add_middleware(HotPath, hot=hot)
         app.add_middleware(RateLimit, rate=settings.rate_limit)
     app.add_middleware(Identify, settings=settings)
     app.add_middleware(Timeout, seconds=settings.timeout)

@@ -19,10 +19,10 @@ from recommend.recommender import Recommender
 from recommend_service.auth import may_write, require_reader, require_writer
 from recommend_service.backend import BackendOf, RecommenderOf
 from recommend_service.paths import ARTICLE
-from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.schemas import Stored
 
-router = APIRouter(prefix="/v1/articles", tags=["articles"])
+router = APIRouter(prefix="/v1/articles", tags=["articles"], responses=LIMIT_PROBLEMS)
 
 _UNPROCESSABLE = {**PROBLEM, "description": "A part of the request is not valid"}
 _UNAVAILABLE = {**PROBLEM, "description": "The store or the encoder cannot be used"}

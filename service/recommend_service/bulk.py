@@ -26,9 +26,9 @@ from recommend.sources.stream import LINE_LIMIT, excerpt, oversize
 from recommend_service.articles import embed_as_served
 from recommend_service.auth import require_writer
 from recommend_service.backend import Backend, BackendOf, RecommenderOf
-from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, PROBLEM
+from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
 
-router = APIRouter(prefix="/v1", tags=["articles"])
+router = APIRouter(prefix="/v1", tags=["articles"], responses=LIMIT_PROBLEMS)
 
 PATH = "/v1/articles:bulk"
 NDJSON = "application/x-ndjson"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from cachetools import LRUCache
@@ -12,6 +14,7 @@ from recommend.table import Filters, moment, seconds
 from recommend_service.ready import Ready
 
 _NO_FILTERS = Filters()
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Asked(NamedTuple):
@@ -23,19 +26,28 @@ class Asked(NamedTuple):
     filters: Filters = _NO_FILTERS
     explain: bool = False
 
-    def normalised(self) -> Asked:
-        """Equal for requests that have the same answer: articles are dated to the second, and so are bounds."""
+    def normalised(self, view: View) -> Asked:
+        """Equal for requests that have the same answer at a view: no article is dated between their bounds."""
         since, until = self.filters.since, self.filters.until
         if since is None and until is None:
             return self
-        return self._replace(filters=replace(self.filters, since=moment(seconds(since)), until=moment(seconds(until))))
+        first = None if since is None else view.first_published(seconds(since))
+        bound = None if since is None else _NEVER if first is None else moment(first)
+        return self._replace(filters=replace(self.filters, since=bound, until=moment(seconds(until))))
+
+    def until(self, max_age: timedelta | None) -> float:
+        """When the bound that ``max_age`` gave to this, which is normalised, has moved on to the next article."""
+        since = self.filters.since
+        return math.inf if max_age is None or since is None else since.timestamp() + max_age.total_seconds()
 
 
 class Target(NamedTuple):
-    """What a path and a query string lead to: an answer, and the template of the route that gave it."""
+    """What a path and a query string lead to: an answer, the template of the route that gave it, and until when, in
+    seconds since 1970, should nothing else change."""
 
     ready: Ready
     route: str
+    until: float = math.inf
 
 
 class AnswerCache:
@@ -48,8 +60,8 @@ class AnswerCache:
       recommender's present view therefore never sees an answer from before a takedown, or without what was published.
     - Between changes the clock alone can change an answer: an article expires, an embargo, a pin or a block ends.
       ``View.next_turn`` tells when that happens next. All that was kept is dropped then.
-    - Bounds that move with the clock (``max_age``) are part of what was asked, as the second they stand for; paths with
-      such parameters are no targets.
+    - A bound that moves with the clock (``max_age``) is part of what was asked, as the date of the oldest article that
+      it lets pass; paths with such a parameter are targets until that article is too old.
 
     An answer is made without leaving the event loop, so that requests for one that is missing never make it twice.
     """
@@ -77,7 +89,8 @@ class AnswerCache:
         """The same by path and query string."""
         if view is not self._view or not self._begin <= now < self._end:
             self._turn(view, now)
-        return self._targets.get(path_and_query)
+        found = self._targets.get(path_and_query)
+        return found if found is not None and now < found.until else None
 
     def put(self, view: View, asked: Asked, ready: Ready) -> None:
         """Keeps an answer of ``view``, unless another view has been looked with since."""

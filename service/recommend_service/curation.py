@@ -18,10 +18,10 @@ from recommend.store.keys import Key
 from recommend_service.auth import require_curator
 from recommend_service.backend import BackendOf
 from recommend_service.paths import ARTICLE
-from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, PROBLEM
+from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
 from recommend_service.schemas import CuratedBody, Stored
 
-router = APIRouter(prefix="/v1/articles", tags=["curation"])
+router = APIRouter(prefix="/v1/articles", tags=["curation"], responses=LIMIT_PROBLEMS)
 
 _EXAMPLE = {
     "pinned": [{"id": "story-7", "until": "2026-03-01T18:00:00Z"}, {"id": "story-2"}],

@@ -13,9 +13,9 @@ from starlette.responses import Response
 
 from recommend.events import Event
 from recommend_service.backend import BackendOf
-from recommend_service.problems import BODY_PROBLEMS, PROBLEM
+from recommend_service.problems import BODY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
 
-router = APIRouter(prefix="/v1", tags=["events"])
+router = APIRouter(prefix="/v1", tags=["events"], responses=LIMIT_PROBLEMS)
 
 _Events = TypeAdapter(Annotated[list[Event], Field(min_length=1, max_length=100)])
 _ONE = Event.model_json_schema()

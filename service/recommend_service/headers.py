@@ -5,8 +5,6 @@ Strict-Transport-Security is left to the proxy that ends TLS: this process does 
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 _EVERYWHERE = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
@@ -34,22 +32,6 @@ _DOCUMENTATION = [  # FastAPI's pages have a script inline and fetch the rest fr
 ]
 
 
-class SecureHeaders:
-    """Adds them to every answer: strictest for data, for the site's pages what the custom element needs."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        path = scope["path"]
-        added = _DATA if path.startswith("/v1/") else _DOCUMENTATION if path in {"/docs", "/redoc"} else _PAGES
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *added]}
-            await send(message)
-
-        await self.app(scope, receive, with_headers)
+def secure_headers(path: str) -> list[tuple[bytes, bytes]]:
+    """Those of an answer at a path: strictest for data, for the site's pages what the custom element needs."""
+    return _DATA if path.startswith("/v1/") else _DOCUMENTATION if path in {"/docs", "/redoc"} else _PAGES

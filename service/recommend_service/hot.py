@@ -6,44 +6,32 @@ from asyncio import get_running_loop
 from collections.abc import Callable
 from time import time
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recommend.errors import RecommendError
 from recommend.live import View
 from recommend_service.backend import Backend
-from recommend_service.cache import Target
 
 
-class HotPath:
-    """Gives answers that the app gave before to the same path and query string; everything else goes on to the app.
+class Hot:
+    """Gives answers that the app gave before to the same path and query string.
 
-    The answers are those of the app, byte for byte but for their request id.
+    They are those of the app, byte for byte but for their request id.
 
     What holds is looked up once a turn of the event loop: whatever is answered in a turn was asked before the turn
     began, so that each request is still answered by what held after it came in.
     """
 
-    def __init__(self, app: ASGIApp, backend: Callable[[], Backend]) -> None:
+    def __init__(self, backend: Callable[[], Backend]) -> None:
         """
         Args:
-            app: the app behind.
             backend: gives the one with the cache, once the app has started.
         """
-        self.app = app
         self.backend = backend
         self._view: View | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self._find(scope) if scope["type"] == "http" else None
-        if found is None:
-            await self.app(scope, receive, send)
-            return
-        scope["template"], scope["cache"] = found.route, "hit"
-        status, headers, body = found.ready.respond(scope["headers"], scope["request_id"])
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-    def _find(self, scope: Scope) -> Target | None:
+    def answer(self, scope: Scope) -> tuple[Message, Message] | None:
+        """The messages that answer a request, None when there is no ready answer to it."""
         path: str = scope["path"]
         if not path.endswith("/related") or scope["method"] not in {"GET", "HEAD"}:
             return None
@@ -56,9 +44,32 @@ class HotPath:
         except RecommendError:
             return None  # the route meets it again, and says what is wrong
         found = backend.cache(recommender).target(self._view, time(), (path, scope["query_string"]))
-        if found is not None and found.ready.fallback:
+        if found is None:
+            return None
+        if found.ready.fallback:
             backend.metrics.fallbacks.inc()
-        return found
+        scope["template"], scope["cache"] = found.route, "hit"
+        status, headers, body = found.ready.respond(scope["headers"], scope["request_id"])
+        if scope["method"] == "HEAD":
+            body = b""
+        start = {"type": "http.response.start", "status": status, "headers": headers}
+        return start, {"type": "http.response.body", "body": body}
 
     def _forget(self) -> None:
         self._view = None
+
+
+class HotPath:
+    """The same as a middleware, for a place behind others: what is not ready goes on to the app."""
+
+    def __init__(self, app: ASGIApp, hot: Hot) -> None:
+        self.app = app
+        self.hot = hot
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ready = self.hot.answer(scope) if scope["type"] == "http" else None
+        if ready is None:
+            await self.app(scope, receive, send)
+            return
+        for message in ready:
+            await send(message)

@@ -22,6 +22,14 @@ UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that are answered however busy the service is: those who watch it need them most then."""
 
 
+def made_at_once(scope: Scope) -> bool:
+    """Whether an answer is made without waiting for anything, so that no clock could stop it and no body is read."""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return False
+    path: str = scope["path"]
+    return path.endswith("/related") or path == "/healthz"
+
+
 class Concurrency:
     """Answers 503 at once when ``limit`` requests are at work, rather than let all of them wait."""
 
@@ -49,7 +57,8 @@ class Concurrency:
 class Timeout:
     """Answers 503 when no answer has begun after ``seconds``, the time for sending the body included.
 
-    What waits is cancelled. What already runs in a thread cannot be, so a write may still be carried out.
+    What waits is cancelled. What already runs in a thread cannot be, so a write may still be carried out. Answers that
+    are made at once need no clock, and would spend more on it than on most else.
     """
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
@@ -57,7 +66,7 @@ class Timeout:
         self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or made_at_once(scope):
             await self.app(scope, receive, send)
             return
         loop = asyncio.get_running_loop()
@@ -130,7 +139,7 @@ class BodyLimit:
         self.paths = paths or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or made_at_once(scope):
             await self.app(scope, receive, send)
             return
         limit = self.paths.get(scope["path"].removeprefix(scope.get("root_path", "")), self.limit)

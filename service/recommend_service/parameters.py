@@ -3,47 +3,75 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import parse_qsl
 
-from fastapi import Depends, Query
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from recommend.table import Filters
 
-Limit = Annotated[int, Query(ge=1, le=50, description="how many items")]
-Fallback = Annotated[Literal["latest", "none"], Query(description="what stands in where nothing is related")]
 Duration = Annotated[
     timedelta,
     BeforeValidator(lambda value: int(value) if isinstance(value, str) and value.isdecimal() else value),
     Field(ge=timedelta(0)),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "duration"}]}),
 ]
-Explain = Annotated[bool, Query(description="add each feature's value and weight")]
 
 
-async def filters(
-    section: str | None = None,
-    language: Annotated[str | None, Query(description="default: that of the article")] = None,
-    site: str | None = None,
-    tag: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    max_age: Annotated[Duration | None, Query(description="seconds, or an ISO 8601 duration such as P7D")] = None,
-    exclude: Annotated[list[str] | None, Query(description="ids, separated by commas or repeated")] = None,
-) -> Filters:
-    """The filters of a request."""
-    since, until = _utc(since), _utc(until)
-    if max_age is not None:
+class Parameters(BaseModel):
+    """Those of every route that answers with a box."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: int = Field(5, ge=1, le=50, description="how many items")
+    section: str | None = None
+    language: str | None = Field(None, description="default: that of the article")
+    site: str | None = None
+    tag: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    max_age: Duration | None = Field(None, description="seconds, or an ISO 8601 duration such as P7D")
+    exclude: list[str] | None = Field(None, description="ids, separated by commas or repeated")
+    explain: bool = Field(False, description="add each feature's value and weight")
+
+    @classmethod
+    def read(cls, query_string: bytes) -> Self | None:
+        """What a query string says, None where that is not valid: what FastAPI would read, in a tenth of the time."""
+        pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
+        given: dict[str, Any] = dict(pairs)
+        if "exclude" in given:
+            given["exclude"] = [value for name, value in pairs if name == "exclude"]
         try:
-            oldest = datetime.now(UTC) - max_age
-        except OverflowError:
-            oldest = datetime.min.replace(tzinfo=UTC)
-        since = oldest if since is None else max(since, oldest)
-    excluded = frozenset(part for value in exclude or [] for part in (value, *value.split(",")) if part)
-    return Filters(section, language, site, tag, since, until, excluded)
+            return cls.model_validate(given)
+        except ValidationError:
+            return None
+
+    def filters(self) -> Filters:
+        """The filters of a request that is answered now."""
+        since, until = _utc(self.since), _utc(self.until)
+        if self.max_age is not None:
+            try:
+                oldest = datetime.now(UTC) - self.max_age
+            except OverflowError:
+                oldest = datetime.min.replace(tzinfo=UTC)
+            since = oldest if since is None else max(since, oldest)
+        excluded = frozenset(part for value in self.exclude or [] for part in (value, *value.split(",")) if part)
+        return Filters(self.section, self.language, self.site, self.tag, since, until, excluded)
 
 
-FiltersOf = Annotated[Filters, Depends(filters)]
+class BoxParameters(Parameters):
+    """Those of the routes that answer for a stored article."""
+
+    fallback: Literal["latest", "none"] = Field("latest", description="what stands in where nothing is related")
+    variant: str | None = Field(
+        None, description="one of service.variants, or auto:UNIT to have one chosen by a hash of UNIT"
+    )
+
+
+class UrlParameters(BoxParameters):
+    """Those of the route that finds the article by its URL."""
+
+    url: str
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Request
+from fastapi import APIRouter, Body, Depends, Query, Request
 from starlette.responses import Response
 
 from recommend.answer import Answer
@@ -14,11 +14,11 @@ from recommend.recommender import Recommender
 from recommend.table import Filters
 from recommend_service.auth import require_reader
 from recommend_service.backend import BackendOf, RecommenderOf
-from recommend_service.parameters import Explain, FiltersOf, Limit
-from recommend_service.problems import BODY_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.parameters import Parameters
+from recommend_service.problems import BODY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.schemas import AnswerBody, History, QueryBody, answer_bytes
 
-router = APIRouter(prefix="/v1", tags=["related"], dependencies=[Depends(require_reader)])
+router = APIRouter(prefix="/v1", tags=["related"], dependencies=[Depends(require_reader)], responses=LIMIT_PROBLEMS)
 
 _EXAMPLES: dict[str, Any] = {
     "draft": {"summary": "A draft", "value": {"title": "Leaders condemn drone attack", "text": "…"}},
@@ -41,10 +41,8 @@ async def related_to(
     request: Request,
     backend: BackendOf,
     recommender: RecommenderOf,
-    filters: FiltersOf,
+    given: Annotated[Parameters, Query()],
     query: Annotated[QueryBody, Body(openapi_examples=_EXAMPLES)],
-    limit: Limit = 5,
-    explain: Explain = False,
 ) -> Response:
     """What would stand under a draft that is not stored, or what belongs to what a reader has read.
 
@@ -52,7 +50,7 @@ async def related_to(
     its articles is in the box, nor a duplicate of one. Unknown ids are passed over; where all are, the newest articles
     stand in, labelled as such.
     """
-    asked = query.root
+    asked, filters, limit, explain = query.root, given.filters(), given.limit, given.explain
     if isinstance(asked, History):
         answer = recommender.answer_history(asked.ids, limit, filters, explain=explain)
     else:

@@ -73,7 +73,7 @@ class Ready:
         for name, value in asked:
             if name == b"accept-encoding":
                 zipped = self._compressible and accepts_gzip(value)
-            elif name == b"if-none-match" and names_tag(value, self.tag):
+            elif name == b"if-none-match" and (value == self._weak_tag or names_tag(value, self.tag)):
                 return HTTPStatus.NOT_MODIFIED, self._unchanged, b""
         opening = self.before + request_id.encode()
         if not zipped:
@@ -90,10 +90,14 @@ class Ready:
         return b'"%s"' % blake2b(self.before + self.after, digest_size=12).hexdigest().encode()
 
     @cached_property
+    def _weak_tag(self) -> bytes:
+        return b"W/" + self.tag
+
+    @cached_property
     def _unchanged(self) -> Headers:
         stale = f"stale-while-revalidate={_STALE_SECONDS}, stale-if-error={_STALE_SECONDS}"
         return [
-            (b"etag", b"W/" + self.tag),
+            (b"etag", self._weak_tag),
             (b"cache-control", f"{self.caching}, {stale}".encode()),
             (b"vary", b"Accept-Encoding"),
         ]

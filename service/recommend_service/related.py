@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from time import time
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from recommend.errors import UnknownArticleError
@@ -13,18 +13,25 @@ from recommend.live import View
 from recommend.recommender import Recommender
 from recommend.table import MISSING
 from recommend_service.auth import require_reader
-from recommend_service.backend import Backend, BackendOf
+from recommend_service.backend import Backend
 from recommend_service.cache import Asked, Target
-from recommend_service.parameters import Explain, Fallback, FiltersOf, Limit
+from recommend_service.direct import DirectRoute
+from recommend_service.parameters import BoxParameters, UrlParameters
 from recommend_service.paths import ARTICLE
-from recommend_service.problems import PROBLEM, READ_PROBLEMS
+from recommend_service.problems import LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.ready import Ready, max_age
 from recommend_service.schemas import AnswerBody
-from recommend_service.variants import VariantOf, marked
+from recommend_service.variants import chosen, marked
 
 _LONGEST_KEPT = 2_048  # what was asked is kept too: its length is bounded, so that the number of answers bounds memory
 
-router = APIRouter(prefix="/v1", tags=["related"], dependencies=[Depends(require_reader)])
+router = APIRouter(
+    prefix="/v1",
+    tags=["related"],
+    dependencies=[Depends(require_reader)],
+    responses=LIMIT_PROBLEMS,
+    route_class=DirectRoute,
+)
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": AnswerBody, "description": "The box"},
@@ -37,66 +44,54 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 @router.get(f"/articles/{ARTICLE}/related", responses=_RESPONSES, response_class=Response)
-async def related(
-    request: Request,
-    backend: BackendOf,
-    recommender: VariantOf,
-    filters: FiltersOf,
-    article_id: str,
-    limit: Limit = 5,
-    fallback: Fallback = "latest",
-    explain: Explain = False,
-) -> Response:
+async def related(request: Request, given: Annotated[BoxParameters, Query()], article_id: str) -> Response:
     """The stories that best belong under a published article."""
-    asked = Asked(article_id, limit, fallback, filters, explain)
-    return marked(request, _respond(request, backend, recommender, recommender.view(), asked, known=True))
+    recommender = chosen(request, given.variant)
+    return _respond(request, recommender, recommender.view(), article_id, given, known=True)
 
 
 @router.get("/related", responses=_RESPONSES, response_class=Response)
-async def related_by_url(
-    request: Request,
-    backend: BackendOf,
-    recommender: VariantOf,
-    filters: FiltersOf,
-    url: str,
-    limit: Limit = 5,
-    fallback: Fallback = "latest",
-    explain: Explain = False,
-) -> Response:
+async def related_by_url(request: Request, given: Annotated[UrlParameters, Query()]) -> Response:
     """The same by the article's URL; tracking parameters, fragment and trailing slash do not matter."""
+    recommender = chosen(request, given.variant)
     view = recommender.view()
-    found = recommender.store.find_url(url)
-    asked = Asked(url if found is None else found, limit, fallback, filters, explain)
-    return marked(request, _respond(request, backend, recommender, view, asked, known=found is not None))
+    found = recommender.store.find_url(given.url)
+    return _respond(request, recommender, view, given.url if found is None else found, given, known=found is not None)
 
 
 def _respond(
-    request: Request, backend: Backend, recommender: Recommender, view: View, asked: Asked, *, known: bool
+    request: Request, recommender: Recommender, view: View, article_id: str, given: BoxParameters, *, known: bool
 ) -> Response:
     """Responds from the cache, or fills it.
 
     Args:
+        request: of one who may read.
+        recommender: of the variant that is asked for.
         view: as it was before anything was looked up.
-        known: whether ``asked`` names an article, and not a URL that none has.
+        article_id: or a URL that no article has.
+        given: the parameters.
+        known: whether ``article_id`` is one.
     """
-    scope, cache = request.scope, backend.cache(recommender)
-    key = asked.normalised()
+    scope = request.scope
+    backend: Backend = scope["app"].state.backend
+    cache = backend.cache(recommender)
+    asked = Asked(article_id, given.limit, given.fallback, given.filters(), given.explain)
+    key = asked.normalised(view)
     ready = cache.get(view, time(), key) if known else None
-    scope["cache"] = "miss" if ready is None else "hit"
+    hit, target = ready is not None, (scope["path"], scope["query_string"])
+    scope["cache"] = "hit" if hit else "miss"
     if ready is None:
         ready = _ready(backend, recommender, asked, known=known)
-    target = scope["path"], scope["query_string"]
-    if recommender.view() is view and sum(map(len, target)) <= _LONGEST_KEPT:
+    if (hit or recommender.view() is view) and sum(map(len, target)) <= _LONGEST_KEPT:
         if known:
             cache.put(view, key, ready)
-        if "max_age" not in request.query_params:
-            cache.put_target(view, target, Target(ready, scope["route"].path_format))
+        cache.put_target(view, target, Target(ready, scope["route"].path_format, key.until(given.max_age)))
     if ready.fallback:
         backend.metrics.fallbacks.inc()
     status, headers, body = ready.respond(scope["headers"], scope["request_id"])
     response = Response(body, status)
     response.raw_headers = headers
-    return response
+    return marked(request, response)
 
 
 def _ready(backend: Backend, recommender: Recommender, asked: Asked, *, known: bool) -> Ready:

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from http import HTTPStatus
 from math import log
-from typing import Annotated
 
-from fastapi import Depends, HTTPException, Query, Request
+from fastapi import HTTPException, Request
 from starlette.responses import Response
 
 from recommend.errors import shown
 from recommend.recommender import Recommender
 from recommend.settings import VariantSettings
-from recommend_service.backend import BackendOf
+from recommend_service.backend import Backend
 
 HEADER = "X-Variant"
 
@@ -54,26 +53,24 @@ def choose(variant: str | None, variants: Mapping[str, VariantSettings]) -> str 
     raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"query.variant: {shown(variant)} is none of {known}")
 
 
+def chosen(request: Request, variant: str | None) -> Recommender:
+    """The recommender of a request; :func:`marked` tells which that was.
+
+    Raises:
+        HTTPException: 422 for an unknown variant.
+        SnapshotError: when no usable snapshot is published.
+    """
+    backend: Backend = request.app.state.backend
+    name = request.scope[_STATE] = choose(variant, backend.settings.service.variants)
+    return backend.variant(name)
+
+
 def marked(request: Request, response: Response) -> Response:
     """The response with the variant that made it."""
     name = request.scope[_STATE]
     if name is not None:  # a list of its own: the headers may be those of an answer that is kept
         response.raw_headers = [*response.raw_headers, (HEADER.lower().encode(), name.encode())]
     return response
-
-
-async def _recommender(
-    request: Request,
-    backend: BackendOf,
-    variant: Annotated[
-        str | None, Query(description="one of service.variants, or auto:UNIT to have one chosen by a hash of UNIT")
-    ] = None,
-) -> Recommender:
-    name = request.scope[_STATE] = choose(variant, backend.settings.service.variants)
-    return backend.variant(name)
-
-
-VariantOf = Annotated[Recommender, Depends(_recommender)]
 
 
 def _uniform(name: str, unit: str) -> float:

@@ -21,7 +21,8 @@ from fastapi import Request as Incoming
 from fastapi.responses import HTMLResponse
 
 from recommend.article import Article
-from recommend_service.headers import SecureHeaders
+from recommend_service.front import Front
+from recommend_service.metrics import Metrics
 from recommend_service.site import Story, site_router
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _app() -> FastAPI:
     library = _Library()
     app.state.backend = SimpleNamespace(recommender=lambda: library)
     app.include_router(site_router("The Test Courier"))
-    app.add_middleware(SecureHeaders)
+    app.add_middleware(Front, metrics=Metrics())
 
     @app.get("/v1/articles/{article_id:path}/related")
     async def related(article_id: str, limit: int, response: Response) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from recommend.store.database import reading
 from recommend.store.schema import articles, counter, curation, curation_log, embeddings
 from recommend.store.takedowns import INCOMPLETE
 
-_MOST_CHANGES, _MOST_CHANGED_SHARE = 1_000, 0.1
 _SNAPSHOTS_OF_ROOM = 2
 
 
@@ -178,7 +177,7 @@ def overlay(settings: Settings, store: Store) -> Iterator[Finding]:
     if live is None:
         return
     count = store.changed_since(live.revision)
-    if count > max(_MOST_CHANGES, _MOST_CHANGED_SHARE * live.articles):
+    if count >= settings.indexing.due:
         yield Finding("overlay", f"{count} articles changed since snapshot {live.name}", "run recommend reindex")
 
 

@@ -88,6 +88,12 @@ class View:
             turns += [end.timestamp() for end in ends if end is not None and end.timestamp() > now]
         return min((turn for turn in turns if turn is not None), default=None)
 
+    def first_published(self, since: int) -> int | None:
+        """The earliest date of publication from ``since`` (seconds since 1970) on, of articles alive or replaced; None
+        when there is none."""
+        found = (segment.table.first_published(since) for segment in self.segments)
+        return min((first for first in found if first is not None), default=None)
+
     def locate(self, article_id: str) -> tuple[int, int] | None:
         """The segment and row of a published article, None when there is none of this id."""
         for number, (segment, alive) in enumerate(zip(self.segments, self.alive, strict=True)):

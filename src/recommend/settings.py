@@ -56,6 +56,9 @@ class IndexSettings(_Group):
 
     kind: str = Field("auto", description="auto, or the name of a FAISS kind (recommend.vectors.KINDS)")
     keep: int = Field(3, ge=1, le=1000, description="snapshots kept for rollback, the live one included")
+    due: int = Field(
+        10_000, ge=1, description="articles changed since the snapshot from which on status and logs ask for a re-index"
+    )
     company: bool = Field(True, description="mix each article's vectors with those of its nearest")
     company_time: float = Field(4.0, ge=0.0, description="how much nearness in time counts for an article's company")
     verify_sample: int = Field(200, ge=1, le=100_000, description="queries of the recall check")
@@ -160,6 +163,7 @@ class ServiceSettings(_Group):
     variants: dict[VariantName, VariantSettings] = Field(
         default_factory=dict, description="arms of a test by name; one without overrides is the control"
     )
+    reindex: bool = Field(False, description="start the re-index that indexing.due asks for")
     staleness: float = Field(0.25, ge=0.0, description="PostgreSQL: seconds between looks for new changes")
 
 
@@ -185,6 +189,14 @@ class Settings(BaseSettings):
         """The ranking and the policy of a variant that ``service.variants`` names."""
         arm = self.service.variants[name]
         return self.ranking.model_copy(update=arm.ranking), self.policy.model_copy(update=arm.policy)
+
+    def environment(self) -> dict[str, str]:
+        """The variables from which another process reads the same settings."""
+        nested = self.model_dump(mode="json")
+        return {
+            f"RECOMMEND_{name.upper()}": v if isinstance(v, str) else orjson.dumps(v).decode()
+            for name, v in nested.items()
+        }
 
     @field_validator("policy", mode="before")
     @classmethod

@@ -24,6 +24,8 @@ class Status:
             no change has been waiting for longer.
         last_run: what became of the last job.
         revision: the store's; ``revision_lag`` how many changes the snapshot is behind (readers still see them).
+        changed: articles changed since the snapshot, drafts and takedowns included; ``due`` whether they are as many as
+            ``indexing.due`` says.
         encoder: fingerprint of the snapshot's embeddings; ``encoder_matches`` whether the settings name the same.
         articles: in the store, by status, with takedowns and those without an embedding.
         error: why nothing can be answered from the snapshot, or the last run cannot be read; None when all is well.
@@ -40,6 +42,8 @@ class Status:
     error: str | None
     staleness: float | None
     last_run: LastRun | None
+    changed: int = 0
+    due: bool = False
 
 
 def read_status(store: Store, settings: Settings) -> Status:
@@ -55,6 +59,7 @@ def read_status(store: Store, settings: Settings) -> Status:
     if manifest is not None and store.is_void(manifest.revision):
         error = f"snapshot {name} holds what a restore of the store undid; run recommend reindex"
     revision = store.latest_revision()
+    changed = 0 if manifest is None else store.changed_since(manifest.revision)
     built = None if manifest is None else datetime.fromisoformat(manifest.created_at)
     confirmed = last_run.succeeded if last_run is not None and last_run.snapshot == name else None
     return Status(
@@ -69,4 +74,6 @@ def read_status(store: Store, settings: Settings) -> Status:
         error=error,
         staleness=None if built is None else (now - max(built, confirmed or built)).total_seconds(),
         last_run=last_run,
+        changed=changed,
+        due=changed >= settings.indexing.due,
     )

@@ -186,6 +186,10 @@ class ArticleTable:
             later.append(int(self.published_at[self.published_at > embargo].min()) - (embargo - now))
         return min(later, default=None)
 
+    def first_published(self, since: int) -> int | None:
+        """The earliest date of publication from ``since`` (seconds since 1970) on, None when there is none."""
+        return next(iter(self._dates[np.searchsorted(self._dates, since) :][:1].tolist()), None)
+
     def speaks(self, language: str) -> BoolArray | None:
         """(n,) whose language is ``language``, compared by its primary part ('en' of 'en-GB'), or unknown; None when
         that holds of all."""
@@ -232,6 +236,10 @@ class ArticleTable:
     @cached_property
     def _expiries(self) -> IntArray:
         return np.sort(self.expires_at[self.expires_at != MISSING])
+
+    @cached_property
+    def _dates(self) -> IntArray:
+        return np.sort(self.published_at[self.published_at != MISSING])
 
     @cached_property
     def _last_published(self) -> int:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,13 +14,13 @@ import pytest
 from recommend.article import parse_article
 from recommend.encoder import Encoder
 from recommend.ingest import put
-from recommend.live import LiveView
+from recommend.live import LiveView, View
 from recommend.recommender import Recommender
 from recommend.reindex import reindex
 from recommend.settings import Settings
 from recommend.snapshot import IndexLayout
 from recommend.store import Store
-from recommend.table import Filters
+from recommend.table import Card, Filters
 from recommend_service.backend import Backend
 from recommend_service.cache import AnswerCache, Asked, Target
 from recommend_service.metrics import Metrics
@@ -36,6 +37,11 @@ def hits(client: Any) -> float:
     lines = client.get("/metrics").text.splitlines()
     counts = [line for line in lines if line.startswith("recommend_request_seconds_count") and 'cache="hit"' in line]
     return sum(float(line.rpartition(" ")[2]) for line in counts)
+
+
+def cards(view: View) -> Iterator[Card]:
+    for segment in view.segments:
+        yield from map(segment.table.card, range(len(segment)))
 
 
 @pytest.fixture
@@ -84,15 +90,38 @@ def test_it_keeps_as_many_answers_as_it_may_and_drops_the_least_recently_asked(
     assert (len(cache), len(off)) == (2, 0)
 
 
-def test_bounds_within_one_second_ask_the_same() -> None:
-    moment = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    early, late, next_second = (
-        ASKED._replace(filters=Filters(since=moment + timedelta(microseconds=n), until=moment)).normalised()
-        for n in (1, 999_999, 1_000_000)
-    )
-    assert early == late != next_second
-    assert hash(early) == hash(late)
-    assert ASKED.normalised() == ASKED
+def test_bounds_between_which_no_article_is_dated_ask_the_same(indexed: tuple[Settings, Store]) -> None:
+    settings, store = indexed
+    view = LiveView(store, IndexLayout(settings.index)).refresh()
+    dates = sorted({card.published_at for card in cards(view) if card.published_at is not None})
+    second = timedelta(seconds=1)
+    for before, date in pairwise(dates):
+        bounds = before + second, date, date + timedelta(microseconds=999_999)
+        asked = [ASKED._replace(filters=Filters(since=since)).normalised(view) for since in bounds]
+        assert {one.filters.since for one in asked} == {date}
+        assert len(set(asked)) == 1
+    late = [ASKED._replace(filters=Filters(since=dates[-1] + n * second)).normalised(view) for n in (1, 10**6)]
+    assert late[0] == late[1]
+    until = [ASKED._replace(filters=Filters(until=dates[0] + n * second / 2)).normalised(view) for n in (0, 1, 2)]
+    assert until[0] == until[1] != until[2]
+    assert ASKED.normalised(view) == ASKED
+
+
+def test_a_path_with_a_moving_bound_is_kept_until_the_oldest_article_within_it_is_too_old(copied: Settings) -> None:
+    with closing(Backend(copied, Metrics())) as backend:
+        recommender = backend.recommender()
+        view, cache = recommender.view(), backend.cache(recommender)
+        oldest = datetime(2025, 1, 1, tzinfo=UTC)
+        asked = ASKED._replace(filters=Filters(since=oldest)).normalised(view)
+        bound = asked.filters.since
+        assert bound is not None
+        ends = asked.until(timedelta(days=7))
+        assert ends == bound.timestamp() + 7 * 86_400
+        cache.get(view, ends - 10, asked)
+        cache.put_target(view, ("/x", b"max_age=P7D"), Target(READY, "/x", ends))
+        assert cache.target(view, ends - 0.1, ("/x", b"max_age=P7D")) is not None
+        assert cache.target(view, ends, ("/x", b"max_age=P7D")) is None
+        assert asked.until(None) == ASKED.until(timedelta(days=7)) == float("inf")
 
 
 def test_the_second_answer_comes_from_the_cache_and_the_next_change_ends_that(newsroom: Any) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import httpx
 import orjson
 import pytest
+from fastapi import FastAPI, Query
+from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from recommend.answer import Answer, Recommendation
 from recommend.reasons import Reason
 from recommend.settings import Settings
+from recommend_service.parameters import BoxParameters, UrlParameters
 from recommend_service.ready import GZIP_FROM, ID_LENGTH, Ready, accepts_gzip, max_age, names_tag
 
 STORY = "a-central-asia-condemns-drone-attack"
@@ -33,7 +36,10 @@ queries = st.fixed_dictionaries(
         "fallback": st.sampled_from(["latest", "none", "popular"]),
         "section": st.sampled_from(["World", ""]),
         "explain": st.sampled_from(["true", "0"]),
-        "max_age": st.sampled_from(["0", "P999D"]),
+        "max_age": st.sampled_from(["0", "P999D", "PT1.5S"]),
+        "since": st.sampled_from(["2026-01-05", "2026-01-05T10:00:00.5+02:00"]),
+        "exclude": st.sampled_from(["a,b", "a-lavrov-novgorod-drone-claim"]),
+        "variant": st.sampled_from(["auto:reader", "none"]),
         "max age": st.just("1"),
     },
 )
@@ -44,6 +50,47 @@ given_headers = st.fixed_dictionaries(
         "Origin": st.just("https://a.test"),
     },
 )
+
+
+values = st.one_of(
+    st.sampled_from(["", "1", "05", " 5", "5.0", "true", "on", "no", "latest", "none", "P7D", "PT0.5S", "-P1D", "60"]),
+    st.sampled_from(["2026-01-05", "2026-01-05T10:00:00+02:00", "2026-13-01", "a,b", "%2C", "%ff", "a%20b", "a+b"]),
+    st.text(st.characters(exclude_categories=("Cs",)), max_size=5).map(quote),
+)
+queries_of_any_kind = st.lists(
+    st.tuples(st.sampled_from([*UrlParameters.model_fields, "URL", "other"]), values), max_size=6
+).map(lambda pairs: "&".join(f"{name}={value}" for name, value in pairs))
+
+
+def read_directly(_: Any, path: str, query: str) -> Any:
+    """The parameters of a query string, None where they are not valid."""
+    model = UrlParameters if path == "/v1/related" else BoxParameters
+    return model.read(query.encode())
+
+
+def read_by_fastapi(app: TestClient, path: str, query: str) -> Any:
+    """The same as FastAPI reads them."""
+    answer = app.get(f"{path}?{query}")
+    return None if answer.status_code == 422 else heard.pop()
+
+
+heard: list[BoxParameters] = []
+
+
+@pytest.fixture(scope="module")
+def reading() -> TestClient:
+    """FastAPI's own routes with the same parameters."""
+    app = FastAPI()
+
+    @app.get("/v1/articles/{article_id:path}/related")
+    async def related(article_id: str, given: Annotated[BoxParameters, Query()]) -> None:
+        heard.append(given)
+
+    @app.get("/v1/related")
+    async def related_by_url(given: Annotated[UrlParameters, Query()]) -> None:
+        heard.append(given)
+
+    return TestClient(app)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +118,13 @@ def test_every_answer_is_the_same_the_first_time_the_second_time_and_without_a_c
     answers = [one.request(method, url, params=params, headers=headers) for one in (reader, reader, uncached)]
     first, second, third = map(plain, answers)
     assert first == second == third
+
+
+@given(queries_of_any_kind, st.sampled_from([BOX, "/v1/related"]))
+@hypothesis_settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_parameters_mean_what_fastapi_takes_them_for(reading: Any, query: str, path: str) -> None:
+    direct, declared = (read(reading, path, query) for read in (read_directly, read_by_fastapi))
+    assert direct == declared
 
 
 def test_head_is_answered_as_get_without_a_body(reader: Any) -> None:

@@ -94,7 +94,7 @@ def test_an_answer_that_has_begun_may_take_its_time(begins: bool, seen: list[obj
         sent.append(message)
 
     sent: list[Message] = []
-    scope = {"type": "http", "app": create_app(Settings())}
+    scope = {"type": "http", "method": "PUT", "app": create_app(Settings())}
     asyncio.run(Timeout(app, 0.02)(scope, None, send))  # type: ignore[arg-type]
     values = [message.get("status", message.get("body")) for message in sent]
     assert values[: len(seen)] == seen

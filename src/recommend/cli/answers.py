@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import orjson
 import typer
 
 from recommend.article import parse_article
@@ -113,7 +112,7 @@ def demo(
 def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
     import uvicorn
 
-    for name, value in _environment(settings).items():
+    for name, value in settings.environment().items():
         os.environ[name] = value
     with TemporaryDirectory(prefix="recommend-metrics-") as folder:
         if workers > 1:
@@ -129,14 +128,6 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
             server_header=False,
             timeout_graceful_shutdown=math.ceil(settings.service.timeout),  # by then every answer has begun
         )
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """The settings for worker processes, which read them from the environment."""
-    nested = settings.model_dump(mode="json")
-    return {
-        f"RECOMMEND_{name.upper()}": v if isinstance(v, str) else orjson.dumps(v).decode() for name, v in nested.items()
-    }
 
 
 def _read_text(path: Path) -> str:

@@ -134,6 +134,8 @@ def status(
         out.print(f"snapshot   {found.snapshot or 'none published; run recommend reindex'}{age}")
         out.print(f"revision   {found.revision:,}, the snapshot is {found.revision_lag:,} changes behind")
         out.print("articles   " + ", ".join(f"{count:,} {name}" for name, count in found.articles.items()))
+        if found.due:
+            out.print(f"due        {found.changed:,} articles changed since the snapshot; run recommend reindex")
         if found.encoder_matches is False:
             out.print("encoder    the settings name another one than the snapshot's; run recommend reindex")
         if found.last_run:

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scipy.stats import binomtest
-
 from recommend.evaluation.judgements import Qrels
 from recommend.events import Event
 
@@ -50,6 +48,8 @@ def qrels_from_clicks(events: Iterable[Event], least: int) -> Qrels:
 def _click_through(impressions: int, clicks: int) -> ClickThrough:
     if not impressions:
         return ClickThrough(0, clicks, 0.0, 0.0, 1.0)
+    from scipy.stats import binomtest  # half a second and 30 MB, which only those who judge shall pay
+
     found = binomtest(min(clicks, impressions), impressions)
     interval = found.proportion_ci(method="wilson")
     return ClickThrough(impressions, clicks, float(found.statistic), float(interval.low), float(interval.high))

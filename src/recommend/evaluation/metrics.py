@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import ir_measures
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from recommend.errors import EvaluationError, shown
 from recommend.evaluation.judgements import UNKNOWN, Qrels, Run, strictly_falling
@@ -90,6 +89,8 @@ class Difference:
 
 def compare(values_a: Mapping[str, float], values_b: Mapping[str, float]) -> Difference:
     """The paired comparison of two runs on the same queries."""
+    from scipy import stats  # half a second and 30 MB, which only those who judge shall pay
+
     differences = np.array([values_b[query] - values_a[query] for query in values_a])
     if not differences.any():
         return Difference(Interval(0.0, 0.0, 0.0), 1.0, 0, 0)
@@ -135,6 +136,8 @@ def most_changed(
 
 
 def _bootstrap(sample: NDArray[np.float64]) -> tuple[float, float]:
+    from scipy import stats
+
     found = stats.bootstrap(
         (sample,),
         np.mean,

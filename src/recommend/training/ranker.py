@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels
@@ -116,6 +115,8 @@ def fit_ranker(lists: Lists) -> Ranker:
         return value, slope + 2 * _PENALTY * weights
 
     bounds = [(_LEAST.get(name, 0.0), None) for name in FEATURES]
+    from scipy.optimize import minimize
+
     weights = minimize(loss, np.full(len(FEATURES), 0.1), jac=True, method="L-BFGS-B", bounds=bounds).x
     features = {
         name: FeatureWeight(weight=round(w, 4), mean=round(m, 4), deviation=round(d, 4))

@@ -1,4 +1,4 @@
-"""What every request gets: an id, a place in the metrics, and a line in the access log where that is on."""
+"""What every request gets: an id, secure headers, a place in the metrics, and a line in the access log where wanted."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recommend_service import logs
+from recommend_service.headers import secure_headers
+from recommend_service.hot import Hot
 from recommend_service.metrics import Metrics
 from recommend_service.ready import ID_LENGTH
 
@@ -21,17 +23,25 @@ _COUNTED = count()
 logger = logging.getLogger(__name__)
 
 
-class Observed:
+class Front:
     """The outermost middleware. Leaves ``request_id`` in the scope, and reads there what others leave.
 
     ``cache`` (hit or miss) and ``template`` come from those who answer without a route. The log has neither bodies,
     headers nor values of parameters.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, access_log: bool) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, access_log: bool = False, hot: Hot | None = None) -> None:
+        """
+        Args:
+            app: the app behind.
+            metrics: where requests are counted.
+            access_log: whether each has a line in the log.
+            hot: gives the answers that are ready, which need not pass through anything else.
+        """
         self.app = app
         self.metrics = metrics
         self.access_log = access_log
+        self.hot = hot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -41,14 +51,21 @@ class Observed:
         scope["request_id"] = request_id = new_request_id()
         logs.request_id.set(request_id)
 
-        async def noting(message: Message) -> None:
+        async def completed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = [*message["headers"], *secure_headers(scope["path"])]
             await send(message)
 
         try:
-            await self.app(scope, receive, noting)
+            ready = None if self.hot is None else self.hot.answer(scope)
+            if ready is None:
+                await self.app(scope, receive, completed)
+            else:
+                start, body = ready
+                await completed(start)
+                await send(body)
         finally:
             seconds = perf_counter() - started
             method = scope["method"] if scope["method"] in _METHODS else "other"
