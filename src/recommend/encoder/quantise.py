@@ -33,8 +33,8 @@ def ensure_weights(manifest: EncoderManifest, folder: Path, weights: Path) -> No
         weights: the folder to make.
 
     Raises:
-        EncoderError: when the original weights or the tuning are missing or not the ones the manifest names, or there is
-            no place for the new ones.
+        EncoderError: when the original weights or the tuning are missing or not the ones the manifest names, or there
+            is no place for the new ones.
     """
     if (weights / RECORD).is_file():
         return
