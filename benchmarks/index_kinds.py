@@ -44,8 +44,9 @@ def main() -> None:
     header = ["vectors", "kind", "ms a query", "recall@10", "recall@200", "build", "index file"]
     text = "\n\n".join(
         [
-            f"{QUERIES} queries for the {DEPTH} nearest on one core (median), built on all. The embeddings are those of "
-            f"the main job; a million are made of them, each between one and one of its eight nearest. {report.machine()}",
+            f"{QUERIES} queries for the {DEPTH} nearest on one core (median), built on all. The embeddings are "
+            "those of the main job; a million are made of them, each between one and one of its eight nearest. "
+            f"{report.machine()}",
             report.table(header, rows),
         ]
     )
