@@ -124,7 +124,7 @@ def test_no_path_leads_to_what_was_taken_down_through_a_switch_a_kill_a_rollback
         workers.wait()
         assert not any(everywhere(victims).values())
 
-        rollback(store, copied, encoder.fingerprint, lambda: encoder, earlier)
+        rollback(store, copied, lambda _: encoder, earlier)
         assert reader.get("/readyz").json()["snapshot"] == earlier
         assert not any(everywhere(victims).values())
 
