@@ -52,9 +52,7 @@ def _asked(client: Any, gone: list[str]) -> set[str]:
     for answer in texts[:]:
         if tag := answer.headers.get("ETag"):
             again = client.get(str(answer.request.url), headers={"If-None-Match": tag})
-            assert (again.status_code == 304) == (
-                again.headers["ETag"] == tag
-            )  # a switch between the two gives another
+            assert (again.status_code == 304) == (again.headers["ETag"] == tag)  # another after a switch
             if again.status_code != 304:
                 texts.append(again)
     texts += [
