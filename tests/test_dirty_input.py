@@ -213,13 +213,15 @@ def write_parquet(file: Path, count: int, dirt: Dirt) -> None:
 
 
 WRITERS = {"jsonl": write_jsonl, "csv": write_csv, "parquet": write_parquet}
-PROGRAM = """
-import resource, sys
+PROGRAM = r"""
+import re, sys
+from pathlib import Path
 from recommend.cli import main
 try:
     main()
-finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, file=sys.stderr)
+finally:  # getrusage would tell of the process that started this one, if that was larger
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(int(peak[1]) // 1024, file=sys.stderr)
 """
 
 

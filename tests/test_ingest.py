@@ -134,7 +134,7 @@ def test_a_text_that_cannot_be_embedded_is_listed_and_tried_again_and_costs_no_o
     assert {reason for _, reason in told} <= {"cannot be tokenised", "an embedding has values that are not finite"}
     assert (store.get("b"), store.counts("toy")["unembedded"]) == (rows[-2], 3)
     assert ingest(store, encoder, rows) == IngestCounts(unchanged=63, failed=3)
-    assert (embed_missing(store, encoder, batch=1, on_failure=on_failure), len(told)) == (0, 6)
+    assert (embed_missing(store, encoder, LocalEngine(encoder, 1), on_failure=on_failure), len(told)) == (0, 6)
     assert embed_missing(store, toy_encoder) == 3
 
 

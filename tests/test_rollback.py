@@ -65,6 +65,17 @@ def test_what_was_withdrawn_since_the_snapshot_stays_gone(
     assert running.answer("new", 5) is not None
 
 
+def test_without_a_name_no_snapshot_is_chosen_that_was_never_live(newsroom: Newsroom) -> None:
+    first = newsroom.live.name
+    newsroom.take(parse_article({"id": "new-0", "title": "New"}))
+    built = newsroom.build().name
+    newsroom.take(parse_article({"id": "new-1", "title": "New"}))
+    last = newsroom.reindex().manifest.name
+    assert [one.name for one in list_snapshots(newsroom.layout)] == [last, built, first]
+    assert go_back(newsroom) == first == newsroom.live.name
+    assert go_back(newsroom, built) == built == newsroom.live.name
+
+
 def test_each_rollback_goes_one_further_back_until_there_is_none(newsroom: Newsroom) -> None:
     names = [newsroom.live.name]
     for number in range(2):
@@ -73,7 +84,7 @@ def test_each_rollback_goes_one_further_back_until_there_is_none(newsroom: Newsr
     assert [one.name for one in list_snapshots(newsroom.layout)] == names[::-1]
     assert [one.live for one in list_snapshots(newsroom.layout)] == [True, False, False]
     assert [go_back(newsroom), go_back(newsroom)] == names[1::-1]
-    with pytest.raises(SnapshotError, match=f"no snapshot is older than {names[0]}: raise indexing.keep"):
+    with pytest.raises(SnapshotError, match=f"no published snapshot is older than {names[0]}: name one"):
         go_back(newsroom)
     assert go_back(newsroom, names[2]) == names[2] == newsroom.live.name
 
@@ -90,7 +101,7 @@ def test_a_damaged_or_unknown_snapshot_is_refused_and_the_live_one_stays(newsroo
             go_back(newsroom, name)
     newsroom.layout.snapshot(old).manifest.unlink()
     assert [one.problem is None for one in list_snapshots(newsroom.layout)] == [True, False]
-    with pytest.raises(SnapshotError, match="no snapshot is older"):
+    with pytest.raises(SnapshotError, match="no published snapshot is older"):
         go_back(newsroom)
     assert newsroom.live.name == live
 

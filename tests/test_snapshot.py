@@ -33,7 +33,7 @@ def names(folder: Path) -> list[str]:
 
 def assert_tidy(newsroom: Newsroom, *snapshots: str) -> None:
     assert names(newsroom.layout.snapshots) == sorted(snapshots)
-    assert names(newsroom.layout.root) == [".lock", "CURRENT", "last_run.json", "snapshots"]
+    assert names(newsroom.layout.root) == [".lock", "CURRENT", "PUBLISHED", "last_run.json", "snapshots"]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

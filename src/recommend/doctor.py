@@ -147,7 +147,7 @@ def leftovers(settings: Settings) -> Iterator[Finding]:
         return
     try:
         with locked(layout):
-            found = [*layout.snapshots.glob(".*"), *layout.root.glob("CURRENT.*"), *layout.root.glob("last_run.json.*")]
+            found = [*layout.snapshots.glob(".*"), *layout.unfinished()]
     except SnapshotError:  # a job is at work: what looks left over is its own
         return
     for path in sorted(found):

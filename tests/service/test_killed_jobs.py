@@ -222,7 +222,13 @@ def test_a_kill_at_any_moment_loses_nothing_brings_nothing_back_and_the_service_
     ledger.check(said)
     assert (code, len(said)) == (0, 18)
     assert not [path for path in layout.snapshots.iterdir() if path.name.startswith(".")]
-    assert sorted(path.name for path in layout.root.iterdir()) == [".lock", "CURRENT", "last_run.json", "snapshots"]
+    assert sorted(path.name for path in layout.root.iterdir()) == [
+        ".lock",
+        "CURRENT",
+        "PUBLISHED",
+        "last_run.json",
+        "snapshots",
+    ]
     assert {path.name for path in layout.root.parent.glob("*")} >= {"copy.db", "recommend.db", "index"}
     assert not [*layout.root.parent.glob(".*.part*"), *layout.root.parent.glob("*.restoring*")]
 

@@ -49,10 +49,12 @@ def _asked(client: Any, gone: list[str]) -> set[str]:
     """Which of ``gone`` any path of the service still shows, asked by a reader, with and without a tag it holds."""
     found: set[str] = set()
     texts = [client.get(path) for path in PATHS]
-    for answer in texts:
-        if "ETag" in answer.headers:
-            again = client.get(str(answer.request.url), headers={"If-None-Match": answer.headers["ETag"]})
-            assert again.status_code == 304
+    for answer in texts[:]:
+        if tag := answer.headers.get("ETag"):
+            again = client.get(str(answer.request.url), headers={"If-None-Match": tag})
+            assert (again.status_code == 304) == (again.headers["ETag"] == tag)  # another after a switch
+            if again.status_code != 304:
+                texts.append(again)
     texts += [
         client.post("/v1/related?limit=50", json=NEW | {"text": NEW["title"]}),
         client.post("/v1/related?limit=50", json={"ids": ["a-zelensky-20-point-plan", STORY]}),
@@ -124,7 +126,7 @@ def test_no_path_leads_to_what_was_taken_down_through_a_switch_a_kill_a_rollback
         workers.wait()
         assert not any(everywhere(victims).values())
 
-        rollback(store, copied, encoder.fingerprint, lambda: encoder, earlier)
+        rollback(store, copied, lambda _: encoder, earlier)
         assert reader.get("/readyz").json()["snapshot"] == earlier
         assert not any(everywhere(victims).values())
 

@@ -23,7 +23,14 @@ from recommend.projection import Projection
 from recommend.ranking import nearness
 from recommend.segment import Prepared, Segment
 from recommend.snapshot.build import build_snapshot, snapshot_recipe
-from recommend.snapshot.catalog import Listed, current_name, list_snapshots, live_manifest, previous_name
+from recommend.snapshot.catalog import (
+    Listed,
+    current_name,
+    list_snapshots,
+    live_manifest,
+    previous_name,
+    published_names,
+)
 from recommend.snapshot.last_run import LastRun, read_last_run, recorded
 from recommend.snapshot.layout import IndexLayout, Manifest, replace_file
 from recommend.table import ArticleTable, same_language, seconds
@@ -129,6 +136,8 @@ def publish(layout: IndexLayout, name: str) -> None:
 
 def point_to(layout: IndexLayout, name: str) -> None:
     """The last step of :func:`publish` alone, for a snapshot that was just verified."""
+    before = [one for one in published_names(layout) if one != name and layout.snapshot(one).root.exists()]
+    replace_file(layout.published, "".join(f"{one}\n" for one in (*before, name)).encode())
     replace_file(layout.current, f"{name}\n".encode())
 
 
@@ -141,7 +150,7 @@ def prune(layout: IndexLayout, keep: int) -> list[str]:
     live = current_name(layout)
     for leftover in layout.snapshots.glob(".*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    for leftover in (*layout.root.glob("CURRENT.*"), *layout.root.glob("last_run.json.*")):
+    for leftover in layout.unfinished():
         leftover.unlink(missing_ok=True)
     others = [path for path in layout.snapshots.iterdir() if path.name != live]
     newest_first = sorted(others, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)

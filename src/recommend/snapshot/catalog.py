@@ -37,6 +37,14 @@ def current_name(layout: IndexLayout) -> str | None:
         return None
 
 
+def published_names(layout: IndexLayout) -> list[str]:
+    """The names of the snapshots that are or were live, the latest last."""
+    try:
+        return layout.published.read_text(encoding="utf-8", errors="replace").split()
+    except FileNotFoundError:
+        return []
+
+
 def live_manifest(layout: IndexLayout) -> Manifest | None:
     """The live snapshot's manifest, None when there is none that can be read."""
     name = current_name(layout)
@@ -63,17 +71,23 @@ def list_snapshots(layout: IndexLayout) -> list[Listed]:
 
 
 def previous_name(layout: IndexLayout) -> str:
-    """The name of the newest readable snapshot that is older than the live one.
+    """The name of the newest readable snapshot that is older than the live one and was live itself.
 
     Raises:
         SnapshotError: when none is live or none is older.
     """
-    names = [listed.name for listed in list_snapshots(layout) if listed.manifest is not None]
-    live = current_name(layout)
+    live, published = current_name(layout), {*published_names(layout)}
+    names = [
+        listed.name
+        for listed in list_snapshots(layout)
+        if listed.manifest is not None and (listed.live or listed.name in published)
+    ]
     if live not in names:
         wrong = "no snapshot is live" if live is None else f"the live snapshot {shown(live)} cannot be read"
         raise SnapshotError(f"{wrong}: name one of {', '.join(names) or 'none'} to roll back to")
     older = names[names.index(live) + 1 :]
     if not older:
-        raise SnapshotError(f"no snapshot is older than {live}: raise indexing.keep to keep more of them")
+        raise SnapshotError(
+            f"no published snapshot is older than {live}: name one, or raise indexing.keep to keep more of them"
+        )
     return older[0]

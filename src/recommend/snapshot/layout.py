@@ -64,13 +64,18 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class IndexLayout:
-    """The index folder: snapshots side by side, and ``CURRENT`` with the name of the live one."""
+    """The index folder: snapshots side by side, ``CURRENT`` with the name of the live one, and ``PUBLISHED`` with the
+    names of those that were live once, a line each."""
 
     root: Path
 
     @property
     def current(self) -> Path:
         return self.root / "CURRENT"
+
+    @property
+    def published(self) -> Path:
+        return self.root / "PUBLISHED"
 
     @property
     def lock(self) -> Path:
@@ -83,6 +88,11 @@ class IndexLayout:
     @property
     def snapshots(self) -> Path:
         return self.root / "snapshots"
+
+    def unfinished(self) -> list[Path]:
+        """What a killed :func:`replace_file` left."""
+        whole = (self.current, self.published, self.last_run)
+        return [beside for file in whole for beside in self.root.glob(f"{file.name}.*")]
 
     def snapshot(self, name: str) -> SnapshotLayout:
         return SnapshotLayout(self.snapshots / name)
