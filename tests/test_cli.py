@@ -245,6 +245,22 @@ def test_a_ranker_is_trained_into_a_new_folder_and_then_used(recommend: Recommen
     assert measured["measures"]["nDCG@10"]["mean"] > 0.8
 
 
+def test_a_ranker_is_fitted_to_several_sets_together(recommend: Recommend, sample: tuple[object, ...]) -> None:
+    corpus, judgements = sample[1], sample[3]
+    file = Path("fewer.jsonl")
+    file.write_text("".join(Path(str(corpus)).read_text(encoding="utf-8").splitlines(keepends=True)[:90]))
+    fewer = ("--articles", file, "--qrels", judgements)
+    weights = []
+    for given in ((*sample,), fewer, (*sample, *fewer)):
+        ran = recommend("train", "ranker", *given, "--out", "ours.json")
+        assert ran.code == 0, ran.err
+        weights.append(Ranker.load(Path("ours.json")).features["dense"].weight)
+    assert len(set(weights)) == 3
+    refused = recommend("train", "ranker", *sample, "--articles", file, "--out", "none.json")
+    assert "error: --articles is given 2 times, --qrels 1: every set needs both" in refused.err
+    assert not Path("none.json").exists()
+
+
 def test_an_adapter_is_trained_and_one_without_later_articles_is_refused(
     recommend: Recommend, sample: tuple[object, ...], encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -28,7 +29,7 @@ from recommend.ingest import ingest
 from recommend.projection import Projection
 from recommend.store import Store
 from recommend.training.adapter import Pairs, Recipe, train_adapter
-from recommend.training.ranker import collect, fit_ranker
+from recommend.training.ranker import Lists, collect, fit_ranker
 from recommend.training.tuning import Texts, TuningRecipe, tune_encoder
 
 FloatArray = NDArray[np.float32]
@@ -152,8 +153,8 @@ def _save_adapter(
 
 @train.command()
 def ranker(
-    articles: Articles,
-    qrels: Qrels,
+    articles: Annotated[list[str], typer.Option(metavar="FILE", help="Anything that ingest reads; once for each set.")],
+    qrels: Annotated[list[Path], typer.Option(metavar="FILE", help="The judgements of each set, in the same order.")],
     destination: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON file of models/.")],
     keep: Scratch = None,
     unknown_days: Annotated[
@@ -161,13 +162,18 @@ def ranker(
     ] = 0.0,
     assignments: Assignments = None,
 ) -> None:
-    """Fits the weights of the ranker, and the curve that turns its scores into probabilities."""
+    """Fits the weights of the ranker, and the curve that turns its scores into probabilities, to one or more sets."""
     settings = Flags.settings(["policy=off", *(assignments or [])])
-    judged = read_qrels(qrels)
-    intake = Intake([articles])
-    with scratch(intake, settings, folder=keep) as recommender, meter("ranking", float(len(judged))) as bar:
-        lists = collect(recommender, judged, unknown_days=unknown_days, progress=lambda: bar.advance(1))
-    fitted = fit_ranker(lists)
+    if len(articles) != len(qrels):
+        raise EvaluationError(f"--articles is given {len(articles)} times, --qrels {len(qrels)}: every set needs both")
+    parts = []
+    for number, (source, judgements) in enumerate(zip(articles, qrels, strict=True)):
+        judged = read_qrels(judgements)
+        folder = keep and keep / str(number)
+        intake = Intake([source])
+        with scratch(intake, settings, folder=folder) as recommender, meter("ranking", float(len(judged))) as bar:
+            parts.append(collect(recommender, judged, unknown_days=unknown_days, progress=partial(bar.advance, 1)))
+    fitted = fit_ranker(Lists.joined(parts))
     destination.parent.mkdir(parents=True, exist_ok=True)
     destination.write_text(fitted.model_dump_json(indent=2) + "\n", encoding="utf-8")
     for name, feature in fitted.features.items():
