@@ -42,7 +42,7 @@ class TuningRecipe:
         hold: penalty on the cosine distance of embeddings from those before; ``identity`` on the adapter's change.
     """
 
-    steps: int = 120
+    steps: int = 300
     batch: int = 128
     rank: int = 8
     layers: int = 3
@@ -54,7 +54,7 @@ class TuningRecipe:
     adapter_rate: float = 3e-4
     hold: float = 1.0
     identity: float = 0.03
-    check_every: int = 40
+    check_every: int = 50
     seed: int = 0
 
 
