@@ -9,36 +9,41 @@ import numpy as np
 from benchmarks import report
 from benchmarks.baselines import Baselines
 from recommend.article import Article
-from recommend.encoder import encode_articles
+from recommend.encoder import encode_articles, open_encoder
 from recommend.evaluation.experiment import rank_queries, scratch
 from recommend.evaluation.judgements import Qrels, Run, read_qrels
 from recommend.evaluation.metrics import compare, interval, per_query
 from recommend.recommender import Recommender
-from recommend.settings import load_settings
+from recommend.settings import EncoderSettings, load_settings
 from recommend.sources import read
 
 SETS = ("current_events_2025", "ecbplus")
 CANDIDATES = 200
 FULL = "everything"
 NO_TIME = ("indexing.company_time=0",)
+ORIGINAL = "all-MiniLM-L6-v2"
+UNTUNED = (f"encoder.name={ORIGINAL}",)
 
 # Each variant: features that do not count, then other settings.
 ADDED: dict[str, tuple[str, tuple[str, ...]]] = {
-    "dense, centred": ("context,section,time", ("encoder.adapter=none", "indexing.company=off")),
-    "+ adapter": ("context,section,time", ("indexing.company=off",)),
+    "dense, centred": ("context,section,time", (*UNTUNED, "encoder.adapter=none", "indexing.company=off")),
+    "+ adapter": ("context,section,time", (*UNTUNED, "indexing.company=off")),
+    "+ tuning": ("context,section,time", ("indexing.company=off",)),
     "+ lexical": ("section,time", ("indexing.company=off",)),
     "+ company": ("section,time", NO_TIME),
     "+ section": ("time", NO_TIME),
     "+ time: everything": ("", ()),
 }
 TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
-    "without the adapter": ("", ("encoder.adapter=none",)),
+    "without tuning": ("", UNTUNED),
+    "without tuning and adapter": ("", (*UNTUNED, "encoder.adapter=none")),
     "without company": ("", ("indexing.company=off",)),
     "without sections": ("section", ()),
     "without lexical context": ("context", ()),
     "without dense": ("dense", ()),
     "without time": ("time", NO_TIME),
-    "without time, the adapter": ("time", ("encoder.adapter=none", *NO_TIME)),
+    "without time, tuning": ("time", (*UNTUNED, *NO_TIME)),
+    "without time, tuning and adapter": ("time", (*UNTUNED, "encoder.adapter=none", *NO_TIME)),
     "without time, company": ("time", ("indexing.company=off",)),
     "without time, sections": ("time,section", NO_TIME),
     "without time, lexical context": ("time,context", NO_TIME),
@@ -57,7 +62,7 @@ def main() -> None:
         added = [_row(label, _measured(name, articles, qrels, *variant), full) for label, variant in ADDED.items()]
         earlier = _measured(name, articles, qrels, "", ("ranking.as_of=query",))
         earlier_timeless = _measured(name, articles, qrels, "time", ("ranking.as_of=query", *NO_TIME))
-        baselines = _baselines(name, articles)
+        baselines = _baselines(articles)
         queries = [query for query in qrels if query in baselines.rows]
         rows += [_row(label, per_query(qrels, run), full) for label, run in baselines.runs(queries).items()]
         past = [_row(FULL, earlier, earlier), _row("without time", earlier_timeless, earlier)]
@@ -108,21 +113,20 @@ def _measured(
     settings = load_settings(
         None, ["policy=off", f"ranking.without={without}", *variant], {"models": report.ROOT / "models"}
     )
-    with scratch(articles, settings, folder=report.KEPT / name) as recommender:
+    with scratch(articles, settings, folder=report.KEPT / settings.encoder.name / name) as recommender:
         run: Run = rank_queries(recommender, qrels)
     return per_query(qrels, run)
 
 
-def _baselines(name: str, articles: list[Article]) -> Baselines:
-    settings = load_settings(None, ["policy=off"], {"models": report.ROOT / "models"})
-    with scratch(articles, settings, folder=report.KEPT / name) as recommender:
-        embeddings = encode_articles(recommender.encoder, articles)
-    return Baselines(articles, embeddings, report.ROOT / "models" / settings.encoder.name)
+def _baselines(articles: list[Article]) -> Baselines:
+    models = report.ROOT / "models"
+    embeddings = encode_articles(open_encoder(EncoderSettings(name=ORIGINAL), models), articles)
+    return Baselines(articles, embeddings, models / ORIGINAL)
 
 
 def _recall(name: str, articles: list[Article], qrels: Qrels) -> list[list[str]]:
     settings = load_settings(None, ["policy=off"], {"models": report.ROOT / "models"})
-    with scratch(articles, settings, folder=report.KEPT / name) as recommender:
+    with scratch(articles, settings, folder=report.KEPT / settings.encoder.name / name) as recommender:
         shares = np.array([_found(recommender, query, grades) for query, grades in qrels.items()])
     names = (f"{CANDIDATES} nearest embeddings", f"{CANDIDATES} best lexical matches", "both together")
     return [[label, f"{share:.3f}"] for label, share in zip(names, np.nanmean(shares, axis=0), strict=True)]

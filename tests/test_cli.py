@@ -17,12 +17,13 @@ from selectolax.lexbor import LexborHTMLParser
 
 from recommend.article import Article
 from recommend.cli import main
-from recommend.encoder import Encoder
+from recommend.encoder import Encoder, open_encoder
 from recommend.encoder.adapter import find_adapter
 from recommend.ranking import FEATURES, Ranker
-from recommend.settings import Settings
+from recommend.settings import EncoderSettings, Settings
 from recommend.store import Store
 from recommend.training.adapter import Recipe
+from recommend.training.tuning import TuningRecipe
 
 ROOT = Path(__file__).parents[1]
 ANCHOR = "a-central-asia-condemns-drone-attack"
@@ -244,6 +245,22 @@ def test_a_ranker_is_trained_into_a_new_folder_and_then_used(recommend: Recommen
     assert measured["measures"]["nDCG@10"]["mean"] > 0.8
 
 
+def test_a_ranker_is_fitted_to_several_sets_together(recommend: Recommend, sample: tuple[object, ...]) -> None:
+    corpus, judgements = sample[1], sample[3]
+    file = Path("fewer.jsonl")
+    file.write_text("".join(Path(str(corpus)).read_text(encoding="utf-8").splitlines(keepends=True)[:90]))
+    fewer = ("--articles", file, "--qrels", judgements)
+    weights = []
+    for given in ((*sample,), fewer, (*sample, *fewer)):
+        ran = recommend("train", "ranker", *given, "--out", "ours.json")
+        assert ran.code == 0, ran.err
+        weights.append(Ranker.load(Path("ours.json")).features["dense"].weight)
+    assert len(set(weights)) == 3
+    refused = recommend("train", "ranker", *sample, "--articles", file, "--out", "none.json")
+    assert "error: --articles is given 2 times, --qrels 1: every set needs both" in refused.err
+    assert not Path("none.json").exists()
+
+
 def test_an_adapter_is_trained_and_one_without_later_articles_is_refused(
     recommend: Recommend, sample: tuple[object, ...], encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +276,24 @@ def test_an_adapter_is_trained_and_one_without_later_articles_is_refused(
     refused = recommend("train", "adapter", *sample, "--out", "new/none", "--hold-out", "2035-12-01")
     assert (refused.code, refused.err.count("error: --hold-out 2035-12-01: all dated articles lie on")) == (1, 1)
     assert not Path("new/none").exists()
+
+
+def test_an_encoder_is_tuned_and_then_used_and_a_tuned_one_is_not_tuned_again(
+    recommend: Recommend, sample: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "recommend.cli.training.TuningRecipe", partial(TuningRecipe, steps=1, batch=8, rank=1, layers=1, tokens=8)
+    )
+    command = ("train", "encoder", *sample, "--hold-out", "2025-12-01", "--out", "new/ours")
+    refused = recommend(*command)
+    assert refused.code == 1
+    assert "encoder 'news-minilm' is tuned; set encoder.name to the one that it was tuned from" in refused.err
+    monkeypatch.setenv("RECOMMEND_ENCODER__NAME", "all-MiniLM-L6-v2")
+    ran = recommend(*command)
+    assert ran.code == 0, ran.err
+    assert "use it with encoder.name = 'ours'" in ran.out
+    tuned = open_encoder(EncoderSettings(name="ours"), Path("new"))
+    assert find_adapter("auto", Path("new"), tuned.fingerprint) is not None
 
 
 @pytest.mark.parametrize(

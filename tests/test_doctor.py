@@ -154,7 +154,7 @@ def test_a_store_that_is_missing_or_damaged_is_found_and_not_created(healthy: Ne
 def test_damaged_or_other_weights_are_found(healthy: Newsroom, models: Path, tmp_path: Path) -> None:
     shutil.copytree(models, tmp_path / "models")
     settings = healthy.settings.model_copy(update={"models": tmp_path / "models"})
-    damage(tmp_path / "models" / "all-MiniLM-L6-v2" / "weights" / "model.int8.onnx")
+    damage(tmp_path / "models" / "news-minilm" / "weights" / "model.int8.onnx")
     (tmp_path / "models" / "news-linear.json").write_text("{}")
     found = {one.check: one.problem for one in examine(settings)}
     assert found.keys() == {"models", "answers"}

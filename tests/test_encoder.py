@@ -9,14 +9,15 @@ import pytest
 
 from recommend.article import Article, parse_article
 from recommend.encoder import Encoder, encode_articles, encoder_fingerprint, open_encoder
-from recommend.encoder.manifest import read_manifest
+from recommend.encoder.manifest import TUNING, read_manifest
 from recommend.encoder.preparation import encoder_text
-from recommend.encoder.quantise import MODEL, RECORD, TOKENIZER
+from recommend.encoder.quantise import MODEL, RECORD, TOKENIZER, add_tuning
 from recommend.encoder.transformer import TransformerEncoder
 from recommend.errors import EncoderError
 from recommend.settings import EncoderSettings
 
 SETTINGS = EncoderSettings()
+ORIGINAL = EncoderSettings(name="all-MiniLM-L6-v2")
 
 
 @pytest.fixture
@@ -25,10 +26,9 @@ def folder(models: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(models / SETTINGS.name, tmp_path / SETTINGS.name))
 
 
-def test_quantised_embeddings_are_those_of_sentence_transformers(
-    encoder: Encoder, models: Path, corpus: list[Article]
-) -> None:
-    source = read_manifest(models / SETTINGS.name).source()
+def test_quantised_embeddings_are_those_of_sentence_transformers(models: Path, corpus: list[Article]) -> None:
+    encoder = open_encoder(ORIGINAL, models)
+    source = read_manifest(models / ORIGINAL.name).source()
     transformer = TransformerEncoder(EncoderSettings(name=str(source)))
     english = [article for article in corpus if article.language in {None, "en"} and article.text][:24]
     cosines = (encode_articles(encoder, english) * encode_articles(transformer, english)).sum(axis=1)
@@ -37,6 +37,33 @@ def test_quantised_embeddings_are_those_of_sentence_transformers(
     assert np.linalg.norm(transformer.encode(["Vote", ""]), axis=1) == pytest.approx(np.ones(2), abs=1e-5)
     assert transformer.encode([]).shape == (0, 384)
     assert transformer.fingerprint != encoder.fingerprint
+
+
+def test_a_tuned_encoder_is_the_original_plus_the_product_of_thin_matrices(models: Path) -> None:
+    from transformers import AutoModel
+
+    tuned = read_manifest(models / SETTINGS.name)
+    source = tuned.source()
+    before = AutoModel.from_pretrained(source).state_dict()
+    model = AutoModel.from_pretrained(source)
+    add_tuning(model, models / SETTINGS.name / TUNING)
+    after = model.state_dict()
+    changed = {name for name in before if not before[name].equal(after[name])}
+    with np.load(models / SETTINGS.name / TUNING) as parts:
+        assert changed == {f"{key.removesuffix('.in')}.weight" for key in parts.files if key.endswith(".in")}
+        name = sorted(changed)[0].removesuffix(".weight")
+        product = parts[f"{name}.in"].astype(np.float32) @ parts[f"{name}.out"].astype(np.float32)
+    difference = (after[f"{name}.weight"] - before[f"{name}.weight"]).numpy().T
+    assert difference == pytest.approx(product, abs=1e-6)
+    assert tuned.fingerprint(128) != read_manifest(models / ORIGINAL.name).fingerprint(128)
+
+
+def test_a_tuning_that_is_not_the_manifests_is_refused(folder: Path) -> None:
+    shutil.rmtree(folder / "weights")
+    (folder / TUNING).write_bytes(b"another")
+    with pytest.raises(EncoderError, match=r"tuning\.npz has SHA-256 \w+, not \w+"):
+        open_encoder(SETTINGS, folder.parent)
+    assert not (folder / "weights").exists()
 
 
 def test_a_text_has_the_same_embedding_alone_and_among_others(encoder: Encoder) -> None:

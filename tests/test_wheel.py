@@ -55,14 +55,14 @@ def test_the_wheel_holds_what_it_needs_and_nothing_that_git_ignores(wheel: Path,
     names = zipfile.ZipFile(wheel).namelist()
     for kept in (
         "recommend/_bundled/models/news-linear.json",
-        "recommend/_bundled/models/all-MiniLM-L6-v2/manifest.json",
+        "recommend/_bundled/models/news-minilm/manifest.json",
         "recommend/_bundled/examples/corpus/articles.jsonl",
         "recommend/store/migrations/versions/0001_articles.py",
         "recommend/evaluation/report.html",
         "recommend_service/web/site/index.html",
     ):
         assert kept in names
-    assert (models / "all-MiniLM-L6-v2" / "weights").is_dir()
+    assert (models / "news-minilm" / "weights").is_dir()
     assert [name for name in names if "weights" in name or "test_" in name or "__pycache__" in name] == []
     assert sum(info.file_size for info in zipfile.ZipFile(wheel).infolist()) < 2_000_000
 
@@ -73,8 +73,8 @@ def test_an_installed_wheel_ingests_indexes_answers_and_serves(wheel: Path, mode
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)]
     subprocess.run(pip, check=True, capture_output=True)
     own = {"PYTHONPATH": str(target), "RECOMMEND_SERVICE__SITE": "true", "RECOMMEND_MODELS": str(elsewhere / "models")}
-    (elsewhere / "models" / "all-MiniLM-L6-v2").mkdir(parents=True)
-    (elsewhere / "models" / "all-MiniLM-L6-v2" / "weights").symlink_to(models / "all-MiniLM-L6-v2" / "weights")
+    (elsewhere / "models" / "news-minilm").mkdir(parents=True)
+    (elsewhere / "models" / "news-minilm" / "weights").symlink_to(models / "news-minilm" / "weights")
     ran = subprocess.run(
         [sys.executable, "-c", SMOKE, str(ROOT), str(target)],
         cwd=elsewhere,

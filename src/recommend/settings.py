@@ -41,9 +41,7 @@ class SourceSettings(_Group):
 class EncoderSettings(_Group):
     """Which encoder turns articles into embeddings, and how hard it may work."""
 
-    name: str = Field(
-        "all-MiniLM-L6-v2", description="a folder of models/, a local path, or a sentence-transformers name"
-    )
+    name: str = Field("news-minilm", description="a folder of models/, a local path, or a sentence-transformers name")
     max_tokens: int = Field(128, ge=8, le=8192)
     batch: int = Field(32, ge=1, le=4096, description="texts an inference call of sentence-transformers models")
     threads: int = Field(0, ge=0, le=256, description="0: as many as there are cores")

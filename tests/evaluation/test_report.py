@@ -114,7 +114,7 @@ def test_the_page_shows_the_measures_the_spread_and_the_worst_first(recommender:
     assert [node.text() for node in parsed.css("summary strong")] == titles
     assert len(told) == 9
     assert "1 of the queries are not among the articles" in page
-    for told_name in ("news-linear", "news-adapter", recommender.snapshot, "all-MiniLM-L6-v2", "a.jsonl", "policy.on"):
+    for told_name in ("news-linear", recommender.snapshot, "news-minilm", "a.jsonl", "policy.on"):
         assert told_name in page
     assert len(parsed.css("#q1 ol li")) == 10
     assert render_report(recommender, some, run, values, sources=["a.jsonl"], worst=6, best=3) == page

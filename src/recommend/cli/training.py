@@ -1,32 +1,45 @@
-"""Commands that learn from judgements: train adapter, train ranker."""
+"""Commands that learn from judgements: train encoder, train adapter, train ranker."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
+from recommend.article import Article
+from recommend.bundled import model_file
 from recommend.cli.app import Articles, Assignments, Flags, Qrels, Scratch, app
 from recommend.cli.console import err, meter, out
 from recommend.cli.intake import Intake
-from recommend.encoder import open_encoder
-from recommend.encoder.adapter import AdapterManifest, save_adapter
-from recommend.errors import EvaluationError
+from recommend.encoder import Encoder, open_encoder
+from recommend.encoder.adapter import AdapterManifest, find_adapter, save_adapter
+from recommend.encoder.manifest import MANIFEST, read_manifest, save_tuning
+from recommend.encoder.preparation import encoder_text
+from recommend.errors import EncoderError, EvaluationError
 from recommend.evaluation.experiment import scratch
 from recommend.evaluation.judgements import read_qrels
 from recommend.ingest import ingest
 from recommend.projection import Projection
 from recommend.store import Store
 from recommend.training.adapter import Pairs, Recipe, train_adapter
-from recommend.training.ranker import collect, fit_ranker
+from recommend.training.ranker import Lists, collect, fit_ranker
+from recommend.training.tuning import Texts, TuningRecipe, tune_encoder
 
-train = typer.Typer(no_args_is_help=True, help="Learns an adapter or a ranker from judgements.")
+FloatArray = NDArray[np.float32]
+
+train = typer.Typer(no_args_is_help=True, help="Learns an encoder, an adapter or a ranker from judgements.")
 app.add_typer(train, name="train")
+
+
+HoldOut = Annotated[datetime, typer.Option(help="Articles from this day on are held out to tell what is learned.")]
+Seed = Annotated[int, typer.Option(help="Of the random numbers.")]
 
 
 @train.command()
@@ -34,15 +47,76 @@ def adapter(
     articles: Articles,
     qrels: Qrels,
     destination: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of models/ for the adapter.")],
-    hold_out: Annotated[datetime, typer.Option(help="Articles from this day on are held out to know when to stop.")],
+    hold_out: HoldOut,
     keep: Scratch = None,
-    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Learns a small map on the frozen embeddings that brings articles of one story together."""
     settings = Flags.settings()
     judged = read_qrels(qrels)
-    intake = Intake([articles])
     encoder = open_encoder(settings.encoder, settings.models)
+    found, raw = _embedded(encoder, articles, keep)
+    earlier, later = _divided(found, hold_out)
+    recipe = Recipe(seed=seed)
+    with meter("training", float(recipe.steps)):
+        weights, step = train_adapter(
+            Projection.fit(raw).apply(raw),
+            Pairs.of(judged, earlier),
+            Pairs.of(judged, later),
+            recipe,
+            progress=lambda step, loss: err.print(f"step {step}: held-out loss {loss:.4f}"),
+        )
+    data = _data(articles, qrels, hold_out)
+    _save_adapter(destination, weights, encoder.fingerprint, asdict(recipe), data, step)
+    out.print(f"adapter of step {step} written to {destination}; recommend reindex applies it")
+
+
+@train.command()
+def encoder(
+    articles: Articles,
+    qrels: Qrels,
+    destination: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of models/ for the encoder.")],
+    hold_out: HoldOut,
+    keep: Scratch = None,
+    seed: Seed = 0,
+) -> None:
+    """Tunes the upper layers of the encoder, and an adapter behind it, to bring articles of one story together."""
+    settings = Flags.settings()
+    judged = read_qrels(qrels)
+    original = read_manifest(model_file(settings.models, f"{settings.encoder.name}/{MANIFEST}").parent)
+    if original.tuning is not None:
+        raise EncoderError(f"encoder {original.name!r} is tuned; set encoder.name to the one that it was tuned from")
+    plain = open_encoder(settings.encoder, settings.models)
+    found, raw = _embedded(plain, articles, keep)
+    earlier, later = _divided(found, hold_out)
+    start = find_adapter(settings.encoder.adapter, settings.models, plain.fingerprint)
+    recipe = TuningRecipe(seed=seed)
+    texts = Texts(
+        [encoder_text(article, settings.encoder.max_tokens) for article in found],
+        [article.title for article in found],
+        np.array([article.published_at.toordinal() if article.published_at else 0 for article in found]),
+        raw,
+    )
+    with meter("training", float(recipe.steps)):
+        thin, weights = tune_encoder(
+            original.source(),
+            texts,
+            np.eye(plain.dimension, dtype=np.float32) if start is None else start.weights,
+            Pairs.of(judged, earlier),
+            Pairs.of(judged, later),
+            recipe,
+            progress=lambda step, loss: err.print(f"step {step}: held-out loss {loss:.4f}"),
+        )
+    data = _data(articles, qrels, hold_out)
+    manifest = save_tuning(destination, thin, original, asdict(recipe), data)
+    fingerprint = manifest.fingerprint(settings.encoder.max_tokens)
+    _save_adapter(destination, weights, fingerprint, asdict(recipe), data, recipe.steps)
+    out.print(f"written to {destination}; use it with encoder.name = {destination.name!r}")
+
+
+def _embedded(encoder: Encoder, articles: str, keep: Path | None) -> tuple[list[Article], FloatArray]:
+    """The articles and what the encoder makes of them, (n, d)."""
+    intake = Intake([articles])
     with TemporaryDirectory(prefix="recommend-") as temporary:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,38 +126,35 @@ def adapter(
         with store.published(encoder.fingerprint) as (_, changes):
             found = [(c.article, c.embedding) for c in changes if c.article is not None and c.embedding is not None]
         store.close()
-    raw = np.array([embedding for _, embedding in found], np.float32)
+    return [article for article, _ in found], np.array([embedding for _, embedding in found], np.float32)
+
+
+def _divided(found: list[Article], hold_out: datetime) -> tuple[dict[str, int], dict[str, int]]:
+    """Rows by id of the articles before a day, and of those from then on."""
     border = hold_out.replace(tzinfo=hold_out.tzinfo or UTC)
-    dated = [(row, article) for row, (article, _) in enumerate(found) if article.published_at is not None]
+    dated = [(row, article) for row, article in enumerate(found) if article.published_at is not None]
     earlier = {article.id: row for row, article in dated if article.published_at and article.published_at < border}
     later = {article.id: row for row, article in dated if article.id not in earlier}
     if not earlier or not later:
         raise EvaluationError(f"--hold-out {border:%Y-%m-%d}: all dated articles lie on one side of it")
-    recipe = Recipe(seed=seed)
-    with meter("training", float(recipe.steps)) as bar:
-        weights, step = train_adapter(
-            Projection.fit(raw).apply(raw),
-            Pairs.of(judged, earlier),
-            Pairs.of(judged, later),
-            recipe,
-            progress=lambda step, loss: err.print(f"step {step}: held-out loss {loss:.4f}"),
-        )
-    manifest = AdapterManifest(
-        name=destination.name,
-        encoder=encoder.fingerprint,
-        sha256="",
-        recipe=asdict(recipe),
-        data=f"{Path(articles).name}, {Path(qrels).name}; held out from {border:%Y-%m-%d}",
-        step=step,
-    )
-    save_adapter(destination, weights, manifest)
-    out.print(f"adapter of step {step} written to {destination}; recommend reindex applies it")
+    return earlier, later
+
+
+def _data(articles: str, qrels: Path, hold_out: datetime) -> str:
+    return f"{Path(articles).name}, {qrels.name}; held out from {hold_out:%Y-%m-%d}"
+
+
+def _save_adapter(
+    folder: Path, weights: FloatArray, fingerprint: str, recipe: dict[str, float | int], data: str, step: int
+) -> None:
+    manifest = AdapterManifest(name=folder.name, encoder=fingerprint, sha256="", recipe=recipe, data=data, step=step)
+    save_adapter(folder, weights, manifest)
 
 
 @train.command()
 def ranker(
-    articles: Articles,
-    qrels: Qrels,
+    articles: Annotated[list[str], typer.Option(metavar="FILE", help="Anything that ingest reads; once for each set.")],
+    qrels: Annotated[list[Path], typer.Option(metavar="FILE", help="The judgements of each set, in the same order.")],
     destination: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON file of models/.")],
     keep: Scratch = None,
     unknown_days: Annotated[
@@ -91,13 +162,18 @@ def ranker(
     ] = 0.0,
     assignments: Assignments = None,
 ) -> None:
-    """Fits the weights of the ranker, and the curve that turns its scores into probabilities."""
+    """Fits the weights of the ranker, and the curve that turns its scores into probabilities, to one or more sets."""
     settings = Flags.settings(["policy=off", *(assignments or [])])
-    judged = read_qrels(qrels)
-    intake = Intake([articles])
-    with scratch(intake, settings, folder=keep) as recommender, meter("ranking", float(len(judged))) as bar:
-        lists = collect(recommender, judged, unknown_days=unknown_days, progress=lambda: bar.advance(1))
-    fitted = fit_ranker(lists)
+    if len(articles) != len(qrels):
+        raise EvaluationError(f"--articles is given {len(articles)} times, --qrels {len(qrels)}: every set needs both")
+    parts = []
+    for number, (source, judgements) in enumerate(zip(articles, qrels, strict=True)):
+        judged = read_qrels(judgements)
+        folder = keep and keep / str(number)
+        intake = Intake([source])
+        with scratch(intake, settings, folder=folder) as recommender, meter("ranking", float(len(judged))) as bar:
+            parts.append(collect(recommender, judged, unknown_days=unknown_days, progress=partial(bar.advance, 1)))
+    fitted = fit_ranker(Lists.joined(parts))
     destination.parent.mkdir(parents=True, exist_ok=True)
     destination.write_text(fitted.model_dump_json(indent=2) + "\n", encoding="utf-8")
     for name, feature in fitted.features.items():

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recommend.encoder import preparation
 from recommend.errors import EncoderError
 
+MANIFEST = "manifest.json"
+TUNING = "tuning.npz"
 _ARITHMETIC = "one text a call"
 
 
 class EncoderManifest(BaseModel):
-    """An encoder that arrives as a Python package and runs quantised."""
+    """An encoder that arrives as a Python package and runs quantised.
+
+    Attributes:
+        sha256: of the original files, by name.
+        tuning: SHA-256 of the low-rank change beside the manifest that is added to the original weights before they
+            are quantised; None for none.
+        recipe: how the change was learned; ``data`` from what.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,10 +42,17 @@ class EncoderManifest(BaseModel):
     pooling: Literal["mean"]
     precision: Literal["int8"]
     language: str | None
+    tuning: str | None = None
+    recipe: dict[str, float | int] | None = None
+    data: str | None = None
+
+    def origin(self) -> dict[str, str]:
+        """The SHA-256 of everything that the quantised weights are made of, by name."""
+        return self.sha256 if self.tuning is None else self.sha256 | {TUNING: self.tuning}
 
     def fingerprint(self, max_tokens: int) -> str:
         """16 hexadecimal digits that change with the weights, the tokenizer, the arithmetic and the text read."""
-        recipe = [self.sha256, self.pooling, self.precision, _ARITHMETIC, max_tokens, preparation.VERSION]
+        recipe = [self.origin(), self.pooling, self.precision, _ARITHMETIC, max_tokens, preparation.VERSION]
         return hashlib.sha256(orjson.dumps(recipe, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
 
     def installed(self) -> Path:
@@ -70,11 +89,27 @@ def read_manifest(folder: Path) -> EncoderManifest:
         EncoderError: when it is missing or malformed.
     """
     try:
-        return EncoderManifest.model_validate_json((folder / "manifest.json").read_bytes())
+        return EncoderManifest.model_validate_json((folder / MANIFEST).read_bytes())
     except FileNotFoundError:
-        raise EncoderError(f"encoder folder {folder} has no manifest.json") from None
+        raise EncoderError(f"encoder folder {folder} has no {MANIFEST}") from None
     except ValidationError as problem:
-        raise EncoderError(f"{folder / 'manifest.json'}: {problem.errors()[0]['msg']}") from None
+        raise EncoderError(f"{folder / MANIFEST}: {problem.errors()[0]['msg']}") from None
+
+
+def save_tuning(
+    folder: Path,
+    parts: Mapping[str, NDArray[np.float16]],
+    original: EncoderManifest,
+    recipe: dict[str, float | int],
+    data: str,
+) -> EncoderManifest:
+    """Writes an encoder that is ``original`` with a low-rank change, and gives its manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez(folder / TUNING, allow_pickle=False, **dict(parts))
+    change = {"name": folder.name, "tuning": file_sha256(folder / TUNING), "recipe": recipe, "data": data}
+    manifest = original.model_copy(update=change)
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return manifest
 
 
 def file_sha256(path: Path) -> str:

@@ -50,7 +50,7 @@ class OnnxEncoder:
             EncoderError: when weights are missing or not the expected ones.
         """
         manifest = read_manifest(folder)
-        ensure_weights(manifest, weights)
+        ensure_weights(manifest, folder, weights)
         verify_weights(manifest, weights)
         return cls(manifest, weights, settings)
 

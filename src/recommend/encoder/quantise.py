@@ -7,44 +7,54 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import orjson
 
-from recommend.encoder.manifest import EncoderManifest, file_sha256
+from recommend.encoder.manifest import TUNING, EncoderManifest, file_sha256
 from recommend.errors import EncoderError
+
+if TYPE_CHECKING:
+    import torch
 
 MODEL = "model.int8.onnx"
 TOKENIZER = "tokenizer.json"
 RECORD = "sha256.json"
 
 
-def ensure_weights(manifest: EncoderManifest, weights: Path) -> None:
+def ensure_weights(manifest: EncoderManifest, folder: Path, weights: Path) -> None:
     """Makes ``weights`` hold the quantised model, its tokenizer and their hashes, unless it does already.
 
     Two processes may do this at once: each works beside and renames a whole folder into place.
 
+    Args:
+        manifest: of the encoder; ``folder`` where it lies, with its tuning.
+        weights: the folder to make.
+
     Raises:
-        EncoderError: when the original weights are missing or not the ones the manifest names, or there is no place
-            for the new ones.
+        EncoderError: when the original weights or the tuning are missing or not the ones the manifest names, or there
+            is no place for the new ones.
     """
     if (weights / RECORD).is_file():
         return
     source = manifest.source()
+    tuning = None if manifest.tuning is None else _tuning(manifest, folder)
     try:
-        _make_weights(source, manifest, weights)
+        _make_weights(source, tuning, manifest, weights)
     except OSError as problem:
         raise EncoderError(f"encoder {manifest.name!r}: {weights} cannot be made: {problem}") from problem
 
 
-def _make_weights(source: Path, manifest: EncoderManifest, weights: Path) -> None:
+def _make_weights(source: Path, tuning: Path | None, manifest: EncoderManifest, weights: Path) -> None:
     weights.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".weights-", dir=weights.parent))
     try:
-        _export(source, beside / "model.onnx")
+        _export(source, tuning, beside / "model.onnx")
         _quantise(beside / "model.onnx", beside / MODEL)
         shutil.copyfile(source / TOKENIZER, beside / TOKENIZER)
         hashes = {name: file_sha256(beside / name) for name in (MODEL, TOKENIZER)}
-        (beside / RECORD).write_bytes(orjson.dumps({**hashes, "source": manifest.sha256}))
+        (beside / RECORD).write_bytes(orjson.dumps({**hashes, "source": manifest.origin()}))
         (beside / "model.onnx").unlink()
         beside.chmod(0o755)
         try:
@@ -83,7 +93,7 @@ def verify_weights(manifest: EncoderManifest, weights: Path) -> None:
         raise EncoderError(
             f"encoder {manifest.name!r}: {weights / RECORD} is malformed ({problem}); {way_out}"
         ) from None
-    if record.pop("source", None) != manifest.sha256:
+    if record.pop("source", None) != manifest.origin():
         raise EncoderError(f"encoder {manifest.name!r}: {weights} was made from other weights; {way_out}")
     for name, expected in record.items():
         actual = file_sha256(weights / name)
@@ -91,7 +101,14 @@ def verify_weights(manifest: EncoderManifest, weights: Path) -> None:
             raise EncoderError(f"encoder {manifest.name!r}: {name} has SHA-256 {actual}, not {expected}; {way_out}")
 
 
-def _export(source: Path, target: Path) -> None:
+def _tuning(manifest: EncoderManifest, folder: Path) -> Path:
+    actual = file_sha256(folder / TUNING)
+    if actual != manifest.tuning:
+        raise EncoderError(f"encoder {manifest.name!r}: {TUNING} has SHA-256 {actual}, not {manifest.tuning}")
+    return folder / TUNING
+
+
+def _export(source: Path, tuning: Path | None, target: Path) -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import torch
     from transformers import AutoModel
@@ -101,6 +118,8 @@ def _export(source: Path, target: Path) -> None:
         def __init__(self) -> None:
             super().__init__()
             self.model = AutoModel.from_pretrained(source, attn_implementation="eager").eval()
+            if tuning is not None:
+                add_tuning(self.model, tuning)
 
         def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
             hidden: torch.Tensor = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
@@ -121,6 +140,17 @@ def _export(source: Path, target: Path) -> None:
             opset_version=17,
             dynamo=False,
         )
+
+
+def add_tuning(model: torch.nn.Module, tuning: Path) -> None:
+    """Adds to the weight of each linear layer that ``tuning`` names the product of its two thin matrices, ``NAME.in``
+    (inputs, r) and ``NAME.out`` (r, outputs) (LoRA; Hu et al., ICLR 2022)."""
+    import torch
+
+    with np.load(tuning, allow_pickle=False) as parts, torch.no_grad():
+        for name in sorted({key.rpartition(".")[0] for key in parts.files}):
+            change = parts[f"{name}.in"].astype(np.float32) @ parts[f"{name}.out"].astype(np.float32)
+            model.get_parameter(f"{name}.weight").add_(torch.from_numpy(change.T))
 
 
 def _quantise(source: Path, target: Path) -> None:
