@@ -69,17 +69,21 @@ def test_hidden_articles_are_exported_under_no_other_and_keep_a_box_of_their_own
     assert (first["related_id"], first["reason"]) == ("story-30", "Editors' choice")
 
 
-def test_an_article_taken_down_during_the_export_is_left_out_from_then_on(newsroom: Newsroom, tmp_path: Path) -> None:
+def test_what_is_taken_down_or_blocked_during_the_export_is_not_in_the_file(newsroom: Newsroom, tmp_path: Path) -> None:
     def take_down() -> None:
-        if next(rows) == 20:
-            newsroom.store.delete("story-59")
+        if next(rows) == 50:
+            newsroom.store.delete("story-01")
+            newsroom.store.put_curation("story-02", Curation(blocked=(Choice(id="story-03"),)), "editor")
 
     rows = count()
-    export(newsroom.recommender(), tmp_path / "related.jsonl", 5, progress=take_down)
+    recommender = newsroom.recommender()
+    assert export(recommender, tmp_path / "before.jsonl", 59) == 60 * 59
+    assert export(recommender, tmp_path / "related.jsonl", 59, progress=take_down) == 59 * 58 - 1
     found = [orjson.loads(line) for line in (tmp_path / "related.jsonl").read_bytes().splitlines()]
-    assert {row["revision"] for row in found} == {60, 61}
-    assert "story-59" not in {row["article_id"] for row in found}
-    assert "story-59" not in {row["related_id"] for row in found if row["revision"] == 61}
+    assert {row["revision"] for row in found} == {60}
+    assert "story-01" not in {row[name] for row in found for name in ("article_id", "related_id")}
+    assert ("story-02", "story-03") not in {(row["article_id"], row["related_id"]) for row in found}
+    assert sorted(file.name for file in tmp_path.glob("*elated*")) == ["related.jsonl"]
 
 
 @pytest.mark.parametrize("name", ["related.jsonl", "related.parquet"])

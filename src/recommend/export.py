@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from time import time
 
@@ -10,6 +11,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recommend.curation import UNCURATED
 from recommend.errors import SettingsError
 from recommend.live import View
 from recommend.recommender import Recommender
@@ -47,8 +49,28 @@ def export(
             a single row of rank 0 without a related story: drop it wherever it stands. Boxes of articles that did not
             change themselves are not written, though a changed article may belong into them now.
         progress: called after each article.
+
+    All rows come from one view. Before the file appears, what was taken down, blocked or hidden since is swept out of
+    it; ranks of the others stay.
+
+    Raises:
+        SettingsError: for another ending.
     """
-    return write_rows(_rows(recommender, k, since, progress), path, SCHEMA)
+    write = _writer(path)
+    spool, beside = path.with_name(f".{path.name}.rows"), path.with_name(f".{path.name}.part")
+    try:
+        ids = None if since is None else recommender.store.ids_since(since)  # before the view, which then knows them
+        pinned = recommender.pinned()
+        _write_jsonl(_rows(pinned, k, ids, progress), spool, SCHEMA)
+        while True:
+            present = recommender.view()
+            count = write(_swept(spool, pinned.view(), present, changes_only=since is not None), beside, SCHEMA)
+            if recommender.view().revision == present.revision:
+                beside.replace(path)
+                return count
+    finally:
+        spool.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
 
 
 def write_rows(rows: Iterator[dict[str, object]], path: Path, schema: pa.Schema) -> int:
@@ -62,27 +84,51 @@ def write_rows(rows: Iterator[dict[str, object]], path: Path, schema: pa.Schema)
     Raises:
         SettingsError: for another ending.
     """
-    writers = {".parquet": _write_parquet, ".jsonl": _write_jsonl}
-    if path.suffix not in writers:
-        raise SettingsError(f"export file {path.name!r} ends neither in {' nor in '.join(writers)}")
+    write = _writer(path)
     beside = path.with_name(f".{path.name}.part")
     try:
-        count = writers[path.suffix](rows, beside, schema)
+        count = write(rows, beside, schema)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
     return count
 
 
+def _writer(path: Path) -> Callable[[Iterator[dict[str, object]], Path, pa.Schema], int]:
+    writers = {".parquet": _write_parquet, ".jsonl": _write_jsonl}
+    if path.suffix not in writers:
+        raise SettingsError(f"export file {path.name!r} ends neither in {' nor in '.join(writers)}")
+    return writers[path.suffix]
+
+
+def _swept(spool: Path, before: View, present: View, *, changes_only: bool) -> Iterator[dict[str, object]]:
+    """The spooled rows that may still be shown in the present view."""
+    now = datetime.now(UTC)
+    with spool.open("rb") as file:
+        for line in file:
+            row = orjson.loads(line)
+            article_id, related_id = row["article_id"], row["related_id"]
+            if row["rank"] and present.locate(article_id) is None:
+                if changes_only and row["rank"] == 1:
+                    yield row | {"rank": 0, "related_id": None, "score": None, "reason": None}
+                continue
+            if row["rank"] and present is not before:
+                hidden = present.curations.get(related_id, UNCURATED).hidden_until
+                blocked = related_id in present.curations.get(article_id, UNCURATED).blocks(now)
+                if present.locate(related_id) is None or blocked or (hidden is not None and hidden > now):
+                    continue
+            yield row
+
+
 def _rows(
-    recommender: Recommender, k: int, since: int | None, progress: Callable[[], None]
+    recommender: Recommender, k: int, ids: list[str] | None, progress: Callable[[], None]
 ) -> Iterator[dict[str, object]]:
     view = recommender.view()
-    for article_id in view.ids() if since is None else recommender.store.ids_since(since):
+    for article_id in view.ids() if ids is None else ids:
         answer = None if _expired(view, article_id) else recommender.answer(article_id, k)
         progress()
-        if answer is None:  # not published, expired, or taken down while the export ran
-            if since is not None:
+        if answer is None:  # not published, or expired
+            if ids is not None:
                 values = (article_id, 0, None, None, None, view.snapshot.manifest.name, view.revision)
                 yield dict(zip(SCHEMA.names, values, strict=True))
             continue

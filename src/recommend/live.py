@@ -103,11 +103,22 @@ class View:
         return None
 
 
-class SnapshotView:
-    """One snapshot as it was built, without what changed since: what a comparison of two looks through."""
+class FixedView:
+    """A view that follows no change: what rows that must agree with each other are made from."""
 
     problem: str | None = None
     overlay_size = 0
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def refresh(self) -> View:
+        """The view, always the same."""
+        return self._view
+
+
+class SnapshotView(FixedView):
+    """One snapshot as it was built, without what changed since: what a comparison of two looks through."""
 
     def __init__(self, layout: IndexLayout, name: str) -> None:
         """
@@ -115,11 +126,7 @@ class SnapshotView:
             SnapshotError: when the snapshot is missing or cannot be opened.
         """
         view = _unchanged(open_snapshot(layout, name))
-        self._view = _hide(view, view)
-
-    def refresh(self) -> View:
-        """The view, always the same."""
-        return self._view
+        super().__init__(_hide(view, view))
 
 
 class LiveView:

@@ -21,7 +21,7 @@ from recommend.eligibility import Eligibility
 from recommend.encoder import Encoder, check_encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError, UnknownArticleError
 from recommend.explanation import near_misses
-from recommend.live import LiveView, SnapshotView, View
+from recommend.live import FixedView, LiveView, View
 from recommend.ranking import Candidates, Ranker
 from recommend.reasons import LATEST, PINNED
 from recommend.segment import Query
@@ -38,7 +38,7 @@ class Recommender:
     """Answers from the published snapshot and every change since; safe to share between threads."""
 
     def __init__(
-        self, store: Store, settings: Settings, encoder: Encoder | None = None, *, view: SnapshotView | None = None
+        self, store: Store, settings: Settings, encoder: Encoder | None = None, *, view: FixedView | None = None
     ) -> None:
         """
         Args:
@@ -55,7 +55,7 @@ class Recommender:
         self.settings = settings
         self._encoders = {} if encoder is None else {encoder.fingerprint: encoder}
         self._encoder_failed = False
-        self._live = view or LiveView(store, IndexLayout(settings.index))
+        self._live: FixedView | LiveView = view or LiveView(store, IndexLayout(settings.index))
         self._load_ranker()
 
     @classmethod
@@ -122,6 +122,12 @@ class Recommender:
             _ = self.encoder
         elif manifest.encoder not in self._encoders:
             check_encoder(manifest.encoder_settings(self.settings.encoder), self.settings.models)
+
+    def pinned(self) -> Recommender:
+        """A recommender that keeps answering from the present view, whatever changes after."""
+        other = copy(self)
+        other._live = FixedView(self.view())
+        return other
 
     def view(self) -> View:
         """The present state of everything that can be recommended."""
