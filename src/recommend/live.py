@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,11 @@ class View:
     revision: int
     curations: dict[str, Curation] = field(default_factory=dict)
     hidden: tuple[tuple[IntArray, NDArray[np.float64]], ...] = ()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled without what the snapshot's files hold: whoever unpickles it maps those again."""
+        later = self.segments[1:], self.alive, self.revision, self.curations, self.hidden
+        return _on, (self.snapshot, *later)
 
     def __len__(self) -> int:
         counts = zip(self.segments, self.alive, strict=True)
@@ -201,6 +207,11 @@ class LiveView:
         view = _unchanged(snapshot)
         changed: dict[str, Prepared] = {}
         return _apply(view, changed, self._store.news(view.revision, 0, snapshot.manifest.encoder)), changed
+
+
+def _on(snapshot: Snapshot, segments: tuple[Segment, ...], *others: Any) -> View:
+    """The view of a snapshot and later segments."""
+    return View(snapshot, (snapshot.segment, *segments), *others)
 
 
 def _unchanged(snapshot: Snapshot) -> View:

@@ -9,6 +9,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from recommend.arrays import widened
 from recommend.errors import SettingsError, SnapshotError, shown
@@ -73,8 +74,8 @@ def choose_kind(name: str, count: int) -> Kind:
 
 
 def set_threads(count: int) -> None:
-    """How many threads FAISS uses in this process: all cores to build, one to serve (0: all)."""
-    faiss.omp_set_num_threads(count or os.cpu_count() or 1)
+    """How many threads FAISS and BLAS use in this process: all cores to build, one to serve (0: all)."""
+    threadpool_limits(count or os.cpu_count())
 
 
 class VectorIndex:
