@@ -104,19 +104,19 @@ def make(
     store = recommender.store.engine.url.render_as_string(hide_password=False)
     given = recommender.settings.model_copy(update={"store": store}), recommender.view()
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(missing)), spawn, _Worker.begin, given) as pool:
-        try:
-            made = {pool.submit(_Worker.make, part, k): part for part in missing}
-            for future in as_completed(made):
-                future.result()
-                progress(len(made[future].ids))
-        except BrokenProcessPool:
-            raise ExportError(
-                f"one of {workers} processes ended before its part was made, perhaps for want of memory; "
-                "run the same export again to go on, with fewer --workers"
-            ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ProcessPoolExecutor(min(workers, len(missing)), spawn, _Worker.begin, given)
+    try:
+        made = {pool.submit(_Worker.make, part, k): part for part in missing}
+        for future in as_completed(made):
+            future.result()
+            progress(len(made[future].ids))
+    except BrokenProcessPool:
+        raise ExportError(
+            f"one of {workers} processes ended before its part was made, perhaps for want of memory; "
+            "run the same export again to go on, with fewer --workers"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)  # what is under way is finished: the next run finds it
 
 
 class _Worker:
