@@ -65,12 +65,11 @@ def folder_beside(path: Path, key: str) -> Iterator[Path]:
     """
     root = path.with_name(f".{path.name}.parts")
     root.mkdir(exist_ok=True)
-    lock = FileLock(root / "lock")
     try:
-        lock.acquire(blocking=False)
+        held = FileLock(root / "lock").acquire(blocking=False)
     except Timeout:
         raise ExportError(f"another export is writing {str(path)!r}; wait for it to end") from None
-    with lock:
+    with held:
         for other in root.iterdir():
             if other.is_dir() and other.name != key:
                 shutil.rmtree(other)
