@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing import active_children
@@ -95,15 +96,16 @@ def test_an_export_that_fails_leaves_the_old_file_and_goes_on_where_it_was(
     file = tmp_path / "out" / name
     file.write_text("yesterday's")
     asked: list[str] = []
-    answer = Recommender.answer
+    answers = Recommender.answers
 
-    def fail_once(recommender: Recommender, article_id: str, k: int) -> Answer | None:
-        asked.append(article_id)
-        if len(asked) == 30:
-            raise KeyboardInterrupt
-        return answer(recommender, article_id, k)
+    def fail_once(recommender: Recommender, ids: Sequence[str], k: int) -> Iterator[Answer | None]:
+        for article_id, answer in zip(ids, answers(recommender, ids, k), strict=True):
+            asked.append(article_id)
+            if len(asked) == 30:
+                raise KeyboardInterrupt
+            yield answer
 
-    monkeypatch.setattr(Recommender, "answer", fail_once)
+    monkeypatch.setattr(Recommender, "answers", fail_once)
     with pytest.raises(KeyboardInterrupt):
         export(newsroom.recommender(), file, 5)
     assert sorted(one.name for one in file.parent.iterdir()) == [f".{name}.parts", name]
@@ -277,13 +279,13 @@ def test_what_expired_has_no_box_and_is_in_none_nor_what_expires_meanwhile(
     past, soon = now - timedelta(days=1), now + timedelta(hours=1)
     newsroom.take(*(stories[n].model_copy(update={"expires_at": moment}) for n, moment in [(7, past), (8, soon)]))
     asked: list[str] = []
-    answer = Recommender.answer
+    answers = Recommender.answers
 
-    def remember(recommender: Recommender, article_id: str, k: int) -> Answer | None:
-        asked.append(article_id)
-        return answer(recommender, article_id, k)
+    def remember(recommender: Recommender, ids: Sequence[str], k: int) -> Iterator[Answer | None]:
+        asked.extend(ids)
+        return answers(recommender, ids, k)
 
-    monkeypatch.setattr(Recommender, "answer", remember)
+    monkeypatch.setattr(Recommender, "answers", remember)
     assert export(newsroom.recommender(), tmp_path / "related.jsonl", 59) == 59 * 58
     assert sorted({f"story-{n:02}" for n in range(60)} - set(asked)) == ["story-07"]
     monkeypatch.setattr("recommend.export.standing.time", lambda: soon.timestamp() + 1)

@@ -145,8 +145,8 @@ def _end_with_parent() -> None:
 
 def _rows(recommender: Recommender, ids: Sequence[str], k: int) -> Iterator[dict[str, object]]:
     view = recommender.view()
-    for article_id in ids:
-        answer = None if _expired(view, article_id) else recommender.answer(article_id, k)
+    unexpired = [article_id for article_id in ids if not _expired(view, article_id)]
+    for article_id, answer in zip(unexpired, recommender.answers(unexpired, k), strict=True):
         for item in () if answer is None else answer.items:
             yield {
                 "article_id": article_id,
