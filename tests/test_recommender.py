@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from recommend.article import Article, Status, parse_article
 from recommend.curation import Choice, Curation
@@ -22,6 +23,7 @@ from recommend.reindex import reindex
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
 from recommend.table import Filters, same_language
+from recommend.vectors import VectorIndex
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
@@ -348,3 +350,29 @@ def test_pins_come_first_blocked_and_hidden_ones_never_and_the_list_is_still_ful
     assert newest[: len(first)] == first
     assert set(newest[len(first) :]) <= set(news)
     assert len(newest) == min(k, len(first) + len(news))
+
+
+def test_many_answers_at_once_are_those_given_one_by_one_and_search_together(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recommend.snapshot._SMALLEST_INDEXED", 1)
+    monkeypatch.setattr("recommend.vectors._EXACT_ROWS", 0)
+    monkeypatch.setattr("recommend.vectors._EXACT_SHARE", 0)
+    recommender = build(CROWD, 80)
+    ids = [article.id for article in PUBLISHED]
+    recommender.store.put_curation(ids[-1], Curation(blocked=tuple(Choice(id=one) for one in ids[100:110])), "editor")
+    searches: list[int] = []
+    search_each = VectorIndex.search_each
+
+    def count(index: VectorIndex, queries: NDArray[np.float32], *given: Any) -> list[NDArray[np.int64]]:
+        searches.append(len(queries))
+        return search_each(index, queries, *given)
+
+    monkeypatch.setattr(VectorIndex, "search_each", count)
+    expected = [recommender.answer(one, 3) for one in [*ids, "unknown"]]
+    alone = len(searches)
+    assert list(recommender.answers([*ids, "unknown"], 3)) == expected
+    assert expected[-1] is None
+    together = searches[alone:]
+    assert sum(together) >= len(ids)
+    assert len(together) < alone / 2

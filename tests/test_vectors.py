@@ -65,6 +65,8 @@ def test_every_kind_finds_what_exact_search_finds_among_the_allowed_rows(
         found = [index.search(query, DEPTH, allowed) for query in queries]
         assert all(np.isin(some, rows).all() and len(np.unique(some)) == len(some) for some in found)
         assert recall(exact, found) >= (1.0 if name == "flat" else 0.95)
+        together = index.search_each(queries, DEPTH, allowed)
+        assert [np.sort(some).tolist() for some in together] == [np.sort(some).tolist() for some in found]
     if allowed is None:
         rows, products = indexes[0].search_many(queries, DEPTH)
         assert recall(exact, rows) >= (1.0 if name == "flat" else 0.9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -39,6 +39,7 @@ class Eligibility:
     filters: Filters
     now: float
     settings: Settings
+    _ruled: dict[object, Masks] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def masks(self) -> Masks:
@@ -56,8 +57,13 @@ class Eligibility:
         return found
 
     def under(self, query: Query | None, *, any_kind: bool = False) -> Masks:
-        """Those rows that the rules let stand under a query; ``any_kind`` lets every genre and language pass."""
-        return [self._under(number, query, any_kind) for number in range(len(self.view.segments))]
+        """Those rows that the rules let stand under a query, the same arrays for all that the rules treat alike;
+        ``any_kind`` lets every genre and language pass."""
+        dated = query is not None and self.settings.ranking.as_of == "query" and query.published_at
+        kind = query and (query.genre, query.language), dated, any_kind
+        if kind not in self._ruled:
+            self._ruled[kind] = [self._under(number, query, any_kind) for number in range(len(self.view.segments))]
+        return self._ruled[kind]
 
     def curated(self, article_id: str | None) -> tuple[list[str], frozenset[str]]:
         """Ids that editors pinned and blocked in the box of an article; none while the policy is off."""

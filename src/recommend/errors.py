@@ -77,3 +77,7 @@ class UnknownArticleError(RecommendError):
 
 class EvaluationError(RecommendError):
     """Judgements or a run cannot be used: malformed line, no overlap with the articles, unknown measure."""
+
+
+class ExportError(RecommendError):
+    """An export cannot go on: another one writes the same file, or one of its processes died."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,11 @@ class View:
     revision: int
     curations: dict[str, Curation] = field(default_factory=dict)
     hidden: tuple[tuple[IntArray, NDArray[np.float64]], ...] = ()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled without what the snapshot's files hold: whoever unpickles it maps those again."""
+        later = self.segments[1:], self.alive, self.revision, self.curations, self.hidden
+        return _on, (self.snapshot, *later)
 
     def __len__(self) -> int:
         counts = zip(self.segments, self.alive, strict=True)
@@ -103,11 +109,22 @@ class View:
         return None
 
 
-class SnapshotView:
-    """One snapshot as it was built, without what changed since: what a comparison of two looks through."""
+class FixedView:
+    """A view that follows no change: what rows that must agree with each other are made from."""
 
     problem: str | None = None
     overlay_size = 0
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def refresh(self) -> View:
+        """The view, always the same."""
+        return self._view
+
+
+class SnapshotView(FixedView):
+    """One snapshot as it was built, without what changed since: what a comparison of two looks through."""
 
     def __init__(self, layout: IndexLayout, name: str) -> None:
         """
@@ -115,11 +132,7 @@ class SnapshotView:
             SnapshotError: when the snapshot is missing or cannot be opened.
         """
         view = _unchanged(open_snapshot(layout, name))
-        self._view = _hide(view, view)
-
-    def refresh(self) -> View:
-        """The view, always the same."""
-        return self._view
+        super().__init__(_hide(view, view))
 
 
 class LiveView:
@@ -194,6 +207,11 @@ class LiveView:
         view = _unchanged(snapshot)
         changed: dict[str, Prepared] = {}
         return _apply(view, changed, self._store.news(view.revision, 0, snapshot.manifest.encoder)), changed
+
+
+def _on(snapshot: Snapshot, segments: tuple[Segment, ...], *others: Any) -> View:
+    """The view of a snapshot and later segments."""
+    return View(snapshot, (snapshot.segment, *segments), *others)
 
 
 def _unchanged(snapshot: Snapshot) -> View:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from recommend.eligibility import Eligibility
 from recommend.encoder import Encoder, check_encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError, UnknownArticleError
 from recommend.explanation import near_misses
-from recommend.live import LiveView, SnapshotView, View
+from recommend.live import FixedView, LiveView, View
 from recommend.ranking import Candidates, Ranker
 from recommend.reasons import LATEST, PINNED
 from recommend.segment import Query
@@ -38,7 +38,7 @@ class Recommender:
     """Answers from the published snapshot and every change since; safe to share between threads."""
 
     def __init__(
-        self, store: Store, settings: Settings, encoder: Encoder | None = None, *, view: SnapshotView | None = None
+        self, store: Store, settings: Settings, encoder: Encoder | None = None, *, view: FixedView | None = None
     ) -> None:
         """
         Args:
@@ -55,7 +55,7 @@ class Recommender:
         self.settings = settings
         self._encoders = {} if encoder is None else {encoder.fingerprint: encoder}
         self._encoder_failed = False
-        self._live = view or LiveView(store, IndexLayout(settings.index))
+        self._live: FixedView | LiveView = view or LiveView(store, IndexLayout(settings.index))
         self._load_ranker()
 
     @classmethod
@@ -123,6 +123,12 @@ class Recommender:
         elif manifest.encoder not in self._encoders:
             check_encoder(manifest.encoder_settings(self.settings.encoder), self.settings.models)
 
+    def pinned(self) -> Recommender:
+        """A recommender that keeps answering from the present view, whatever changes after."""
+        other = copy(self)
+        other._live = FixedView(self.view())
+        return other
+
     def view(self) -> View:
         """The present state of everything that can be recommended."""
         return self._live.refresh()
@@ -164,7 +170,18 @@ class Recommender:
         if place is None:
             return None
         number, row = place
-        return self._box(view, view.segments[number].query(row), article_id, k, filters, explain)
+        query, eligibility = view.segments[number].query(row), self._eligibility(view, filters)
+        return self._box(self._selection(view), eligibility, query, article_id, k, explain)
+
+    def answers(self, ids: Sequence[str], k: int) -> Iterator[Answer | None]:
+        """What :meth:`answer` gives for each of the ids, of one view, sooner than one by one."""
+        view = self.view()
+        selection, eligibility = self._selection(view), self._eligibility(view, Filters())
+        places = {one: place for one in ids if (place := view.locate(one)) is not None}
+        queries = [view.segments[number].query(row) for number, row in places.values()]
+        found = dict(zip(places, selection.looked_up(queries, k, eligibility), strict=True))
+        for one in ids:
+            yield self._box(selection, eligibility, found[one], one, k) if one in found else None
 
     def answer_to(self, article: Article, k: int, filters: Filters = Filters(), *, explain: bool = False) -> Answer:
         """The box under an article that need not be stored.
@@ -175,7 +192,7 @@ class Recommender:
         view = self.view()
         embedding = encode_articles(self._encoder_of(view), [article])[0]
         query = view.snapshot.prepare(article, embedding).query()
-        return self._box(view, query, article.id, k, filters, explain)
+        return self._box(self._selection(view), self._eligibility(view, filters), query, article.id, k, explain)
 
     def answer_history(
         self, ids: Sequence[str], k: int, filters: Filters = Filters(), *, explain: bool = False
@@ -288,8 +305,16 @@ class Recommender:
     def _eligibility(self, view: View, filters: Filters) -> Eligibility:
         return Eligibility(view, filters, time.time(), self.settings)
 
-    def _box(self, view: View, query: Query, article_id: str, k: int, filters: Filters, explain: bool) -> Answer:
-        selection, eligibility = self._selection(view), self._eligibility(view, filters)
+    def _box(
+        self,
+        selection: Selection,
+        eligibility: Eligibility,
+        query: Query,
+        article_id: str,
+        k: int,
+        explain: bool = False,
+    ) -> Answer:
+        view = selection.view
         chosen, pinned, removed = selection.choose(query, article_id, k, eligibility)
         items = [recommendation(view, query, chosen, i, explain=explain) for i in range(len(chosen))]
         items[:pinned] = [replace(item, reason=PINNED) for item in items[:pinned]]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,22 @@ BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
+class Near:
+    """The nearest embeddings of one segment, looked up before they are asked for.
+
+    Attributes:
+        index: of that segment.
+        rows: (count,) at most.
+        allowed: what acted inside the search.
+    """
+
+    index: VectorIndex
+    rows: IntArray
+    count: int
+    allowed: BoolArray | None
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What the candidates are compared with: one article's side of every feature.
 
@@ -31,6 +47,7 @@ class Query:
         terms: its own; ``context`` those in company.
         published_at: seconds since 1970 or MISSING.
         headline: title and standfirst, in which reasons look up how terms are written.
+        near: see :meth:`Segment.look_up`.
     """
 
     embedding: FloatArray
@@ -42,6 +59,7 @@ class Query:
     genre: str | None
     headline: str
     group: int
+    near: Near | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +152,21 @@ class Segment:
             return np.flatnonzero(allowed)
         if len(self) <= count:
             return np.arange(len(self))
-        dense = self.nearest(query.embedding, count, allowed)
+        near = query.near
+        if near is not None and near.index is self.index and near.count == count and near.allowed is allowed:
+            dense = near.rows
+        else:
+            dense = self.nearest(query.embedding, count, allowed)
         return np.union1d(dense, self.matrix.search(query.terms, count, settings.lexical_terms, allowed))
+
+    def look_up(self, queries: Sequence[Query], count: int, allowed: BoolArray | None) -> list[Query]:
+        """The queries, each with what :meth:`retrieve` then needs not search for, under the same mask."""
+        index = self.index
+        if index is None or len(self) <= count or scans_exactly(allowed):
+            return list(queries)
+        found = index.search_each(np.array([query.embedding for query in queries]), count, allowed)
+        pairs = zip(queries, found, strict=True)
+        return [replace(query, near=Near(index, rows, count, allowed)) for query, rows in pairs]
 
     def nearest(self, vector: FloatArray, count: int, allowed: BoolArray | None = None) -> IntArray:
         """Rows of the ``count`` embeddings nearest to ``vector`` (d,), nearest first."""

@@ -34,6 +34,20 @@ class Selection:
     ranker: Ranker
     foreign: Ranker
 
+    def looked_up(self, queries: Sequence[Query], k: int, eligibility: Eligibility) -> list[Query]:
+        """The queries, prepared for :meth:`choose` with the same k and eligibility: searching for many at once is
+        sooner done."""
+        alike: dict[int, list[int]] = {}
+        for i, query in enumerate(queries):
+            alike.setdefault(id(eligibility.under(query)[0]), []).append(i)
+        found = list(queries)
+        for members in alike.values():
+            allowed = eligibility.under(queries[members[0]])[0]
+            some = self.view.segments[0].look_up([queries[i] for i in members], self._count(k), allowed)
+            for i, query in zip(members, some, strict=True):
+                found[i] = query
+        return found
+
     def choose(
         self, query: Query, article_id: str, k: int, eligibility: Eligibility
     ) -> tuple[Candidates, int, dict[str, int]]:
@@ -48,7 +62,7 @@ class Selection:
         if blocked:
             allowed = excluding(self.view, allowed, blocked)
             curated["blocked"] = len(blocked)
-        count = max(self.settings.ranking.candidates, 2 * k)
+        count = self._count(k)
         while True:
             ranked = self.ranked(query, allowed, own, count)
             pins, others = self._pinned(query, ranked, pinned[:k])
@@ -69,7 +83,7 @@ class Selection:
             eligibility: of the request.
         """
         allowed = [eligibility.under(query) for query in queries]
-        rules, count = self.settings.policy, max(self.settings.ranking.candidates, 2 * k)
+        rules, count = self.settings.policy, self._count(k)
         while True:
             lists = [self.ranked(query, masks, None, count) for query, masks in zip(queries, allowed, strict=True)]
             if rules.on and rules.hide_duplicates:
@@ -97,6 +111,10 @@ class Selection:
     def id(self, candidates: Candidates, i: int) -> str:
         """The id of candidate ``i``."""
         return self.view.segments[int(candidates.segments[i])].table.id(int(candidates.rows[i]))
+
+    def _count(self, k: int) -> int:
+        """How many candidates are searched for at first, where k are wanted."""
+        return max(self.settings.ranking.candidates, 2 * k)
 
     def _exhausted(self, count: int) -> bool:
         return count >= max(map(len, self.view.segments))

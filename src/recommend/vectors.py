@@ -9,6 +9,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from recommend.arrays import widened
 from recommend.errors import SettingsError, SnapshotError, shown
@@ -73,8 +74,8 @@ def choose_kind(name: str, count: int) -> Kind:
 
 
 def set_threads(count: int) -> None:
-    """How many threads FAISS uses in this process: all cores to build, one to serve (0: all)."""
-    faiss.omp_set_num_threads(count or os.cpu_count() or 1)
+    """How many threads FAISS and BLAS use in this process: all cores to build, one to serve (0: all)."""
+    threadpool_limits(count or os.cpu_count())
 
 
 class VectorIndex:
@@ -134,11 +135,17 @@ class VectorIndex:
         ``allowed`` (n,) acts inside the search. Where it lets only few rows through, the caller scans those instead:
         see :func:`scans_exactly`.
         """
+        return self.search_each(query[None, :], k, allowed)[0]
+
+    def search_each(self, queries: FloatArray, k: int, allowed: BoolArray | None = None) -> list[IntArray]:
+        """What :meth:`search` finds for each of ``queries`` (m, d); of hundreds at once in a fraction of the time."""
         wanted = min(k * max(self._kind.shortlist, 1), len(self))
         parameters = self._parameters(self._probes, allowed)
-        _, rows = self._index.search(query[None, :].astype(np.float32), wanted, params=parameters)
-        found: IntArray = rows[0][rows[0] >= 0]
-        return exact_search(self._vectors, query, k, found) if self._kind.shortlist else found[:k]
+        _, rows = self._index.search(queries.astype(np.float32), wanted, params=parameters)
+        found: list[IntArray] = [row[row >= 0] for row in rows]
+        if not self._kind.shortlist:
+            return [row[:k] for row in found]
+        return [exact_search(self._vectors, query, k, row) for query, row in zip(queries, found, strict=True)]
 
     def search_many(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
         """(m, k) rows of about the k nearest to each of ``queries`` (m, d), in no order, -1 where there are fewer; and

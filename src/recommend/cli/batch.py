@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -195,15 +196,18 @@ def export(
     since: Annotated[
         int | None, typer.Option(min=0, metavar="REVISION", help="Only articles that changed after it; rank 0: gone.")
     ] = None,
+    workers: Annotated[int, typer.Option(min=0, max=256, help="Processes; 0: as many as there are cores.")] = 0,
     json: Json = False,
 ) -> None:
-    """Writes the related stories of every article to a file."""
+    """Writes the related stories of every article to a file; run again after a kill, it goes on where it was."""
     settings = Flags.settings()
     set_threads(1)
     recommender = Recommender(Store(settings.store), settings)
     revision = recommender.view().revision  # what comes after it is for the next export with --since
     with meter("export", float(len(recommender) if since is None else recommender.store.changed_since(since))) as bar:
-        count = write_export(recommender, file, k, since=since, progress=lambda: bar.advance(1))
+        count = write_export(
+            recommender, file, k, since=since, workers=workers or len(os.sched_getaffinity(0)), progress=bar.advance
+        )
     if json:
         print_json({"rows": count, "file": str(file), "revision": revision})
     else:

@@ -44,12 +44,16 @@ _PATIENCE = 0.2  # seconds: whoever only looks whether the lock is held lets go 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An open snapshot."""
+    """An open snapshot; pickled by its name in its folder, which whoever unpickles it opens again."""
 
+    layout: IndexLayout
     manifest: Manifest
     segment: Segment
     lexicon: Lexicon
     projection: Projection
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open_snapshot, (self.layout, self.manifest.name)
 
     def prepare(self, article: Article, embedding: FloatArray) -> Prepared:
         """An article that the snapshot does not hold, prepared as its own are; ``embedding`` (d,) is the encoder's."""
@@ -102,7 +106,7 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
         projection = Projection.load(parts.projection)
     except (OSError, EOFError, ValueError, KeyError) as problem:
         raise SnapshotError(f"snapshot {name} is torn: {problem}; run recommend reindex") from None
-    return Snapshot(manifest, segment, lexicon, projection)
+    return Snapshot(layout, manifest, segment, lexicon, projection)
 
 
 def verify(layout: IndexLayout, name: str) -> Manifest:

@@ -1,0 +1,83 @@
+"""Files that appear whole or not at all, written from Arrow tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recommend.errors import SettingsError
+from recommend.snapshot.layout import sync
+
+_ENDINGS = (".parquet", ".jsonl")
+_ROWS_A_TABLE = 50_000
+
+
+def check_ending(path: Path) -> None:
+    """Looks whether :func:`write` can write such a file.
+
+    Raises:
+        SettingsError: when it ends otherwise.
+    """
+    if path.suffix not in _ENDINGS:
+        raise SettingsError(f"export file {path.name!r} ends neither in {' nor in '.join(_ENDINGS)}")
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Another path to write to: what is there when the block ends takes the place of ``path``; nothing does when it
+    raises."""
+    beside = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        yield beside
+        beside.replace(path)
+        sync(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> int:
+    """Writes tables to a .parquet file, one row group each, or to a .jsonl file; it is durable when this returns.
+
+    Returns:
+        The number of rows.
+    """
+    count = 0
+    with path.open("wb") as file:
+        if path.suffix == ".parquet":
+            with pq.ParquetWriter(file, schema) as writer:
+                for table in tables:
+                    writer.write_table(table)
+                    count += len(table)
+        else:
+            for table in tables:
+                for row in table.to_pylist():
+                    file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+                count += len(table)
+    sync(path)
+    return count
+
+
+def write_rows(rows: Iterable[dict[str, object]], path: Path, schema: pa.Schema) -> int:
+    """Writes rows to a .parquet or .jsonl file, which appears whole or not at all.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        SettingsError: for another ending.
+    """
+    check_ending(path)
+    with whole(path) as beside:
+        return write(_tables(rows, schema), beside, schema)
+
+
+def _tables(rows: Iterable[dict[str, object]], schema: pa.Schema) -> Iterator[pa.Table]:
+    remaining = iter(rows)
+    while some := list(islice(remaining, _ROWS_A_TABLE)):
+        yield pa.Table.from_pylist(some, schema)

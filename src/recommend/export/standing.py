@@ -1,0 +1,58 @@
+"""What may stand in an export at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import time
+
+import numpy as np
+import pyarrow as pa
+
+from recommend.eligibility import Eligibility, Masks
+from recommend.live import View
+from recommend.recommender import Recommender
+from recommend.table import MISSING, Filters
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What may stand in the file.
+
+    Attributes:
+        boxes: ids of the articles that have a box: published and not expired.
+        related: ids of those that may be in one.
+        blocked: pairs of an article and what editors keep out of its box.
+    """
+
+    boxes: frozenset[str]
+    related: frozenset[str]
+    blocked: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, recommender: Recommender) -> Standing:
+        """What may stand there now."""
+        view, now = recommender.view(), time()
+        eligibility = Eligibility(view, Filters(), now, recommender.settings)
+        unexpired = [(s.table.expires_at == MISSING) | (s.table.expires_at > now) for s in view.segments]
+        alive = [mask if other is None else mask & other for mask, other in zip(unexpired, view.alive, strict=True)]
+        blocked = ((one, other) for one in view.curations for other in eligibility.curated(one)[1])
+        return cls(frozenset(_ids(view, alive)), frozenset(_ids(view, eligibility.masks)), frozenset(blocked))
+
+    def allows(self, other: Standing) -> bool:
+        """Whether all that may stand by ``other`` may stand by this."""
+        return self.boxes >= other.boxes and self.related >= other.related and self.blocked <= other.blocked
+
+    def swept(self, rows: pa.Table) -> pa.Table:
+        """Those of the rows that may stand."""
+        pairs = zip(rows["article_id"].to_pylist(), rows["related_id"].to_pylist(), strict=True)
+        kept = (
+            one in self.boxes and other in self.related and (one, other) not in self.blocked for one, other in pairs
+        )
+        return rows.filter(pa.array(kept, pa.bool_()))
+
+
+def _ids(view: View, masks: Masks) -> Iterator[str]:
+    for segment, mask in zip(view.segments, masks, strict=True):
+        rows = range(len(segment)) if mask is None else np.flatnonzero(mask).tolist()
+        yield from map(segment.table.id, rows)
