@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-BENCHMARKS = ("encoding", "main_job", "index_kinds", "ranking", "relevance", "service")
+BENCHMARKS = ("encoding", "main_job", "increment", "scale", "index_kinds", "ranking", "relevance", "service")
 
 
 def main() -> None:
