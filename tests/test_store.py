@@ -67,7 +67,7 @@ def test_an_article_comes_back_as_it_went_in(new_store: NewStore, extra: dict[st
     assert found.content_hash == one.content_hash
 
 
-IDS = st.lists(st.sampled_from("abcd"), min_size=1, unique=True)
+IDS = st.lists(st.sampled_from("aBé𝒳"), min_size=1, unique=True)
 
 
 @hypothesis_settings(max_examples=60)
