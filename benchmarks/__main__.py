@@ -5,7 +5,17 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-BENCHMARKS = ("encoding", "main_job", "index_kinds", "export", "ranking", "relevance", "service")
+BENCHMARKS = (
+    "encoding",
+    "main_job",
+    "increment",
+    "scale",
+    "index_kinds",
+    "export",
+    "ranking",
+    "relevance",
+    "service",
+)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import report
+from benchmarks.archive import Growth
 from recommend.arrays import mapped, widened
 from recommend.snapshot import IndexLayout, current_name
 from recommend.vectors import KINDS, Kind, VectorIndex, set_threads
@@ -32,9 +33,8 @@ def main() -> None:
     real = mapped(layout.snapshot(name).embeddings)
     rows = []
     for size in SIZES:
-        vectors = (
-            real[np.random.default_rng(5).permutation(len(real))[:size]] if size <= len(real) else grown(real, size)
-        )
+        some = np.random.default_rng(5).permutation(len(real))[:size]
+        vectors = real[some] if size <= len(real) else Growth(real).vectors(size)
         truth = list(exact(vectors))
         rows += [
             [f"{size:,}", *measured(vectors, kind, truth)]
@@ -51,22 +51,6 @@ def main() -> None:
         ]
     )
     report.write("benchmarks.md", "index kinds", text)
-
-
-def grown(real: Halves, size: int) -> Halves:
-    """(size, d): points between real embeddings and near ones, with the real ones' own neighbourhoods."""
-    chance = np.random.default_rng(6)
-    index = VectorIndex.build(real, KINDS["ivf-pq"])
-    near = np.concatenate([index.search_many(widened(block), 9)[0] for block in np.array_split(real, 128)])
-    found = np.empty((size, real.shape[1]), np.float16)
-    for start in range(0, size, _BLOCK):
-        some = chance.integers(0, len(real), min(_BLOCK, size - start))
-        other = np.maximum(near[some, chance.integers(0, 9, len(some))], 0)
-        share = chance.random((len(some), 1), np.float32) * 0.5
-        mixed = (1 - share) * widened(real[some]) + share * widened(real[other])
-        mixed += chance.normal(scale=0.01, size=mixed.shape).astype(np.float32)
-        found[start : start + len(some)] = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
-    return found
 
 
 def exact(vectors: Halves) -> Iterator[NDArray[np.int64]]:

@@ -149,10 +149,10 @@ def test_in_company_a_vector_is_seventy_to_thirty_with_its_neighbours_mean_and_o
     embeddings, company = some_embeddings(30), some_company(30)
     before = embeddings.copy()
     mixed = in_company(embeddings, company)
-    assert np.linalg.norm(mixed, axis=1) == pytest.approx(np.ones(30), abs=1e-6)
+    assert np.linalg.norm(mixed.astype(np.float32), axis=1) == pytest.approx(np.ones(30), abs=1e-3)
     for row in range(30):
         assert mixed[row] == pytest.approx(
-            unit(0.7 * embeddings[row] + 0.3 * embeddings[company[row]].mean(axis=0)), abs=1e-6
+            unit(0.7 * embeddings[row] + 0.3 * embeddings[company[row]].mean(axis=0)), abs=1e-3
         )
     assert np.array_equal(embeddings, before)
 
@@ -160,7 +160,7 @@ def test_in_company_a_vector_is_seventy_to_thirty_with_its_neighbours_mean_and_o
 def test_an_article_that_keeps_company_with_itself_stays_as_it_is() -> None:
     embeddings, matrix = some_embeddings(10), some_matrix(10)
     alone = np.repeat(np.arange(10, dtype=np.int32)[:, None], COUNT, axis=1)
-    assert in_company(embeddings, alone) == pytest.approx(embeddings, abs=1e-6)
+    assert in_company(embeddings, alone) == pytest.approx(embeddings, abs=1e-3)
     assert lengths_in_company(matrix, alone) == pytest.approx(np.ones(10), abs=1e-6)
     for row in range(10):
         own = terms_in_company(matrix, row, alone[row])

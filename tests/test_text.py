@@ -97,6 +97,11 @@ def test_terms_are_stems_names_twice_and_pairs_of_unspaced_scripts(text: str, fo
     assert terms(text) == found.split()
 
 
+@given(st.text(st.characters(codec="ascii")))
+def test_words_are_the_same_whatever_else_the_text_holds(text: str) -> None:
+    assert terms(text) == terms(f"{text} é")
+
+
 def test_stop_words_give_no_terms_however_they_are_written() -> None:
     assert terms("The the THÉ other", {"the"}) == ["other"]
 

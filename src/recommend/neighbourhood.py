@@ -106,14 +106,16 @@ def units(embeddings: NDArray[np.floating], matrix: TermMatrix) -> tuple[float, 
     return max(float(dense.std()), 1e-3), max(float(matrix.pairs(left, right).std()), 1e-3)
 
 
-def in_company(vectors: FloatArray, neighbours: NDArray[np.int32]) -> FloatArray:
+def in_company(vectors: FloatArray, neighbours: NDArray[np.int32]) -> NDArray[np.float16]:
     """Unit vectors (n, d) mixed with the mean of their neighbours', of unit length again."""
-    mixed = (1 - SHARE) * vectors
-    for place in range(neighbours.shape[1]):
-        mixed += SHARE / neighbours.shape[1] * vectors[neighbours[:, place]]
-    lengths = np.linalg.norm(mixed, axis=1, keepdims=True)
-    unit: FloatArray = mixed / np.maximum(lengths, 1e-9)
-    return unit
+    found = np.empty(vectors.shape, np.float16)
+    for start in range(0, len(vectors), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        mixed = (1 - SHARE) * vectors[block]
+        for place in range(neighbours.shape[1]):
+            mixed += SHARE / neighbours.shape[1] * vectors[neighbours[block, place]]
+        found[block] = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
+    return found
 
 
 def lengths_in_company(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> FloatArray:

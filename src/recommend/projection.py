@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.arrays import widened
+
 FloatArray = NDArray[np.float32]
 
 _ARRAYS = ("mean", "adapter", "offset")
+_BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +38,21 @@ class Projection:
         blank = np.zeros(embeddings.shape[1], np.float32)
         if len(embeddings) < 2:
             return cls(blank, adapter, None if adapter is None else blank)
-        centring = cls(_mean(embeddings))
+        centring = cls(_mean(_blocks(embeddings)))
         if adapter is None:
             return centring
-        return cls(centring.mean, adapter, _mean(_unit(centring.apply(embeddings) @ adapter)))
+        return cls(centring.mean, adapter, _mean(_unit(centring.apply(b) @ adapter) for b in _blocks(embeddings)))
 
     def apply(self, embeddings: NDArray[np.floating]) -> FloatArray:
         """Embeddings (n, d) projected and of unit length, float32; a zero vector stays zero."""
-        raw = np.asarray(embeddings, np.float32)
-        projected = _unit(raw - self.mean)
-        if self.adapter is not None and self.offset is not None:
-            projected = _unit(_unit(projected @ self.adapter) - self.offset)
-        projected[~raw.any(axis=-1)] = 0.0
-        return projected
+        found = np.empty(embeddings.shape, np.float32)
+        for start, raw in enumerate(_blocks(embeddings)):
+            projected = _unit(raw - self.mean)
+            if self.adapter is not None and self.offset is not None:
+                projected = _unit(_unit(projected @ self.adapter) - self.offset)
+            projected[~raw.any(axis=-1)] = 0.0
+            found[start * _BLOCK : (start + 1) * _BLOCK] = projected
+        return found
 
     def save(self, folder: Path) -> None:
         """Writes a folder of .npy arrays."""
@@ -65,9 +71,16 @@ class Projection:
         return cls(**loaded)
 
 
-def _mean(vectors: NDArray[np.floating]) -> FloatArray:
-    mean: FloatArray = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return mean
+def _blocks(vectors: NDArray[np.floating]) -> Iterator[FloatArray]:
+    """So few at a time that what is computed with them fits a cache."""
+    return (widened(vectors[start : start + _BLOCK]) for start in range(0, len(vectors), _BLOCK))
+
+
+def _mean(blocks: Iterator[FloatArray]) -> FloatArray:
+    count, total = 0, np.zeros(1)
+    for block in blocks:
+        count, total = count + len(block), total + block.sum(axis=0, dtype=np.float64)
+    return (total / count).astype(np.float32)
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

@@ -185,7 +185,10 @@ def reindex(
             return ReindexResult(live, embedded, built=False, failed=len(failures))
         on_stage("building")
         name = located(settings.encoder.name, settings.models)
-        manifest = build_snapshot(store, layout, encoder, name, adapter, settings.indexing, settings.ranking.candidates)
+        candidates = settings.ranking.candidates
+        manifest = build_snapshot(
+            store, layout, encoder, name, adapter, settings.indexing, candidates, on_stage=on_stage
+        )
         on_stage("comparing")
         try:
             compared = _compare(layout, manifest, settings, canary, force=force)

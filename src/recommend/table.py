@@ -99,6 +99,12 @@ class ArticleTable:
         """A table of articles that are already in ascending order of ids."""
         return cls(pa.RecordBatch.from_pylist([_values(article) for article in articles], schema=SCHEMA))
 
+    @classmethod
+    def joined(cls, tables: Sequence[ArticleTable]) -> ArticleTable:
+        """One table of several whose ids ascend from the first to the last."""
+        together = pa.Table.from_batches([table.batch for table in tables], SCHEMA).unify_dictionaries()
+        return next((cls(batch) for batch in together.combine_chunks().to_batches()), cls.of([]))
+
     def __len__(self) -> int:
         return len(self.published_at)
 

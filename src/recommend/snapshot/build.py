@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ import orjson
 from numpy.typing import NDArray
 
 from recommend import lexical
-from recommend.article import Article
+from recommend.arrays import widened
 from recommend.duplicates import group_key
 from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.adapter import Adapter
@@ -23,13 +26,23 @@ from recommend.neighbourhood import in_company, lengths_in_company, nearest, uni
 from recommend.projection import Projection
 from recommend.settings import IndexSettings
 from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout, sync, sync_tree
-from recommend.store import VECTOR_DTYPE, Store
+from recommend.store import VECTOR_DTYPE, Change, Store
 from recommend.table import ArticleTable, primary_language
 from recommend.vectors import VectorIndex, choose_kind, set_threads
 
 _SEED = 7
 _RECALL_AT = 10
-_BLOCKS = 16
+_BATCH = 2000
+_BLOCK = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class _Corpus:
+    """The published articles of one revision of the store, in ascending order of ids."""
+
+    revision: int
+    table: ArticleTable
+    groups: NDArray[np.uint64]
 
 
 def snapshot_recipe(fingerprint: str, adapter: Adapter | None, settings: IndexSettings) -> str:
@@ -55,6 +68,8 @@ def build_snapshot(
     adapter: Adapter | None,
     settings: IndexSettings,
     depth: int,
+    *,
+    on_stage: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
     """Writes the snapshot of the store's present revision, durable and verified, without publishing it.
 
@@ -65,6 +80,7 @@ def build_snapshot(
         adapter: what they go through, None for nothing.
         settings: kind of index, and how it is verified.
         depth: candidates that dense search contributes; what recall is measured with.
+        on_stage: called with a few words when a stage begins.
 
     Raises:
         SnapshotError: when verification fails; nothing is left behind then.
@@ -72,7 +88,9 @@ def build_snapshot(
     layout.snapshots.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
     try:
-        manifest = _write(store, layout, SnapshotLayout(beside), encoder, encoder_name, adapter, settings, depth)
+        manifest = _write(
+            store, layout, SnapshotLayout(beside), encoder, encoder_name, adapter, settings, depth, on_stage
+        )
         beside.chmod(0o755)
         sync_tree(beside)
         beside.rename(layout.snapshot(manifest.name).root)
@@ -91,36 +109,45 @@ def _write(
     adapter: Adapter | None,
     settings: IndexSettings,
     depth: int,
+    on_stage: Callable[[str], None],
 ) -> Manifest:
-    revision, articles, raw = _read(store, encoder)
+    on_stage("reading articles")
+    corpus, texts, raw = _read(store, encoder)
+    table = corpus.table
+    on_stage("projecting embeddings")
     projection = Projection.fit(raw, None if adapter is None else adapter.weights)
     alone = projection.apply(raw)
-    table = ArticleTable.of(articles)
+    del raw
     foreign = None if encoder.language is None else table.foreign_to(encoder.language)
     trusted = alone if foreign is None else np.where(foreign[:, None], np.float32(0), alone)
-    kind = choose_kind(settings.kind, len(articles))
+    on_stage("counting terms and indexing embeddings")
+    kind = choose_kind(settings.kind, len(table))
     set_threads(0)
     with ThreadPoolExecutor(1) as beside:  # FAISS computes while Python counts words
         building = beside.submit(VectorIndex.build, alone, kind)
-        languages = [article.language and primary_language(article.language) for article in articles]
-        lexicon, matrix = lexical.fit([article.full_text for article in articles], trusted, languages)
+        lexicon, matrix = lexical.fit(texts, trusted, _languages(table))
         index = building.result()
+    del texts, trusted
+    on_stage("finding company")
     deviations = units(alone, matrix)
     company = nearest(alone, index, matrix, table.published_at, deviations, settings.company_time)
     alone_only = foreign if settings.company else np.ones(len(table), np.bool_)
     if alone_only is not None:
         company[alone_only] = np.flatnonzero(alone_only)[:, None]
-    embeddings = in_company(alone, company).astype(np.float16)
+    on_stage("indexing embeddings in company")
+    embeddings = in_company(alone, company)
     index = index.refilled(embeddings)
+    on_stage("checking recall")
     recall = sampled_recall(index, embeddings, settings.verify_sample, depth)
     if recall < settings.verify_recall:
         raise SnapshotError(
-            f"snapshot of revision {revision}: recall@{_RECALL_AT} of {kind.name} is {recall:.4f} < "
+            f"snapshot of revision {corpus.revision}: recall@{_RECALL_AT} of {kind.name} is {recall:.4f} < "
             f"{settings.verify_recall}; choose another indexing.kind or lower indexing.verify_recall"
         )
+    on_stage("writing")
     table.save(layout.articles)
     np.save(layout.embeddings, embeddings)
-    np.save(layout.groups, np.array([group_key(article) for article in articles], np.uint64))
+    np.save(layout.groups, corpus.groups)
     index.save(layout.vectors)
     projection.save(layout.projection)
     lexical.save(lexicon, matrix, layout.lexical)
@@ -129,10 +156,10 @@ def _write(
     recipe = snapshot_recipe(encoder.fingerprint, adapter, settings)
     manifest = Manifest(
         format=FORMAT,
-        name=_free_name(index_layout, revision, recipe),
-        revision=revision,
+        name=_free_name(index_layout, corpus.revision, recipe),
+        revision=corpus.revision,
         recipe=recipe,
-        articles=len(articles),
+        articles=len(table),
         encoder=encoder.fingerprint,
         encoder_name=encoder_name,
         max_tokens=encoder.max_tokens,
@@ -151,28 +178,29 @@ def _write(
     return manifest
 
 
-def _read(store: Store, encoder: Encoder) -> tuple[int, list[Article], NDArray[np.float16]]:
+def _read(store: Store, encoder: Encoder) -> tuple[_Corpus, list[str], NDArray[np.float16]]:
+    """What the store holds, with the texts and the embeddings (n, d) apart: they are large, and not needed for long."""
+    tables, texts, groups, embeddings = list[ArticleTable](), list[str](), list[int](), bytearray()
     with store.published(encoder.fingerprint) as (revision, changes):
-        found = {
-            change.article_id: (change.article, _half(change.embedding))
-            for change in changes
-            if change.article is not None
-        }
-    # What came in since the job embedded what it found has its place here all the same: readers do not look for
-    # changes before the revision.
-    lacking = [article for article, embedding in found.values() if embedding is None]
+        while batch := list(islice(changes, _BATCH)):
+            articles = [change.article for change in batch if change.article is not None]
+            tables.append(ArticleTable.of(articles))
+            texts += [article.full_text for article in articles]
+            groups += map(group_key, articles)
+            embeddings += _embeddings(batch, encoder).tobytes()
+    raw = np.frombuffer(embeddings, VECTOR_DTYPE).reshape(len(texts), encoder.dimension)
+    return _Corpus(revision, ArticleTable.joined(tables), np.array(groups, np.uint64)), texts, raw
+
+
+def _embeddings(changes: list[Change], encoder: Encoder) -> NDArray[np.float16]:
+    """(n, d). What came in since the job embedded what it found has its place here all the same: readers do not look
+    for changes before the revision."""
+    found = {change.article_id: change.embedding for change in changes}
+    lacking = [change.article for change in changes if change.article is not None and change.embedding is None]
     if lacking:
-        made = encode_articles(encoder, lacking).astype(VECTOR_DTYPE)
-        found.update((article.id, (article, vector)) for article, vector in zip(lacking, made, strict=True))
-    ids = sorted(found)
-    raw = np.empty((len(ids), encoder.dimension), VECTOR_DTYPE)
-    for row, article_id in enumerate(ids):
-        raw[row] = found[article_id][1]
-    return revision, [found[article_id][0] for article_id in ids], raw
-
-
-def _half(embedding: NDArray[np.float32] | None) -> NDArray[np.float16] | None:
-    return None if embedding is None else embedding.astype(VECTOR_DTYPE)
+        made = encode_articles(encoder, lacking)
+        found.update((article.id, vector) for article, vector in zip(lacking, made, strict=True))
+    return np.array(list(found.values()), VECTOR_DTYPE)
 
 
 def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: int, depth: int) -> float:
@@ -184,12 +212,19 @@ def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: 
     if count < 2:
         return 1.0
     rows = np.random.default_rng(_SEED).choice(count, min(sample, count), replace=False)
-    queries = embeddings[rows].astype(np.float32)
+    queries = widened(embeddings[rows])
     k = min(_RECALL_AT, count)
-    scores = np.concatenate([block.astype(np.float32) @ queries.T for block in np.array_split(embeddings, _BLOCKS)])
-    least = np.partition(scores, count - k, axis=0)[count - k] - 1e-5  # of equally near ones, copies say, any will do
-    found = [
-        np.count_nonzero(near[index.search(query, max(depth, k))] >= enough)
-        for near, query, enough in zip(scores.T, queries, least, strict=True)
-    ]
+    best = np.full((k, len(rows)), -np.inf, np.float32)
+    for start in range(0, count, _BLOCK):
+        scores = np.concatenate([best, widened(embeddings[start : start + _BLOCK]) @ queries.T])
+        best = np.partition(scores, len(scores) - k, axis=0)[-k:]
+    enough = best[0] - 1e-5  # of equally near ones, copies say, any will do
+    near = (widened(embeddings[index.search(query, max(depth, k))]) @ query for query in queries)
+    found = [np.count_nonzero(scores >= least) for scores, least in zip(near, enough, strict=True)]
     return float(np.minimum(found, k).mean()) / k
+
+
+def _languages(table: ArticleTable) -> list[str | None]:
+    """Of each article, its primary part."""
+    values = [*map(primary_language, table.values("language")), None]
+    return [values[code] for code in table.codes("language").tolist()]
