@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recommend.article import Article
 from recommend.bundled import bundled
-from recommend.encoder import Encoder, encode_articles
+from recommend.encoder import Encoder, encode_articles, encoder_fingerprint, open_encoder
 from recommend.encoder.adapter import MANIFEST, WEIGHTS, AdapterManifest, find_adapter, save_adapter
 from recommend.errors import EncoderError
 from recommend.projection import Projection
@@ -116,23 +116,29 @@ def test_an_own_adapter_comes_before_the_one_that_is_shipped(tmp_path: Path, wri
     own = find_adapter("auto", tmp_path / "models", encoder.fingerprint)
     assert shipped is not None
     assert own is not None
-    assert (shipped.manifest.name, own.manifest.name) == ("news-adapter", "zzz")
+    assert (shipped.manifest.name, own.manifest.name) == ("news-minilm", "zzz")
 
 
-def test_the_shipped_adapter_belongs_to_the_default_encoder(models: Path, encoder: Encoder) -> None:
-    found = find_adapter(EncoderSettings().adapter, models, encoder.fingerprint)
+SHIPPED = {EncoderSettings().name: "news-minilm", "all-MiniLM-L6-v2": "news-adapter"}
+
+
+@pytest.mark.parametrize(("encoder_name", "name"), SHIPPED.items())
+def test_each_shipped_encoder_has_an_adapter_that_is_small(models: Path, encoder_name: str, name: str) -> None:
+    fingerprint = encoder_fingerprint(EncoderSettings(name=encoder_name), models)
+    found = find_adapter(EncoderSettings().adapter, models, fingerprint)
     assert found is not None
-    assert found.manifest.name == "news-adapter"
-    assert found.manifest.encoder == encoder.fingerprint
-    assert found.weights.shape == (encoder.dimension, encoder.dimension)
-    folder = bundled("models") / "news-adapter"
-    assert sum(file.stat().st_size for file in folder.iterdir()) < 400_000
+    assert (found.manifest.name, found.manifest.encoder) == (name, fingerprint)
+    assert found.weights.shape == (384, 384)
+    tracked = [file for file in (bundled("models") / name).iterdir() if file.is_file()]
+    assert sum(file.stat().st_size for file in tracked) < 700_000
 
 
-def test_the_shipped_adapter_keeps_most_of_what_the_encoder_says(
-    models: Path, encoder: Encoder, corpus: list[Article]
+@pytest.mark.parametrize(("encoder_name", "name"), SHIPPED.items())
+def test_a_shipped_adapter_keeps_most_of_what_its_encoder_says(
+    models: Path, corpus: list[Article], encoder_name: str, name: str
 ) -> None:
-    found = find_adapter("news-adapter", models, encoder.fingerprint)
+    encoder = open_encoder(EncoderSettings(name=encoder_name), models)
+    found = find_adapter(name, models, encoder.fingerprint)
     assert found is not None
     identity = np.eye(encoder.dimension)
     assert np.linalg.norm(found.weights - identity) < 0.3 * np.linalg.norm(identity)
