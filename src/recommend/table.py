@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recommend.article import Article
@@ -88,8 +90,8 @@ class ArticleTable:
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self.batch = batch
-        self.published_at: IntArray = batch.column("published_at").to_numpy()
-        self.expires_at: IntArray = batch.column("expires_at").to_numpy()
+        self.published_at: IntArray = _numbers(batch.column("published_at"))
+        self.expires_at: IntArray = _numbers(batch.column("expires_at"))
         self._ids = batch.column("id")
         self._texts = {name: batch.column(name) for name in _TEXTS}
         self._speaking: dict[str, BoolArray | None] = {}
@@ -218,8 +220,8 @@ class ArticleTable:
 
     def _tagged(self, tag: str) -> BoolArray:
         lists = self.batch.column("tags")
-        matches = np.flatnonzero(np.asarray(lists.flatten().to_numpy(zero_copy_only=False) == tag))
-        offsets = lists.offsets.to_numpy()
+        matches = _numbers(pc.indices_nonzero(pc.equal(lists.flatten(), tag)))
+        offsets = _numbers(lists.offsets)
         mask = np.zeros(len(self), np.bool_)
         mask[np.searchsorted(offsets - offsets[0], matches, side="right") - 1] = True
         return mask
@@ -230,10 +232,11 @@ class ArticleTable:
 
     @cached_property
     def _codes(self) -> dict[str, NDArray[np.int32]]:
-        return {
-            name: self.batch.column(name).indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
-            for name in ("section", "language", "site", "genre")
-        }
+        found = {name: np.full(len(self), -1, np.int32) for name in ("section", "language", "site", "genre")}
+        for name, codes in found.items():
+            indices = self.batch.column(name).indices
+            codes[_numbers(indices.is_valid().cast(pa.int8())).view(np.bool_)] = _numbers(indices.drop_null())
+        return found
 
     @cached_property
     def _positions(self) -> dict[str, dict[str, int]]:
@@ -280,6 +283,13 @@ class ArticleTable:
 def same_language(left: str | None, right: str | None) -> bool:
     """Whether two languages have the same primary part ('en' of 'en-GB'); an unknown one is the same as any."""
     return left is None or right is None or primary_language(left) == primary_language(right)
+
+
+def _numbers(column: pa.Array) -> NDArray[Any]:
+    """The numbers of a column without nulls, where they lie. ``to_numpy``, as ``fill_null`` and whatever takes a
+    scalar, would import pandas where there is one, which takes half a second."""
+    found: NDArray[Any] = np.from_dlpack(column)
+    return found
 
 
 def primary_language(tag: str) -> str:
