@@ -58,6 +58,7 @@ def test_a_distance_is_a_number_a_unit_and_a_direction(age: timedelta) -> None:
     ("shares", "texts", "written"),
     [
         ({"zuric": 0.2, "train": 0.3}, ["Zürich: trained late"], ["Zürich", "trained"]),
+        ({"der": 0.3, "louvr": 0.2, "who": 0.1}, ["Raub in der Nacht: WHO im Louvre"], ["Louvre", "WHO"]),
         ({"gpt": 0.1, "4o": 0.1}, ["The GPT-4o model"], ["GPT-4o"]),
         ({"storm": 0.1, "coast": 0.1}, ["storm, coast"], ["storm", "coast"]),
         ({"seoul": 0.1}, ["seoul", "SEOUL and Seoul"], ["seoul"]),

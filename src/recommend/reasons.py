@@ -18,6 +18,7 @@ _SAME_STORY = 0.12
 _SAME_TOPIC = 0.04
 _SAME_STORY_DAYS = 30
 _NAME_BONUS = 2.0
+_SHORT = 3
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 ReasonKind = Literal["story", "topic", "similar", "latest", "pinned"]
@@ -85,14 +86,15 @@ def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
     """Terms as the texts write them, strongest first; terms that no text holds are left out.
 
     Neighbouring terms are joined ("Lee Jae Myung", "東京都"). Words written with a capital, names mostly, count
-    double: they say more to a reader than the verbs around them.
+    double: they say more to a reader than the verbs around them. A single short one without says nothing: it is an
+    article or a preposition where nobody has listed those of the language.
     """
     phrases: dict[str, float] = {}
     covered: set[str] = set()
     for text in texts:
         for phrase, members in _phrases(shares, text):
             new = members - covered
-            if new:
+            if new and not (phrase.islower() and len(phrase) <= _SHORT):
                 bonus = _NAME_BONUS if phrase[0].isupper() else 1.0
                 phrases[phrase] = bonus * sum(shares[term] for term in new)
                 covered |= new
