@@ -36,7 +36,7 @@ def main() -> None:
             started = time.perf_counter()
             candidates = segment.candidates(0, query, rows)
             featured = time.perf_counter()
-            scored = score(candidates, ranker)
+            scored = score(candidates, ranker, query.fullness)
             np.lexsort((scored.rows, -scored.scores))
             parts.append((featured - started, time.perf_counter() - featured))
     features, scores = 1000 * np.median(parts, axis=0)

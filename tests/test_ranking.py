@@ -24,7 +24,7 @@ FEATURE_ARRAYS = st.integers(1, 20).flatmap(lambda n: arrays(np.float32, (n, WID
 MEAN, DEVIATION = np.linspace(0.0, 0.4, WIDTH), np.linspace(0.1, 0.3, WIDTH)
 RANKER = Ranker(
     features={
-        name: FeatureWeight(weight=0.5 + n / 10, mean=MEAN[n], deviation=DEVIATION[n])
+        name: FeatureWeight(weight=0.5 + n / 10, brief=1.5 - n / 10, mean=MEAN[n], deviation=DEVIATION[n])
         for n, name in enumerate(FEATURES)
     },
     foreign_dense=0.25,
@@ -65,8 +65,8 @@ def test_many_candidates_get_their_z_scores_and_a_handful_leans_on_the_general_o
 def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, random: Random) -> None:
     order = np.array(random.sample(range(len(features)), len(features)))
     scored, shuffled = (
-        ranking.score(candidates_of(features), RANKER),
-        ranking.score(candidates_of(features[order]), RANKER),
+        ranking.score(candidates_of(features), RANKER, 0.3),
+        ranking.score(candidates_of(features[order]), RANKER, 0.3),
     )
     np.testing.assert_allclose(shuffled.scores, scored.scores[order], atol=1e-4)
     np.testing.assert_array_equal(shuffled.features, features[order])
@@ -76,14 +76,14 @@ def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, r
 def test_with_a_positive_weight_more_of_a_feature_is_better(features: Floats, column: int) -> None:
     twins = np.vstack([features, features[:1]])
     twins[0, column], twins[-1, column] = 0.25, 0.75
-    scored = ranking.score(candidates_of(twins), RANKER)
+    scored = ranking.score(candidates_of(twins), RANKER, 0.3)
     assert scored.scores[-1] > scored.scores[0]
     assert scored.probabilities[-1] >= scored.probabilities[0]
 
 
 @given(FEATURE_ARRAYS)
 def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features: Floats) -> None:
-    scored = ranking.score(candidates_of(features), RANKER)
+    scored = ranking.score(candidates_of(features), RANKER, 0.3)
     np.testing.assert_allclose(scored.contributions.sum(axis=1), scored.scores, atol=1e-5)
     beyond = scored.scores - 0.5
     odds = np.where(beyond < 0, 2.0 * beyond, beyond)
@@ -93,8 +93,8 @@ def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features:
 @given(FEATURE_ARRAYS, st.sets(st.sampled_from([*FEATURES, "time"])))
 def test_features_left_out_or_not_named_do_not_count(features: Floats, names: set[str]) -> None:
     left_out = {feature for name in names for feature in (TIME_FEATURES if name == "time" else (name,))}
-    contributions = ranking.score(candidates_of(features), RANKER.without(sorted(names))).contributions
-    whole = ranking.score(candidates_of(features), RANKER).contributions
+    contributions = ranking.score(candidates_of(features), RANKER.without(sorted(names)), 0.3).contributions
+    whole = ranking.score(candidates_of(features), RANKER, 0.3).contributions
     for column, name in enumerate(FEATURES):
         expected = np.zeros(len(features)) if name in left_out else whole[:, column]
         np.testing.assert_array_equal(contributions[:, column], expected)
@@ -105,8 +105,16 @@ def test_an_unknown_feature_to_leave_out_is_named() -> None:
         RANKER.without(["dense", "clicks"])
 
 
-def test_for_a_foreign_language_most_of_the_dense_weight_goes_to_the_lexical_side() -> None:
-    foreign, own = RANKER.foreign().weights, RANKER.weights
+def test_weights_turn_from_those_under_brief_items_to_those_under_full_text() -> None:
+    assert [ranking.fullness(terms) for terms in (0, 60, 75, 90, 120, 9_000)] == [0.0, 0.0, 0.25, 0.5, 1.0, 1.0]
+    np.testing.assert_allclose(RANKER.weights(0.0), 1.5 - np.arange(WIDTH) / 10)
+    np.testing.assert_allclose(RANKER.weights(1.0), 0.5 + np.arange(WIDTH) / 10)
+    np.testing.assert_allclose(RANKER.weights(0.25), 1.25 - np.arange(WIDTH) / 20)
+
+
+@pytest.mark.parametrize("full", [0.0, 0.4, 1.0])
+def test_for_a_foreign_language_most_of_the_dense_weight_goes_to_the_lexical_side(full: float) -> None:
+    foreign, own = RANKER.foreign().weights(full), RANKER.weights(full)
     dense, context = FEATURES.index("dense"), FEATURES.index("context")
     assert foreign[dense] == pytest.approx(0.25 * own[dense])
     assert foreign[context] == pytest.approx(own[context] + 0.75 * own[dense])

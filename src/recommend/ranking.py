@@ -18,6 +18,7 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
+BRIEF_TERMS, FULL_TERMS = 60, 120
 TIME_SCALES = (3.0, 10.0, 30.0, 120.0)
 TIME_FEATURES = ("days_3", "days_10", "days_30", "days_120", "days_log")
 FEATURES = ("dense", "lexical", "context", *TIME_FEATURES, "section")
@@ -79,11 +80,17 @@ _ARRAYS = tuple(field.name for field in fields(Candidates))
 
 
 class FeatureWeight(BaseModel):
-    """How one feature counts: its weight, and the mean and deviation it has over candidates in general."""
+    """How one feature counts.
+
+    Attributes:
+        weight: under full text; ``brief`` under items of a few sentences, see :func:`fullness`.
+        mean, deviation: those it has over candidates in general.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     weight: float
+    brief: float
     mean: float
     deviation: float
 
@@ -153,13 +160,17 @@ class Ranker(BaseModel):
         if not {"dense", "context"} <= self.features.keys():
             return self
         dense, context = self.features["dense"], self.features["context"]
-        kept = dense.weight * self.foreign_dense
-        moved = context.weight + dense.weight - kept
-        changed = {
-            "dense": dense.model_copy(update={"weight": kept}),
-            "context": context.model_copy(update={"weight": moved}),
-        }
+        less, more = {}, {}
+        for name in ("weight", "brief"):
+            weight = getattr(dense, name)
+            less[name] = weight * self.foreign_dense
+            more[name] = getattr(context, name) + weight - less[name]
+        changed = {"dense": dense.model_copy(update=less), "context": context.model_copy(update=more)}
         return self._of(self.features | changed)
+
+    def weights(self, full: float) -> NDArray[np.float64]:
+        """(f,) in the order of FEATURES, 0 for those that do not count, under a query of fullness 0…1."""
+        return (1.0 - full) * self._brief + full * self._full
 
     def without(self, names: Sequence[str]) -> Ranker:
         """The ranker with some features left out; ``time`` stands for all that tell of time.
@@ -180,8 +191,11 @@ class Ranker(BaseModel):
         )
 
     @cached_property
-    def weights(self) -> NDArray[np.float64]:
-        """(f,) in the order of FEATURES, 0 for those that do not count."""
+    def _brief(self) -> NDArray[np.float64]:
+        return self._numbers("brief", 0.0)
+
+    @cached_property
+    def _full(self) -> NDArray[np.float64]:
         return self._numbers("weight", 0.0)
 
     @cached_property
@@ -196,6 +210,14 @@ class Ranker(BaseModel):
 
     def _numbers(self, name: str, default: float) -> NDArray[np.float64]:
         return np.array([getattr(self.features[f], name) if f in self.features else default for f in FEATURES])
+
+
+def fullness(terms: int) -> float:
+    """0 for an article of at most BRIEF_TERMS different terms, 1 from FULL_TERMS on, straight in between.
+
+    Words tell more of full text than of a few sentences, so weights follow it.
+    """
+    return min(max((terms - BRIEF_TERMS) / (FULL_TERMS - BRIEF_TERMS), 0.0), 1.0)
 
 
 def nearness(published_at: IntArray, others: IntArray | int, scale: float) -> FloatArray:
@@ -236,10 +258,10 @@ def standardise(
     return standardised
 
 
-def score(candidates: Candidates, ranker: Ranker) -> Candidates:
-    """The candidates with scores and probabilities, in the order they came."""
+def score(candidates: Candidates, ranker: Ranker, full: float) -> Candidates:
+    """The candidates under a query of fullness 0…1 with scores and probabilities, in the order they came."""
     standardised = standardise(candidates.features, ranker.means, ranker.deviations, ranker.prior)
-    contributions = (standardised * ranker.weights).astype(np.float32)
+    contributions = (standardised * ranker.weights(full)).astype(np.float32)
     scores = contributions.sum(axis=1)
     return replace(
         candidates,

@@ -235,8 +235,9 @@ class Recommender:
         chosen, *_ = selection.choose(query, article_id, depth, self._eligibility(view, Filters()))
         return [(selection.id(chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
 
-    def candidates(self, article_id: str) -> tuple[list[str], Candidates]:
-        """Ids and features of all candidates, best first, before any policy: what a ranker is fitted on.
+    def candidates(self, article_id: str) -> tuple[list[str], Candidates, float]:
+        """Ids and features of all candidates, best first, before any policy, and the query's fullness: what a ranker is
+        fitted on.
 
         Raises:
             UnknownArticleError: when no published article has the id.
@@ -245,7 +246,7 @@ class Recommender:
         place, query = _published(view, article_id)
         selection, allowed = self._selection(view), self._eligibility(view, Filters()).under(query)
         ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
-        return [selection.id(ranked, i) for i in range(len(ranked))], ranked
+        return [selection.id(ranked, i) for i in range(len(ranked))], ranked, query.fullness
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n,) calibrated probabilities of being related, 0…1, for ranking scores (n,)."""

@@ -12,7 +12,7 @@ from recommend.arrays import distinct, widened
 from recommend.article import Article
 from recommend.lexical import Lexicon, TermMatrix, TermVector, stack
 from recommend.neighbourhood import SHARE, terms_in_company
-from recommend.ranking import Candidates, time_features
+from recommend.ranking import Candidates, fullness, time_features
 from recommend.settings import RankingSettings
 from recommend.table import ArticleTable, seconds
 from recommend.vectors import VectorIndex, exact_search, scans_exactly
@@ -60,6 +60,11 @@ class Query:
     headline: str
     group: int
     near: Near | None = None
+
+    @property
+    def fullness(self) -> float:
+        """0…1, see :func:`~recommend.ranking.fullness`."""
+        return fullness(len(self.terms.terms))
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class Selection:
 
     def _scored(self, query: Query, candidates: Candidates) -> Candidates:
         native = same_language(query.language, self.view.snapshot.manifest.language)
-        return score(candidates, self.ranker if native else self.foreign)
+        return score(candidates, self.ranker if native else self.foreign, query.fullness)
 
     def _best_first(self, scored: Candidates) -> Candidates:
         order = np.lexsort((scored.rows, scored.segments, -scored.scores))

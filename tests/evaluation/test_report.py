@@ -61,7 +61,7 @@ def test_every_related_article_is_either_shown_or_missed_and_its_place_is_told(
 ) -> None:
     query = "a-central-asia-condemns-drone-attack"
     ranked = [document for document, _ in rank_queries(recommender, {query: {}})[query]]
-    candidates, _ = recommender.candidates(query)
+    candidates, *_ = recommender.candidates(query)
     deep, far = ranked[36], candidates[-1]
     assert far not in ranked
     found = reading(recommender, query, {ranked[0]: 1, ranked[1]: 0, deep: 1, far: 2, "ghost": 3, "a": -1}, 0.5)

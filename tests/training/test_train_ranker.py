@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,12 +35,12 @@ def lists(telling: str, queries: int = 80, width: int = 30, seed: int = 1, slope
     chance = 1 / (1 + np.exp(-(slope * features[:, :, FEATURES.index(telling)] - 2.0)))
     grades = (rng.random((queries, width)) < chance).astype(np.float32)
     grades[:, 0] = 1.0
-    return Lists(features, grades)
+    return Lists(features, grades, np.ones(queries))
 
 
 def scored(ranker: Ranker, features: Floats) -> Candidates:
     count = len(features)
-    return score(Candidates.of(0, np.arange(count), np.zeros(count, np.uint64), features), ranker)
+    return score(Candidates.of(0, np.arange(count), np.zeros(count, np.uint64), features), ranker, 1.0)
 
 
 def weight(ranker: Ranker, name: str) -> float:
@@ -66,22 +67,33 @@ def test_the_other_weights_are_the_best_beside_the_ones_that_are_held_at_zero() 
     features[:, :, FEATURES.index("dense")] += features[:, :, FEATURES.index("lexical")]
     without = features.copy()
     without[:, :, FEATURES.index("lexical")] = np.nan
-    suppressed, absent = fit_ranker(Lists(features, made.grades)), fit_ranker(Lists(without, made.grades))
+    suppressed, absent = fit_ranker(replace(made, features=features)), fit_ranker(replace(made, features=without))
     assert "lexical" not in suppressed.features
     assert weight(suppressed, "dense") == pytest.approx(weight(absent, "dense"), abs=0.01)
 
 
-def test_lexical_context_keeps_its_floor() -> None:
-    ranker = fit_ranker(lists("context", slope=-3.0))
-    assert weight(ranker, "context") == 0.5
-    assert weight(fit_ranker(lists("context")), "context") > 0.8
+@pytest.mark.parametrize("full", [0.0, 1.0])
+def test_lexical_context_keeps_its_floor_under_full_text_alone(full: float) -> None:
+    misleading, telling = (
+        fit_ranker(replace(lists("context", slope=slope), fullness=np.full(80, full))).features["context"]
+        for slope in (-3.0, 3.0)
+    )
+    assert (misleading.weight, misleading.brief) == (0.5, 0.0)
+    assert min(telling.weight, telling.brief) > 0.8
+
+
+def test_weights_under_brief_items_and_under_full_text_follow_what_tells_there() -> None:
+    made = Lists.joined([replace(lists("dense"), fullness=np.zeros(80)), lists("lexical")])
+    features = fit_ranker(made).features
+    assert features["dense"].brief > 5 * features["dense"].weight
+    assert features["lexical"].weight > 5 * features["lexical"].brief
 
 
 def test_the_general_mean_and_deviation_of_a_feature_are_those_of_all_candidates() -> None:
     made = lists("dense")
     dense = made.features[:, :, 0] * 2.0 + 5.0
     features = np.concatenate([dense[:, :, None], made.features[:, :, 1:]], axis=2).astype(np.float32)
-    fitted = fit_ranker(Lists(features, made.grades)).features["dense"]
+    fitted = fit_ranker(replace(made, features=features)).features["dense"]
     assert (fitted.mean, fitted.deviation) == pytest.approx((dense.mean(), dense.std()), abs=1e-3)
 
 
@@ -90,7 +102,7 @@ def test_a_feature_that_says_nothing_of_some_candidates_is_neutral_there() -> No
     features = made.features.copy()
     features[:, ::2, FEATURES.index("section")] = np.nan
     features[:20, :, FEATURES.index("section")] = np.nan
-    ranker = fit_ranker(Lists(features, made.grades))
+    ranker = fit_ranker(replace(made, features=features))
     assert weight(ranker, "dense") == pytest.approx(weight(fit_ranker(made), "dense"), abs=0.1)
     contributions = scored(ranker, features[30]).contributions
     assert np.all(contributions[::2, FEATURES.index("section")] == 0.0)
@@ -101,7 +113,7 @@ def test_a_feature_that_no_candidate_has_gets_no_weight_and_spoils_nothing() -> 
     made = lists("dense")
     features = made.features.copy()
     features[:, :, FEATURES.index("section")] = np.nan
-    ranker = fit_ranker(Lists(features, made.grades))
+    ranker = fit_ranker(replace(made, features=features))
     assert "section" not in ranker.features
     assert weight(ranker, "dense") == pytest.approx(weight(fit_ranker(made), "dense"), abs=0.1)
 
@@ -132,13 +144,13 @@ def test_probabilities_say_how_often_candidates_are_related() -> None:
 def test_unknown_documents_and_padding_count_for_nothing() -> None:
     made = lists("dense", queries=40)
     longer = np.pad(made.features, [(0, 0), (0, 5), (0, 0)], constant_values=np.nan)
-    padded = fit_ranker(Lists(longer, np.pad(made.grades, [(0, 0), (0, 5)], constant_values=np.nan)))
+    padded = fit_ranker(Lists(longer, np.pad(made.grades, [(0, 0), (0, 5)], constant_values=np.nan), made.fullness))
     assert padded == fit_ranker(made)
     grades = made.grades.copy()
     grades[:, -10:] = np.nan
     misleading = np.where(np.isnan(grades), 1.0 - made.grades, made.grades).astype(np.float32)
-    assert weight(fit_ranker(Lists(made.features, grades)), "dense") > 0.8
-    assert weight(fit_ranker(Lists(made.features, misleading)), "dense") < 0.5
+    assert weight(fit_ranker(replace(made, grades=grades)), "dense") > 0.8
+    assert weight(fit_ranker(replace(made, grades=misleading)), "dense") < 0.5
 
 
 def test_lists_of_several_sets_join_to_the_width_of_the_widest() -> None:
@@ -174,11 +186,12 @@ def test_collecting_skips_queries_that_are_unknown_or_have_nothing_related(recom
     assert len(ticks) == 3
     assert found.grades.shape == (1, 59)
     assert found.features.shape == (1, 59, len(FEATURES))
-    ids, candidates = recommender.candidates("story-00")
+    ids, candidates, full = recommender.candidates("story-00")
     grades = dict(zip(ids, found.grades[0].tolist(), strict=True))
     assert (grades["story-06"], grades["story-12"], grades["story-55"]) == (3.0, 0.0, 0.0)
     assert np.isnan(grades["story-18"])
     np.testing.assert_array_equal(found.features[0], candidates.features)
+    assert found.fullness.tolist() == [full]
 
 
 def test_candidates_too_near_in_time_are_unknown_where_judgements_leave_them_out(
@@ -186,7 +199,7 @@ def test_candidates_too_near_in_time_are_unknown_where_judgements_leave_them_out
 ) -> None:
     dated = Recommender(indexed[1], indexed[0].model_copy(update={"policy": PolicySettings(on=False)}), encoder)
     query = "a-central-asia-condemns-drone-attack"
-    ids, candidates = dated.candidates(query)
+    ids, candidates, _ = dated.candidates(query)
     days = np.expm1(-candidates.feature("days_log"))
     found = collect(dated, {query: dict.fromkeys(ids, 2)}, unknown_days=30.0)
     assert 0 < np.isnan(found.grades).sum() < len(ids)
@@ -215,6 +228,6 @@ def test_what_is_fitted_to_a_newsroom_ranks_its_topics_first(
     assert Ranker.load(path) == fitted
     first = 0
     for query, related in qrels.items():
-        ids, candidates = recommender.candidates(query)
-        first += ids[int(np.argmax(score(candidates, fitted).scores))] in related
+        ids, candidates, full = recommender.candidates(query)
+        first += ids[int(np.argmax(score(candidates, fitted, full).scores))] in related
     assert first >= 57

@@ -177,5 +177,5 @@ def ranker(
     destination.parent.mkdir(parents=True, exist_ok=True)
     destination.write_text(fitted.model_dump_json(indent=2) + "\n", encoding="utf-8")
     for name, feature in fitted.features.items():
-        out.print(f"{name:<10} {feature.weight:.4f}")
+        out.print(f"{name:<10} {feature.brief:.4f} under brief items, {feature.weight:.4f} under full text")
     out.print(f"written to {destination}; use it with ranking.model = {destination.stem!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,9 @@ FloatArray = NDArray[np.float32]
 
 _PRIOR = 5.0
 _PENALTY = 1e-3
-_LEAST = {"context": 0.5}  # judgements on one-to-three-sentence items would let it go; full text needs it
+_BORROWED = 0.05  # what a brief query counts for the weights under full text, and the other way round
+_LEAST_UNDER_FULL_TEXT = {"context": 0.5}  # judgements on one-to-three-sentence items alone would let it go
+_NOTHING = 1e-4
 _FOREIGN_DENSE = 0.25
 _BEND = 0.25
 
@@ -29,10 +31,12 @@ class Lists:
     Attributes:
         features: (q, c, f) float32, NaN where a feature says nothing.
         grades: (q, c) float32, NaN for padding and for unknown documents.
+        fullness: (q,) float64 of the queries, 0…1.
     """
 
     features: FloatArray
     grades: FloatArray
+    fullness: NDArray[np.float64]
 
     @staticmethod
     def joined(parts: Sequence[Lists]) -> Lists:
@@ -46,6 +50,7 @@ class Lists:
         return Lists(
             np.concatenate([padded(part.features) for part in parts]),
             np.concatenate([padded(part.grades) for part in parts]),
+            np.concatenate([part.fullness for part in parts]),
         )
 
 
@@ -64,32 +69,35 @@ def collect(
     Raises:
         EvaluationError: when there is no such query.
     """
-    found: list[tuple[FloatArray, FloatArray]] = []
+    found: list[tuple[FloatArray, FloatArray, float]] = []
     for query, grades in qrels.items():
         progress()
         try:
-            ids, candidates = recommender.candidates(query)
+            ids, candidates, full = recommender.candidates(query)
         except UnknownArticleError:
             continue
         judged = np.array([grades.get(article_id, 0) for article_id in ids], np.float32)
         judged[judged == UNKNOWN] = np.nan
         judged[np.expm1(-candidates.feature("days_log")) < unknown_days] = np.nan
         if np.nansum(judged) > 0:
-            found.append((candidates.features, judged))
+            found.append((candidates.features, judged, full))
     if not found:
         raise EvaluationError("no judged query has a related article among its candidates")
-    width = max(len(judged) for _, judged in found)
+    width = max(len(judged) for _, judged, _ in found)
     features = np.full((len(found), width, len(FEATURES)), np.nan, np.float32)
     all_grades = np.full((len(found), width), np.nan, np.float32)
-    for i, (values, judged) in enumerate(found):
+    for i, (values, judged, _) in enumerate(found):
         features[i, : len(judged)] = values
         all_grades[i, : len(judged)] = judged
-    return Lists(features, all_grades)
+    return Lists(features, all_grades, np.array([full for _, _, full in found]))
 
 
 def fit_ranker(lists: Lists) -> Ranker:
     """The linear model that gives related candidates the most of a softmax over each query's list (ListNet; Cao et al.,
     ICML 2007), with non-negative weights, and the curve that turns its scores into probabilities.
+
+    Weights under brief items and those under full text are both fitted to all queries; either kind counts most for its
+    own.
 
     Raises:
         EvaluationError: when the lists hold no unrelated candidate.
@@ -101,8 +109,34 @@ def fit_ranker(lists: Lists) -> Ranker:
     deviation[told] = np.maximum(np.nanstd(flat[:, told], axis=0), 1e-6)
     known = ~np.isnan(lists.grades)
     standardised = np.stack([standardise(values, mean, deviation, _PRIOR) for values in lists.features])
-    target = np.where(known, lists.grades, 0.0)
+    full = lists.fullness
+    brief = _weights(standardised, lists.grades, np.maximum(1 - full, _BORROWED), {})
+    weights = _weights(standardised, lists.grades, np.maximum(full, _BORROWED), _LEAST_UNDER_FULL_TEXT)
+    features = {
+        name: FeatureWeight(weight=round(w, 4), brief=round(b, 4), mean=round(m, 4), deviation=round(d, 4))
+        for name, w, b, m, d in zip(
+            FEATURES, weights.tolist(), brief.tolist(), mean.tolist(), deviation.tolist(), strict=True
+        )
+        if max(w, b) > _NOTHING
+    }
+    scores = (1 - full)[:, None] * (standardised @ brief) + full[:, None] * (standardised @ weights)
+    return Ranker(
+        features=features,
+        foreign_dense=_FOREIGN_DENSE,
+        prior=_PRIOR,
+        calibration=calibrate(scores[known], lists.grades[known] > 0),
+    )
+
+
+def _weights(
+    standardised: NDArray[np.float64], grades: FloatArray, importance: NDArray[np.float64], least: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """(f,) weights of features (q, c, f) that fit grades (q, c), queries counting by importance (q,); ``least`` holds
+    lower bounds that are not 0."""
+    known = ~np.isnan(grades)
+    target = np.where(known, grades, 0.0)
     target /= target.sum(axis=1, keepdims=True)
+    part = importance / importance.sum()
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         scores = np.where(known, standardised @ weights, -np.inf)
@@ -110,25 +144,16 @@ def fit_ranker(lists: Lists) -> Ranker:
         shares = np.exp(scores - top)
         total = shares.sum(axis=1, keepdims=True)
         logs = np.where(known, scores - top - np.log(total), 0.0)
-        slope = np.einsum("qc,qcf->f", shares / total - target, standardised) / len(target)
-        value = -float((target * logs).sum()) / len(target) + _PENALTY * float(weights @ weights)
+        slope = np.einsum("qc,qcf->f", part[:, None] * (shares / total - target), standardised)
+        value = -float(part @ (target * logs).sum(axis=1)) + _PENALTY * float(weights @ weights)
         return value, slope + 2 * _PENALTY * weights
 
-    bounds = [(_LEAST.get(name, 0.0), None) for name in FEATURES]
+    bounds = [(least.get(name, 0.0), None) for name in FEATURES]
     from scipy.optimize import minimize
 
-    weights = minimize(loss, np.full(len(FEATURES), 0.1), jac=True, method="L-BFGS-B", bounds=bounds).x
-    features = {
-        name: FeatureWeight(weight=round(w, 4), mean=round(m, 4), deviation=round(d, 4))
-        for name, w, m, d in zip(FEATURES, weights.tolist(), mean.tolist(), deviation.tolist(), strict=True)
-        if w > 1e-4
-    }
-    return Ranker(
-        features=features,
-        foreign_dense=_FOREIGN_DENSE,
-        prior=_PRIOR,
-        calibration=calibrate((standardised @ weights)[known], lists.grades[known] > 0),
-    )
+    start = np.full(len(FEATURES), 0.1)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "maxiter": 1000})
+    return np.asarray(found.x, np.float64)
 
 
 def calibrate(scores: NDArray[np.float64], related: NDArray[np.bool_]) -> Calibration:
