@@ -155,7 +155,7 @@ class Publishing(RuleBasedStateMachine):
     @precondition(lambda self: self.snapshots > 1)
     @rule()
     def roll_back(self) -> None:
-        rollback(self.store, self.own, self.encoder.fingerprint, lambda: self.encoder)
+        rollback(self.store, self.own, lambda _: self.encoder)
         self.snapshots = 1
 
     @rule()
