@@ -66,15 +66,26 @@ class Lexicon:
         found = bisect_left(range(len(self)), term, key=self.term)
         return found if found < len(self) and self.term(found) == term else None
 
+    @cached_property
+    def _ordered(self) -> NDArray[np.bytes_]:
+        """(v,) the vocabulary in UTF-8, whose bytes are in the order of its characters."""
+        return np.array([_bytes(term) for term in self.vocabulary.to_pylist()], np.bytes_)
+
     def weigh(self, text: str) -> TermVector:
         """The vector that fitting would give the text; terms that the corpus does not have are left out."""
-        counts = {self.column(term): count for term, count in Counter(terms(text, self.stop_words)).items()}
-        counts.pop(None, None)
-        columns = np.array(sorted(column for column in counts if column is not None), np.int64)
-        frequencies = np.array([counts[int(column)] for column in columns], np.float32)
+        counts = sorted(Counter(terms(text, self.stop_words)).items())
+        wanted = np.array([_bytes(term) for term, _ in counts], np.bytes_)
+        places = np.searchsorted(self._ordered, wanted)
+        known = np.searchsorted(self._ordered, wanted, side="right") > places
+        columns = places[known]
+        frequencies = np.array([count for _, count in counts], np.float32)[known]
         weights = np.sqrt(frequencies) * self.weights[columns]
         norm = float(np.linalg.norm(weights))
         return TermVector(columns, (weights / norm if norm else weights).astype(np.float32))
+
+
+def _bytes(term: str) -> bytes:
+    return term.encode("utf-8", "surrogatepass")
 
 
 class TermMatrix:

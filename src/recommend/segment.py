@@ -14,12 +14,14 @@ from recommend.lexical import Lexicon, TermMatrix, TermVector, stack
 from recommend.neighbourhood import SHARE, terms_in_company
 from recommend.ranking import Candidates, fullness, time_features
 from recommend.settings import RankingSettings
-from recommend.table import ArticleTable, seconds
-from recommend.vectors import VectorIndex, exact_search, scans_exactly
+from recommend.table import ArticleTable, Row, seconds
+from recommend.vectors import KINDS, VectorIndex, exact_search, scans_exactly
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+
+_SCANNED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An article outside any segment with what ranking needs of it, see :class:`Query`."""
+    """An article outside any segment with what ranking needs of it, see :class:`Query`; ``row`` is the table's."""
 
     article: Article
+    row: Row
     embedding: FloatArray
     terms: TermVector
     context: TermVector
@@ -121,14 +124,14 @@ class Segment:
         ordered = sorted(prepared, key=lambda one: one.article.id)
         embeddings = np.array([one.embedding for one in ordered], np.float16).reshape(len(ordered), dimension)
         return cls(
-            ArticleTable.of([one.article for one in ordered]),
+            ArticleTable.of_rows([one.row for one in ordered]),
             embeddings,
             stack([one.terms for one in ordered], len(lexicon)),
             np.array([one.group for one in ordered], np.uint64),
             None,
             np.ones(len(ordered), np.float32),
             tuple(one.context for one in ordered),
-            None,
+            VectorIndex.build(embeddings, KINDS["flat"]) if len(ordered) > _SCANNED else None,
         )
 
     def __len__(self) -> int:

@@ -20,6 +20,7 @@ from recommend.errors import SnapshotError
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+Row = dict[str, object]
 
 MISSING = np.iinfo(np.int64).min
 _CODES = pa.dictionary(pa.int32(), pa.string())
@@ -99,7 +100,12 @@ class ArticleTable:
     @classmethod
     def of(cls, articles: Sequence[Article]) -> ArticleTable:
         """A table of articles that are already in ascending order of ids."""
-        return cls(pa.RecordBatch.from_pylist([_values(article) for article in articles], schema=SCHEMA))
+        return cls.of_rows([row_of(article) for article in articles])
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Row]) -> ArticleTable:
+        """The same of their rows, see :func:`row_of`."""
+        return cls(pa.RecordBatch.from_pylist(list(rows), schema=SCHEMA))
 
     @classmethod
     def joined(cls, tables: Sequence[ArticleTable]) -> ArticleTable:
@@ -297,7 +303,8 @@ def primary_language(tag: str) -> str:
     return tag.partition("-")[0].lower()
 
 
-def _values(article: Article) -> dict[str, object]:
+def row_of(article: Article) -> Row:
+    """What a table holds of an article."""
     return {
         "id": article.id,
         "title": article.title,

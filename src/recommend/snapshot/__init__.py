@@ -33,7 +33,7 @@ from recommend.snapshot.catalog import (
 )
 from recommend.snapshot.last_run import LastRun, read_last_run, recorded
 from recommend.snapshot.layout import IndexLayout, Manifest, replace_file
-from recommend.table import ArticleTable, same_language, seconds
+from recommend.table import ArticleTable, row_of, same_language, seconds
 from recommend.vectors import KINDS, VectorIndex
 
 FloatArray = NDArray[np.float32]
@@ -61,7 +61,7 @@ class Snapshot:
         vector = self.projection.apply(embedding[None, :])[0]
         terms = self.lexicon.weigh(article.full_text)
         near = segment.nearest(vector, CANDIDATES)
-        near = near[[segment.table.id(int(row)) != article.id for row in near]]
+        near = near[near != segment.table.row(article.id)]
         if not self.manifest.company or not same_language(article.language, self.manifest.language):
             near = near[:0]
         scores = pair_scores(
@@ -77,7 +77,9 @@ class Snapshot:
         mixed = (1 - SHARE + own * share) * vector + share * others
         length = float(np.linalg.norm(mixed))
         context = mixed_terms(terms, [*map(segment.matrix.vector, company.tolist()), *[terms] * own])
-        return Prepared(article, mixed / length if length else mixed, terms, context, group_key(article))
+        return Prepared(
+            article, row_of(article), mixed / length if length else mixed, terms, context, group_key(article)
+        )
 
 
 def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
