@@ -8,6 +8,7 @@ from importlib import import_module
 BENCHMARKS = (
     "encoding",
     "main_job",
+    "overlay",
     "increment",
     "scale",
     "index_kinds",
