@@ -238,7 +238,8 @@ def test_a_ranker_is_trained_into_a_new_folder_and_then_used(recommend: Recommen
     assert "use it with ranking.model = 'ours'" in ran.out
     ranker = Ranker.load(Path("new/folder/ours.json"))
     assert ranker.features.keys() <= set(FEATURES)
-    assert all(f"{name:<10} {feature.weight:.4f}" in ran.out for name, feature in ranker.features.items())
+    for name, feature in ranker.features.items():
+        assert f"{name:<10} {feature.brief:.4f} under brief items, {feature.weight:.4f} under full text" in ran.out
     measured = recommend(
         "evaluate", *sample, "--set", f"ranking.model={Path('new/folder/ours').absolute()}", "--json"
     ).json
