@@ -226,6 +226,33 @@ class Publishing(RuleBasedStateMachine):
         self.stack.close()
 
 
+def test_after_each_kind_of_change_the_boxes_hold_what_a_dictionary_expects(
+    sample: Settings, encoder: Encoder, serve: Any
+) -> None:
+    Publishing.serve, Publishing.settings, Publishing.encoder = staticmethod(serve), sample, encoder
+    machine = Publishing()
+    try:
+        machine.begin()
+        for change in (
+            lambda: machine.put(IDS[7], "Sport", "trade", "published"),
+            machine.switch_snapshots,
+            lambda: machine.expire(IDS[1], "World", "war"),
+            lambda: machine.delete(IDS[2]),
+            lambda: machine.curate(IDS[0], [IDS[7]], {IDS[3]}, hide=True),
+            machine.roll_back,
+            lambda: machine.publish_again(None, "war", 0),
+            lambda: machine.bulk(IDS[8], IDS[4], "World", "trade"),
+            machine.restart,
+            lambda: machine.filter_by_section(IDS[5], "Sport"),
+            lambda: machine.filter_by_tag_and_exclusion(IDS[5], "war", [IDS[7]]),
+        ):
+            change()
+            for article_id in IDS[:6]:
+                machine.check(article_id)
+    finally:
+        machine.teardown()
+
+
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
 def test_any_sequence_of_changes_leaves_the_boxes_that_a_dictionary_expects(
     sample: Settings, encoder: Encoder, serve: Any
