@@ -55,8 +55,8 @@ def test_a_term_weighs_as_much_more_as_its_articles_are_alike(texts: list[str], 
     embeddings = np.random.default_rng(seed).normal(size=(len(texts), 4)).astype(np.float32)
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     lexicon, _ = lexical.fit(texts, embeddings)
-    for column in range(len(lexicon)):
-        having = [n for n, text in enumerate(texts) if lexicon.term(column) in terms(text, STOP_WORDS)]
+    for column, term in enumerate(lexicon.terms(np.arange(len(lexicon)))):
+        having = [n for n, text in enumerate(texts) if term in terms(text, STOP_WORDS)]
         cosines = [float(embeddings[a] @ embeddings[b]) for a, b in combinations(having, 2)]
         coherence = max(float(np.mean(cosines)) if cosines else 0.0, 0.0) * len(having) / (len(having) + 8)
         idf = np.log((1 + len(texts)) / (1 + len(having))) + 1
@@ -72,7 +72,7 @@ def test_what_all_texts_of_a_language_have_in_common_is_not_rare_be_they_ever_so
     apart, _ = lexical.fit(texts, blank, languages)
 
     def weight(lexicon: lexical.Lexicon, word: str) -> float:
-        return float(lexicon.weights[lexicon.column(terms(word)[0])])
+        return float(lexicon.weights[lexicon.columns(terms(word)[:1])[0]])
 
     assert weight(apart, "el") < weight(apart, "gato") < weight(alike, "gato")
     assert weight(apart, "el") < 0.7 * weight(alike, "el")
@@ -88,8 +88,8 @@ def test_in_one_language_it_does_not_matter_which(texts: list[str]) -> None:
 
 def test_stop_words_and_unknown_words_weigh_nothing(fitted: Fitted) -> None:
     lexicon, _ = fitted
-    assert lexicon.column("the") is lexicon.column("zzzz") is None
-    assert lexicon.term(lexicon.column("drone") or -1) == "drone"
+    assert lexicon.columns(["the", "zzzz"]).tolist() == [-1, -1]
+    assert lexicon.terms(lexicon.columns(["drone"])) == ["drone"]
     assert len(lexicon.weigh("the zzzz of and").terms) == 0
     assert float(np.linalg.norm(lexicon.weigh("The drone, the residence").weights)) == pytest.approx(1.0)
 

@@ -302,8 +302,8 @@ def test_articles_in_a_foreign_language_lend_their_terms_no_coherence(
     english.take(*stories, *strange)
     english.reindex()
     lexicon = live(english).lexicon
-    column = lexicon.column("zylom")
-    assert column is not None
+    (column,) = lexicon.columns(["zylom"]).tolist()
+    assert column >= 0
     common = (1 + len(strange)) / (1 + len(stories) + len(strange))
     if language is not None:  # all articles of that language have it
         common = (len(strange) + 8 * common) / (len(strange) + 8)

@@ -355,7 +355,7 @@ def test_pins_come_first_blocked_and_hidden_ones_never_and_the_list_is_still_ful
 def test_many_answers_at_once_are_those_given_one_by_one_and_search_together(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recommend.snapshot._SMALLEST_INDEXED", 1)
+    monkeypatch.setattr("recommend.snapshot.SMALLEST_INDEXED", 1)
     monkeypatch.setattr("recommend.vectors._EXACT_ROWS", 0)
     monkeypatch.setattr("recommend.vectors._EXACT_SHARE", 0)
     recommender = build(CROWD, 80)

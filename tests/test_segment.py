@@ -57,7 +57,7 @@ def test_a_segment_of_changes_is_ordered_by_id_and_holds_what_was_prepared(
 def test_a_segment_of_many_changes_is_searched_by_an_index_that_finds_what_a_scan_would(
     snapshot: Snapshot, prepared: list[Prepared]
 ) -> None:
-    many = [replace(one, row=one.row | {"id": f"{one.article.id} {n}"}) for one in prepared for n in range(4)]
+    many = [replace(one, row=one.row | {"id": f"{one.article.id} {n}"}) for one in prepared for n in range(8)]
     rng = np.random.default_rng(4)
     many = [replace(one, embedding=one.embedding + rng.normal(0, 0.05, len(one.embedding))) for one in many]
     few, segment = (Segment.of(some, snapshot.lexicon, snapshot.manifest.dimension) for some in (many[:99], many))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,18 +52,15 @@ class Lexicon:
     def __len__(self) -> int:
         return len(self.weights)
 
-    def term(self, column: int) -> str:
-        """The term of a column."""
-        return str(self.vocabulary[column])
-
     def terms(self, columns: IntArray) -> list[str]:
         """The terms of some columns."""
         return [str(self.vocabulary[column]) for column in columns.tolist()]
 
-    def column(self, term: str) -> int | None:
-        """The column of a term, None when the corpus does not have it."""
-        found = bisect_left(range(len(self)), term, key=self.term)
-        return found if found < len(self) and self.term(found) == term else None
+    def columns(self, wanted: Sequence[str]) -> IntArray:
+        """(n,) the columns of some terms, -1 for those that the corpus does not have."""
+        encoded = np.array([_bytes(term) for term in wanted], np.bytes_)
+        places = np.searchsorted(self._ordered, encoded)
+        return np.where(np.searchsorted(self._ordered, encoded, side="right") > places, places, -1)
 
     @cached_property
     def _ordered(self) -> NDArray[np.bytes_]:
@@ -74,9 +70,8 @@ class Lexicon:
     def weigh(self, text: str) -> TermVector:
         """The vector that fitting would give the text; terms that the corpus does not have are left out."""
         counts = sorted(Counter(terms(text, self.stop_words)).items())
-        wanted = np.array([_bytes(term) for term, _ in counts], np.bytes_)
-        places = np.searchsorted(self._ordered, wanted)
-        known = np.searchsorted(self._ordered, wanted, side="right") > places
+        places = self.columns([term for term, _ in counts])
+        known = places >= 0
         columns = places[known]
         frequencies = np.array([count for _, count in counts], np.float32)[known]
         weights = np.sqrt(frequencies) * self.weights[columns]

@@ -21,7 +21,8 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-_SCANNED = 500
+SMALLEST_INDEXED = 1_000
+"""Articles from which on an index is searched; to scan fewer takes no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class Segment:
             None,
             np.ones(len(ordered), np.float32),
             tuple(one.context for one in ordered),
-            VectorIndex.build(embeddings, KINDS["flat"]) if len(ordered) > _SCANNED else None,
+            VectorIndex.build(embeddings, KINDS["flat"]) if len(ordered) >= SMALLEST_INDEXED else None,
         )
 
     def __len__(self) -> int:

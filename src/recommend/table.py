@@ -103,9 +103,9 @@ class ArticleTable:
         return cls.of_rows([row_of(article) for article in articles])
 
     @classmethod
-    def of_rows(cls, rows: Sequence[Row]) -> ArticleTable:
+    def of_rows(cls, rows: list[Row]) -> ArticleTable:
         """The same of their rows, see :func:`row_of`."""
-        return cls(pa.RecordBatch.from_pylist(list(rows), schema=SCHEMA))
+        return cls(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
 
     @classmethod
     def joined(cls, tables: Sequence[ArticleTable]) -> ArticleTable:

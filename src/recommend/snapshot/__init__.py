@@ -21,7 +21,7 @@ from recommend.lexical import Lexicon
 from recommend.neighbourhood import CANDIDATES, COUNT, SHARE, TIME_SCALE, mixed_terms, pair_scores
 from recommend.projection import Projection
 from recommend.ranking import nearness
-from recommend.segment import Prepared, Segment
+from recommend.segment import SMALLEST_INDEXED, Prepared, Segment
 from recommend.snapshot.build import build_snapshot, snapshot_recipe
 from recommend.snapshot.catalog import (
     Listed,
@@ -38,7 +38,6 @@ from recommend.vectors import KINDS, VectorIndex
 
 FloatArray = NDArray[np.float32]
 
-_SMALLEST_INDEXED = 1_000
 _PATIENCE = 0.2  # seconds: whoever only looks whether the lock is held lets go at once
 
 
@@ -92,7 +91,7 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
     manifest = parts.read_manifest()
     try:
         embeddings = mapped(parts.embeddings)
-        indexed = manifest.articles >= _SMALLEST_INDEXED
+        indexed = manifest.articles >= SMALLEST_INDEXED
         index = VectorIndex.load(parts.vectors, KINDS[manifest.kind], embeddings) if indexed else None
         lexicon, matrix = lexical.load(parts.lexical)
         segment = Segment(
