@@ -63,8 +63,9 @@ def near_misses(
     shown = {(int(s), int(r)): n for n, (s, r) in enumerate(zip(chosen.segments, chosen.rows, strict=True), start=1)}
     places = [(int(s), int(r)) for s, r in zip(ranked.segments, ranked.rows, strict=True)]
     missed = ranked.take(np.array([i for i, place in enumerate(places) if place not in shown][:_MOST], np.int64))
-    dense, lexical = view.similarities(Candidates.joined([missed, chosen]))
-    alike = ((dense >= rules.duplicate_dense) & (lexical >= rules.duplicate_lexical))[: len(missed), len(missed) :]
+    both = Candidates.joined([missed, chosen])
+    _, same = view.likeness(both, rules.duplicate_dense, rules.duplicate_lexical)
+    alike = same[: len(missed), len(missed) :]
     retelling = policy.retelling(missed, rules) | (missed.groups == np.uint64(query.group))
     found = []
     for i, (number, row) in enumerate(zip(missed.segments.tolist(), missed.rows.tolist(), strict=True)):

@@ -108,10 +108,12 @@ class TermMatrix:
 
     def scores(self, rows: IntArray, *queries: TermVector) -> FloatArray:
         """Cosines (len(queries), len(rows)) float32 of queries with the articles at ``rows``."""
-        dense = np.zeros((self.rows.shape[1], len(queries)), np.float32)
-        for column, query in enumerate(queries):
-            dense[query.terms, column] = query.weights
-        return np.asarray((self.rows[rows] @ dense).T, np.float32)
+        some, found = self.rows[rows], np.empty((len(queries), len(rows)), np.float32)
+        for cosines, query in zip(found, queries, strict=True):
+            weights = np.zeros(self.rows.shape[1], np.float32)
+            weights[query.terms] = query.weights
+            cosines[:] = some @ weights
+        return found
 
     def block(self, rows: IntArray, others: IntArray) -> FloatArray:
         """Cosines (m, c) float32 of the articles at ``rows`` (m,) with c others each, ``others`` (m, c)."""
@@ -142,15 +144,25 @@ class TermMatrix:
         """
         strongest = np.argsort(-query.weights, kind="stable")[:most_terms]
         columns = query.terms[strongest]
+        if not len(columns):
+            return np.zeros(0, np.int64)
         read = np.cumsum(self.postings.indptr[columns + 1] - self.postings.indptr[columns])
         within = max(1, int(np.searchsorted(read, _POSTINGS_A_SEARCH, side="right")))
         scores = self.postings[columns[:within]].T @ query.weights[strongest[:within]]
         if allowed is not None:
             scores *= allowed
-        matched = np.flatnonzero(scores > 0)
+        most = columns[np.argmax(np.diff(read[:within], prepend=0))]
+        some = scores[self.postings.indices[self.postings.indptr[most] : self.postings.indptr[most + 1]]]
+        matched = np.flatnonzero(scores >= _kth_greatest(some, k))  # these alone tell what the k best have at least
         if len(matched) > k:
             matched = matched[np.argpartition(-scores[matched], k - 1)[:k]]
         return matched.astype(np.int64)
+
+
+def _kth_greatest(scores: FloatArray, k: int) -> np.float32:
+    """The k-th greatest of scores, none of them negative; the least above 0 where there are fewer above."""
+    least = np.finfo(np.float32).smallest_subnormal
+    return max(least, np.partition(scores, -k)[-k]) if len(scores) > k else least
 
 
 def fit(

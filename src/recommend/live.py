@@ -66,11 +66,23 @@ class View:
             rows = range(len(segment)) if alive is None else np.flatnonzero(alive)
             yield from (segment.table.id(int(row)) for row in rows)
 
-    def similarities(self, candidates: Candidates) -> tuple[FloatArray, FloatArray]:
-        """Dense and lexical cosines (n, n) between candidates."""
+    def likeness(
+        self, candidates: Candidates, least_dense: float, least_lexical: float
+    ) -> tuple[FloatArray, BoolArray]:
+        """Dense cosines (n, n) between candidates, and which (n, n) tell the same: alike in meaning, and of those that
+        are, alike in words.
+        """
         places = list(zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True))
-        dense = widened(np.array([self.segments[s].embeddings[row] for s, row in places]))
-        return dense @ dense.T, cosines([self.segments[s].matrix.vector(row) for s, row in places])
+        found = [self.segments[s].embeddings[row] for s, row in places]
+        embeddings = widened(np.array(found, np.float16).reshape(len(found), self.snapshot.manifest.dimension))
+        dense = embeddings @ embeddings.T
+        same = dense >= least_dense
+        np.fill_diagonal(same, False)
+        some = np.flatnonzero(same.any(axis=0))
+        if len(some):
+            vectors = [self.segments[s].matrix.vector(row) for s, row in (places[i] for i in some)]
+            same[np.ix_(some, some)] &= cosines(vectors) >= least_lexical
+        return dense, same
 
     def shown(self, number: int, now: float) -> BoolArray | None:
         """(n,) which rows of a segment editors do not hide ``now``, in seconds since 1970; None when they hide none."""

@@ -57,6 +57,8 @@ def marginal(
         diversity: 0 keeps the order of ranking, 1 looks at nothing but variety.
         pinned: how many of the candidates are taken first, in their order, whatever they repeat.
     """
+    if not diversity and not repeats.any():
+        return np.arange(min(most, len(candidates)))
     taken: list[int] = []
     open_ = np.ones(len(candidates), np.bool_)
     likest = np.zeros(len(candidates), np.float32)

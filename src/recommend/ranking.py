@@ -56,13 +56,13 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, which: IntArray | BoolArray) -> Candidates:
+    def take(self, which: IntArray | BoolArray | slice) -> Candidates:
         """Those at the given positions, or where the mask is true."""
         return Candidates(*(getattr(self, name)[which] for name in _ARRAYS))
 
     def first(self, count: int) -> Candidates:
         """The first ``count``."""
-        return self if len(self) <= count else self.take(np.arange(count))
+        return self if len(self) <= count else self.take(slice(count))
 
     def feature(self, name: str) -> FloatArray:
         """(n,) one feature."""

@@ -150,9 +150,9 @@ class Selection:
             return ranked.first(k), {}
         kept, removed = ranked, {}
         if rules.hide_duplicates:
-            repeated = [query.group, *pins.groups.tolist()]
-            fresh = policy.first_of_groups(kept.groups) & ~np.isin(kept.groups, np.array(repeated, np.uint64))
-            kept = kept.take(fresh & ~policy.retelling(kept, rules))
+            told = np.array([query.group, *pins.groups.tolist()], np.uint64)
+            fresh = policy.first_of_groups(np.concatenate([told, kept.groups]))[len(told) :]
+            kept = kept.take(np.flatnonzero(fresh & ~policy.retelling(kept, rules)))
             removed["duplicates"] = len(ranked) - len(kept)
         if rules.floor > 0:
             above = policy.floor(kept, rules.floor)
@@ -172,13 +172,12 @@ class Selection:
         while True:
             some = kept.first(width)
             both = Candidates.joined([pins, some]) if len(pins) else some
-            dense, lexical = self.view.similarities(both)
-            repeats = (dense >= rules.duplicate_dense) & (lexical >= rules.duplicate_lexical)
+            dense, repeats = self.view.likeness(both, rules.duplicate_dense, rules.duplicate_lexical)
             repeats &= rules.hide_duplicates
             taken = policy.marginal(both, dense, repeats, k, rules.diversity, len(pins))
             if len(taken) == k or len(some) == len(kept):
-                repeating = np.flatnonzero(repeats[taken].any(axis=0))
-                return both.take(taken), len(np.setdiff1d(repeating, taken))
+                repeats[:, taken] = False
+                return both.take(taken), int(np.count_nonzero(repeats[taken].any(axis=0)))
             width *= 4
 
 
