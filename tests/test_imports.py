@@ -15,8 +15,8 @@ import recommend
 PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
     "errors arrays text article curation events settings bundled",
-    "sources store encoder engines lexical vectors table duplicates projection neighbourhood ranking policy reasons"
-    " segment history",
+    "sources store encoder engines term_counts lexical vectors table duplicates projection neighbourhood ranking policy"
+    " reasons segment history",
     "ingest snapshot",
     "publication live reindex explanation answer eligibility selection rollback backup",
     "recommender",

@@ -14,6 +14,7 @@ from recommend import lexical
 from recommend.article import Article
 from recommend.encoder import Encoder, encode_articles
 from recommend.lexical import Lexicon, TermMatrix, TermVector
+from recommend.term_counts import TermCounts
 from recommend.text import terms
 
 Fitted = tuple[Lexicon, TermMatrix]
@@ -33,14 +34,14 @@ def dense(vector: TermVector, width: int) -> NDArray[np.float64]:
 @pytest.fixture(scope="module")
 def fitted(corpus: list[Article], encoder: Encoder) -> Fitted:
     embeddings = encode_articles(encoder, corpus)
-    return lexical.fit([article.full_text for article in corpus], embeddings - embeddings.mean(axis=0))
+    return lexical.fit(TermCounts.of([article.full_text for article in corpus]), embeddings - embeddings.mean(axis=0))
 
 
 @given(TEXTS.filter(lambda texts: any(terms(text, STOP_WORDS) for text in texts)), TEXTS)
 def test_without_coherence_weights_are_scikit_learns_own_on_root_counts(texts: list[str], unseen: list[str]) -> None:
     counting = CountVectorizer(analyzer=lambda text: terms(text, STOP_WORDS)).fit(texts)
     weighing = TfidfTransformer().fit(counting.transform(texts))
-    lexicon, matrix = lexical.fit(texts, np.zeros((len(texts), 3), np.float32))
+    lexicon, matrix = lexical.fit(TermCounts.of(texts), np.zeros((len(texts), 3), np.float32))
     assert lexicon.vocabulary.to_pylist() == counting.get_feature_names_out().tolist()
     expected = weighing.transform(counting.transform([*texts, *unseen]).sqrt()).toarray()
     np.testing.assert_allclose(matrix.rows.toarray(), expected[: len(texts)], atol=1e-6)
@@ -54,7 +55,7 @@ def test_without_coherence_weights_are_scikit_learns_own_on_root_counts(texts: l
 def test_a_term_weighs_as_much_more_as_its_articles_are_alike(texts: list[str], seed: int) -> None:
     embeddings = np.random.default_rng(seed).normal(size=(len(texts), 4)).astype(np.float32)
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    lexicon, _ = lexical.fit(texts, embeddings)
+    lexicon, _ = lexical.fit(TermCounts.of(texts), embeddings)
     for column, term in enumerate(lexicon.terms(np.arange(len(lexicon)))):
         having = [n for n, text in enumerate(texts) if term in terms(text, STOP_WORDS)]
         cosines = [float(embeddings[a] @ embeddings[b]) for a, b in combinations(having, 2)]
@@ -68,8 +69,8 @@ def test_what_all_texts_of_a_language_have_in_common_is_not_rare_be_they_ever_so
     texts += [f"el puerto {word} la tormenta" for word in ("gato", "perro", "mesa", "libro", "flor", "nube")]
     languages = ["en"] * 60 + ["es"] * 6
     blank = np.zeros((len(texts), 3), np.float32)
-    alike, _ = lexical.fit(texts, blank)
-    apart, _ = lexical.fit(texts, blank, languages)
+    alike, _ = lexical.fit(TermCounts.of(texts), blank)
+    apart, _ = lexical.fit(TermCounts.of(texts), blank, languages)
 
     def weight(lexicon: lexical.Lexicon, word: str) -> float:
         return float(lexicon.weights[lexicon.columns(terms(word)[:1])[0]])
@@ -82,7 +83,10 @@ def test_what_all_texts_of_a_language_have_in_common_is_not_rare_be_they_ever_so
 @given(TEXTS)
 def test_in_one_language_it_does_not_matter_which(texts: list[str]) -> None:
     blank = np.zeros((len(texts), 3), np.float32)
-    (alike, _), (named, _) = lexical.fit(texts, blank), lexical.fit(texts, blank, ["pt"] * len(texts))
+    (alike, _), (named, _) = (
+        lexical.fit(TermCounts.of(texts), blank),
+        lexical.fit(TermCounts.of(texts), blank, ["pt"] * len(texts)),
+    )
     np.testing.assert_array_equal(alike.weights, named.weights)
 
 
@@ -94,15 +98,21 @@ def test_stop_words_and_unknown_words_weigh_nothing(fitted: Fitted) -> None:
     assert float(np.linalg.norm(lexicon.weigh("The drone, the residence").weights)) == pytest.approx(1.0)
 
 
-def test_a_saved_lexicon_opens_mapped_without_pickle_and_equal(fitted: Fitted, tmp_path: Path) -> None:
+def test_a_saved_lexicon_opens_mapped_without_pickle_and_equal(
+    corpus: list[Article], fitted: Fitted, tmp_path: Path
+) -> None:
     lexicon, matrix = fitted
-    lexical.save(lexicon, matrix, tmp_path / "lexical")
+    counts = TermCounts.of([article.full_text for article in corpus])
+    lexical.save(lexicon, matrix, counts, tmp_path / "lexical")
     for file in (tmp_path / "lexical").glob("*.npy"):
         np.load(file, allow_pickle=False)
     assert {file.suffix for file in (tmp_path / "lexical").iterdir()} == {".npy", ".arrow", ".txt"}
     opened, mapped = lexical.load(tmp_path / "lexical")
     assert opened.vocabulary.equals(lexicon.vocabulary)
     assert opened.stop_words == lexicon.stop_words
+    kept = lexical.load_counts(tmp_path / "lexical")
+    assert (kept.vocabulary, kept.stop_words) == (counts.vocabulary, counts.stop_words)
+    np.testing.assert_array_equal(kept.rows.toarray(), counts.rows.toarray())
     np.testing.assert_array_equal(opened.weights, lexicon.weights)
     for name in ("rows", "postings"):
         before, after = getattr(matrix, name), getattr(mapped, name)
@@ -136,7 +146,8 @@ def test_search_finds_what_reading_every_article_finds(fitted: Fitted) -> None:
 
 @pytest.mark.parametrize("texts", [[], [""], ["the of", "a"], ["Storm hits the coast"]])
 def test_a_corpus_of_one_article_or_no_term_is_saved_and_searched(texts: list[str], tmp_path: Path) -> None:
-    lexical.save(*lexical.fit(texts, np.zeros((len(texts), 3), np.float32)), tmp_path / "lexical")
+    counts = TermCounts.of(texts)
+    lexical.save(*lexical.fit(counts, np.zeros((len(texts), 3), np.float32)), counts, tmp_path / "lexical")
     lexicon, matrix = lexical.load(tmp_path / "lexical")
     known = [0] if "Storm hits the coast" in texts else []
     query = lexicon.weigh("coast storm")
@@ -150,7 +161,7 @@ def test_a_corpus_of_one_article_or_no_term_is_saved_and_searched(texts: list[st
 
 def test_cosines_of_a_few_texts_are_those_of_their_pairs() -> None:
     texts = ["storm hits coast hard", "storm storm leaves coast", "election in town", ""]
-    _, matrix = lexical.fit(texts, np.zeros((4, 2), np.float32))
+    _, matrix = lexical.fit(TermCounts.of(texts), np.zeros((4, 2), np.float32))
     found = lexical.cosines([matrix.vector(row) for row in range(4)])
     left, right = np.divmod(np.arange(16), 4)
     np.testing.assert_allclose(found.ravel(), matrix.pairs(left, right), atol=1e-6)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from recommend import lexical
 from recommend.reasons import as_written, distance, reason, shared_terms
+from recommend.term_counts import TermCounts
 
 TEXTS = ["Lee Jae Myung flies to Beijing", "Before his visit, Lee spoke of peace"]
 SHARED = {"lee": 0.1, "jae": 0.05, "Jae": 0.01, "myung": 0.04, "beiji": 0.04, "visit": 0.06}
@@ -75,7 +76,7 @@ def test_terms_are_shown_as_written_and_neighbours_joined(
 
 def test_shared_terms_carry_their_parts_of_the_cosine_strongest_first() -> None:
     texts = ["storm hits coast hard", "storm storm leaves coast", "election in town"]
-    lexicon, matrix = lexical.fit(texts, np.zeros((3, 2), np.float32))
+    lexicon, matrix = lexical.fit(TermCounts.of(texts), np.zeros((3, 2), np.float32))
     shared = shared_terms(matrix.vector(0), matrix.vector(1), lexicon)
     assert list(shared) == ["storm", "coast"]
     assert sum(shared.values()) == pytest.approx(matrix.pairs(np.array([0]), np.array([1]))[0])

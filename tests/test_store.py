@@ -247,6 +247,22 @@ def test_a_reader_of_all_articles_sees_one_revision_while_others_write(store: St
     assert (revision, ids) == (5000, {str(n) for n in range(5000)})
 
 
+def test_what_a_reader_holds_as_it_is_comes_without_its_texts(store: Store) -> None:
+    store.put([(article(str(n)), VECTOR) for n in range(4)], "toy")
+    held = {one.id: one.content_hash for one in (article("0"), article("1"), article("2"), article("gone"))}
+    store.put([(article("1", section="moved"), None), (article("2"), None), (article("3"), None)], "toy")
+    store.put_embeddings([(article("0"), VECTOR)], "other")
+    with store.published("toy", held) as (_, rows):
+        found = {row.article_id: row for row in rows}
+    assert {name for name, row in found.items() if row.article is None} == {"0", "2"}
+    assert all(row.embedding is not None for row in found.values())
+    assert {name: row.content_hash for name, row in found.items()} == {
+        name: known.content_hash for name, known in store.known(found).items()
+    }
+    with store.published("other", held) as (_, rows):
+        assert [row.article_id for row in rows if row.article is None] == ["0"]
+
+
 def test_threads_that_write_at_once_all_succeed_with_revisions_of_their_own(store: Store) -> None:
     def write(n: int) -> list[int | None]:
         put = store.put([(article(str(n)), VECTOR)], "toy", republish=n % 2 == 0)

@@ -1,4 +1,4 @@
-"""TF-IDF with a sense of topic: counted by scikit-learn, kept as plain arrays, searched through postings."""
+"""TF-IDF with a sense of topic: kept as plain arrays, searched through postings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommend.arrays import mapped
+from recommend.term_counts import TermCounts
 from recommend.text import terms
 
 FloatArray = NDArray[np.float32]
@@ -166,36 +167,27 @@ def _kth_greatest(scores: FloatArray, k: int) -> np.float32:
 
 
 def fit(
-    texts: Sequence[str], embeddings: NDArray[np.floating], languages: Sequence[str | None] | None = None
+    counts: TermCounts, embeddings: NDArray[np.floating], languages: Sequence[str | None] | None = None
 ) -> tuple[Lexicon, TermMatrix]:
-    """The lexicon of a corpus and the vectors of its texts.
+    """The lexicon of a corpus and the vectors of its articles.
 
     An article's weight for a term is √tf · idf · √(coherence + 0.1), normalised: a term counts as far as it is rare,
     and as far as the articles that have it are about the same thing. Rare means rare in every language: what all the
-    Spanish articles have in common says nothing of any, be they ever so few. English stop words are left out.
+    Spanish articles have in common says nothing of any, be they ever so few.
 
     Args:
-        texts: of n articles.
+        counts: of n articles.
         embeddings: (n, d) of unit length, centred; what coherence is measured with.
-        languages: (n,) of the texts; None for one that is unknown, or where all are the same.
+        languages: (n,) of the articles; None for one that is unknown, or where all are the same.
     """
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
-
-    stop_words = frozenset(ENGLISH_STOP_WORDS)
-    vectorizer = CountVectorizer(analyzer=lambda text: terms(text, stop_words), dtype=np.float32)
-    try:
-        counts = sparse.csr_array(vectorizer.fit_transform(texts))
-    except ValueError:  # scikit-learn refuses a corpus without a single term
-        nothing = Lexicon(pa.array([], pa.string()), np.zeros(0, np.float32), stop_words)
-        return nothing, TermMatrix(sparse.csr_array((len(texts), 0), dtype=np.float32))
-    counts.sort_indices()
-    idf = 1 - np.log(shares(counts, languages or [None] * len(texts)))
-    weights = (idf * np.sqrt(coherence(counts, embeddings) + _LEAST_COHERENCE)).astype(np.float32)
-    counts.data = np.sqrt(counts.data) * weights[counts.indices]
-    lengths = np.sqrt(counts.multiply(counts).sum(axis=1))
-    counts.data /= np.repeat(np.maximum(lengths, 1e-9), np.diff(counts.indptr)).astype(np.float32)
-    vocabulary = pa.array(vectorizer.get_feature_names_out().tolist(), pa.string())
-    return Lexicon(vocabulary, weights, stop_words), TermMatrix(counts)
+    rows = counts.rows
+    idf = 1 - np.log(shares(rows, languages or [None] * len(counts)))
+    weights = (idf * np.sqrt(coherence(rows, embeddings) + _LEAST_COHERENCE)).astype(np.float32)
+    weighed = np.sqrt(rows.data.astype(np.float32)) * weights[rows.indices]
+    vectors = sparse.csr_array((weighed, rows.indices, rows.indptr), shape=rows.shape)
+    lengths = np.sqrt(vectors.multiply(vectors).sum(axis=1))
+    vectors.data /= np.repeat(np.maximum(lengths, 1e-9), np.diff(rows.indptr)).astype(np.float32)
+    return Lexicon(pa.array(counts.vocabulary, pa.string()), weights, counts.stop_words), TermMatrix(vectors)
 
 
 def shares(counts: sparse.csr_array, languages: Sequence[str | None]) -> NDArray[np.float64]:
@@ -264,8 +256,13 @@ def cosines(vectors: Sequence[TermVector]) -> FloatArray:
 _ARRAYS = ("indptr", "indices", "data")
 
 
-def save(lexicon: Lexicon, matrix: TermMatrix, folder: Path) -> None:
-    """Writes a folder of .npy arrays and an Arrow file with the vocabulary."""
+def save(lexicon: Lexicon, matrix: TermMatrix, counts: TermCounts, folder: Path) -> None:
+    """Writes a folder of .npy arrays and an Arrow file with the vocabulary.
+
+    Args:
+        lexicon, matrix: as :func:`fit` makes them of ``counts``.
+        folder: where to; it must not be there yet.
+    """
     folder.mkdir()
     table = pa.table({"term": lexicon.vocabulary})
     with pa.OSFile(str(folder / "vocabulary.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
@@ -275,6 +272,8 @@ def save(lexicon: Lexicon, matrix: TermMatrix, folder: Path) -> None:
     for name, part in (("rows", matrix.rows), ("postings", matrix.postings)):
         for array in _ARRAYS:
             np.save(folder / f"{name}.{array}.npy", getattr(part, array))
+    numbers = counts.rows.data
+    np.save(folder / "rows.counts.npy", numbers.astype(np.min_scalar_type(numbers.max(initial=0))))
 
 
 def load(folder: Path) -> tuple[Lexicon, TermMatrix]:
@@ -293,3 +292,11 @@ def load(folder: Path) -> tuple[Lexicon, TermMatrix]:
     return lexicon, TermMatrix(
         sparse.csr_array(rows, shape=(n, v), copy=False), sparse.csr_array(postings, shape=(v, n), copy=False)
     )
+
+
+def load_counts(folder: Path) -> TermCounts:
+    """The counts among what :func:`save` wrote."""
+    lexicon, matrix = load(folder)
+    numbers = mapped(folder / "rows.counts.npy").astype(np.int32)
+    rows = sparse.csr_array((numbers, matrix.rows.indices, matrix.rows.indptr), shape=matrix.rows.shape)
+    return TermCounts(lexicon.vocabulary.to_pylist(), rows, lexicon.stop_words)

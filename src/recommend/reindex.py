@@ -155,7 +155,7 @@ def reindex(
         store: the articles.
         encoder: whose embeddings the snapshot holds.
         settings: index folder, kind, retention.
-        full: build even when nothing changed since the live snapshot.
+        full: build even when nothing changed since the live snapshot, and keep nothing of it.
         force: publish even when far fewer articles or far more empty boxes speak against it.
         publishes: False to build and compare only; :func:`recommend.rollback.rollback` publishes such a snapshot.
         engine: spreads the embedding, by default over this machine's cores.
@@ -187,7 +187,7 @@ def reindex(
         name = located(settings.encoder.name, settings.models)
         candidates = settings.ranking.candidates
         manifest = build_snapshot(
-            store, layout, encoder, name, adapter, settings.indexing, candidates, on_stage=on_stage
+            store, layout, encoder, name, adapter, settings.indexing, candidates, anew=full, on_stage=on_stage
         )
         on_stage("comparing")
         try:

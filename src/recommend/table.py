@@ -109,12 +109,26 @@ class ArticleTable:
 
     @classmethod
     def joined(cls, tables: Sequence[ArticleTable]) -> ArticleTable:
-        """One table of several whose ids ascend from the first to the last."""
+        """One table of several, one after the other."""
         together = pa.Table.from_batches([table.batch for table in tables], SCHEMA).unify_dictionaries()
         return next((cls(batch) for batch in together.combine_chunks().to_batches()), cls.of([]))
 
     def __len__(self) -> int:
         return len(self.published_at)
+
+    def take(self, rows: IntArray) -> ArticleTable:
+        """The table of some rows, in their order; of values that no row has any more, nothing stays."""
+        taken = self.batch.take(pa.array(rows))
+        columns = [
+            column.dictionary_decode().dictionary_encode() if column.type == _CODES else column
+            for column in taken.columns
+        ]
+        return ArticleTable(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
+
+    def ids(self) -> list[str]:
+        """The ids of all rows."""
+        found: list[str] = self._ids.to_pylist()
+        return found
 
     def id(self, row: int) -> str:
         """The id of a row."""

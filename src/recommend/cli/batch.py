@@ -92,7 +92,7 @@ def _tell_failure(bar: Meter, article_id: str, reason: str) -> None:
 
 @app.command()
 def reindex(
-    full: Annotated[bool, typer.Option("--full", help="Build even when nothing changed.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Build anew, even when nothing changed.")] = False,
     encoder: Annotated[str | None, typer.Option(metavar="NAME", help="Change to this encoder.")] = None,
     assignments: Assignments = None,
     engine: Annotated[EngineName, typer.Option(help="This machine's cores, or a Ray cluster.")] = EngineName.LOCAL,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,31 +17,24 @@ from numpy.typing import NDArray
 
 from recommend import lexical
 from recommend.arrays import widened
-from recommend.duplicates import group_key
-from recommend.encoder import Encoder, encode_articles
+from recommend.encoder import Encoder
 from recommend.encoder.adapter import Adapter
 from recommend.errors import SnapshotError
 from recommend.neighbourhood import in_company, lengths_in_company, nearest, units
 from recommend.projection import Projection
 from recommend.settings import IndexSettings
+from recommend.snapshot.catalog import current_name
+from recommend.snapshot.corpus import MADE_BY, Corpus, read
 from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout, sync, sync_tree
-from recommend.store import VECTOR_DTYPE, Change, Store
+from recommend.store import Store
 from recommend.table import ArticleTable, primary_language
 from recommend.vectors import VectorIndex, choose_kind, set_threads
 
 _SEED = 7
 _RECALL_AT = 10
-_BATCH = 2000
 _BLOCK = 16_384
 
-
-@dataclass(frozen=True, slots=True)
-class _Corpus:
-    """The published articles of one revision of the store, in ascending order of ids."""
-
-    revision: int
-    table: ArticleTable
-    groups: NDArray[np.uint64]
+logger = logging.getLogger(__name__)
 
 
 def snapshot_recipe(fingerprint: str, adapter: Adapter | None, settings: IndexSettings) -> str:
@@ -69,9 +61,12 @@ def build_snapshot(
     settings: IndexSettings,
     depth: int,
     *,
+    anew: bool = False,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
     """Writes the snapshot of the store's present revision, durable and verified, without publishing it.
+
+    Texts are read of the articles only that the live snapshot does not hold as they are.
 
     Args:
         store: where the published articles are read from, in one transaction.
@@ -80,6 +75,7 @@ def build_snapshot(
         adapter: what they go through, None for nothing.
         settings: kind of index, and how it is verified.
         depth: candidates that dense search contributes; what recall is measured with.
+        anew: keep nothing of the live snapshot.
         on_stage: called with a few words when a stage begins.
 
     Raises:
@@ -88,8 +84,9 @@ def build_snapshot(
     layout.snapshots.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
     try:
+        before = Corpus.empty() if anew else _live_corpus(layout)
         manifest = _write(
-            store, layout, SnapshotLayout(beside), encoder, encoder_name, adapter, settings, depth, on_stage
+            store, layout, SnapshotLayout(beside), encoder, encoder_name, adapter, settings, depth, before, on_stage
         )
         beside.chmod(0o755)
         sync_tree(beside)
@@ -109,15 +106,15 @@ def _write(
     adapter: Adapter | None,
     settings: IndexSettings,
     depth: int,
+    before: Corpus,
     on_stage: Callable[[str], None],
 ) -> Manifest:
     on_stage("reading articles")
-    corpus, texts, raw = _read(store, encoder)
-    table = corpus.table
+    reading = read(store, encoder, before)
+    table = reading.table
     on_stage("projecting embeddings")
-    projection = Projection.fit(raw, None if adapter is None else adapter.weights)
-    alone = projection.apply(raw)
-    del raw
+    projection = Projection.fit(reading.embeddings, None if adapter is None else adapter.weights)
+    alone = projection.apply(reading.embeddings)
     foreign = None if encoder.language is None else table.foreign_to(encoder.language)
     trusted = alone if foreign is None else np.where(foreign[:, None], np.float32(0), alone)
     on_stage("counting terms and indexing embeddings")
@@ -125,9 +122,10 @@ def _write(
     set_threads(0)
     with ThreadPoolExecutor(1) as beside:  # FAISS computes while Python counts words
         building = beside.submit(VectorIndex.build, alone, kind)
-        lexicon, matrix = lexical.fit(texts, trusted, _languages(table))
+        counts = reading.counts()
+        lexicon, matrix = lexical.fit(counts, trusted, _languages(table))
         index = building.result()
-    del texts, trusted
+    del trusted
     on_stage("finding company")
     deviations = units(alone, matrix)
     company = nearest(alone, index, matrix, table.published_at, deviations, settings.company_time)
@@ -141,23 +139,24 @@ def _write(
     recall = sampled_recall(index, embeddings, settings.verify_sample, depth)
     if recall < settings.verify_recall:
         raise SnapshotError(
-            f"snapshot of revision {corpus.revision}: recall@{_RECALL_AT} of {kind.name} is {recall:.4f} < "
+            f"snapshot of revision {reading.revision}: recall@{_RECALL_AT} of {kind.name} is {recall:.4f} < "
             f"{settings.verify_recall}; choose another indexing.kind or lower indexing.verify_recall"
         )
     on_stage("writing")
     table.save(layout.articles)
     np.save(layout.embeddings, embeddings)
-    np.save(layout.groups, corpus.groups)
+    np.save(layout.hashes, reading.hashes)
+    np.save(layout.groups, reading.groups)
     index.save(layout.vectors)
     projection.save(layout.projection)
-    lexical.save(lexicon, matrix, layout.lexical)
+    lexical.save(lexicon, matrix, counts, layout.lexical)
     np.save(layout.neighbours, company)
     np.save(layout.lengths, lengths_in_company(matrix, company))
     recipe = snapshot_recipe(encoder.fingerprint, adapter, settings)
     manifest = Manifest(
         format=FORMAT,
-        name=_free_name(index_layout, corpus.revision, recipe),
-        revision=corpus.revision,
+        name=_free_name(index_layout, reading.revision, recipe),
+        revision=reading.revision,
         recipe=recipe,
         articles=len(table),
         encoder=encoder.fingerprint,
@@ -170,6 +169,7 @@ def _write(
         units=deviations,
         dimension=encoder.dimension,
         kind=kind.name,
+        made_by=MADE_BY,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         recall=recall,
         sha256=layout.checksums(),
@@ -178,29 +178,14 @@ def _write(
     return manifest
 
 
-def _read(store: Store, encoder: Encoder) -> tuple[_Corpus, list[str], NDArray[np.float16]]:
-    """What the store holds, with the texts and the embeddings (n, d) apart: they are large, and not needed for long."""
-    tables, texts, groups, embeddings = list[ArticleTable](), list[str](), list[int](), bytearray()
-    with store.published(encoder.fingerprint) as (revision, changes):
-        while batch := list(islice(changes, _BATCH)):
-            articles = [change.article for change in batch if change.article is not None]
-            tables.append(ArticleTable.of(articles))
-            texts += [article.full_text for article in articles]
-            groups += map(group_key, articles)
-            embeddings += _embeddings(batch, encoder).tobytes()
-    raw = np.frombuffer(embeddings, VECTOR_DTYPE).reshape(len(texts), encoder.dimension)
-    return _Corpus(revision, ArticleTable.joined(tables), np.array(groups, np.uint64)), texts, raw
-
-
-def _embeddings(changes: list[Change], encoder: Encoder) -> NDArray[np.float16]:
-    """(n, d). What came in since the job embedded what it found has its place here all the same: readers do not look
-    for changes before the revision."""
-    found = {change.article_id: change.embedding for change in changes}
-    lacking = [change.article for change in changes if change.article is not None and change.embedding is None]
-    if lacking:
-        made = encode_articles(encoder, lacking)
-        found.update((article.id, vector) for article, vector in zip(lacking, made, strict=True))
-    return np.array(list(found.values()), VECTOR_DTYPE)
+def _live_corpus(layout: IndexLayout) -> Corpus:
+    """Empty where there is none to rely upon."""
+    name = current_name(layout)
+    try:
+        return Corpus.empty() if name is None else Corpus.load(layout.snapshot(name))
+    except SnapshotError as problem:
+        logger.warning("nothing is kept: %s", problem)
+        return Corpus.empty()
 
 
 def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: int, depth: int) -> float:

@@ -12,7 +12,13 @@ from recommend.encoder.manifest import file_sha256
 from recommend.errors import SnapshotError
 from recommend.settings import EncoderSettings
 
-FORMAT = 3
+FORMAT = 4
+
+
+class _Versioned(BaseModel):
+    """What the manifests of all formats have."""
+
+    format: int
 
 
 class Manifest(BaseModel):
@@ -31,6 +37,7 @@ class Manifest(BaseModel):
         units: deviations of dense and lexical cosines over random pairs.
         dimension: of the embeddings.
         kind: of the FAISS index.
+        made_by: releases of this package and of what counts terms; what was made by others is not kept for the next.
         created_at: ISO 8601, UTC.
         recall: sampled recall@10 of the dense candidates against exact search, when it was built.
         sha256: of every file, by its path inside the snapshot.
@@ -53,6 +60,7 @@ class Manifest(BaseModel):
     units: tuple[float, float]
     dimension: int
     kind: str
+    made_by: str
     created_at: str
     recall: float
     sha256: dict[str, str]
@@ -117,6 +125,10 @@ class SnapshotLayout:
         return self.root / "embeddings.npy"
 
     @property
+    def hashes(self) -> Path:
+        return self.root / "content_hashes.npy"
+
+    @property
     def groups(self) -> Path:
         return self.root / "groups.npy"
 
@@ -152,17 +164,17 @@ class SnapshotLayout:
             SnapshotError: when it is missing, malformed or of another format.
         """
         try:
-            manifest = Manifest.model_validate_json(self.manifest.read_bytes())
+            content = self.manifest.read_bytes()
+            found = _Versioned.model_validate_json(content).format
+            manifest = Manifest.model_validate_json(content) if found == FORMAT else None
         except FileNotFoundError:
             raise SnapshotError(f"{self.root} is no snapshot: it has no manifest.json") from None
         except ValidationError as problem:
             raise SnapshotError(f"{self.manifest} is malformed: {problem.errors()[0]['msg']}") from None
         except (OSError, ValueError) as problem:  # a name that no file can have, a folder, no permission
             raise SnapshotError(f"{str(self.manifest)!r} cannot be read: {problem}") from None
-        if manifest.format != FORMAT:
-            raise SnapshotError(
-                f"snapshot {manifest.name} has format {manifest.format} != {FORMAT}; run recommend reindex"
-            )
+        if manifest is None:
+            raise SnapshotError(f"snapshot {self.root.name} has format {found} != {FORMAT}; run recommend reindex")
         return manifest
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, Engine, Join, Row, and_, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from recommend.article import Article, Status, canonical_url
@@ -30,6 +31,7 @@ FloatArray = NDArray[np.float32]
 VECTOR_DTYPE = np.dtype("<f2")
 
 _IDS_A_QUERY = 500
+_ROWS_A_BATCH = 2000
 _RETRY_SECONDS = 1.0
 _FIELDS = tuple(name for name in Article.model_fields)
 _FIELD_SET = set(_FIELDS)  # one for all articles: of its own, each would take more memory than the article
@@ -56,6 +58,20 @@ class Change:
 
     revision: int
     article_id: str
+    article: Article | None
+    embedding: FloatArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published article.
+
+    ``article`` is None where the reader holds it as it is. ``embedding`` is (d,) float32 of unit length, or None when
+    the article has none from the encoder that was asked for.
+    """
+
+    article_id: str
+    content_hash: bytes
     article: Article | None
     embedding: FloatArray | None
 
@@ -315,7 +331,9 @@ class Store:
 
     def news(self, since: int, curated_since: int, fingerprint: str) -> News:
         """What changed after revision ``since``, and the curations after ``curated_since``, at one moment."""
-        query = _with_vectors(fingerprint).where(articles.c.revision > since).order_by(articles.c.revision)
+        columns = [*_ARTICLE, articles.c.revision, articles.c.deleted_at, embeddings.c.vector]
+        query = select(*columns).select_from(_with_vectors(fingerprint))
+        query = query.where(articles.c.revision > since).order_by(articles.c.revision)
         version = self._watch.version()
         with reading(self._engine) as connection:
             revision = connection.execute(select(counter.c.value)).scalar_one()
@@ -337,20 +355,34 @@ class Store:
             return list(connection.execute(query).scalars())
 
     @contextmanager
-    def published(self, fingerprint: str) -> Iterator[tuple[int, Iterator[Change]]]:
+    def published(
+        self, fingerprint: str, held: Mapping[str, bytes] = MappingProxyType({})
+    ) -> Iterator[tuple[int, Iterator[Published]]]:
         """All published articles, those that the encoder of ``fingerprint`` has embedded with that embedding, as of one
         revision.
+
+        Args:
+            fingerprint: of the encoder.
+            held: by id, the content hash of what the reader has already: as long as an article has that and an
+                embedding, its texts are not read.
 
         Yields:
             The revision, and the articles in ascending order of ids (of their code points, as Python compares them),
             read in batches while the block runs.
         """
-        query = _with_vectors(fingerprint).where(articles.c.deleted_at.is_(None), articles.c.status == Status.PUBLISHED)
         by_id = articles.c.id.collate("BINARY" if self._engine.dialect.name == "sqlite" else "C")
+        columns = [articles.c.id, articles.c.content_hash, embeddings.c.vector]
+        query = (
+            select(*columns)
+            .select_from(_with_vectors(fingerprint))
+            .where(articles.c.deleted_at.is_(None), articles.c.status == Status.PUBLISHED)
+            .order_by(by_id)
+            .execution_options(yield_per=_ROWS_A_BATCH)
+        )
         with reading(self._engine) as connection:
             revision = connection.execute(select(counter.c.value)).scalar_one()
-            rows = connection.execution_options(yield_per=2000).execute(query.order_by(by_id))
-            yield revision, (_change(row) for row in rows)
+            batches = connection.execute(query).partitions()
+            yield revision, (one for rows in batches for one in _published(connection, rows, held))
 
     def unembedded(self, fingerprint: str, limit: int, after: str = "") -> list[Article]:
         """Up to ``limit`` articles that lack a current embedding of the encoder, by id, from after ``after`` on."""
@@ -479,14 +511,23 @@ def _lacks_vector(fingerprint: str) -> Any:
     return and_(articles.c.deleted_at.is_(None), ~has_vector)
 
 
-def _with_vectors(fingerprint: str) -> Select[Any]:
+def _with_vectors(fingerprint: str) -> Join:
     current = and_(
         embeddings.c.article_id == articles.c.id,
         embeddings.c.fingerprint == fingerprint,
         embeddings.c.text_hash == articles.c.text_hash,
     )
-    columns = [*_ARTICLE, articles.c.revision, articles.c.deleted_at, embeddings.c.vector]
-    return select(*columns).select_from(articles.outerjoin(embeddings, current))
+    return articles.outerjoin(embeddings, current)
+
+
+def _published(connection: Connection, rows: Sequence[Row[Any]], held: Mapping[str, bytes]) -> Iterator[Published]:
+    wanted = [row.id for row in rows if row.vector is None or held.get(row.id) != row.content_hash]
+    found: dict[str, Article] = {}
+    for start in range(0, len(wanted), _IDS_A_QUERY):
+        some = select(*_ARTICLE).where(articles.c.id.in_(wanted[start : start + _IDS_A_QUERY]))
+        found.update((row.id, _article(row)) for row in connection.execute(some))
+    for row in rows:
+        yield Published(row.id, row.content_hash, found.get(row.id), _vector(row.vector))
 
 
 def _row(article: Article, revision: int) -> dict[str, object]:
@@ -516,5 +557,8 @@ def _article(row: Row[Any]) -> Article:
 def _change(row: Row[Any]) -> Change:
     if row.deleted_at is not None:
         return Change(row.revision, row.id, None, None)
-    vector = None if row.vector is None else np.frombuffer(row.vector, VECTOR_DTYPE).astype(np.float32)
-    return Change(row.revision, row.id, _article(row), vector)
+    return Change(row.revision, row.id, _article(row), _vector(row.vector))
+
+
+def _vector(value: bytes | None) -> FloatArray | None:
+    return None if value is None else np.frombuffer(value, VECTOR_DTYPE).astype(np.float32)
