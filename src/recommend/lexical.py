@@ -224,7 +224,7 @@ def coherence(counts: sparse.csr_array, embeddings: NDArray[np.floating]) -> NDA
     found = np.zeros(len(frequencies))
     for start in range(0, len(frequencies), _TERMS_A_BLOCK):
         block = postings[start : start + _TERMS_A_BLOCK]
-        present = sparse.csr_array((np.ones_like(block.data), block.indices, block.indptr), shape=block.shape)
+        present = sparse.csr_array((np.ones(block.nnz, np.float32), block.indices, block.indptr), shape=block.shape)
         sums = present @ embeddings.astype(np.float32, copy=False)
         df = frequencies[start : start + _TERMS_A_BLOCK]
         pairs = np.maximum(df * (df - 1.0), 1.0)

@@ -7,6 +7,8 @@ of its neighbours is document expansion (Tao et al., HLT-NAACL 2006), done once,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,13 +79,18 @@ def nearest(
 
 def _searched(embeddings: FloatArray, index: VectorIndex) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
     """Blocks of rows (m,) with the nearest of each, (m, CANDIDATES + 1), and their cosines: searched many at a time,
-    given out few at a time, so that what is compared next fits a cache."""
-    for start in range(0, len(embeddings), _SEARCHES):
-        near, cosines = index.search_many(embeddings[start : start + _SEARCHES], CANDIDATES + 1)
-        for first in range(0, len(near), _QUERIES):
-            block = slice(first, first + _QUERIES)
-            rows = np.arange(start + first, start + first + len(near[block]))
-            yield rows, near[block], cosines[block]
+    while those before are compared, and given out few at a time, so that what is compared fits a cache."""
+    starts = range(0, len(embeddings), _SEARCHES)
+    with ThreadPoolExecutor(1) as beside:
+        search = partial(index.search_many, k=CANDIDATES + 1)
+        ahead = beside.submit(search, embeddings[:_SEARCHES])
+        for start in starts:
+            near, cosines = ahead.result()
+            ahead = beside.submit(search, embeddings[start + _SEARCHES : start + 2 * _SEARCHES])
+            for first in range(0, len(near), _QUERIES):
+                block = slice(first, first + _QUERIES)
+                rows = np.arange(start + first, start + first + len(near[block]))
+                yield rows, near[block], cosines[block]
 
 
 def pair_scores(dense: FloatArray, lexical: FloatArray, near: FloatArray, time_weight: float) -> FloatArray:

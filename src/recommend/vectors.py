@@ -19,9 +19,10 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 _TRAINING_VECTORS_A_LIST = 64
+_TRAINING_ROUNDS = 10  # FAISS would take 25: twice the time, and recall the same to the third decimal
 _LEAST_TRAINING = 10_000
 _FEW = 1_000
-_COMPARED_AT_ONCE = 64
+_COMPARED_AT_ONCE = 16
 _EXACT_SHARE = 0.02
 _EXACT_ROWS = 2_000
 
@@ -107,6 +108,7 @@ class VectorIndex:
         factory = kind.factory.format(lists=lists, quarter=max(1, dimension // 4))
         index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
         if count and not index.is_trained:
+            faiss.extract_index_ivf(index).cp.niter = _TRAINING_ROUNDS
             step = max(1, count // max(lists * _TRAINING_VECTORS_A_LIST, _LEAST_TRAINING))
             index.train(np.ascontiguousarray(vectors[::step], np.float32))
         return cls(index, kind, min(kind.probes, lists), vectors)._filled()
