@@ -58,9 +58,9 @@ class Growth:
         for start in range(0, size, _BLOCK):
             own = chance.integers(0, len(self.real), min(_BLOCK, size - start))
             other = np.maximum(self.near[own, chance.integers(0, _NEAR, len(own))], 0)
-            share = chance.random((len(own), 1), np.float32) * 0.5
+            share = 0.5 * chance.random((len(own), 1), dtype=np.float32)
             mixed = (1 - share) * widened(self.real[own]) + share * widened(self.real[other])
-            mixed += chance.normal(scale=0.01, size=mixed.shape).astype(np.float32)
+            mixed += np.asarray(chance.normal(scale=0.01, size=mixed.shape), np.float32)
             mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
             yield Mixed(own, other, share[:, 0], mixed.astype(np.float16))
 

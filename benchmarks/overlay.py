@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -60,7 +61,7 @@ def _measured(settings: Settings, encoder: Encoder, changed: list[Article], othe
     recommender = Recommender(store, settings)
     opened = time.perf_counter() - started
     ids = np.random.default_rng(5).choice(list(recommender.view().ids()), ANSWERS, replace=False).tolist()
-    answers = [_seconds(lambda one=one: recommender.answer(one, 5)) for one in ids]
+    answers = [_seconds(partial(recommender.answer, one, 5)) for one in ids]
     applied = []
     for number in range(CHANGES):
         ingest(store, encoder, [other.model_copy(update={"tags": [str(number)]})])

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -242,7 +242,7 @@ def _memory() -> Figures:
     return {"own": kilobytes["Anonymous"] / 1000, "resident": kilobytes["Rss"] / 1000}
 
 
-def _megabytes(paths: Any) -> float:
+def _megabytes(paths: Iterable[Path]) -> float:
     return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -154,10 +155,13 @@ class Server:
 
     def command(self, program: str, *arguments: str) -> None:
         """Runs one of PostgreSQL's programs on the server's files, as the user who owns them."""
+        owner: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []}
+        if os.geteuid() != 0:
+            owner = {}
         subprocess.run(
             [self.binaries / program, "--pgdata", self.folder / "data", *arguments],
             cwd=self.folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            **({"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}),
+            **owner,
         )  # fmt: skip
 
     def start(self, *options: str) -> None:

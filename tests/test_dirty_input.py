@@ -36,7 +36,7 @@ Cells = Callable[[Row], Row]
 Line = Callable[[Row], bytes]
 
 
-def dumped(row: Row) -> bytes:
+def dumped(row: object) -> bytes:
     return orjson.dumps(row)
 
 
@@ -49,7 +49,7 @@ def holding(name: str, value: Any) -> Cells:
 
 
 # what is wrong with a cell, in any format: the field it is found in, and a part of the reason
-CELLS: dict[str, tuple[Cells, str, str]] = {
+CELLS: dict[str, tuple[Cells, str | None, str]] = {
     "no id": (without("id"), "id", "is missing"),
     "empty id": (holding("id", ""), "id", "is missing"),
     "blank id": (holding("id", "   "), "id", "is blank"),

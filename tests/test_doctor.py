@@ -46,6 +46,12 @@ def damage(path: Path) -> None:
     path.write_bytes(content)
 
 
+def takedown_log(newsroom: Newsroom) -> Path:
+    log = newsroom.store.takedown_log()
+    assert log is not None
+    return log.path
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("recommend.db-")]
     return {str(path): path.read_bytes() for path in files}
@@ -103,13 +109,13 @@ BREAKS: dict[str, tuple[Callable[[Newsroom], Any], str, str, str]] = {
         "reindex --full",
     ),
     "log": (
-        lambda n: n.store.takedown_log().path.write_text("{}\nx\n{}\n"),
+        lambda n: takedown_log(n).write_text("{}\nx\n{}\n"),
         "takedowns",
         "line 2 is damaged",
         "move it aside",
     ),
     "beginning": (
-        lambda n: n.store.takedown_log().path.write_text(""),
+        lambda n: takedown_log(n).write_text(""),
         "takedowns",
         "does not tell since when",
         "move it aside",

@@ -43,7 +43,7 @@ def cluster() -> Iterator[Any]:
         environment.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # what Ray calls it to stay on 127.0.0.1
         from ray.cluster_utils import Cluster
 
-        node = {"num_cpus": 2, "object_store_memory": MEMORY}
+        node: dict[str, Any] = {"num_cpus": 2, "object_store_memory": MEMORY}
         started = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
         try:
             started.add_node(**node)

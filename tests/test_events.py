@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow.parquet as pq
@@ -66,7 +67,7 @@ def test_events_survive_a_process_that_is_killed_right_after_adding_them(store: 
      {"variant": "a\nb"}, {"happened_at": "soon"}, {"happened_at": "0001-01-01T00:00:00+14:00"}],
     ids=str,
 )  # fmt: skip
-def test_what_is_no_event_is_refused(field: dict[str, object]) -> None:
+def test_what_is_no_event_is_refused(field: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         event(**field)
 

@@ -76,4 +76,4 @@ def test_explanations_add_up_to_the_score(indexed: tuple[Settings, Store], encod
         assert item.explanation is not None
         assert item.explanation.keys() == set(FEATURES)
         total = sum(part["adds"] or 0.0 for part in item.explanation.values())
-        assert item.score == pytest.approx(ranker.calibration.probabilities(np.float32([total]))[0], abs=2e-4)
+        assert item.score == pytest.approx(ranker.calibration.probabilities(np.array([total], np.float32))[0], abs=2e-4)

@@ -302,7 +302,7 @@ def test_what_expired_has_no_box_and_is_in_none_nor_what_expires_meanwhile(
 def test_what_is_taken_down_while_the_file_is_written_is_not_in_it(
     newsroom: Newsroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recommend.export import write
+    from recommend.export.files import write
 
     def write_and_take_down(*given: object) -> int:
         count = write(*given)  # type: ignore[arg-type]

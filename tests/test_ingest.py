@@ -50,10 +50,11 @@ class FaultyEncoder(WatchedEncoder):
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = super().encode(texts)
         poison = [text.startswith("Poison") for text in texts]
-        if any(poison) and isinstance(self._bad, Exception):
+        if not any(poison):
+            return vectors
+        if isinstance(self._bad, Exception):
             raise self._bad
-        if any(poison):
-            vectors[poison] = self._bad
+        vectors[poison] = self._bad
         return vectors
 
 

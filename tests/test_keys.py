@@ -118,7 +118,7 @@ def test_the_command_line_creates_lists_and_revokes(recommend: Recommend) -> Non
         desk, batch = store.keys.find(sha256(secret.strip())), store.keys.find(sha256(created["secret"]))
         assert desk is not None
         assert batch is not None
-        assert (desk.name, desk.scopes) == ("Foreign [desk]", {Scope.WRITE, Scope.CURATE})
+        assert (desk.name, desk.scopes) == ("Foreign [desk]", frozenset({Scope.WRITE, Scope.CURATE}))
         assert recommend("keys", "revoke", "Foreign [desk]") == (0, "Foreign [desk] is revoked\n", "")
         assert store.keys.find(sha256(secret.strip())) is None
         assert store.keys.find(sha256(created["secret"])) == batch

@@ -27,7 +27,8 @@ def test_a_job_that_ends_well_says_when_and_what_is_live(newsroom: Newsroom) -> 
     assert run is not None
     assert (run.outcome, run.error, run.snapshot) == ("done", None, newsroom.live.name)
     assert run.finished is not None
-    assert run.started <= run.finished == run.succeeded <= datetime.now(UTC)
+    assert run.finished == run.succeeded
+    assert run.started <= run.finished <= datetime.now(UTC)
 
 
 def test_a_job_that_fails_says_why_and_the_last_success_is_remembered(newsroom: Newsroom) -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from recommend.article import Article, Status, parse_article
 from recommend.cli.app import app

@@ -59,7 +59,8 @@ def test_a_segment_of_many_changes_is_searched_by_an_index_that_finds_what_a_sca
 ) -> None:
     many = [replace(one, row=one.row | {"id": f"{one.article.id} {n}"}) for one in prepared for n in range(8)]
     rng = np.random.default_rng(4)
-    many = [replace(one, embedding=one.embedding + rng.normal(0, 0.05, len(one.embedding))) for one in many]
+    near = (one.embedding + rng.normal(0, 0.05, len(one.embedding)).astype(np.float32) for one in many)
+    many = [replace(one, embedding=embedding) for one, embedding in zip(many, near, strict=True)]
     few, segment = (Segment.of(some, snapshot.lexicon, snapshot.manifest.dimension) for some in (many[:99], many))
     assert few.index is None
     assert segment.index is not None

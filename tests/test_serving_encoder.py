@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from recommend.cli.app import app
 from recommend.cli.encoders import embed_as_served

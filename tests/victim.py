@@ -194,7 +194,7 @@ def main() -> None:
         finally:
             sys.stderr.flush()
             if code == 1:
-                sys.excepthook(*sys.exc_info())  # type: ignore[arg-type] # there is one
+                sys.excepthook(*sys.exc_info())
             os._exit(code)
 
 

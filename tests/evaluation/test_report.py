@@ -155,7 +155,9 @@ def test_the_worst_and_the_best_never_overlap_and_ties_go_by_id() -> None:
 
 def test_calibration_bins_are_those_worked_out_by_hand() -> None:
     found = calibration_bins(np.array([0.1, 0.3, 1.0, 0.5]), np.array([False, True, True, False]), 2)
-    assert found == [Bin(0.0, 0.5, 2, pytest.approx(0.2), 0.5), Bin(0.5, 1.0, 2, pytest.approx(0.75), 0.5)]
+    assert [(one.low, one.high) for one in found] == [(0.0, 0.5), (0.5, 1.0)]
+    assert [(one.documents, one.related) for one in found] == [(2, 0.5), (2, 0.5)]
+    assert [one.predicted for one in found] == pytest.approx([0.2, 0.75])
     assert calibration_bins(np.array([0.1]), np.array([True]), 2)[1] == Bin(0.5, 1.0, 0, None, None)
 
 

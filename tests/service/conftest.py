@@ -97,7 +97,8 @@ class Upload:
 
     def __init__(self, address: str, article_id: str) -> None:
         self._body = b'{"title": "Sent in two halves"}'
-        self._socket = socket.create_connection(tuple(address.removeprefix("http://").split(":")), timeout=60)
+        host, _, port = address.removeprefix("http://").partition(":")
+        self._socket = socket.create_connection((host, int(port)), timeout=60)
         head = (
             f"PUT /v1/articles/{article_id} HTTP/1.1\r\nHost: service\r\nAuthorization: Bearer {KEY}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(self._body)}\r\nExpect: 100-continue\r\n\r\n"

@@ -43,11 +43,12 @@ def _ready_within(client: Any, seconds: float = 60) -> Any:
 
 
 def _check_that_only_writes_fail(client: Any, reason: str) -> None:
-    for change in (
+    changes: list[Callable[[], Any]] = [
         lambda: client.put("/v1/articles/new", json=NEW),
         lambda: client.delete(f"/v1/articles/{GONE}"),
         lambda: client.put(f"/v1/articles/{STORY}/curation", json={"blocked": [{"id": GONE}]}),
-    ):
+    ]
+    for change in changes:
         refused = change()
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5"), refused.text
         assert "not written" in refused.json()["detail"]

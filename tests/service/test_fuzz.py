@@ -60,7 +60,7 @@ LINES = st.one_of(
 )
 
 
-def _limits(cases: int) -> Any:
+def _limits(cases: int) -> hypothesis_settings:
     return hypothesis_settings(
         max_examples=cases,
         deadline=None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,7 +234,7 @@ def test_after_each_kind_of_change_the_boxes_hold_what_a_dictionary_expects(
     machine = Publishing()
     try:
         machine.begin()
-        for change in (
+        changes: list[Callable[[], object]] = [
             lambda: machine.put(IDS[7], "Sport", "trade", "published"),
             machine.switch_snapshots,
             lambda: machine.expire(IDS[1], "World", "war"),
@@ -245,7 +246,8 @@ def test_after_each_kind_of_change_the_boxes_hold_what_a_dictionary_expects(
             machine.restart,
             lambda: machine.filter_by_section(IDS[5], "Sport"),
             lambda: machine.filter_by_tag_and_exclusion(IDS[5], "war", [IDS[7]]),
-        ):
+        ]
+        for change in changes:
             change()
             for article_id in IDS[:6]:
                 machine.check(article_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import ipaddress
 import socket
 from typing import Any
 
@@ -90,7 +91,7 @@ def test_a_name_that_leads_to_a_private_address_is_not_asked_either(site: Any, m
     url, handler = site
     port = int(url.rpartition(":")[2])
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
-    monkeypatch.setattr(web.socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     with pytest.raises(SourceError, match=r"news.example leads to the private address 127.0.0.1"):
         Web().fetch(f"http://news.example:{port}/", 100)
     assert handler.asked == []
@@ -100,7 +101,7 @@ def test_a_name_is_asked_at_the_address_that_was_looked_at(site: Any, monkeypatc
     url, handler = site
     port = int(url.rpartition(":")[2])
     monkeypatch.setattr(web, "_resolved", lambda _: ["127.0.0.1"])
-    monkeypatch.setattr(web.ipaddress, "ip_address", lambda _: type("Public", (), {"is_global": True})())
+    monkeypatch.setattr(ipaddress, "ip_address", lambda _: type("Public", (), {"is_global": True})())
     handler.answers["/"] = [(200, {}, b"body")]
     assert Web().fetch(f"http://news.example:{port}/", 100).url == f"http://news.example:{port}/"
     assert handler.hosts == [f"news.example:{port}"]
