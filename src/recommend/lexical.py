@@ -120,14 +120,18 @@ class TermMatrix:
         """Cosines (m, c) float32 of the articles at ``rows`` (m,) with c others each, ``others`` (m, c)."""
         left, right = self.rows[rows], self.rows[others.ravel()]
         present = np.unique(left.indices)
-        place = np.full(self.rows.shape[1], -1, np.int32)
-        place[present] = np.arange(len(present))
-        dense = np.zeros((len(rows), len(present)), np.float32)
+        width = len(present) + 1  # one more for the terms that none of the first has
+        place = np.zeros(self.rows.shape[1], np.int32)
+        place[present] = np.arange(1, width, dtype=np.int32)
+        dense = np.zeros((len(rows), width), np.float32)
         dense[np.repeat(np.arange(len(rows)), np.diff(left.indptr)), place[left.indices]] = left.data
-        shared = place[right.indices] >= 0
-        pair = np.repeat(np.arange(others.size), np.diff(right.indptr))[shared]
-        parts = dense[pair // others.shape[1], place[right.indices[shared]]] * right.data[shared]
-        return np.bincount(pair, parts, minlength=others.size).astype(np.float32).reshape(others.shape)
+        lengths = np.diff(right.indptr)
+        own = np.repeat(np.arange(len(rows), dtype=np.int32) * width, lengths.reshape(others.shape).sum(axis=1))
+        parts = np.zeros(right.nnz + 1, np.float32)
+        np.multiply(dense.ravel()[own + place[right.indices]], right.data, out=parts[:-1])
+        found = np.add.reduceat(parts, right.indptr[:-1])
+        found[lengths == 0] = 0
+        return found.reshape(others.shape)
 
     def pairs(self, left: IntArray, right: IntArray) -> FloatArray:
         """Cosines (m,) float32 of the articles at ``left`` with those at ``right``, pair by pair."""
