@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from sqlalchemy import update
 
 from recommend.article import Article, Status
 from recommend.snapshot import Manifest, build, corpus
+from recommend.store.schema import articles
+from recommend.table import ArticleTable
 from recommend.term_counts import TermCounts
 from recommend.text import terms
 
@@ -73,6 +77,21 @@ def test_terms_are_counted_of_changed_texts_only_and_of_all_when_all_is_built_an
     assert counted == [changed.full_text]
     newsroom.reindex(full=True)
     assert len(counted) == 1 + newsroom.live.articles
+
+
+def test_a_row_that_a_restore_changed_is_read_again_each_time(
+    newsroom: Newsroom, stories: list[Article], counted: list[str]
+) -> None:
+    changed = update(articles).where(articles.c.id == stories[7].id)
+    with newsroom.store.engine.begin() as connection:
+        connection.execute(changed.values(content_hash=b"", expires_at=datetime(2040, 1, 1, tzinfo=UTC)))
+    for other in stories[:2]:
+        newsroom.take(other.model_copy(update={"section": "Elsewhere"}))
+        newsroom.reindex()
+        assert stories[7].full_text in counted
+        table = ArticleTable.load(newsroom.layout.snapshot(newsroom.live.name).articles)
+        assert table.expires_at[table.row(stories[7].id)] == datetime(2040, 1, 1, tzinfo=UTC).timestamp()
+        counted.clear()
 
 
 def test_nothing_stays_of_a_story_that_was_taken_down(newsroom: Newsroom, stories: list[Article]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from time import monotonic
 from typing import Annotated, TypeVar
@@ -42,6 +44,7 @@ class Backend:
         self._error = SnapshotError("the index is not open yet")
         self._tried = float("-inf")
         self._caches: WeakKeyDictionary[Recommender, AnswerCache] = WeakKeyDictionary()
+        self._turns = asyncio.Lock()
         self._writer = CapacityLimiter(1)  # one encoder, one writing transaction: more threads would only queue there
 
     @property
@@ -104,6 +107,13 @@ class Backend:
     async def in_writer(self, work: Callable[..., T], *arguments: object) -> T:
         """Runs what encodes or waits for a disk on the one thread for that, so that readers never wait for it."""
         return await to_thread.run_sync(partial(work, *arguments), limiter=self._writer)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """While the block runs, no other answer is made; what else came in meanwhile is attended to before the next."""
+        async with self._turns:
+            await asyncio.sleep(0)
+            yield
 
     async def problems(self) -> list[str]:
         """What cannot be done at present, though related stories can be served."""

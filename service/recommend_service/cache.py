@@ -63,7 +63,7 @@ class AnswerCache:
     - A bound that moves with the clock (``max_age``) is part of what was asked, as the date of the oldest article that
       it lets pass; paths with such a parameter are targets until that article is too old.
 
-    An answer is made without leaving the event loop, so that requests for one that is missing never make it twice.
+    Answers are made one at a time, each request looking again when its turn has come, so that none is made twice.
     """
 
     def __init__(self, size: int) -> None:

@@ -23,7 +23,7 @@ UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def made_at_once(scope: Scope) -> bool:
-    """Whether an answer is made without waiting for anything, so that no clock could stop it and no body is read."""
+    """Whether an answer is made without waiting for anything but its turn, and no body is read."""
     if scope["type"] != "http" or scope["method"] != "GET":
         return False
     path: str = scope["path"]

@@ -52,7 +52,8 @@ async def related_to(
     """
     asked, filters, limit, explain = query.root, given.filters(), given.limit, given.explain
     if isinstance(asked, History):
-        answer = recommender.answer_history(asked.ids, limit, filters, explain=explain)
+        async with backend.turn():
+            answer = recommender.answer_history(asked.ids, limit, filters, explain=explain)
     else:
         article = parse_article(asked.row())
         answer = await backend.in_writer(_answer_to, recommender, article, limit, filters, explain)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from recommend.errors import UnknownArticleError
 from recommend.live import View
@@ -46,52 +48,70 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.get(f"/articles/{ARTICLE}/related", responses=_RESPONSES, response_class=Response)
 async def related(request: Request, given: Annotated[BoxParameters, Query()], article_id: str) -> Response:
     """The stories that best belong under a published article."""
-    recommender = chosen(request, given.variant)
-    return _respond(request, recommender, recommender.view(), article_id, given, known=True)
+    return await _respond(request, chosen(request, given.variant), given, article_id, lambda: article_id)
 
 
 @router.get("/related", responses=_RESPONSES, response_class=Response)
 async def related_by_url(request: Request, given: Annotated[UrlParameters, Query()]) -> Response:
     """The same by the article's URL; tracking parameters, fragment and trailing slash do not matter."""
     recommender = chosen(request, given.variant)
-    view = recommender.view()
-    found = recommender.store.find_url(given.url)
-    return _respond(request, recommender, view, given.url if found is None else found, given, known=found is not None)
+    return await _respond(request, recommender, given, given.url, lambda: recommender.store.find_url(given.url))
 
 
-def _respond(
-    request: Request, recommender: Recommender, view: View, article_id: str, given: BoxParameters, *, known: bool
+async def _respond(
+    request: Request, recommender: Recommender, given: BoxParameters, name: str, find: Callable[[], str | None]
 ) -> Response:
-    """Responds from the cache, or fills it.
+    """Responds from the cache, or fills it when it is this request's turn.
 
     Args:
         request: of one who may read.
         recommender: of the variant that is asked for.
-        view: as it was before anything was looked up.
-        article_id: or a URL that no article has.
         given: the parameters.
-        known: whether ``article_id`` is one.
+        name: what the article is asked for by.
+        find: gives its id, None where no article has that name.
     """
     scope = request.scope
     backend: Backend = scope["app"].state.backend
-    cache = backend.cache(recommender)
-    asked = Asked(article_id, given.limit, given.fallback, given.filters(), given.explain)
-    key = asked.normalised(view)
-    ready = cache.get(view, time(), key) if known else None
-    hit, target = ready is not None, (scope["path"], scope["query_string"])
-    scope["cache"] = "hit" if hit else "miss"
+    ready = _answered(scope, backend, recommender, given, name, find, makes=False)
     if ready is None:
-        ready = _ready(backend, recommender, asked, known=known)
-    if (hit or recommender.view() is view) and sum(map(len, target)) <= _LONGEST_KEPT:
-        if known:
-            cache.put(view, key, ready)
-        cache.put_target(view, target, Target(ready, scope["route"].path_format, key.until(given.max_age)))
+        async with backend.turn():
+            ready = _answered(scope, backend, recommender, given, name, find, makes=True)
+    assert ready is not None
     if ready.fallback:
         backend.metrics.fallbacks.inc()
     status, headers, body = ready.respond(scope["headers"], scope["request_id"])
     response = Response(body, status)
     response.raw_headers = headers
     return marked(request, response)
+
+
+def _answered(
+    scope: Scope,
+    backend: Backend,
+    recommender: Recommender,
+    given: BoxParameters,
+    name: str,
+    find: Callable[[], str | None],
+    *,
+    makes: bool,
+) -> Ready | None:
+    """The answer from the cache; where it is not there, made and kept if ``makes``, else None."""
+    view = recommender.view()  # as it is before anything is looked up
+    found = find()
+    known = found is not None
+    cache = backend.cache(recommender)
+    asked = Asked(found if found is not None else name, given.limit, given.fallback, given.filters(), given.explain)
+    key = asked.normalised(view)
+    ready = cache.get(view, time(), key) if known else None
+    hit, target = ready is not None, (scope["path"], scope["query_string"])
+    scope["cache"] = "hit" if hit else "miss"
+    if ready is None and makes:
+        ready = _ready(backend, recommender, asked, known=known)
+    if ready is not None and (hit or recommender.view() is view) and sum(map(len, target)) <= _LONGEST_KEPT:
+        if known:
+            cache.put(view, key, ready)
+        cache.put_target(view, target, Target(ready, scope["route"].path_format, key.until(given.max_age)))
+    return ready
 
 
 def _ready(backend: Backend, recommender: Recommender, asked: Asked, *, known: bool) -> Ready:

@@ -23,6 +23,7 @@ MADE_BY = ", ".join(f"{name} {version(name)}" for name in ("related-articles", "
 """What decides, beside an article itself, what is kept of it."""
 
 _BATCH = 2000
+_HASH_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Corpus:
     """n articles in ascending order of ids, and what their texts come to.
 
     Attributes:
-        hashes: (n, 32) uint8 content hashes, see :attr:`~recommend.article.Article.content_hash`.
+        hashes: (n, 32) uint8 content hashes, see :attr:`~recommend.article.Article.content_hash`; zeros where the store
+            has none, as after a restore that changed a row, so that it is read again.
         groups: (n,) uint64 duplicate groups.
     """
 
@@ -42,7 +44,7 @@ class Corpus:
     @classmethod
     def empty(cls) -> Corpus:
         """That of no article."""
-        return cls(ArticleTable.of([]), np.zeros((0, 32), np.uint8), np.zeros(0, np.uint64), TermCounts.of([]))
+        return cls(ArticleTable.of([]), np.zeros((0, _HASH_SIZE), np.uint8), np.zeros(0, np.uint64), TermCounts.of([]))
 
     @classmethod
     def load(cls, layout: SnapshotLayout) -> Corpus:
@@ -100,7 +102,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> Reading:
             groups += map(group_key, articles)
             kept += [rows[one.article_id] for one in batch if one.article is None]
             new += [one.article is not None for one in batch]
-            hashes += b"".join(one.content_hash for one in batch)
+            hashes += b"".join(one.content_hash.ljust(_HASH_SIZE, b"\0") for one in batch)
             embeddings += _embeddings(batch, encoder).tobytes()
     remaining, order = np.array(kept, np.int64), np.empty(len(new), np.int64)
     order[np.argsort(new, kind="stable")] = np.arange(len(new))
@@ -108,7 +110,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> Reading:
         revision,
         np.frombuffer(embeddings, VECTOR_DTYPE).reshape(len(new), encoder.dimension),
         ArticleTable.joined([before.table.take(remaining), *tables]).take(order),
-        np.frombuffer(hashes, np.uint8).reshape(len(new), before.hashes.shape[1]),
+        np.frombuffer(hashes, np.uint8).reshape(len(new), _HASH_SIZE),
         np.concatenate([before.groups[remaining], np.array(groups, np.uint64)])[order],
         before.counts.take(remaining),
         texts,

@@ -66,8 +66,8 @@ class Change:
 class Published:
     """A published article.
 
-    ``article`` is None where the reader holds it as it is. ``embedding`` is (d,) float32 of unit length, or None when
-    the article has none from the encoder that was asked for.
+    ``content_hash`` is empty where a restore changed the row. ``article`` is None where the reader holds it as it is.
+    ``embedding`` is (d,) float32 of unit length, or None when the article has none from the encoder that was asked for.
     """
 
     article_id: str
