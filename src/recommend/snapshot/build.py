@@ -84,9 +84,8 @@ def build_snapshot(
     layout.snapshots.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
     try:
-        before = Corpus.empty() if anew else _live_corpus(layout)
         manifest = _write(
-            store, layout, SnapshotLayout(beside), encoder, encoder_name, adapter, settings, depth, before, on_stage
+            store, layout, SnapshotLayout(beside), encoder, encoder_name, adapter, settings, depth, anew, on_stage
         )
         beside.chmod(0o755)
         sync_tree(beside)
@@ -106,15 +105,16 @@ def _write(
     adapter: Adapter | None,
     settings: IndexSettings,
     depth: int,
-    before: Corpus,
+    anew: bool,
     on_stage: Callable[[str], None],
 ) -> Manifest:
     on_stage("reading articles")
-    reading = read(store, encoder, before)
+    reading, uncounted, raw = read(store, encoder, Corpus.empty() if anew else _live_corpus(index_layout))
     table = reading.table
     on_stage("projecting embeddings")
-    projection = Projection.fit(reading.embeddings, None if adapter is None else adapter.weights)
-    alone = projection.apply(reading.embeddings)
+    projection = Projection.fit(raw, None if adapter is None else adapter.weights)
+    alone = projection.apply(raw)
+    del raw
     foreign = None if encoder.language is None else table.foreign_to(encoder.language)
     trusted = alone if foreign is None else np.where(foreign[:, None], np.float32(0), alone)
     on_stage("counting terms and indexing embeddings")
@@ -122,10 +122,10 @@ def _write(
     set_threads(0)
     with ThreadPoolExecutor(1) as beside:  # FAISS computes while Python counts words
         building = beside.submit(VectorIndex.build, alone, kind)
-        counts = reading.counts()
+        counts = uncounted.counts()
         lexicon, matrix = lexical.fit(counts, trusted, _languages(table))
         index = building.result()
-    del trusted
+    del uncounted, trusted
     on_stage("finding company")
     deviations = units(alone, matrix)
     company = nearest(alone, index, matrix, table.published_at, deviations, settings.company_time)

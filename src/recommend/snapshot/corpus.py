@@ -64,32 +64,38 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The published articles of one revision of the store, in ascending order of ids.
+    """The published articles of one revision of the store, in ascending order of ids; table, hashes and groups as in
+    :class:`Corpus`."""
+
+    revision: int
+    table: ArticleTable
+    hashes: NDArray[np.uint8]
+    groups: NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """n articles, the terms of some of which are still to be counted.
 
     Attributes:
-        embeddings: (n, d) float16, those of the encoder.
-        table, hashes, groups: as in :class:`Corpus`.
         kept: counts of the articles that are as they were.
         texts: of the others.
         order: (n,) the place of each article among those that are kept, then the others.
     """
 
-    revision: int
-    embeddings: NDArray[np.float16]
-    table: ArticleTable
-    hashes: NDArray[np.uint8]
-    groups: NDArray[np.uint64]
     kept: TermCounts
     texts: list[str]
     order: NDArray[np.int64]
 
     def counts(self) -> TermCounts:
-        """Of all of them; counts the terms of those texts that are new."""
-        return TermCounts.joined([self.kept, TermCounts.of(self.texts)]).take(self.order)
+        """Of all of them."""
+        counted = TermCounts.of(self.texts)
+        return TermCounts.joined([self.kept, counted]).take(self.order) if len(self.kept) else counted
 
 
-def read(store: Store, encoder: Encoder, before: Corpus) -> Reading:
-    """What the store holds now. Of an article that is as it was ``before``, no text is read."""
+def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[Reading, Uncounted, NDArray[np.float16]]:
+    """What the store holds now, with what is large and not needed for long apart: terms, and embeddings (n, d). Of an
+    article that is as it was ``before``, no text is read."""
     ids = before.table.ids()
     rows, held = dict(zip(ids, range(len(ids)), strict=True)), dict(zip(ids, map(bytes, before.hashes), strict=True))
     tables, texts, groups = list[ArticleTable](), list[str](), list[int]()
@@ -106,16 +112,14 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> Reading:
             embeddings += _embeddings(batch, encoder).tobytes()
     remaining, order = np.array(kept, np.int64), np.empty(len(new), np.int64)
     order[np.argsort(new, kind="stable")] = np.arange(len(new))
-    return Reading(
+    reading = Reading(
         revision,
-        np.frombuffer(embeddings, VECTOR_DTYPE).reshape(len(new), encoder.dimension),
         ArticleTable.joined([before.table.take(remaining), *tables]).take(order),
         np.frombuffer(hashes, np.uint8).reshape(len(new), _HASH_SIZE),
         np.concatenate([before.groups[remaining], np.array(groups, np.uint64)])[order],
-        before.counts.take(remaining),
-        texts,
-        order,
     )
+    raw = np.frombuffer(embeddings, VECTOR_DTYPE).reshape(len(new), encoder.dimension)
+    return reading, Uncounted(before.counts.take(remaining), texts, order), raw
 
 
 def _embeddings(found: list[Published], encoder: Encoder) -> NDArray[np.float16]:
