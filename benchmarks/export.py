@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.servers import ENVIRONMENT, run
+from recommend.cores import available_cores
 from recommend.snapshot import IndexLayout, current_name
 from recommend.store import Store
 
@@ -26,7 +27,7 @@ import numpy as np
 vectors = np.load(sys.argv[1]).astype(np.float32)
 index = faiss.IndexFlatIP(vectors.shape[1])
 index.add(vectors)
-faiss.omp_set_num_threads({os.cpu_count()})
+faiss.omp_set_num_threads({available_cores()})
 started = time.perf_counter()
 for block in np.array_split(vectors, len(vectors) // 10_000 + 1):
     index.search(block, {DEPTH})

@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from recommend.cores import available_cores
+
 ROOT = Path(__file__).parents[1]
 KEPT = Path(os.environ.get("RECOMMEND_SCRATCH", tempfile.gettempdir())) / "recommend-benchmarks"
 DATA = Path(os.environ.get("RECOMMEND_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -25,7 +27,7 @@ def data(name: str) -> Path:
 
 def machine() -> str:
     """One line on where figures come from."""
-    return f"Measured on {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}."
+    return f"Measured on {available_cores()} cores ({platform.machine()}), Python {platform.python_version()}."
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

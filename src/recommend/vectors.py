@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from recommend.arrays import widened
+from recommend.cores import available_cores
 from recommend.errors import SettingsError, SnapshotError, shown
 
 FloatArray = NDArray[np.float32]
@@ -76,7 +76,7 @@ def choose_kind(name: str, count: int) -> Kind:
 
 def set_threads(count: int) -> None:
     """How many threads FAISS and BLAS use in this process: all cores to build, one to serve (0: all)."""
-    threadpool_limits(count or os.cpu_count())
+    threadpool_limits(count or available_cores())
 
 
 class VectorIndex:

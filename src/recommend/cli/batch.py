@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from recommend.cli.app import QUARANTINED, Assignments, Flags, Json, app
 from recommend.cli.console import Meter, err, meter, out, plain, print_json
 from recommend.cli.encoders import check_unchanged, embed_as_served, serving_encoder
 from recommend.cli.intake import FormatName, Intake, RejectsFile
+from recommend.cores import available_cores
 from recommend.encoder import open_encoder
 from recommend.engines import EngineName, open_engine
 from recommend.evaluation.judgements import read_qrels
@@ -206,7 +206,7 @@ def export(
     revision = recommender.view().revision  # what comes after it is for the next export with --since
     with meter("export", float(len(recommender) if since is None else recommender.store.changed_since(since))) as bar:
         count = write_export(
-            recommender, file, k, since=since, workers=workers or len(os.sched_getaffinity(0)), progress=bar.advance
+            recommender, file, k, since=since, workers=workers or available_cores(), progress=bar.advance
         )
     if json:
         print_json({"rows": count, "file": str(file), "revision": revision})

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.cores import available_cores
 from recommend.encoder.manifest import EncoderManifest, read_manifest
 from recommend.encoder.quantise import MODEL, TOKENIZER, ensure_weights, verify_weights
 from recommend.settings import EncoderSettings
@@ -33,7 +34,7 @@ class OnnxEncoder:
         self.dimension = manifest.dimension
         self.max_tokens = settings.max_tokens
         self.language = manifest.language
-        self._threads = settings.threads or len(os.sched_getaffinity(0))
+        self._threads = settings.threads or available_cores()
         self._tokenizer = Tokenizer.from_file(str(weights / TOKENIZER))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(settings.max_tokens)
