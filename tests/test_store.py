@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Timer
 from types import SimpleNamespace
 from typing import Any
 
@@ -302,6 +304,17 @@ def test_processes_that_create_and_fill_a_store_at_once_all_succeed(settings: Se
         said = list(pool.map(lambda one: one.communicate("\n")[0], writers))
     assert [one.returncode for one in writers] == [0] * 3
     assert sorted(int(line) for text in said for line in text.split()) == list(range(1, 91))
+
+
+def test_a_store_that_another_process_is_writing_when_it_is_opened_first_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "recommend.db"
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE theirs (x)")
+        other.execute("BEGIN IMMEDIATE")
+        Timer(0.3, other.execute, ["COMMIT"]).start()
+        with closing(Store(f"sqlite:///{file}")) as opened:
+            assert opened.latest_revision() == 0
+            assert not other.in_transaction
 
 
 def test_the_migrations_make_the_tables_of_the_schema(settings: Settings) -> None:

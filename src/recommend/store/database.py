@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 import orjson
+import stamina
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -83,18 +84,32 @@ def _use_sqlite_transactions(engine: Engine) -> None:
         connection.isolation_level = None  # the driver's own implicit BEGIN comes too late and too weak
         for pragma in (
             f"busy_timeout={_BUSY_MILLISECONDS}",
-            "journal_mode=WAL",
             "synchronous=FULL",
             "secure_delete=ON",  # a takedown leaves no text behind in free pages
             "cache_size=-65536",
             "mmap_size=1073741824",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        _use_wal(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Turns write-ahead logging on, which SQLite refuses at once, without waiting, while another process writes."""
+    for attempt in stamina.retry_context(
+        on=_is_busy, attempts=None, timeout=_BUSY_MILLISECONDS / 1000, wait_initial=0.01
+    ):
+        with attempt:
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _is_busy(problem: Exception) -> bool:
+    return getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
 @contextmanager
