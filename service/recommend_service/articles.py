@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import orjson
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import Response
 
 from recommend.article import Article, parse_article
@@ -17,7 +16,8 @@ from recommend.errors import ArticleError, UnknownArticleError
 from recommend.ingest import put
 from recommend.recommender import Recommender
 from recommend_service.auth import may_write, require_reader, require_writer
-from recommend_service.backend import BackendOf, RecommenderOf
+from recommend_service.backend import Backend, BackendOf, RecommenderOf
+from recommend_service.direct import DirectRoute
 from recommend_service.paths import ARTICLE
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.schemas import Stored
@@ -53,11 +53,22 @@ async def put_article(
     article = parse_article({**body, "id": article_id})
     revision, new = await backend.in_writer(_put, recommender, article)
     recommender.view()
-    return _json(Stored(id=article_id, revision=revision), HTTPStatus.CREATED if new else HTTPStatus.OK)
+    stored = Stored(id=article_id, revision=revision).model_dump_json()
+    return Response(stored, HTTPStatus.CREATED if new else HTTPStatus.OK, media_type="application/json")
 
 
-@router.get(
+async def get_article(request: Request, article_id: str) -> Response:
+    """An article as stored; drafts and unpublished ones only with a key of scope `write`."""
+    backend: Backend = request.app.state.backend
+    stored = backend.articles.get(article_id)
+    if stored is None or not (stored.article.is_public(datetime.now(UTC)) or may_write(request.state.key)):
+        raise UnknownArticleError(article_id)
+    return Response(stored.body, media_type="application/json")
+
+
+router.add_api_route(
     f"/{ARTICLE}",
+    get_article,
     dependencies=[Depends(require_reader)],
     response_class=Response,
     responses={
@@ -67,13 +78,8 @@ async def put_article(
         503: _UNAVAILABLE,
         **READ_PROBLEMS,
     },
+    route_class_override=DirectRoute,
 )
-async def get_article(backend: BackendOf, article_id: str, writer: Annotated[bool, Depends(may_write)]) -> Response:
-    """An article as stored; drafts and unpublished ones only with a key of scope `write`."""
-    article = backend.store.get(article_id)
-    if article is None or not (writer or article.is_public(datetime.now(UTC))):
-        raise UnknownArticleError(article_id)
-    return _json(article, HTTPStatus.OK)
 
 
 @router.delete(
@@ -107,7 +113,3 @@ def embed_as_served(recommender: Recommender, encoder: Encoder, stored: Sequence
         encoder = recommender.encoder
         vectors = zip(stored, encode_articles(encoder, stored), strict=True)
         recommender.store.put_embeddings(list(vectors), encoder.fingerprint, announce=True)
-
-
-def _json(body: Stored | Article, status: HTTPStatus) -> Response:
-    return Response(orjson.dumps(body.model_dump(), option=orjson.OPT_UTC_Z), status, media_type="application/json")

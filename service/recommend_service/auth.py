@@ -82,6 +82,11 @@ def authorize(key: Key | None, scope: Scope) -> Key:
     return key
 
 
+def may_write(key: Key | None) -> bool:
+    """Whether the key has the scope ``write``."""
+    return key is not None and Scope.WRITE in key.scopes
+
+
 def authorize_reading(key: Key | None, settings: ServiceSettings) -> None:
     """Lets everybody read unless ``service.read_needs_key``.
 
@@ -116,11 +121,6 @@ async def require_writer(key: KeyOf) -> Key:
 async def require_curator(key: KeyOf) -> Key:
     """The key; refuses requests without one of scope ``curate``."""
     return authorize(key, Scope.CURATE)
-
-
-async def may_write(key: KeyOf) -> bool:
-    """Whether the request carries a key of scope ``write``."""
-    return key is not None and Scope.WRITE in key.scopes
 
 
 def _bearer_token(scope: Connection) -> bytes | None:

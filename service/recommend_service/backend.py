@@ -22,6 +22,7 @@ from recommend.store import Store
 from recommend_service.cache import AnswerCache
 from recommend_service.groups import GroupWriter
 from recommend_service.metrics import Metrics
+from recommend_service.stored import StoredArticles
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Backend:
         self.metrics = metrics
         self.events = GroupWriter(self._add_events)
         self._store: Store | None = None
+        self._articles: StoredArticles | None = None
         self._unreachable = (float("-inf"), StoreUnreachableError("the store is not open yet"))
         self._recommender: Recommender | None = None
         self._variants: dict[str, Recommender] = {}
@@ -63,6 +65,17 @@ class Backend:
                 self._unreachable = monotonic(), problem
                 raise
         return self._store
+
+    @property
+    def articles(self) -> StoredArticles:
+        """The store's articles.
+
+        Raises:
+            StoreError: as :attr:`store`.
+        """
+        if self._articles is None:
+            self._articles = StoredArticles(self.store)
+        return self._articles
 
     def recommender(self) -> Recommender:
         """The recommender.

@@ -14,7 +14,8 @@ from recommend_service.parameters import Parameters
 
 
 class DirectRoute(APIRoute):
-    """A route for an endpoint that takes the request, its parameters as ``given``, and the path's own by name.
+    """A route for an endpoint that takes the request, its parameters as ``given`` if it has any, and the path's own by
+    name.
 
     FastAPI works through every parameter and dependency at each request, which takes longer than most answers. So here
     it documents the route, its key included, and says what is wrong with parameters that are not valid; those that are
@@ -24,14 +25,17 @@ class DirectRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler of a request."""
         refuse, endpoint = super().get_route_handler(), self.endpoint
-        model: type[Parameters] = get_type_hints(endpoint)["given"]
+        model: type[Parameters] | None = get_type_hints(endpoint).get("given")
 
         async def handle(request: Request) -> Response:
-            given = model.read(request.scope["query_string"])
-            if given is None:
-                return await refuse(request)
+            arguments = request.path_params
+            if model is not None:
+                given = model.read(request.scope["query_string"])
+                if given is None:
+                    return await refuse(request)
+                arguments = {"given": given, **arguments}
             authorize_reading(request.state.key, request.app.state.settings.service)
-            response: Response = await endpoint(request, given, **request.path_params)
+            response: Response = await endpoint(request, **arguments)
             return response
 
         return handle
