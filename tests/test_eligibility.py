@@ -1,5 +1,6 @@
 """Which articles may be shown: hidden ones nowhere, foreign ones not unasked."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -7,10 +8,12 @@ import pytest
 
 from recommend.article import Article, Status
 from recommend.curation import Choice, Curation
+from recommend.eligibility import Eligibility
 from recommend.encoder import Encoder
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
+from recommend.table import Filters
 
 if TYPE_CHECKING:
     from conftest import Newsroom
@@ -33,6 +36,36 @@ def test_a_hidden_article_is_nowhere_until_its_time_has_come_and_keeps_its_own_b
     monkeypatch.setattr("recommend.recommender.time.time", soon.timestamp)
     assert everywhere() == [True] * 3
     assert recommender.related("story-00")[0].id == "story-06"
+
+
+def test_an_article_expires_and_another_one_comes_out_by_the_clock_alone(
+    newsroom: "Newsroom", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recommender, now = newsroom.recommender(), datetime.now(UTC)
+    stories = [newsroom.store.get(article_id) for article_id in ("story-06", "story-07")]
+    soon, later = now + timedelta(hours=1), now + timedelta(hours=2)
+    changes = {"expires_at": soon}, {"published_at": later}
+    newsroom.take(*(story.model_copy(update=change) for story, change in zip(stories, changes, strict=True) if story))
+
+    def shown() -> set[str]:
+        return {item.id for item in recommender.related("story-00", 59)} & {"story-06", "story-07"}
+
+    assert shown() == {"story-06"}
+    monkeypatch.setattr("recommend.recommender.time.time", soon.timestamp)
+    assert shown() == set()
+    monkeypatch.setattr("recommend.recommender.time.time", later.timestamp)
+    assert shown() == {"story-07"}
+
+
+def test_what_is_kept_for_kinds_of_queries_is_bounded_however_many_kinds_there_are(newsroom: "Newsroom") -> None:
+    view = newsroom.recommender().view()
+    eligibility, query = Eligibility(view, Filters(), 0.0, newsroom.settings), view.segments[0].query(0)
+    first = eligibility.under(query)
+    assert eligibility.under(query) is first
+    for number in range(1_000):
+        eligibility.under(replace(query, genre=f"genre {number}"))
+    assert len(eligibility._ruled) <= 32
+    assert eligibility.under(query) == first
 
 
 def test_with_the_policy_off_curation_counts_for_nothing(newsroom: "Newsroom") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,11 +23,13 @@ BoolArray = NDArray[np.bool_]
 Masks = Sequence[BoolArray | None]
 Place = tuple[int, int]
 
+_KINDS_KEPT = 32
+
 
 @dataclass(frozen=True)
 class Eligibility:
-    """What may be shown in answer to one request. Masks are one for each segment of the view: (n,) bool, or None where
-    all rows pass.
+    """What may be shown in answer to a request, and to every other one with the same filters as long as it
+    :meth:`holds`. Masks are one for each segment of the view: (n,) bool, or None where all rows pass.
 
     Attributes:
         view: the state it is about.
@@ -40,6 +43,16 @@ class Eligibility:
     now: float
     settings: Settings
     _ruled: dict[object, Masks] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def holds(self, view: View, filters: Filters, now: float, settings: Settings) -> bool:
+        """Whether it says what another one, made of these, would say."""
+        same = view is self.view and settings is self.settings and filters == self.filters
+        return same and self.now <= now < self._end
+
+    @cached_property
+    def _end(self) -> float:
+        turn = self.view.next_turn(self.now)
+        return math.inf if turn is None else turn
 
     @cached_property
     def masks(self) -> Masks:
@@ -61,9 +74,13 @@ class Eligibility:
         ``any_kind`` lets every genre and language pass."""
         dated = query is not None and self.settings.ranking.as_of == "query" and query.published_at
         kind = query and (query.genre, query.language), dated, any_kind
-        if kind not in self._ruled:
-            self._ruled[kind] = [self._under(number, query, any_kind) for number in range(len(self.view.segments))]
-        return self._ruled[kind]
+        found = self._ruled.get(kind)
+        if found is None:
+            found = [self._under(number, query, any_kind) for number in range(len(self.view.segments))]
+            if len(self._ruled) >= _KINDS_KEPT:
+                self._ruled.clear()
+            self._ruled[kind] = found
+        return found
 
     def curated(self, article_id: str | None) -> tuple[list[str], frozenset[str]]:
         """Ids that editors pinned and blocked in the box of an article; none while the policy is off."""

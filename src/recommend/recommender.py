@@ -55,6 +55,7 @@ class Recommender:
         self.settings = settings
         self._encoders = {} if encoder is None else {encoder.fingerprint: encoder}
         self._encoder_failed = False
+        self._eligible: Eligibility | None = None
         self._live: FixedView | LiveView = view or LiveView(store, IndexLayout(settings.index))
         self._load_ranker()
 
@@ -304,7 +305,10 @@ class Recommender:
         return Selection(view, self.settings, self._ranker, self._foreign_ranker)
 
     def _eligibility(self, view: View, filters: Filters) -> Eligibility:
-        return Eligibility(view, filters, time.time(), self.settings)
+        now, kept = time.time(), self._eligible
+        if kept is None or not kept.holds(view, filters, now, self.settings):
+            kept = self._eligible = Eligibility(view, filters, now, self.settings)
+        return kept
 
     def _box(
         self,
