@@ -77,7 +77,11 @@ def test_terms_are_shown_as_written_and_neighbours_joined(
 def test_shared_terms_carry_their_parts_of_the_cosine_strongest_first() -> None:
     texts = ["storm hits coast hard", "storm storm leaves coast", "election in town"]
     lexicon, matrix = lexical.fit(TermCounts.of(texts), np.zeros((3, 2), np.float32))
-    shared = shared_terms(matrix.vector(0), matrix.vector(1), lexicon)
+    query, *others = (matrix.vector(row) for row in range(3))
+    shared, none, again = shared_terms(query, [*others, others[0]], lexicon)
     assert list(shared) == ["storm", "coast"]
     assert sum(shared.values()) == pytest.approx(matrix.pairs(np.array([0]), np.array([1]))[0])
-    assert shared_terms(matrix.vector(0), matrix.vector(2), lexicon) == {}
+    assert (none, again) == ({}, shared)
+    assert shared_terms(query, [], lexicon) == []
+    nothing = lexicon.weigh("")
+    assert shared_terms(nothing, others, lexicon) == shared_terms(query, [nothing] * 2, lexicon) == [{}, {}]

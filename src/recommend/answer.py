@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -60,25 +61,28 @@ class Answer:
     near_misses: list[NearMiss] | None = None
 
 
-def recommendation(view: View, query: Query, chosen: Candidates, i: int, *, explain: bool) -> Recommendation:
-    """The item that candidate ``i`` of those chosen makes under a query."""
-    segment, row = view.segments[chosen.segments[i]], int(chosen.rows[i])
-    card = segment.table.card(row)
+def recommendations(
+    view: View, query: Query, chosen: Candidates, which: Sequence[int], *, explain: bool
+) -> list[Recommendation]:
+    """The items that the candidates at the places ``which`` of those chosen make under a query."""
+    places = [(view.segments[chosen.segments[i]], int(chosen.rows[i])) for i in which]
+    shared = shared_terms(query.terms, [s.matrix.vector(row) for s, row in places], view.snapshot.lexicon)
+    lexical = chosen.feature("lexical")
     asked = None if query.published_at == MISSING else datetime.fromtimestamp(query.published_at, UTC)
-    why = reason(
-        shared_terms(query.terms, segment.matrix.vector(row), view.snapshot.lexicon),
-        float(chosen.feature("lexical")[i]),
-        [card.title, card.summary or "", query.headline],
-        None if card.published_at is None or asked is None else card.published_at - asked,
-        card.section if card.section == query.section else None,
-    )
-    return Recommendation(
-        **_shown(card),
-        score=round(float(chosen.probabilities[i]), 4),
-        rank=i + 1,
-        reason=why,
-        explanation=contributions(chosen, i) if explain else None,
-    )
+    found = []
+    for i, (segment, row), terms in zip(which, places, shared, strict=True):
+        card = segment.table.card(row)
+        why = reason(
+            terms,
+            float(lexical[i]),
+            [f"{card.title}\n{card.summary or ''}", query.headline],
+            None if card.published_at is None or asked is None else card.published_at - asked,
+            card.section if card.section == query.section else None,
+        )
+        score = round(float(chosen.probabilities[i]), 4)
+        parts = contributions(chosen, i) if explain else None
+        found.append(Recommendation(**_shown(card), score=score, rank=i + 1, reason=why, explanation=parts))
+    return found
 
 
 def listed(card: Card, rank: int, why: Reason) -> Recommendation:

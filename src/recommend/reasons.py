@@ -70,16 +70,23 @@ def reason(
     return Reason("similar", f"{f'More from {section}' if section else 'On a similar subject'}{when}")
 
 
-def shared_terms(query: TermVector, candidate: TermVector, lexicon: Lexicon) -> dict[str, float]:
-    """The terms two articles share with their parts of the lexical cosine, strongest first."""
-    if not len(query.terms):
-        return {}
-    place = np.minimum(np.searchsorted(query.terms, candidate.terms), len(query.terms) - 1)
-    shared = np.flatnonzero(query.terms[place] == candidate.terms)
-    parts = query.weights[place[shared]] * candidate.weights[shared]
-    strongest = np.argsort(-parts, kind="stable")[:_MOST_TERMS]
-    written = lexicon.terms(candidate.terms[shared[strongest]])
-    return dict(zip(written, parts[strongest].tolist(), strict=True))
+def shared_terms(query: TermVector, others: Sequence[TermVector], lexicon: Lexicon) -> list[dict[str, float]]:
+    """The terms that each of some articles shares with a query, with their parts of the lexical cosine, strongest
+    first."""
+    if not others or not len(query.terms):
+        return [{} for _ in others]
+    terms = np.concatenate([other.terms for other in others])
+    owners = np.repeat(np.arange(len(others)), [len(other.terms) for other in others])
+    place = np.minimum(np.searchsorted(query.terms, terms), len(query.terms) - 1)
+    shared = np.flatnonzero(query.terms[place] == terms)
+    weights = np.concatenate([other.weights for other in others])
+    parts, owners, terms = query.weights[place[shared]] * weights[shared], owners[shared], terms[shared]
+    order = np.lexsort((terms, -parts, owners))
+    found: list[dict[str, float]] = []
+    for some in np.split(order, np.searchsorted(owners[order], np.arange(1, len(others)))):
+        strongest = some[:_MOST_TERMS]
+        found.append(dict(zip(lexicon.terms(terms[strongest]), parts[strongest].tolist(), strict=True)))
+    return found
 
 
 def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:

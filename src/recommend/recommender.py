@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend import history
-from recommend.answer import Answer, Recommendation, listed, recommendation
+from recommend.answer import Answer, Recommendation, listed, recommendations
 from recommend.article import Article
 from recommend.bundled import model_file
 from recommend.eligibility import Eligibility
@@ -219,7 +220,8 @@ class Recommender:
         queries = [view.segments[number].query(row) for number, row in read[: history.READ]]
         selection, eligibility = self._selection(view), self._eligibility(view, filters)
         chosen, owing, removed = selection.choose_for_history(queries, groups, k, eligibility)
-        items = [recommendation(view, query, chosen, i, explain=explain) for i, query in enumerate(owing)]
+        found = (recommendations(view, query, chosen, [i], explain=explain) for i, query in enumerate(owing))
+        items = list(chain.from_iterable(found))
         others = len(view) - len(read)
         short = None if len(items) >= k else f"only {len(items)} of {others} other articles are eligible"
         return Answer(None, view.snapshot.manifest.name, view.revision, None, items, short, removed)
@@ -321,7 +323,7 @@ class Recommender:
     ) -> Answer:
         view = selection.view
         chosen, pinned, removed = selection.choose(query, article_id, k, eligibility)
-        items = [recommendation(view, query, chosen, i, explain=explain) for i in range(len(chosen))]
+        items = recommendations(view, query, chosen, range(len(chosen)), explain=explain)
         items[:pinned] = [replace(item, reason=PINNED) for item in items[:pinned]]
         missed = None
         if explain:
