@@ -140,7 +140,7 @@ def _place(folder: Path) -> tuple[Store, Settings]:
 def _embed(store: Store, encoder: Encoder, articles: list[Article], vectors: Halves) -> None:
     pairs = list(zip(articles, vectors.astype(np.float32), strict=True))
     for start in range(0, len(pairs), BATCH):
-        store.put_embeddings(pairs[start : start + BATCH], encoder.fingerprint)
+        store.embeddings.put(pairs[start : start + BATCH], encoder.fingerprint)
 
 
 def _boxes(store: Store, settings: Settings, ids: list[str]) -> list[Box]:

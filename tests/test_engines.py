@@ -22,7 +22,8 @@ from recommend.engines.cluster import RayEngine
 from recommend.errors import EngineError
 from recommend.ingest import embed_missing
 from recommend.settings import RaySettings, Settings
-from recommend.store import VECTOR_DTYPE, Store
+from recommend.store import Store
+from recommend.store.rows import VECTOR_DTYPE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

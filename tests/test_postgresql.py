@@ -98,7 +98,7 @@ def test_a_takedown_that_meets_another_or_a_put_of_the_same_article_is_one_after
             slow.go.set()
         assert (first.result(), second.result()) == ([1], 2)
     assert store.get("a") is None
-    assert store.embedded("a", "toy") == {}
+    assert store.embeddings.text_hashes("a", "toy") == {}
 
 
 def test_two_first_curations_of_an_article_at_once_are_two_steps(store: Store, settings: Settings) -> None:
@@ -123,11 +123,11 @@ def test_a_nightly_file_that_waited_for_a_takedown_does_not_undo_it(store: Store
         wait_for_locks(settings.store, takedown)
         nightly = pool.submit(store.put, [(article(), VECTOR)], "toy", republish=False)
         wait_for_locks(settings.store, takedown, nightly)
-        embedder = pool.submit(store.put_embeddings, [(article(), VECTOR)], "toy")
+        embedder = pool.submit(store.embeddings.put, [(article(), VECTOR)], "toy")
         wait_for_locks(settings.store, takedown, nightly, embedder)
         holder.rollback()
         assert (takedown.result(), nightly.result(), embedder.result()) == (2, [0], None)
-    assert (store.get("a"), store.embedded("a", "toy")) == (None, {})
+    assert (store.get("a"), store.embeddings.text_hashes("a", "toy")) == (None, {})
 
 
 def test_a_reader_that_follows_many_writers_gets_every_revision_once_and_in_order(
@@ -162,7 +162,7 @@ def test_writers_of_the_same_articles_in_any_order_never_lock_each_other_out(sto
             for n in range(10):
                 some = [article(i, f"{number} {n}") for i in chance.sample(ids, 20)]
                 own.put([(one, VECTOR) for one in some], "toy", republish=n % 2 == 0)
-                own.put_embeddings([(one, VECTOR) for one in reversed(some)], "other")
+                own.embeddings.put([(one, VECTOR) for one in reversed(some)], "other")
                 own.delete(chance.choice(ids))
                 own.put_curation(chance.choice(ids), Curation(), f"{number} {n}")
 

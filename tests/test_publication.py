@@ -102,7 +102,7 @@ def test_a_change_of_encoder_that_was_cut_short_goes_on_where_it_was(
     newsroom: Newsroom, other_toy_encoder: Encoder, stories: list[Article]
 ) -> None:
     vectors = other_toy_encoder.encode([story.full_text for story in stories[:20]])
-    newsroom.store.put_embeddings(list(zip(stories[:20], vectors, strict=True)), "other toy")
+    newsroom.store.embeddings.put(list(zip(stories[:20], vectors, strict=True)), "other toy")
     assert replace(newsroom, encoder=other_toy_encoder).reindex().embedded == 40
 
 

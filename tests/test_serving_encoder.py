@@ -49,18 +49,18 @@ def test_the_encoder_changes_when_it_is_asked_for_and_never_because_of_the_setti
     story = tmp_path / "new.jsonl"
     story.write_bytes(orjson.dumps({"id": "late", "title": "Late news"}) + b"\n")
     assert run(real, "ingest", str(story), "--rejects", str(tmp_path / "rejects.jsonl")).exit_code == 0
-    assert real.store.embedded(["late"], real.live.encoder).keys() == {"late"}
-    assert real.store.embedded(["late"], live.encoder) == {}
+    assert real.store.embeddings.text_hashes(["late"], real.live.encoder).keys() == {"late"}
+    assert real.store.embeddings.text_hashes(["late"], live.encoder) == {}
     back = run(real, "rollback", "--json")
     assert (back.exit_code, real.live.name) == (0, live.name), back.output
-    assert real.store.embedded(["late"], live.encoder).keys() == {"late"}
+    assert real.store.embeddings.text_hashes(["late"], live.encoder).keys() == {"late"}
 
 
 def test_what_an_ingest_stored_while_the_encoder_changed_is_embedded_at_its_end(
     real: Newsroom, toy_encoder: Encoder
 ) -> None:
     recommender = real.recommender()
-    put(real.store, toy_encoder, real.store.unembedded("nobody", 1)[0].model_copy(update={"id": "late"}))
+    put(real.store, toy_encoder, real.store.embeddings.lacking("nobody", 1)[0].model_copy(update={"id": "late"}))
     before = recommender.view().revision
     assert embed_as_served(real.store, real.settings, toy_encoder) == 1
     assert recommender.view().revision == before + 1

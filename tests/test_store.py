@@ -163,7 +163,7 @@ def test_an_article_whose_embedding_cannot_be_written_is_not_written_either(stor
     bad: Any = "no vector"
     with pytest.raises(ValueError, match="no vector"):
         store.put([(article("a"), VECTOR), (article("b"), bad)], "toy")
-    assert (store.known("ab"), store.embedded("ab", "toy"), store.latest_revision()) == ({}, {}, 0)
+    assert (store.known("ab"), store.embeddings.text_hashes("ab", "toy"), store.latest_revision()) == ({}, {}, 0)
 
 
 def test_without_a_new_embedding_the_stored_one_stays_as_long_as_it_fits_the_text(store: Store) -> None:
@@ -181,13 +181,13 @@ def test_a_takedown_leaves_no_embedding_and_a_job_that_read_the_article_before_b
 ) -> None:
     store.put([(article(), VECTOR)], "toy")
     store.delete("a")
-    store.put_embeddings([(article(), VECTOR)], "toy")
+    store.embeddings.put([(article(), VECTOR)], "toy")
     assert sql(settings.store, "SELECT count(*) FROM embeddings") == [(0,)]
 
 
 def test_an_embedding_of_a_text_that_has_changed_since_does_not_replace_the_present_one(store: Store) -> None:
     store.put([(article(title="Second thoughts"), VECTOR)], "toy")
-    store.put_embeddings([(article(), VECTOR[::-1])], "toy", announce=True)
+    store.embeddings.put([(article(), VECTOR[::-1])], "toy", announce=True)
     (change,) = store.changes(0, "toy")
     assert (change.revision, store.latest_revision()) == (1, 1)
     assert change.embedding == pytest.approx(VECTOR, abs=1e-3)
@@ -195,9 +195,9 @@ def test_an_embedding_of_a_text_that_has_changed_since_does_not_replace_the_pres
 
 def test_only_an_announced_embedding_is_a_change(store: Store) -> None:
     store.put([(article(one), None) for one in "abc"], "toy")
-    store.put_embeddings([(article("a"), VECTOR)], "toy")
+    store.embeddings.put([(article("a"), VECTOR)], "toy")
     assert store.latest_revision() == 3
-    store.put_embeddings([(article("b"), VECTOR), (article("a"), VECTOR)], "toy", announce=True)
+    store.embeddings.put([(article("b"), VECTOR), (article("a"), VECTOR)], "toy", announce=True)
     changes = store.changes(3, "toy")
     assert {change.article_id for change in changes} == {"a", "b"}
     assert [change.revision for change in changes] == [4, 5]
@@ -216,8 +216,8 @@ def test_a_takedown_leaves_nothing_of_the_article_in_the_database_files(store: S
 def test_many_ids_are_looked_up_at_once_and_missing_embeddings_page_by_page(store: Store) -> None:
     store.put([(article(f"{n:04}"), VECTOR if n % 3 else None) for n in range(1203)], "toy")
     ids = [f"{n:04}" for n in range(2000)]
-    assert (len(store.known(iter(ids))), len(store.embedded(iter(ids), "toy"))) == (1203, 802)
-    assert [one.id for one in store.unembedded("toy", 2, "0003")] == ["0006", "0009"]
+    assert (len(store.known(iter(ids))), len(store.embeddings.text_hashes(iter(ids), "toy"))) == (1203, 802)
+    assert [one.id for one in store.embeddings.lacking("toy", 2, "0003")] == ["0006", "0009"]
 
 
 def test_an_address_finds_the_newest_published_article(store: Store) -> None:
@@ -234,7 +234,11 @@ def test_what_no_id_or_url_can_be_is_found_nowhere(store: Store) -> None:
     store.put([(article("a\ufffdb", url="https://a.example/b"), VECTOR)], "toy")
     for name in ("a\x00b", "\x00"):
         assert (store.get(name), store.revision_of(name), store.delete(name)) == (None, None, None)
-        assert (store.curation(name), store.known([name]), store.embedded([name], "toy")) == (None, {}, {})
+        assert (store.curation(name), store.known([name]), store.embeddings.text_hashes([name], "toy")) == (
+            None,
+            {},
+            {},
+        )
         assert store.find_url(f"https://a.example/b{name}") is None
 
 
@@ -253,7 +257,7 @@ def test_what_a_reader_holds_as_it_is_comes_without_its_texts(store: Store) -> N
     store.put([(article(str(n)), VECTOR) for n in range(4)], "toy")
     held = {one.id: one.content_hash for one in (article("0"), article("1"), article("2"), article("gone"))}
     store.put([(article("1", section="moved"), None), (article("2"), None), (article("3"), None)], "toy")
-    store.put_embeddings([(article("0"), VECTOR)], "other")
+    store.embeddings.put([(article("0"), VECTOR)], "other")
     with store.published("toy", held) as (_, rows):
         found = {row.article_id: row for row in rows}
     assert {name for name, row in found.items() if row.article is None} == {"0", "2"}

@@ -112,4 +112,4 @@ def embed_as_served(recommender: Recommender, encoder: Encoder, stored: Sequence
     while stored and recommender.fingerprint != encoder.fingerprint:
         encoder = recommender.encoder
         vectors = zip(stored, encode_articles(encoder, stored), strict=True)
-        recommender.store.put_embeddings(list(vectors), encoder.fingerprint, announce=True)
+        recommender.store.embeddings.put(list(vectors), encoder.fingerprint, announce=True)

@@ -16,8 +16,9 @@ from recommend.errors import RecommendError, SnapshotError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.snapshot import IndexLayout, current_name, list_snapshots, live_manifest, locked, verify
-from recommend.store import VECTOR_DTYPE, Store
+from recommend.store import Store
 from recommend.store.database import reading
+from recommend.store.rows import VECTOR_DTYPE
 from recommend.store.schema import articles, counter, curation, curation_log, embeddings
 from recommend.store.takedowns import INCOMPLETE
 

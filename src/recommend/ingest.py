@@ -13,7 +13,8 @@ from recommend.article import Article
 from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.isolation import encode_each
 from recommend.engines import Engine, LocalEngine
-from recommend.store import FloatArray, Known, Store
+from recommend.store import Store
+from recommend.store.rows import FloatArray, Known
 
 BATCH = 1024
 
@@ -145,7 +146,7 @@ def embed_missing(
         encoder: whose embeddings.
         engine: makes them with this encoder; by default the cores of this machine.
         progress: gets the size of each batch that is durable.
-        announce: for the encoder of the live snapshot, see :meth:`~recommend.store.Store.put_embeddings`.
+        announce: for the encoder of the live snapshot, see :meth:`~recommend.store.embeddings.Embeddings.put`.
         on_failure: called for each article whose embedding fails, which stays without one; logs them when not given.
 
     Returns:
@@ -159,7 +160,7 @@ def embed_missing(
     engine, total = engine or LocalEngine(encoder, BATCH), 0
     with closing(engine.embeddings(_unembedded(store, encoder.fingerprint, engine.batch))) as ready:
         for done in ready:
-            store.put_embeddings(
+            store.embeddings.put(
                 list(zip(done.texts, done.vectors, strict=True)), encoder.fingerprint, announce=announce
             )
             for article_id, reason in done.failures.items():
@@ -172,7 +173,7 @@ def embed_missing(
 def _unembedded(store: Store, fingerprint: str, batch: int) -> Iterator[list[Article]]:
     """Batches, by id, each article once, however late its embedding comes."""
     after = ""
-    while articles := store.unembedded(fingerprint, batch, after):
+    while articles := store.embeddings.lacking(fingerprint, batch, after):
         after = articles[-1].id
         yield articles
 
@@ -196,14 +197,14 @@ def put_batch(
     failures: dict[str, str] = {}
     stale: list[Article] = []
     if encoder is not None:
-        embedded = store.embedded((article.id for article in offered), encoder.fingerprint)
+        embedded = store.embeddings.text_hashes((article.id for article in offered), encoder.fingerprint)
         stale = [article for article in offered if embedded.get(article.id) != article.text_hash]
         vectors, failures = _encode_once(encoder, stale)
     changed = [article for article in offered if _differs(article, held.get(article.id))]
     fingerprint = "" if encoder is None else encoder.fingerprint
     found = store.put([(article, vectors.get(article.id)) for article in changed], fingerprint, republish=republish)
     revisions = dict(zip((article.id for article in changed), found, strict=True))
-    store.put_embeddings(
+    store.embeddings.put(
         [(article, vectors[article.id]) for article in stale if article.id in vectors.keys() - revisions.keys()],
         fingerprint,
     )
@@ -234,7 +235,7 @@ def _differs(article: Article, held: Known | None) -> bool:
 
 
 def _has_embedding(store: Store, encoder: Encoder, article: Article) -> bool:
-    return store.embedded([article.id], encoder.fingerprint).get(article.id) == article.text_hash
+    return store.embeddings.text_hashes([article.id], encoder.fingerprint).get(article.id) == article.text_hash
 
 
 def _batches(articles: Iterable[Article]) -> Iterator[dict[str, Article]]:

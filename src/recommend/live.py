@@ -21,7 +21,8 @@ from recommend.lexical import cosines
 from recommend.ranking import Candidates
 from recommend.segment import Prepared, Segment
 from recommend.snapshot import IndexLayout, Snapshot, current_name, open_snapshot
-from recommend.store import Change, News, Store
+from recommend.store import Store
+from recommend.store.rows import Change, News
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]

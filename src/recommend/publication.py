@@ -37,7 +37,7 @@ def publish_embedded(
     while True:
         seen = store.latest_revision()
         embedded += embed_missing(store, encoder, progress=progress)
-        with store.settled(encoder.fingerprint, seen) as settled:
+        with store.embeddings.settled(encoder.fingerprint, seen) as settled:
             if settled:
                 point_to(layout, name)
                 return embedded

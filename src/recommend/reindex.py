@@ -201,7 +201,7 @@ def reindex(
         embedded += publish_embedded(store, layout, manifest.name, encoder, progress=on_embedded)
         before = _fingerprints(layout)
         prune(layout, settings.indexing.keep)
-        dropped = sum(map(store.drop_embeddings, before - _fingerprints(layout)))
+        dropped = sum(map(store.embeddings.drop, before - _fingerprints(layout)))
     return ReindexResult(manifest, embedded, built=True, canary=compared, dropped=dropped, failed=len(failures))
 
 
@@ -215,7 +215,7 @@ def plan(store: Store, encoder: Encoder, settings: Settings, *, full: bool = Fal
     layout = IndexLayout(settings.index)
     adapter = find_adapter(settings.encoder.adapter, settings.models, encoder.fingerprint)
     counts = store.counts(encoder.fingerprint)
-    some = store.unembedded(encoder.fingerprint, _MEASURED)
+    some = store.embeddings.lacking(encoder.fingerprint, _MEASURED)
     started = time.perf_counter()
     if some:
         encode_articles(encoder, some)

@@ -83,7 +83,7 @@ def test_an_article_stored_with_the_former_encoder_in_the_moment_of_a_change_is_
         monkeypatch.setattr(type(encoder), "encode", slow)
         assert service.writer.article("PUT", "late", json={"title": "Leaders condemn drone attack"}).status_code == 201
         assert begun == [1]
-        assert store.embedded(["late"], other.fingerprint).keys() == {"late"}
+        assert store.embeddings.text_hashes(["late"], other.fingerprint).keys() == {"late"}
         assert len(service.reader.box("late").items) == 5
 
 
@@ -98,7 +98,7 @@ def test_embedding_again_brings_no_earlier_text_back(copied: Settings, encoder: 
         found = store.get("late")
         assert found is not None
         assert found.title == "A second version"
-        assert store.embedded(["late"], encoder.fingerprint) == {"late": second.text_hash}
+        assert store.embeddings.text_hashes(["late"], encoder.fingerprint) == {"late": second.text_hash}
 
 
 def test_embedding_again_reaches_views_that_are_open(copied: Settings, encoder: Encoder) -> None:

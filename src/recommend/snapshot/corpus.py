@@ -15,7 +15,8 @@ from recommend.duplicates import group_key
 from recommend.encoder import Encoder, encode_articles
 from recommend.errors import SnapshotError
 from recommend.snapshot.layout import SnapshotLayout
-from recommend.store import VECTOR_DTYPE, Published, Store
+from recommend.store import Store
+from recommend.store.rows import VECTOR_DTYPE, Published
 from recommend.table import ArticleTable
 from recommend.term_counts import TermCounts
 

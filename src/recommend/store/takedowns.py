@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
+from sqlalchemy import Connection, Engine, select
 
+from recommend.article import Article, Status
 from recommend.errors import StoreError
+from recommend.store.database import Watch, reading
+from recommend.store.revisions import current
+from recommend.store.rows import some_at_a_time
+from recommend.store.schema import articles, lineage
 
 INCOMPLETE = sys.maxsize  # "complete since" of a log whose first line is missing
 
@@ -99,6 +105,68 @@ class TakedownLog:
                     os.close(folder)
         except OSError as problem:
             raise StoreError(f"takedown log {self.path}: the change was not written: {problem}") from problem
+
+
+class Takedowns:
+    """Notes what articles are withdrawn from an SQLite store in its log; PostgreSQL has its own archiving, and no log.
+
+    Within the transactions that it is called in, no other process can write.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._logs = engine.dialect.name == "sqlite"
+
+    def log(self, connection: Connection) -> TakedownLog | None:
+        """The log of the store as it is now; None on PostgreSQL."""
+        if not self._logs:
+            return None
+        origin = connection.execute(select(lineage.c.store).limit(1)).scalar_one()  # another after a restore
+        return TakedownLog(Path(str(self._engine.url.database)), origin)
+
+    def begin(self, watch: Watch) -> None:
+        """Creates the log where there is none."""
+        with reading(self._engine) as connection:
+            log = self.log(connection)
+        if log is None or log.path.exists():
+            return
+        with watch.writing() as connection:
+            log = self.log(connection)
+            if log is not None:
+                log.begin(current(connection))
+
+    def note_takedown(self, connection: Connection, article_id: str, revision: int) -> None:
+        """Notes that an article is taken down.
+
+        Raises:
+            StoreError: when that cannot be written; the transaction must not be committed then.
+        """
+        log = self.log(connection)
+        if log is not None:
+            log.append([Withdrawal(revision, article_id, None, None)])
+
+    def note_changes(self, connection: Connection, new: Iterable[Article], revisions: Mapping[str, int]) -> None:
+        """Notes which published articles these make disappear, now or at a time they did not have.
+
+        Args:
+            connection: in whose transaction they are about to be written.
+            new: articles as they will be.
+            revisions: of each, by id.
+
+        Raises:
+            StoreError: as :meth:`note_takedown`.
+        """
+        ends = {a.id: a for a in new if a.status != Status.PUBLISHED or a.expires_at is not None}
+        log = self.log(connection) if ends else None
+        if log is None:
+            return
+        query = select(articles.c.id, articles.c.expires_at).where(articles.c.status == Status.PUBLISHED)
+        for some in some_at_a_time(ends):
+            log.append(
+                Withdrawal(revisions[row.id], row.id, str(ends[row.id].status), ends[row.id].expires_at)
+                for row in connection.execute(query.where(articles.c.id.in_(some)))
+                if ends[row.id].status != Status.PUBLISHED or ends[row.id].expires_at != row.expires_at
+            )
 
 
 _TORN = b"#torn"

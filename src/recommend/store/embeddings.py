@@ -1,0 +1,100 @@
+"""The embeddings of articles, of each encoder by its fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, bindparam, delete, exists, select, update
+
+from recommend.article import Article
+from recommend.store import revisions
+from recommend.store.database import Watch, reading, upsert
+from recommend.store.rows import ARTICLE, FloatArray, HasText, article_of, embedding_row, lacks_vector, some_at_a_time
+from recommend.store.schema import articles, embeddings
+
+_DROPPED_AT_ONCE = 500
+
+
+class Embeddings:
+    """The embeddings of a store. An embedding counts as long as title and body are those it was made from. Safe to
+    share between threads; every write is durable when the method returns."""
+
+    def __init__(self, engine: Engine, watch: Watch) -> None:
+        self._engine = engine
+        self._watch = watch
+
+    def put(self, vectors: Sequence[tuple[HasText, FloatArray]], fingerprint: str, *, announce: bool = False) -> None:
+        """Adds embeddings of articles that are already stored; those whose text has changed since, or that were taken
+        down, get none. No revision changes, unless ``announce``: then readers of the live snapshot take them up."""
+        if not vectors:
+            return
+        with self._watch.writing() as connection:
+            present = _text_hashes(connection, [text.id for text, _ in vectors])
+            rows = [embedding_row(t, v, fingerprint) for t, v in vectors if present.get(t.id) == t.text_hash]
+            upsert(connection, embeddings, rows)
+            if announce and rows:
+                first = revisions.take(connection, len(rows))
+                this = update(articles).where(articles.c.id == bindparam("this")).values(revision=bindparam("next"))
+                numbered = enumerate((row["article_id"] for row in rows), start=first)
+                connection.execute(this, [{"this": article_id, "next": revision} for revision, article_id in numbered])
+
+    def text_hashes(self, ids: Iterable[str], fingerprint: str) -> dict[str, bytes]:
+        """The text hash from which each of ``ids`` was embedded by the encoder of ``fingerprint``."""
+        query = select(embeddings.c.article_id, embeddings.c.text_hash).where(embeddings.c.fingerprint == fingerprint)
+        found: dict[str, bytes] = {}
+        with reading(self._engine) as connection:
+            for some in some_at_a_time(ids):
+                rows = connection.execute(query.where(embeddings.c.article_id.in_(some)))
+                found.update((row.article_id, row.text_hash) for row in rows)
+        return found
+
+    def lacking(self, fingerprint: str, limit: int, after: str = "") -> list[Article]:
+        """Up to ``limit`` articles that lack a current embedding of the encoder, by id, from after ``after`` on."""
+        query = (
+            select(*ARTICLE)
+            .where(articles.c.id > after, lacks_vector(fingerprint))
+            .order_by(articles.c.id)
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return [article_of(row) for row in connection.execute(query.order_by(articles.c.id).limit(limit))]
+
+    @contextmanager
+    def settled(self, fingerprint: str, since: int) -> Iterator[bool]:
+        """Keeps writers out while the block runs.
+
+        Yields:
+            Whether every article that changed after revision ``since`` has a current embedding of the encoder.
+        """
+        lacking = exists().where(articles.c.revision > since, lacks_vector(fingerprint))
+        with self._watch.writing() as connection:
+            revisions.lock(connection)
+            yield not connection.execute(select(lacking)).scalar_one()
+
+    def drop(self, fingerprint: str) -> int:
+        """Removes all embeddings of an encoder, some in each transaction; no revision changes.
+
+        Returns:
+            How many were removed.
+        """
+        of_encoder = embeddings.c.fingerprint == fingerprint
+        some = select(embeddings.c.article_id).where(of_encoder).limit(_DROPPED_AT_ONCE)
+        dropped = 0
+        while True:
+            with self._watch.writing() as connection:
+                ids = connection.execute(some).scalars().all()
+                connection.execute(delete(embeddings).where(of_encoder, embeddings.c.article_id.in_(ids)))
+            dropped += len(ids)
+            if len(ids) < _DROPPED_AT_ONCE:
+                return dropped
+
+
+def _text_hashes(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
+    """Of the articles among ``ids`` that are there, and stay as they are until the commit."""
+    revisions.lock(connection)
+    query = select(articles.c.id, articles.c.text_hash).where(articles.c.deleted_at.is_(None))
+    found: dict[str, bytes] = {}
+    for some in some_at_a_time(ids):
+        found.update((row.id, row.text_hash) for row in connection.execute(query.where(articles.c.id.in_(some))))
+    return found
