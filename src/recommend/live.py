@@ -188,11 +188,12 @@ class LiveView:
                     logger.error("keeping snapshot %s: %s", self._view.snapshot.manifest.name, problem)
                 self._published = stamp
             if self._store.latest_revision() != self._view.revision:
-                if self._store.is_void(self._view.revision):
-                    self._view, self._changed = self._open()
                 known = self._view.revision
                 news = self._store.news(known, known, self._view.snapshot.manifest.encoder)
-                self._view = _apply(self._view, self._changed, news)
+                if news.void:
+                    self._view, self._changed = self._open()
+                else:
+                    self._view = _apply(self._view, self._changed, news)
             return self._view
 
     @property
@@ -212,14 +213,15 @@ class LiveView:
         if name is None:
             raise SnapshotError(f"{self._layout.root} holds no published snapshot; run recommend reindex")
         snapshot = open_snapshot(self._layout, name)
-        if self._store.is_void(snapshot.manifest.revision):
+        view = _unchanged(snapshot)
+        changed: dict[str, Prepared] = {}
+        news = self._store.news(view.revision, 0, snapshot.manifest.encoder)
+        if news.void:
             raise SnapshotError(
                 f"snapshot {name} holds revision {snapshot.manifest.revision}, which a restore of the store undid; "
                 "run recommend reindex"
             )
-        view = _unchanged(snapshot)
-        changed: dict[str, Prepared] = {}
-        return _apply(view, changed, self._store.news(view.revision, 0, snapshot.manifest.encoder)), changed
+        return _apply(view, changed, news), changed
 
 
 def _on(snapshot: Snapshot, segments: tuple[Segment, ...], *others: Any) -> View:

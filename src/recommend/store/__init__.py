@@ -197,7 +197,8 @@ class Store:
 
     def is_void(self, revision: int) -> bool:
         """Whether a restore undid this revision: what was read then need not hold any more."""
-        return self._revisions.is_void(revision)
+        with reading(self._engine) as connection:
+            return revisions.is_void(connection, revision)
 
     def check(self) -> None:
         """Reads one row.
@@ -229,13 +230,16 @@ class Store:
         return self.news(since, since, fingerprint).changes
 
     def news(self, since: int, curated_since: int, fingerprint: str) -> News:
-        """What changed after revision ``since``, and the curations after ``curated_since``, at one moment."""
+        """What changed after revision ``since``, and the curations after ``curated_since``, at one moment; or that a
+        restore undid ``since``."""
         columns = [*ARTICLE, articles.c.revision, articles.c.deleted_at, embeddings.c.vector]
         query = select(*columns).select_from(with_vectors(fingerprint))
         query = query.where(articles.c.revision > since).order_by(articles.c.revision)
         version = self._watch.version()
         with reading(self._engine) as connection:
             revision = revisions.current(connection)
+            if revisions.is_void(connection, since):
+                return News(revision, [], {}, void=True)
             changes = [change_of(row) for row in connection.execute(query)]
             news = News(revision, changes, curations.changed_since(connection, curated_since))
         self._revisions.saw(version, revision)

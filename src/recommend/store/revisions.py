@@ -30,6 +30,12 @@ def lock(connection: Connection) -> None:
     connection.execute(select(counter.c.value).with_for_update())
 
 
+def is_void(connection: Connection, revision: int) -> bool:
+    """Whether a restore undid this revision: what was read then need not hold any more."""
+    undone = exists().where(lineage.c.since < revision, lineage.c.revision > revision)
+    return revision > current(connection) or bool(connection.execute(select(undone)).scalar_one())
+
+
 class Revisions:
     """What the counter stands at, told without reading it as long as nothing was committed. Safe to share between
     threads."""
@@ -64,9 +70,3 @@ class Revisions:
         """Notes the revision that was read after the watch told ``version``, so that :meth:`latest` does not lag behind
         what its caller knows."""
         self._seen = (version, revision)
-
-    def is_void(self, revision: int) -> bool:
-        """Whether a restore undid this revision: what was read then need not hold any more."""
-        undone = exists().where(lineage.c.since < revision, lineage.c.revision > revision)
-        with reading(self._engine) as connection:
-            return revision > current(connection) or bool(connection.execute(select(undone)).scalar_one())

@@ -66,11 +66,12 @@ class Published:
 @dataclass(frozen=True, slots=True)
 class News:
     """What happened up to ``revision``: changes of articles in order, and the present curation of each article whose
-    curation changed, None where it was erased."""
+    curation changed, None where it was erased. ``void``: nothing is told, as a restore undid what the reader knows."""
 
     revision: int
     changes: list[Change]
     curations: dict[str, Curation | None]
+    void: bool = False
 
 
 class HasText(Protocol):
