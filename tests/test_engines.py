@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -94,8 +95,11 @@ def test_what_was_embedded_before_a_job_ended_stays_and_the_next_one_does_the_re
     def end(_: int) -> None:
         raise KeyboardInterrupt
 
+    before = set(threading.enumerate())
     with pytest.raises(KeyboardInterrupt):
         embed_missing(store, encoder, RayEngine(encoder, on_cluster), progress=end)
+    left = {thread.name for thread in set(threading.enumerate()) - before}
+    assert left <= {"Prefetcher"}  # one that asked the cluster for anything now would have this process ended
     assert store.counts(encoder.fingerprint)["unembedded"] == 24 - BATCH
     environment = {
         **os.environ,

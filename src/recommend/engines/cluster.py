@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,8 @@ from recommend.settings import EncoderSettings, RaySettings, Settings
 FloatArray = NDArray[np.float32]
 
 _CONNECT_SECONDS = 10.0
+_END_SECONDS = 30.0
+_ENDLESS_THREAD = "Prefetcher"  # waits for ever to be told what to ask for, and is told nothing
 
 
 class Embedding:
@@ -111,11 +115,13 @@ class RayEngine:
             num_cpus=self._settings.cpus,
             num_gpus=self._settings.gpus,
         )
+        batches = encoded.iter_batches(prefetch_batches=0, batch_size=None, batch_format="pyarrow")
         try:
-            for table in encoded.iter_batches(batch_size=None, batch_format="pyarrow"):
-                vectors = table["vector"].combine_chunks()
-                texts = map(Text, table["id"].to_pylist(), table["text_hash"].to_pylist())
-                yield Embedded(list(texts), vectors.flatten().to_numpy().reshape(len(table), -1), {})
+            with _threads_ended(), closing(iter(batches)) as ready:
+                for table in ready:
+                    vectors = table["vector"].combine_chunks()
+                    texts = map(Text, table["id"].to_pylist(), table["text_hash"].to_pylist())
+                    yield Embedded(list(texts), vectors.flatten().to_numpy().reshape(len(table), -1), {})
         except ray.exceptions.RayError as problem:
             raise EngineError(f"engine 'ray': {_reason(problem)}") from problem
 
@@ -167,6 +173,20 @@ def _connected(settings: RaySettings) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _threads_ended() -> Iterator[None]:
+    """Waits for the threads that the block started. Ray Data tells its own to end, but does not wait for them, and one
+    that asks the cluster for anything after ``ray.shutdown`` has the whole process ended."""
+    before = set(threading.enumerate())
+    try:
+        yield
+    finally:
+        until = monotonic() + _END_SECONDS
+        for thread in set(threading.enumerate()) - before:
+            if thread.name != _ENDLESS_THREAD:
+                thread.join(max(0.0, until - monotonic()))
 
 
 def _knock(address: str, this_machine: str) -> None:
