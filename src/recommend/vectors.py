@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from recommend.arrays import widened
+from recommend.arrays import read_ahead, widened
 from recommend.cores import available_cores
 from recommend.errors import SettingsError, SnapshotError, shown
 
@@ -125,8 +125,9 @@ class VectorIndex:
             SnapshotError: when FAISS cannot read it.
         """
         try:
+            read_ahead(path)  # the codes of a fast scan are not mapped but read, all of them
             index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as problem:
+        except (OSError, RuntimeError) as problem:
             raise SnapshotError(f"{path} is not a FAISS index: {str(problem).splitlines()[-1]}") from None
         probes = kind.probes if isinstance(faiss.downcast_index(index), faiss.IndexIVF) else 0
         return cls(index, kind, probes, vectors)
