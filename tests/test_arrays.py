@@ -1,8 +1,6 @@
 """Arrays as they are kept."""
 
-import os
 from pathlib import Path
-from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from recommend.arrays import distinct, mapped, read_ahead, widened
+from recommend.arrays import distinct, mapped, widened
 
 
 def test_every_finite_half_widens_to_the_same_number() -> None:
@@ -48,34 +46,3 @@ def test_distinct_rows_are_those_of_a_sorting_search(rows: np.ndarray) -> None:
     found, at = distinct(rows, 50)
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(at, places.reshape(rows.shape))
-
-
-@pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="this system does not tell what of a file is in memory")
-def test_a_file_is_read_before_it_is_asked_for(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    with path.open("wb") as file:
-        file.write(os.urandom(2**20))
-        os.fsync(file.fileno())
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-    def in_memory() -> bool:
-        with path.open("rb") as file:
-            try:
-                return os.preadv(file.fileno(), [bytearray(4096)], 2**19, os.RWF_NOWAIT) == 4096
-            except BlockingIOError:
-                return False
-            except OSError as problem:
-                pytest.skip(f"this file system does not tell what of a file is in memory: {problem}")
-
-    if in_memory():
-        pytest.skip("this file system keeps files in memory")
-    read_ahead(path)
-    until = monotonic() + 30
-    while not in_memory() and monotonic() < until:
-        sleep(0.01)
-    assert in_memory()
-
-
-def test_a_system_that_cannot_read_ahead_reads_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "posix_fadvise", raising=False)
-    read_ahead(tmp_path / "no-such-file")

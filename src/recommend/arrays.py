@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ def mapped(path: Path) -> NDArray[Any]:
     """
     array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     return array
-
-
-def read_ahead(path: Path) -> None:
-    """Has the system begin to read a file, of which what is mapped would otherwise be read page by page, when asked
-    for; where there is no way to say so (macOS), nothing happens."""
-    if hasattr(os, "posix_fadvise"):
-        with path.open("rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 def widened(vectors: NDArray[np.floating]) -> FloatArray:

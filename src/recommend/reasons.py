@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import fsum
 from typing import Literal
 
 import numpy as np
@@ -103,7 +104,7 @@ def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
             new = members - covered
             if new and not (phrase.islower() and len(phrase) <= _SHORT):
                 bonus = _NAME_BONUS if phrase[0].isupper() else 1.0
-                phrases[phrase] = bonus * sum(shares[term] for term in new)
+                phrases[phrase] = bonus * fsum(shares[term] for term in new)
                 covered |= new
     return sorted(phrases, key=lambda phrase: -phrases[phrase])
 
