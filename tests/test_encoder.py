@@ -75,6 +75,15 @@ def test_a_text_has_the_same_embedding_alone_and_among_others(encoder: Encoder) 
     assert np.array_equal(together, alone)
 
 
+def test_a_text_has_the_same_embedding_on_one_thread_and_on_several(
+    encoder: Encoder, models: Path, corpus: list[Article]
+) -> None:
+    some = corpus[:8]
+    for at_once, threads_a_text in ((1, 1), (3, 1), (3, 3)):
+        other = open_encoder(EncoderSettings(threads=at_once), models, threads_a_text=threads_a_text)
+        assert np.array_equal(encode_articles(other, some), encode_articles(encoder, some))
+
+
 def test_every_text_has_an_embedding_of_unit_length_and_no_texts_have_none(encoder: Encoder) -> None:
     assert encoder.encode([]).shape == (0, 384)
     assert np.linalg.norm(encoder.encode(["", " ", "\x00", "a" * 5000]), axis=1) == pytest.approx(np.ones(4), abs=1e-5)

@@ -33,6 +33,7 @@ from recommend.store import Store
 from recommend.table import Filters
 
 _REMOVED_BY = {"blocked": "editors"}
+_THREADS_A_TEXT = 2  # drafts and changes come one at a time
 
 
 class Recommender:
@@ -104,7 +105,7 @@ class Recommender:
         if found is None:
             settings = manifest.encoder_settings(self.settings.encoder)
             try:
-                found = open_encoder(settings, self.settings.models, manifest.encoder)
+                found = open_encoder(settings, self.settings.models, manifest.encoder, threads_a_text=_THREADS_A_TEXT)
             except EncoderError:
                 self._encoder_failed = True
                 raise

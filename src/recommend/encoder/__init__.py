@@ -47,7 +47,9 @@ def encode_articles(encoder: Encoder, articles: Sequence[Article]) -> FloatArray
     return encoder.encode([encoder_text(article, encoder.max_tokens) for article in articles])
 
 
-def open_encoder(settings: EncoderSettings, models: Path, fingerprint: str | None = None) -> Encoder:
+def open_encoder(
+    settings: EncoderSettings, models: Path, fingerprint: str | None = None, *, threads_a_text: int = 1
+) -> Encoder:
     """The encoder that the settings name: a manifest in ``models`` or shipped with the package, else a
     sentence-transformers model by local path or name.
 
@@ -55,12 +57,14 @@ def open_encoder(settings: EncoderSettings, models: Path, fingerprint: str | Non
         settings: name, length, how hard it may work.
         models: where manifests are looked up, before those that come with the package.
         fingerprint: what its must be; None for any.
+        threads_a_text: at most so many, of those that it may have, does the default encoder put to a single text: with
+            two, one alone is embedded sooner, and many later.
 
     Raises:
         EncoderError: when it is unknown, or its weights are not the ones its manifest names, or its fingerprint is
             another one.
     """
-    encoder = _open(settings, models)
+    encoder = _open(settings, models, threads_a_text)
     if fingerprint not in {None, encoder.fingerprint}:
         raise EncoderError(
             f"encoder {settings.name!r} has fingerprint {encoder.fingerprint} != {fingerprint} of the snapshot; "
@@ -75,12 +79,12 @@ def located(name: str, models: Path) -> str:
     return str(Path(name).resolve()) if outside else name
 
 
-def _open(settings: EncoderSettings, models: Path) -> Encoder:
+def _open(settings: EncoderSettings, models: Path, threads_a_text: int) -> Encoder:
     from recommend.encoder.onnx import OnnxEncoder
 
     manifest = model_file(models, f"{settings.name}/manifest.json")
     if manifest.is_file():
-        return OnnxEncoder.open(manifest.parent, models / settings.name / "weights", settings)
+        return OnnxEncoder.open(manifest.parent, models / settings.name / "weights", settings, threads_a_text)
     from recommend.encoder.transformer import TransformerEncoder
 
     return TransformerEncoder(settings)

@@ -1,4 +1,4 @@
-"""The default encoder: an int8 ONNX model on onnxruntime, one text at a time on each core.
+"""The default encoder: an int8 ONNX model on onnxruntime, one text a call, as many calls at once as there are cores.
 
 Activations are quantised by the range they have in one call. A text in a call of its own therefore always gets the same
 embedding, in a bulk job as under a single PUT, and no core computes padding or waits for another.
@@ -25,7 +25,9 @@ FloatArray = NDArray[np.float32]
 class OnnxEncoder:
     """Mean-pooled, normalised hidden states of a quantised transformer."""
 
-    def __init__(self, manifest: EncoderManifest, weights: Path, settings: EncoderSettings) -> None:
+    def __init__(
+        self, manifest: EncoderManifest, weights: Path, settings: EncoderSettings, threads_a_text: int = 1
+    ) -> None:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
         import onnxruntime
         from tokenizers import Tokenizer
@@ -39,12 +41,13 @@ class OnnxEncoder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(settings.max_tokens)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = min(threads_a_text, self._threads)
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the core
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(weights / MODEL), options, providers=["CPUExecutionProvider"])
 
     @classmethod
-    def open(cls, folder: Path, weights: Path, settings: EncoderSettings) -> OnnxEncoder:
+    def open(cls, folder: Path, weights: Path, settings: EncoderSettings, threads_a_text: int = 1) -> OnnxEncoder:
         """The encoder of the manifest in ``folder``, quantised into ``weights`` at first use, verified at each.
 
         Raises:
@@ -53,7 +56,7 @@ class OnnxEncoder:
         manifest = read_manifest(folder)
         ensure_weights(manifest, folder, weights)
         verify_weights(manifest, weights)
-        return cls(manifest, weights, settings)
+        return cls(manifest, weights, settings, threads_a_text)
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """Embeddings (n, d) float32 of unit length, in the order of ``texts``."""
