@@ -125,8 +125,9 @@ class VectorIndex:
         Raises:
             SnapshotError: when FAISS cannot read it.
         """
-        # Codes of a fast scan are copied either way, and through a mapping page by page: thirty times as slow.
-        flags = 0 if kind.shortlist else faiss.IO_FLAG_MMAP_IFC
+        # What a search reads whole, or FAISS copies, as it does codes of a fast scan, is read: a mapping brings it page
+        # by page, thirty times as slowly.
+        flags = faiss.IO_FLAG_MMAP_IFC if kind.probes and not kind.shortlist else 0
         try:
             index = faiss.read_index(str(path), flags)
         except RuntimeError as problem:
