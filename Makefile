@@ -4,7 +4,7 @@ BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: demo test lint bench kills dirty fuzz clean
+.PHONY: demo test lint bench kills dirty fuzz attack clean
 
 demo: .venv/installed
 	$(BIN)/recommend demo --host $(HOST) --port $(PORT) $(if $(DATA),--data $(DATA))
@@ -29,6 +29,9 @@ dirty: .venv/installed-dev
 
 fuzz: .venv/installed-dev
 	CASES=$(or $(CASES),10000) $(BIN)/python -m pytest -s tests/service/test_fuzz.py
+
+attack: .venv/installed-dev
+	ATTACK=full $(BIN)/python -m pytest -s tests/service/attack
 
 .venv/python:
 	$(PYTHON) -m venv .venv

@@ -1,0 +1,51 @@
+"""Attacks, row by row: each test tries one and reports what held. Short by default, in full where ``ATTACK=full``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_HEAD = ("row", "tried", "requests", "seconds", "peak MB", "workers lost")
+_rows: list[tuple[str, ...]] = []
+
+
+@pytest.fixture(scope="session")
+def sized() -> Callable[[int, int], int]:
+    """The size of an attack: ``sized(short, full)``."""
+    full = os.environ.get("ATTACK") == "full"
+    return lambda short, long: long if full else short
+
+
+@pytest.fixture(scope="session")
+def held() -> Callable[..., None]:
+    """Notes that an attack was held, as in ``held("B1", "20,000 dots", requests=1, seconds=0.1, workers_lost=0)``."""
+
+    def note(row: str, tried: str, **figures: float) -> None:
+        named = (figures.get(name) for name in ("requests", "seconds", "peak_mb", "workers_lost"))
+        _rows.append((row, tried, *("" if figure is None else f"{figure:.4g}" for figure in named)))
+
+    return note
+
+
+@pytest.fixture(scope="session")
+def peak_mb() -> Callable[[int], float]:
+    """The most memory that a process has had resident, in MB."""
+
+    def read(process: int) -> float:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
+
+    return read
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Prints what held."""
+    if not _rows:
+        return
+    terminalreporter.section("attacks that were held")
+    for row in (_HEAD, *sorted(_rows)):
+        terminalreporter.write_line(" | ".join(row))
