@@ -27,7 +27,7 @@ def main() -> None:
     ranker = Ranker.load(models / f"{settings.ranking.model}.json")
     with scratch(articles, settings, folder=report.KEPT / name) as recommender:
         set_threads(1)
-        segment = recommender.view().segments[0]
+        segment, unit = recommender.view().segments[0], recommender.view().snapshot.manifest.units[0]
         chosen = np.random.default_rng(7).choice(len(segment), QUERIES, replace=False)
         parts: list[tuple[float, ...]] = []
         for row in chosen.tolist():
@@ -36,7 +36,7 @@ def main() -> None:
             started = time.perf_counter()
             candidates = segment.candidates(0, query, rows)
             featured = time.perf_counter()
-            scored = score(candidates, ranker, query.fullness)
+            scored = score(candidates, ranker, query.fullness, unit)
             np.lexsort((scored.rows, -scored.scores))
             parts.append((featured - started, time.perf_counter() - featured))
     features, scores = 1000 * np.median(parts, axis=0)

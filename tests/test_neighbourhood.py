@@ -91,7 +91,10 @@ def dense(vector: TermVector, width: int = WIDTH) -> NDArray[np.float64]:
 
 def found_by(embeddings: Floats, matrix: TermMatrix, dates: NDArray[np.int64], time_weight: float) -> Rows:
     index = VectorIndex.build(embeddings, KINDS["flat"])
-    return nearest(embeddings, index, matrix, dates, units(embeddings, matrix), time_weight)
+    found, timeless = nearest(embeddings, index, matrix, dates, units(embeddings, matrix), time_weight)
+    again, _ = nearest(embeddings, index, matrix, dates, units(embeddings, matrix), 0.0)
+    assert timeless.tolist() == again.tolist()
+    return found
 
 
 def compared_one_by_one(embeddings: Floats, matrix: TermMatrix, days: Floats, time_weight: float) -> list[list[int]]:

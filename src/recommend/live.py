@@ -299,7 +299,8 @@ def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Cha
 
 
 def _segment(view: View, changed: dict[str, Prepared]) -> Segment:
-    return Segment.of(changed.values(), view.snapshot.lexicon, view.snapshot.manifest.dimension)
+    manifest = view.snapshot.manifest
+    return Segment.of(changed.values(), view.snapshot.lexicon, manifest.dimension, manifest.time_curve)
 
 
 def _without(segment: Segment, alive: BoolArray | None, ids: list[str]) -> BoolArray | None:

@@ -40,8 +40,9 @@ def nearest(
     published_at: IntArray,
     deviations: tuple[float, float],
     time_weight: float,
-) -> NDArray[np.int32]:
-    """(n, COUNT) rows of each article's nearest others; its own row stands in where there are too few.
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """(n, COUNT) rows of each article's nearest others, and the same by content alone; its own row stands in where
+    there are too few.
 
     Nearest by 1.7 · dense + lexical + ``time_weight`` · exp(−days / 30), both cosines in units of their deviation over
     random pairs, among the 48 nearest embeddings.
@@ -55,26 +56,24 @@ def nearest(
     """
     count = len(embeddings)
     found = np.repeat(np.arange(count, dtype=np.int32)[:, None], COUNT, axis=1)
+    timeless = found.copy()
     if count < 2:
-        return found
+        return found, timeless
     dense_unit, lexical_unit = deviations
     for rows, near, dense in _searched(embeddings, index):
         missing = (near < 0) | (near == rows[:, None])
         near[missing] = 0
         days = nearness(published_at[near], published_at[rows][:, None], TIME_SCALE)
         days[missing] = np.nan
-        scores = pair_scores(
-            (np.where(missing, 0, dense) / dense_unit).astype(np.float32),
-            matrix.block(rows, near) / lexical_unit,
-            days,
-            time_weight,
-        )
-        scores[missing] = -np.inf
-        best = np.lexsort((near, -scores), axis=1)[:, :COUNT]
-        kept = np.isfinite(np.take_along_axis(scores, best, axis=1))
-        chosen = np.where(kept, np.take_along_axis(near, best, axis=1), rows[:, None])
-        found[rows, : chosen.shape[1]] = chosen
-    return found
+        alike = (np.where(missing, 0, dense) / dense_unit).astype(np.float32), matrix.block(rows, near) / lexical_unit
+        for kept, weight in ((found, time_weight), (timeless, 0.0)):
+            scores = pair_scores(*alike, days, weight)
+            scores[missing] = -np.inf
+            best = np.lexsort((near, -scores), axis=1)[:, :COUNT]
+            enough = np.isfinite(np.take_along_axis(scores, best, axis=1))
+            chosen = np.where(enough, np.take_along_axis(near, best, axis=1), rows[:, None])
+            kept[rows, : chosen.shape[1]] = chosen
+    return found, timeless
 
 
 def _searched(embeddings: FloatArray, index: VectorIndex) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:

@@ -18,11 +18,15 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-BRIEF_TERMS, FULL_TERMS = 60, 120
-TIME_SCALES = (3.0, 10.0, 30.0, 120.0)
-TIME_FEATURES = ("days_3", "days_10", "days_30", "days_120", "days_log")
+BRIEF_TERMS, FULL_TERMS = 45, 90
+DENSE_UNIT = 0.13
+"""Deviation of dense cosines over random pairs of articles, at which rankers' means and deviations are stated."""
+
+TIME_FEATURES = ("time_curve", "days_log")
 FEATURES = ("dense", "lexical", "context", *TIME_FEATURES, "section")
-_PER_DAY = -1.0 / np.array(TIME_SCALES)
+_DENSE = FEATURES.index("dense")
+_MOST_SCALED = 2.0
+_MOST_ODDS = 60.0  # beyond, a float32 overflows
 _DAY = 86_400.0
 
 
@@ -84,7 +88,7 @@ class FeatureWeight(BaseModel):
 
     Attributes:
         weight: under full text; ``brief`` under items of a few sentences, see :func:`fullness`.
-        mean, deviation: those it has over candidates in general.
+        mean, deviation: those it has over candidates in general, the scale it is brought to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -115,7 +119,7 @@ class Calibration(BaseModel):
         """(n,) float32 of 0…1 that rise with scores (n,)."""
         beyond = scores - np.float32(self.knot)
         odds = self.intercept + self.below * np.minimum(beyond, 0) + self.above * np.maximum(beyond, 0)
-        probabilities: FloatArray = 1.0 / (1.0 + np.exp(-odds))
+        probabilities: FloatArray = 1.0 / (1.0 + np.exp(-np.clip(odds, -_MOST_ODDS, _MOST_ODDS)))
         return probabilities
 
 
@@ -126,7 +130,6 @@ class Ranker(BaseModel):
         features: by name of FEATURES; one that is not named does not count.
         foreign_dense: part of the dense weight that stays for a query in a language the encoder is not made for; the
             rest goes to the lexical side.
-        prior: candidates that the general mean and deviation count for beside the query's own candidates.
         calibration: turns scores into probabilities.
     """
 
@@ -134,7 +137,6 @@ class Ranker(BaseModel):
 
     features: dict[str, FeatureWeight]
     foreign_dense: float = Field(ge=0.0, le=1.0)
-    prior: float
     calibration: Calibration
 
     @classmethod
@@ -186,9 +188,7 @@ class Ranker(BaseModel):
 
     def _of(self, features: dict[str, FeatureWeight]) -> Ranker:
         # Not by model_copy, which takes cached properties along.
-        return Ranker(
-            features=features, foreign_dense=self.foreign_dense, prior=self.prior, calibration=self.calibration
-        )
+        return Ranker(features=features, foreign_dense=self.foreign_dense, calibration=self.calibration)
 
     @cached_property
     def _brief(self) -> NDArray[np.float64]:
@@ -222,45 +222,40 @@ def fullness(terms: int) -> float:
 
 def nearness(published_at: IntArray, others: IntArray | int, scale: float) -> FloatArray:
     """exp(−|Δ| / scale) of moments (n,) in seconds from others, ``scale`` in days; NaN where either is unknown."""
-    near = np.exp(-_days_apart(published_at, others) / scale)
+    near = np.exp(-days_apart(published_at, others) / scale)
     return near.astype(np.float32)
 
 
-def time_features(published_at: IntArray, query_published_at: int) -> FloatArray:
-    """(n, 5): nearness at four scales and −ln(1 + days), NaN where a date is unknown."""
-    days = _days_apart(published_at, query_published_at)
-    found = np.empty((len(days), len(TIME_FEATURES)), np.float32)
-    found[:, :-1] = np.exp(days[:, None] * _PER_DAY)
-    found[:, -1] = -np.log1p(days)
-    return found
-
-
-def _days_apart(published_at: IntArray, others: IntArray | int) -> NDArray[np.float64]:
+def days_apart(published_at: IntArray, others: IntArray | int) -> NDArray[np.float64]:
+    """(n,) days between moments (n,) in seconds and others, NaN where either is unknown."""
     unknown = (published_at == MISSING) | (np.asarray(others) == MISSING)
     return np.where(unknown, np.nan, np.abs(published_at.astype(np.float64) - np.asarray(others, np.float64)) / _DAY)
 
 
-def standardise(
-    features: FloatArray, mean: NDArray[np.float64], deviation: NDArray[np.float64], prior: float
-) -> NDArray[np.float64]:
-    """z-scores (n, f) of each feature over the candidates of one query; 0 where a feature says nothing (NaN).
+def comparable(features: FloatArray, unit: float) -> FloatArray:
+    """Features (n, f) as they would be in a corpus whose dense cosines deviate by DENSE_UNIT over random pairs; in
+    theirs they deviate by ``unit``, which a handful of articles tells badly, so that it counts within bounds."""
+    scaled = features.copy()
+    scaled[:, _DENSE] /= min(max(unit / DENSE_UNIT, 1 / _MOST_SCALED), _MOST_SCALED)
+    return scaled
 
-    Mean and variance are shrunk towards the general ones as if ``prior`` further candidates had those, so that a
-    handful of candidates is not stretched over the whole scale.
+
+def standardise(features: FloatArray, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Features (n, f) in deviations from the general mean; where one says nothing (NaN), the mean of the others'.
+
+    The scale is the same under every query: that the best of a bad list is bad can be seen.
     """
     known = ~np.isnan(features)
-    values = np.where(known, features, 0.0).astype(np.float64)
-    counts = known.sum(axis=0) + prior
-    centre = (values.sum(axis=0) + prior * mean) / counts
-    deviations = np.where(known, values - centre, 0.0)
-    variance = ((deviations**2).sum(axis=0) + prior * (deviation**2 + (mean - centre) ** 2)) / counts
-    standardised: NDArray[np.float64] = deviations / np.sqrt(np.maximum(variance, 1e-12))
+    scaled = np.where(known, (features - mean) / deviation, 0.0)
+    means = scaled.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    standardised: NDArray[np.float64] = np.where(known, scaled, means)
     return standardised
 
 
-def score(candidates: Candidates, ranker: Ranker, full: float) -> Candidates:
-    """The candidates under a query of fullness 0…1 with scores and probabilities, in the order they came."""
-    standardised = standardise(candidates.features, ranker.means, ranker.deviations, ranker.prior)
+def score(candidates: Candidates, ranker: Ranker, full: float, unit: float) -> Candidates:
+    """The candidates under a query of fullness 0…1 with scores and probabilities, in the order they came; ``unit`` as
+    for :func:`comparable`."""
+    standardised = standardise(comparable(candidates.features, unit), ranker.means, ranker.deviations)
     contributions = (standardised * ranker.weights(full)).astype(np.float32)
     scores = contributions.sum(axis=1)
     return replace(

@@ -12,9 +12,10 @@ from recommend.arrays import distinct, widened
 from recommend.article import Article
 from recommend.lexical import Lexicon, TermMatrix, TermVector, stack
 from recommend.neighbourhood import SHARE, terms_in_company
-from recommend.ranking import Candidates, fullness, time_features
+from recommend.ranking import Candidates, days_apart, fullness
 from recommend.settings import RankingSettings
-from recommend.table import ArticleTable, Row, seconds
+from recommend.table import MISSING, ArticleTable, Row, seconds
+from recommend.time_curve import TimeCurve
 from recommend.vectors import KINDS, VectorIndex, exact_search, scans_exactly
 
 FloatArray = NDArray[np.float32]
@@ -108,6 +109,7 @@ class Segment:
         lengths: (n,) float32 lengths of the term vectors in company.
         contexts: of each article, its terms in company; empty where ``neighbours`` tells.
         index: over ``embeddings``; None where n is so small that a scan is as good.
+        time_curve: of the snapshot.
     """
 
     table: ArticleTable
@@ -118,9 +120,10 @@ class Segment:
     lengths: FloatArray
     contexts: tuple[TermVector, ...]
     index: VectorIndex | None
+    time_curve: TimeCurve
 
     @classmethod
-    def of(cls, prepared: Iterable[Prepared], lexicon: Lexicon, dimension: int) -> Segment:
+    def of(cls, prepared: Iterable[Prepared], lexicon: Lexicon, dimension: int, time_curve: TimeCurve) -> Segment:
         """A segment of prepared articles."""
         ordered = sorted(prepared, key=lambda one: one.article.id)
         embeddings = np.array([one.embedding for one in ordered], np.float16).reshape(len(ordered), dimension)
@@ -133,6 +136,7 @@ class Segment:
             np.ones(len(ordered), np.float32),
             tuple(one.context for one in ordered),
             VectorIndex.build(embeddings, KINDS["flat"]) if len(ordered) >= SMALLEST_INDEXED else None,
+            time_curve,
         )
 
     def __len__(self) -> int:
@@ -153,7 +157,8 @@ class Segment:
         )
 
     def retrieve(self, query: Query, count: int, settings: RankingSettings, allowed: BoolArray | None) -> IntArray:
-        """Rows of the candidates: the ``count`` nearest embeddings and the ``count`` best lexical matches, ascending.
+        """Rows of the candidates, ascending: the ``count`` nearest embeddings, the ``count`` best lexical matches, and
+        of the articles nearest in time the nearest embeddings, so that what is old does not crowd out what is near.
 
         ``allowed`` (n,) acts inside both searches; where it lets few rows through, all of those are candidates.
         """
@@ -166,7 +171,9 @@ class Segment:
             dense = near.rows
         else:
             dense = self.nearest(query.embedding, count, allowed)
-        return np.union1d(dense, self.matrix.search(query.terms, count, settings.lexical_terms, allowed))
+        lexical = self.matrix.search(query.terms, count, settings.lexical_terms, allowed)
+        beside = self._beside_in_time(query, count // 2, settings.near_in_time, allowed)
+        return np.unique(np.concatenate([dense, lexical, beside]))
 
     def look_up(self, queries: Sequence[Query], count: int, allowed: BoolArray | None) -> list[Query]:
         """The queries, each with what :meth:`retrieve` then needs not search for, under the same mask."""
@@ -187,16 +194,27 @@ class Segment:
     def candidates(self, number: int, query: Query, rows: IntArray) -> Candidates:
         """The articles at ``rows`` with their features; ``number`` is the segment's own in its view."""
         lexical, context = self._lexical(query, rows)
+        days = days_apart(self.table.published_at[rows], query.published_at)
         features = np.column_stack(
             [
                 widened(self.embeddings[rows]) @ query.embedding,
                 lexical,
                 context,
-                time_features(self.table.published_at[rows], query.published_at),
+                self.time_curve.at(days),
+                -np.log1p(days),
                 self._same_section(query.section, rows),
             ]
         ).astype(np.float32)
         return Candidates.of(number, rows, self.groups[rows], features)
+
+    def _beside_in_time(self, query: Query, count: int, scanned: int, allowed: BoolArray | None) -> IntArray:
+        """Rows of the ``count`` nearest embeddings among the ``scanned`` articles about as near in time as any; none
+        where nearness in time says nothing."""
+        if query.published_at == MISSING or self.time_curve.flat or not scanned:
+            return np.zeros(0, np.int64)
+        rows = self.table.around(query.published_at, scanned)
+        rows = np.sort(rows if allowed is None else rows[allowed[rows]])
+        return exact_search(self.embeddings, query.embedding, count, rows)
 
     def _context(self, row: int) -> TermVector:
         if self.neighbours is None:

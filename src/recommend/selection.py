@@ -120,8 +120,9 @@ class Selection:
         return count >= max(map(len, self.view.segments))
 
     def _scored(self, query: Query, candidates: Candidates) -> Candidates:
-        native = same_language(query.language, self.view.snapshot.manifest.language)
-        return score(candidates, self.ranker if native else self.foreign, query.fullness)
+        manifest = self.view.snapshot.manifest
+        native = same_language(query.language, manifest.language)
+        return score(candidates, self.ranker if native else self.foreign, query.fullness, manifest.units[0])
 
     def _best_first(self, scored: Candidates) -> Candidates:
         order = np.lexsort((scored.rows, scored.segments, -scored.scores))

@@ -103,6 +103,7 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
             mapped(parts.lengths),
             (),
             index,
+            manifest.time_curve,
         )
         projection = Projection.load(parts.projection)
     except (OSError, EOFError, ValueError, KeyError) as problem:

@@ -28,6 +28,7 @@ from recommend.snapshot.corpus import MADE_BY, Corpus, read
 from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout, sync, sync_tree
 from recommend.store import Store
 from recommend.table import ArticleTable, primary_language
+from recommend.time_curve import measure
 from recommend.vectors import VectorIndex, choose_kind, set_threads
 
 _SEED = 7
@@ -128,7 +129,8 @@ def _write(
     del uncounted, trusted
     on_stage("finding company")
     deviations = units(alone, matrix)
-    company = nearest(alone, index, matrix, table.published_at, deviations, settings.company_time)
+    company, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.company_time)
+    curve = measure(table.published_at, timeless, reading.groups)
     alone_only = foreign if settings.company else np.ones(len(table), np.bool_)
     if alone_only is not None:
         company[alone_only] = np.flatnonzero(alone_only)[:, None]
@@ -167,6 +169,7 @@ def _write(
         company=settings.company,
         company_time=settings.company_time,
         units=deviations,
+        time_curve=curve,
         dimension=encoder.dimension,
         kind=kind.name,
         made_by=MADE_BY,

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recommend.encoder.manifest import file_sha256
 from recommend.errors import SnapshotError
 from recommend.settings import EncoderSettings
+from recommend.time_curve import TimeCurve
 
-FORMAT = 4
+FORMAT = 5
 
 
 class _Versioned(BaseModel):
@@ -35,6 +36,7 @@ class Manifest(BaseModel):
         company: whether vectors are mixed with those of each article's nearest.
         company_time: how much nearness in time counted for who is nearest.
         units: deviations of dense and lexical cosines over random pairs.
+        time_curve: what nearness in time says here.
         dimension: of the embeddings.
         kind: of the FAISS index.
         made_by: releases of this package and of what counts terms; what was made by others is not kept for the next.
@@ -58,6 +60,7 @@ class Manifest(BaseModel):
     company: bool
     company_time: float
     units: tuple[float, float]
+    time_curve: TimeCurve
     dimension: int
     kind: str
     made_by: str
