@@ -16,7 +16,7 @@ PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
     "errors arrays cores text article curation events settings bundled",
     "sources store encoder engines term_counts lexical vectors table duplicates projection neighbourhood ranking policy"
-    " reasons segment history time_curve",
+    " reasons segment history time_curve labels",
     "ingest snapshot",
     "publication live reindex explanation answer eligibility selection rollback backup",
     "recommender",

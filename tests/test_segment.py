@@ -42,14 +42,17 @@ def assert_alike(kept: Query, made: Query, width: int, least: float) -> None:
     assert float(kept.embedding @ made.embedding) > least
     assert float(dense(kept.context, width) @ dense(made.context, width)) > least
     np.testing.assert_allclose(dense(kept.terms, width), dense(made.terms, width), atol=1e-5)
-    blank: dict[str, Any] = {"embedding": None, "terms": None, "context": None}
+    for name in ("tags", "authors"):
+        np.testing.assert_allclose(getattr(kept, name).weights, getattr(made, name).weights, atol=1e-5)
+        assert getattr(kept, name).terms.tolist() == getattr(made, name).terms.tolist()
+    blank: dict[str, Any] = dict.fromkeys(("embedding", "terms", "context", "tags", "authors"))
     assert replace(kept, **blank) == replace(made, **blank)
 
 
 def test_a_segment_of_changes_is_ordered_by_id_and_holds_what_was_prepared(
     snapshot: Snapshot, prepared: list[Prepared]
 ) -> None:
-    segment = Segment.of(reversed(prepared), snapshot.lexicon, snapshot.manifest.dimension, FLAT)
+    segment = Segment.of(reversed(prepared), snapshot.segment)
     for row, one in enumerate(sorted(prepared, key=lambda one: one.article.id)):
         assert segment.table.id(row) == one.article.id
         assert_alike(segment.query(row), one.query(), len(snapshot.lexicon), 0.999)
@@ -62,7 +65,7 @@ def test_a_segment_of_many_changes_is_searched_by_an_index_that_finds_what_a_sca
     rng = np.random.default_rng(4)
     near = (one.embedding + rng.normal(0, 0.05, len(one.embedding)).astype(np.float32) for one in many)
     many = [replace(one, embedding=embedding) for one, embedding in zip(many, near, strict=True)]
-    few, segment = (Segment.of(some, snapshot.lexicon, snapshot.manifest.dimension, FLAT) for some in (many[:99], many))
+    few, segment = (Segment.of(some, snapshot.segment) for some in (many[:99], many))
     assert few.index is None
     assert segment.index is not None
     for one in prepared[::10]:
@@ -137,6 +140,10 @@ def test_features_are_the_cosines_alone_and_in_company_nearness_in_time_and_the_
         days = np.abs(when - when[row]) / 86_400
         expected["time_curve"] = np.interp(np.log1p(days), np.log1p([0, 30, 365]), [2.0, 0.5, -1.0])
         expected["days_log"] = -np.log1p(days)
+        for name, labels in (("tags", segment.tags), ("authors", segment.authors)):
+            cosines = (labels.rows @ labels.rows.T).toarray()[row]
+            unlabelled = np.diff(labels.rows.indptr) == 0
+            expected[name] = np.where(unlabelled | unlabelled[row], np.nan, cosines)
         expected["section"] = np.array([float(section == sections[row]) for section in sections])
         assert expected.keys() == set(FEATURES)
         for name, values in expected.items():

@@ -299,8 +299,7 @@ def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Cha
 
 
 def _segment(view: View, changed: dict[str, Prepared]) -> Segment:
-    manifest = view.snapshot.manifest
-    return Segment.of(changed.values(), view.snapshot.lexicon, manifest.dimension, manifest.time_curve)
+    return Segment.of(changed.values(), view.snapshot.segment)
 
 
 def _without(segment: Segment, alive: BoolArray | None, ids: list[str]) -> BoolArray | None:

@@ -23,7 +23,7 @@ DENSE_UNIT = 0.13
 """Deviation of dense cosines over random pairs of articles, at which rankers' means and deviations are stated."""
 
 TIME_FEATURES = ("time_curve", "days_log")
-FEATURES = ("dense", "lexical", "context", *TIME_FEATURES, "section")
+FEATURES = ("dense", "lexical", "context", *TIME_FEATURES, "section", "tags", "authors")
 _DENSE = FEATURES.index("dense")
 _MOST_SCALED = 2.0
 _MOST_ODDS = 60.0  # beyond, a float32 overflows

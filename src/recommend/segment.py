@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from recommend.arrays import distinct, widened
 from recommend.article import Article
-from recommend.lexical import Lexicon, TermMatrix, TermVector, stack
+from recommend.labels import NONE, likeness
+from recommend.lexical import TermMatrix, TermVector, stack
 from recommend.neighbourhood import SHARE, terms_in_company
 from recommend.ranking import Candidates, days_apart, fullness
 from recommend.settings import RankingSettings
@@ -51,6 +52,7 @@ class Query:
         terms: its own; ``context`` those in company.
         published_at: seconds since 1970 or MISSING.
         headline: title and standfirst, in which reasons look up how terms are written.
+        tags, authors: see :mod:`recommend.labels`.
         near: see :meth:`Segment.look_up`.
     """
 
@@ -63,6 +65,8 @@ class Query:
     genre: str | None
     headline: str
     group: int
+    tags: TermVector = NONE
+    authors: TermVector = NONE
     near: Near | None = None
 
     @property
@@ -81,6 +85,8 @@ class Prepared:
     terms: TermVector
     context: TermVector
     group: int
+    tags: TermVector = NONE
+    authors: TermVector = NONE
 
     def query(self) -> Query:
         """The query that the article makes."""
@@ -95,6 +101,8 @@ class Prepared:
             article.genre,
             f"{article.title}\n{article.standfirst or ''}",
             self.group,
+            self.tags,
+            self.authors,
         )
 
 
@@ -110,6 +118,7 @@ class Segment:
         contexts: of each article, its terms in company; empty where ``neighbours`` tells.
         index: over ``embeddings``; None where n is so small that a scan is as good.
         time_curve: of the snapshot.
+        tags, authors: of the articles, see :mod:`recommend.labels`.
     """
 
     table: ArticleTable
@@ -121,22 +130,29 @@ class Segment:
     contexts: tuple[TermVector, ...]
     index: VectorIndex | None
     time_curve: TimeCurve
+    tags: TermMatrix
+    authors: TermMatrix
 
     @classmethod
-    def of(cls, prepared: Iterable[Prepared], lexicon: Lexicon, dimension: int, time_curve: TimeCurve) -> Segment:
-        """A segment of prepared articles."""
+    def of(cls, prepared: Iterable[Prepared], beside: Segment) -> Segment:
+        """A segment of prepared articles, whose terms, labels and dimensions are those of the snapshot's segment
+        ``beside``."""
         ordered = sorted(prepared, key=lambda one: one.article.id)
-        embeddings = np.array([one.embedding for one in ordered], np.float16).reshape(len(ordered), dimension)
+        embeddings = np.array([one.embedding for one in ordered], np.float16).reshape(
+            len(ordered), beside.embeddings.shape[1]
+        )
         return cls(
             ArticleTable.of_rows([one.row for one in ordered]),
             embeddings,
-            stack([one.terms for one in ordered], len(lexicon)),
+            stack([one.terms for one in ordered], beside.matrix.rows.shape[1]),
             np.array([one.group for one in ordered], np.uint64),
             None,
             np.ones(len(ordered), np.float32),
             tuple(one.context for one in ordered),
             VectorIndex.build(embeddings, KINDS["flat"]) if len(ordered) >= SMALLEST_INDEXED else None,
-            time_curve,
+            beside.time_curve,
+            stack([one.tags for one in ordered], beside.tags.rows.shape[1]),
+            stack([one.authors for one in ordered], beside.authors.rows.shape[1]),
         )
 
     def __len__(self) -> int:
@@ -154,6 +170,8 @@ class Segment:
             self.table.value("genre", row),
             self.table.headline(row),
             int(self.groups[row]),
+            self.tags.vector(row),
+            self.authors.vector(row),
         )
 
     def retrieve(self, query: Query, count: int, settings: RankingSettings, allowed: BoolArray | None) -> IntArray:
@@ -203,6 +221,8 @@ class Segment:
                 self.time_curve.at(days),
                 -np.log1p(days),
                 self._same_section(query.section, rows),
+                likeness(query.tags, self.tags, rows),
+                likeness(query.authors, self.authors, rows),
             ]
         ).astype(np.float32)
         return Candidates.of(number, rows, self.groups[rows], features)

@@ -38,6 +38,7 @@ SCHEMA = pa.schema(
         pa.field("site", _CODES),
         pa.field("genre", _CODES),
         pa.field("tags", pa.large_list(pa.string()), nullable=False),
+        pa.field("authors", pa.large_list(pa.string()), nullable=False),
     ]
 )
 _TEXTS = ("title", "summary", "url", "image_url", "section", "language", "site", "genre")
@@ -172,6 +173,11 @@ class ArticleTable:
     def tags(self, row: int) -> list[str]:
         """The tags of a row."""
         return list(self.batch.column("tags")[row].as_py())
+
+    def labels(self, name: str) -> list[list[str]]:
+        """The tags or the authors of every row."""
+        found: list[list[str]] = self.batch.column(name).to_pylist()
+        return found
 
     def allowed(self, filters: Filters, now: int | None, *, embargo: int | None = None) -> BoolArray | None:
         """(n,) which rows pass; None when all do.
@@ -344,4 +350,5 @@ def row_of(article: Article) -> Row:
         "site": article.site,
         "genre": article.genre,
         "tags": article.tags,
+        "authors": article.authors,
     }

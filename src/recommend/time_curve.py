@@ -54,7 +54,8 @@ class TimeCurve(BaseModel):
     def at(self, days: NDArray[np.float64]) -> FloatArray:
         """(n,) the evidence of so many days apart (n,), NaN where that is unknown."""
         found = np.interp(np.log1p(days), self._points, self.evidence)
-        return np.where(np.isnan(days), np.nan, found).astype(np.float32)
+        told: FloatArray = np.where(np.isnan(days), np.nan, found).astype(np.float32)
+        return told
 
     @cached_property
     def _points(self) -> NDArray[np.float64]:

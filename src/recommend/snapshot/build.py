@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from recommend import lexical
+from recommend import labels, lexical
 from recommend.arrays import widened
 from recommend.encoder import Encoder
 from recommend.encoder.adapter import Adapter
@@ -152,6 +152,9 @@ def _write(
     index.save(layout.vectors)
     projection.save(layout.projection)
     lexical.save(lexicon, matrix, counts, layout.lexical)
+    for name, folder in (("tags", layout.tags), ("authors", layout.authors)):
+        labelled = labels.count(table.labels(name))
+        lexical.save(*labels.fit(labelled), labelled, folder)
     np.save(layout.neighbours, company)
     np.save(layout.lengths, lengths_in_company(matrix, company))
     recipe = snapshot_recipe(encoder.fingerprint, adapter, settings)

@@ -152,6 +152,14 @@ class SnapshotLayout:
         return self.root / "lexical"
 
     @property
+    def tags(self) -> Path:
+        return self.root / "tags"
+
+    @property
+    def authors(self) -> Path:
+        return self.root / "authors"
+
+    @property
     def projection(self) -> Path:
         return self.root / "projection"
 
