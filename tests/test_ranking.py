@@ -24,7 +24,7 @@ FEATURE_ARRAYS = st.integers(1, 20).flatmap(lambda n: arrays(np.float32, (n, WID
 MEAN, DEVIATION = np.linspace(0.0, 0.4, WIDTH), np.linspace(0.1, 0.3, WIDTH)
 RANKER = Ranker(
     features={
-        name: FeatureWeight(weight=0.5 + n / 10, brief=1.5 - n / 10, mean=MEAN[n], deviation=DEVIATION[n])
+        name: FeatureWeight(weight=0.5 + n / 10, brief=1.5 - n / 10, apart=0.1, mean=MEAN[n], deviation=DEVIATION[n])
         for n, name in enumerate(FEATURES)
     },
     foreign_dense=0.25,
@@ -51,7 +51,7 @@ def test_a_feature_that_says_nothing_neither_helps_nor_harms(features: Floats) -
 
 def test_the_best_of_a_bad_list_is_seen_to_be_bad() -> None:
     good, bad = (np.tile(MEAN + n * DEVIATION, (5, 1)).astype(np.float32) for n in (2, -2))
-    of_good, of_bad = (ranking.score(candidates_of(features), RANKER, 0.3, UNIT) for features in (good, bad))
+    of_good, of_bad = (ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT) for features in (good, bad))
     assert of_bad.probabilities.max() < 0.01 < 0.99 < of_good.probabilities.min()
 
 
@@ -59,8 +59,8 @@ def test_the_best_of_a_bad_list_is_seen_to_be_bad() -> None:
 def test_dense_cosines_count_by_what_random_pairs_of_the_corpus_have(features: Floats, spread: float) -> None:
     spread_out = features.copy()
     spread_out[:, 0] *= spread
-    scored = ranking.score(candidates_of(features), RANKER, 0.3, UNIT)
-    of_spread = ranking.score(candidates_of(spread_out), RANKER, 0.3, spread * UNIT)
+    scored = ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT)
+    of_spread = ranking.score(candidates_of(spread_out), RANKER, 0.3, 1.0, spread * UNIT)
     np.testing.assert_allclose(of_spread.scores, scored.scores, atol=1e-3)
 
 
@@ -75,8 +75,8 @@ def test_a_handful_of_articles_does_not_stretch_the_scale_without_bound() -> Non
 def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, random: Random) -> None:
     order = np.array(random.sample(range(len(features)), len(features)))
     scored, shuffled = (
-        ranking.score(candidates_of(features), RANKER, 0.3, UNIT),
-        ranking.score(candidates_of(features[order]), RANKER, 0.3, UNIT),
+        ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT),
+        ranking.score(candidates_of(features[order]), RANKER, 0.3, 1.0, UNIT),
     )
     np.testing.assert_allclose(shuffled.scores, scored.scores[order], atol=1e-3)
     np.testing.assert_array_equal(shuffled.features, features[order])
@@ -86,14 +86,14 @@ def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, r
 def test_with_a_positive_weight_more_of_a_feature_is_better(features: Floats, column: int) -> None:
     twins = np.vstack([features, features[:1]])
     twins[0, column], twins[-1, column] = 0.25, 0.75
-    scored = ranking.score(candidates_of(twins), RANKER, 0.3, UNIT)
+    scored = ranking.score(candidates_of(twins), RANKER, 0.3, 1.0, UNIT)
     assert scored.scores[-1] > scored.scores[0]
     assert scored.probabilities[-1] >= scored.probabilities[0]
 
 
 @given(FEATURE_ARRAYS)
 def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features: Floats) -> None:
-    scored = ranking.score(candidates_of(features), RANKER, 0.3, UNIT)
+    scored = ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT)
     np.testing.assert_allclose(scored.contributions.sum(axis=1), scored.scores, atol=1e-5)
     beyond = scored.scores - 0.5
     odds = np.where(beyond < 0, 2.0 * beyond, beyond)
@@ -103,8 +103,8 @@ def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features:
 @given(FEATURE_ARRAYS, st.sets(st.sampled_from([*FEATURES, "time"])))
 def test_features_left_out_or_not_named_do_not_count(features: Floats, names: set[str]) -> None:
     left_out = {feature for name in names for feature in (TIME_FEATURES if name == "time" else (name,))}
-    contributions = ranking.score(candidates_of(features), RANKER.without(sorted(names)), 0.3, UNIT).contributions
-    whole = ranking.score(candidates_of(features), RANKER, 0.3, UNIT).contributions
+    contributions = ranking.score(candidates_of(features), RANKER.without(sorted(names)), 0.3, 1.0, UNIT).contributions
+    whole = ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT).contributions
     for column, name in enumerate(FEATURES):
         expected = np.zeros(len(features)) if name in left_out else whole[:, column]
         np.testing.assert_array_equal(contributions[:, column], expected)
@@ -117,14 +117,20 @@ def test_an_unknown_feature_to_leave_out_is_named() -> None:
 
 def test_weights_turn_from_those_under_brief_items_to_those_under_full_text() -> None:
     assert [ranking.fullness(terms) for terms in (0, 45, 54, 63, 90, 9_000)] == [0.0, 0.0, 0.2, 0.4, 1.0, 1.0]
-    np.testing.assert_allclose(RANKER.weights(0.0), 1.5 - np.arange(WIDTH) / 10)
-    np.testing.assert_allclose(RANKER.weights(1.0), 0.5 + np.arange(WIDTH) / 10)
-    np.testing.assert_allclose(RANKER.weights(0.25), 1.25 - np.arange(WIDTH) / 20)
+    np.testing.assert_allclose(RANKER.weights(0.0, 0.5), 1.5 - np.arange(WIDTH) / 10)
+    np.testing.assert_allclose(RANKER.weights(1.0, 1.0), 0.5 + np.arange(WIDTH) / 10)
+    np.testing.assert_allclose(RANKER.weights(0.25, 1.0), 1.25 - np.arange(WIDTH) / 20)
+
+
+def test_under_full_text_weights_follow_how_alike_the_nearest_of_the_corpus_are() -> None:
+    assert [round(ranking.alikeness(mean), 6) for mean in (0.0, 0.25, 0.3, 0.45, 1.0)] == [0.0, 0.0, 0.25, 1.0, 1.0]
+    np.testing.assert_allclose(RANKER.weights(1.0, 0.0), np.full(WIDTH, 0.1))
+    np.testing.assert_allclose(RANKER.weights(1.0, 0.25), 0.25 * (0.5 + np.arange(WIDTH) / 10) + 0.075)
 
 
 @pytest.mark.parametrize("full", [0.0, 0.4, 1.0])
 def test_for_a_foreign_language_most_of_the_dense_weight_goes_to_the_lexical_side(full: float) -> None:
-    foreign, own = RANKER.foreign().weights(full), RANKER.weights(full)
+    foreign, own = RANKER.foreign().weights(full, 0.5), RANKER.weights(full, 0.5)
     dense, context = FEATURES.index("dense"), FEATURES.index("context")
     assert foreign[dense] == pytest.approx(0.25 * own[dense])
     assert foreign[context] == pytest.approx(own[context] + 0.75 * own[dense])

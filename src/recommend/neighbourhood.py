@@ -30,6 +30,7 @@ _BLOCK = 4096
 _SEARCHES = 1024
 _QUERIES = 64
 _SAMPLE = 256
+_SAMPLED = 10_000
 _SEED = 7
 
 
@@ -110,6 +111,15 @@ def units(embeddings: NDArray[np.floating], matrix: TermMatrix) -> tuple[float, 
     left, right = left[apart], right[apart]
     dense = np.einsum("nd,nd->n", embeddings[left].astype(np.float32), embeddings[right].astype(np.float32))
     return max(float(dense.std()), 1e-3), max(float(matrix.pairs(left, right).std()), 1e-3)
+
+
+def likeness(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> float:
+    """The mean lexical cosine 0…1 of articles and their neighbours (n, c), of a sample where there are many; 0 where no
+    article has any."""
+    rows = np.arange(0, len(neighbours), max(1, len(neighbours) // _SAMPLED))
+    left, right = np.repeat(rows, neighbours.shape[1]), neighbours[rows].ravel().astype(np.int64)
+    others = left != right
+    return round(float(matrix.pairs(left[others], right[others]).mean()), 4) if others.any() else 0.0
 
 
 def in_company(vectors: FloatArray, neighbours: NDArray[np.int32]) -> NDArray[np.float16]:

@@ -19,6 +19,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 BRIEF_TERMS, FULL_TERMS = 45, 90
+APART, ALIKE = 0.25, 0.45
 DENSE_UNIT = 0.13
 """Deviation of dense cosines over random pairs of articles, at which rankers' means and deviations are stated."""
 
@@ -88,6 +89,7 @@ class FeatureWeight(BaseModel):
 
     Attributes:
         weight: under full text; ``brief`` under items of a few sentences, see :func:`fullness`.
+        apart: under full text where even the nearest articles have few words in common, see :func:`alikeness`.
         mean, deviation: those it has over candidates in general, the scale it is brought to.
     """
 
@@ -95,6 +97,7 @@ class FeatureWeight(BaseModel):
 
     weight: float
     brief: float
+    apart: float
     mean: float
     deviation: float
 
@@ -163,16 +166,17 @@ class Ranker(BaseModel):
             return self
         dense, context = self.features["dense"], self.features["context"]
         less, more = {}, {}
-        for name in ("weight", "brief"):
+        for name in ("weight", "brief", "apart"):
             weight = getattr(dense, name)
             less[name] = weight * self.foreign_dense
             more[name] = getattr(context, name) + weight - less[name]
         changed = {"dense": dense.model_copy(update=less), "context": context.model_copy(update=more)}
         return self._of(self.features | changed)
 
-    def weights(self, full: float) -> NDArray[np.float64]:
-        """(f,) in the order of FEATURES, 0 for those that do not count, under a query of fullness 0…1."""
-        return (1.0 - full) * self._brief + full * self._full
+    def weights(self, full: float, alike: float) -> NDArray[np.float64]:
+        """(f,) in the order of FEATURES, 0 for those that do not count, under a query of fullness 0…1 in a corpus of
+        alikeness 0…1."""
+        return (1.0 - full) * self._brief + full * (alike * self._full + (1.0 - alike) * self._apart)
 
     def without(self, names: Sequence[str]) -> Ranker:
         """The ranker with some features left out; ``time`` stands for all that tell of time.
@@ -199,6 +203,10 @@ class Ranker(BaseModel):
         return self._numbers("weight", 0.0)
 
     @cached_property
+    def _apart(self) -> NDArray[np.float64]:
+        return self._numbers("apart", 0.0)
+
+    @cached_property
     def means(self) -> NDArray[np.float64]:
         """(f,) in the order of FEATURES."""
         return self._numbers("mean", 0.0)
@@ -218,6 +226,12 @@ def fullness(terms: int) -> float:
     Words tell more of full text than of a few sentences, so weights follow it.
     """
     return min(max((terms - BRIEF_TERMS) / (FULL_TERMS - BRIEF_TERMS), 0.0), 1.0)
+
+
+def alikeness(likeness: float) -> float:
+    """How far, 0…1, an article's nearest may speak for it in a corpus: 0 where the mean lexical cosine of the two is at
+    most 0.25, as of a blog's posts, 1 from 0.45 on, as of reports of the same events, straight in between."""
+    return min(max((likeness - APART) / (ALIKE - APART), 0.0), 1.0)
 
 
 def nearness(published_at: IntArray, others: IntArray | int, scale: float) -> FloatArray:
@@ -252,11 +266,11 @@ def standardise(features: FloatArray, mean: NDArray[np.float64], deviation: NDAr
     return standardised
 
 
-def score(candidates: Candidates, ranker: Ranker, full: float, unit: float) -> Candidates:
-    """The candidates under a query of fullness 0…1 with scores and probabilities, in the order they came; ``unit`` as
-    for :func:`comparable`."""
+def score(candidates: Candidates, ranker: Ranker, full: float, alike: float, unit: float) -> Candidates:
+    """The candidates under a query of fullness 0…1 in a corpus of alikeness 0…1 with scores and probabilities, in the
+    order they came; ``unit`` as for :func:`comparable`."""
     standardised = standardise(comparable(candidates.features, unit), ranker.means, ranker.deviations)
-    contributions = (standardised * ranker.weights(full)).astype(np.float32)
+    contributions = (standardised * ranker.weights(full, alike)).astype(np.float32)
     scores = contributions.sum(axis=1)
     return replace(
         candidates,

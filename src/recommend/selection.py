@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recommend import history, policy
 from recommend.eligibility import Eligibility, Masks, Place, excluding, places
 from recommend.live import View
-from recommend.ranking import Candidates, Ranker, score
+from recommend.ranking import Candidates, Ranker, alikeness, score
 from recommend.segment import Query
 from recommend.settings import Settings
 from recommend.table import same_language
@@ -122,7 +122,8 @@ class Selection:
     def _scored(self, query: Query, candidates: Candidates) -> Candidates:
         manifest = self.view.snapshot.manifest
         native = same_language(query.language, manifest.language)
-        return score(candidates, self.ranker if native else self.foreign, query.fullness, manifest.units[0])
+        ranker = self.ranker if native else self.foreign
+        return score(candidates, ranker, query.fullness, alikeness(manifest.likeness), manifest.units[0])
 
     def _best_first(self, scored: Candidates) -> Candidates:
         order = np.lexsort((scored.rows, scored.segments, -scored.scores))

@@ -40,7 +40,7 @@ def lists(telling: str, queries: int = 80, width: int = 30, seed: int = 1, slope
 
 def scored(ranker: Ranker, features: Floats) -> Candidates:
     count = len(features)
-    return score(Candidates.of(0, np.arange(count), np.zeros(count, np.uint64), features), ranker, 1.0, DENSE_UNIT)
+    return score(Candidates.of(0, np.arange(count), np.zeros(count, np.uint64), features), ranker, 1.0, 1.0, DENSE_UNIT)
 
 
 def weight(ranker: Ranker, name: str) -> float:
@@ -58,7 +58,7 @@ def test_the_feature_that_tells_gets_the_weight(telling: str) -> None:
 def test_a_feature_that_tells_the_contrary_gets_no_negative_weight() -> None:
     ranker = fit_ranker(lists("dense", slope=-3.0))
     assert weight(ranker, "dense") == 0.0
-    assert all(feature.weight > 0.0 for feature in ranker.features.values())
+    assert all(max(feature.weight, feature.brief) > 0.0 for feature in ranker.features.values())
 
 
 def test_the_other_weights_are_the_best_beside_the_ones_that_are_held_at_zero() -> None:
@@ -232,7 +232,13 @@ def test_what_is_fitted_to_a_newsroom_ranks_its_topics_first(
     for query, related in qrels.items():
         ids, candidates, full = recommender.candidates(query)
         first += (
-            ids[int(np.argmax(score(candidates, fitted, full, recommender.view().snapshot.manifest.units[0]).scores))]
+            ids[
+                int(
+                    np.argmax(
+                        score(candidates, fitted, full, 1.0, recommender.view().snapshot.manifest.units[0]).scores
+                    )
+                )
+            ]
             in related
         )
     assert first >= 57

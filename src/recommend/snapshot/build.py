@@ -20,7 +20,7 @@ from recommend.arrays import widened
 from recommend.encoder import Encoder
 from recommend.encoder.adapter import Adapter
 from recommend.errors import SnapshotError
-from recommend.neighbourhood import in_company, lengths_in_company, nearest, units
+from recommend.neighbourhood import in_company, lengths_in_company, likeness, nearest, units
 from recommend.projection import Projection
 from recommend.settings import IndexSettings
 from recommend.snapshot.catalog import current_name
@@ -130,6 +130,7 @@ def _write(
     on_stage("finding company")
     deviations = units(alone, matrix)
     company, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.company_time)
+    alike = likeness(matrix, timeless)
     curve = measure(table.published_at, timeless, reading.groups)
     alone_only = foreign if settings.company else np.ones(len(table), np.bool_)
     if alone_only is not None:
@@ -172,6 +173,7 @@ def _write(
         company=settings.company,
         company_time=settings.company_time,
         units=deviations,
+        likeness=alike,
         time_curve=curve,
         dimension=encoder.dimension,
         kind=kind.name,

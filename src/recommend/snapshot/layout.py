@@ -36,6 +36,7 @@ class Manifest(BaseModel):
         company: whether vectors are mixed with those of each article's nearest.
         company_time: how much nearness in time counted for who is nearest.
         units: deviations of dense and lexical cosines over random pairs.
+        likeness: mean lexical cosine of articles and their nearest by content.
         time_curve: what nearness in time says here.
         dimension: of the embeddings.
         kind: of the FAISS index.
@@ -60,6 +61,7 @@ class Manifest(BaseModel):
     company: bool
     company_time: float
     units: tuple[float, float]
+    likeness: float
     time_curve: TimeCurve
     dimension: int
     kind: str

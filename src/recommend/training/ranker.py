@@ -113,7 +113,9 @@ def fit_ranker(lists: Lists) -> Ranker:
     brief = _weights(standardised, lists.grades, np.maximum(1 - full, _BORROWED), {})
     weights = _weights(standardised, lists.grades, np.maximum(full, _BORROWED), _LEAST_UNDER_FULL_TEXT)
     features = {
-        name: FeatureWeight(weight=round(w, 4), brief=round(b, 4), mean=round(m, 4), deviation=round(d, 4))
+        name: FeatureWeight(
+            weight=round(w, 4), brief=round(b, 4), apart=round(w, 4), mean=round(m, 4), deviation=round(d, 4)
+        )
         for name, w, b, m, d in zip(
             FEATURES, weights.tolist(), brief.tolist(), mean.tolist(), deviation.tolist(), strict=True
         )
