@@ -93,8 +93,15 @@ def test_with_a_positive_weight_more_of_a_feature_is_better(features: Floats, co
 
 @given(FEATURE_ARRAYS)
 def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features: Floats) -> None:
+    intercepts = ranking.Intercepts(weight=1.0, brief=-0.5, apart=7.0)
+    assert intercepts.of(0.3, 1.0) == pytest.approx(-0.05)
+    assert intercepts.of(1.0, 0.5) == pytest.approx(4.0)
+    shifted = ranking.score(
+        candidates_of(features), RANKER.model_copy(update={"intercepts": intercepts}), 0.3, 1.0, UNIT
+    )
     scored = ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT)
     np.testing.assert_allclose(scored.contributions.sum(axis=1), scored.scores, atol=1e-5)
+    np.testing.assert_allclose(shifted.scores, scored.scores - 0.05, atol=1e-4)
     beyond = scored.scores - 0.5
     odds = np.where(beyond < 0, 2.0 * beyond, beyond)
     np.testing.assert_allclose(scored.probabilities, 1 / (1 + np.exp(-np.clip(odds, -60, 60))), rtol=1e-4)

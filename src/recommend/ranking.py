@@ -102,6 +102,20 @@ class FeatureWeight(BaseModel):
     deviation: float
 
 
+class Intercepts(BaseModel):
+    """The score of an article whose every feature is at its mean, by kind of text as in :class:`FeatureWeight`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weight: float = 0.0
+    brief: float = 0.0
+    apart: float = 0.0
+
+    def of(self, full: float, alike: float) -> float:
+        """That under a query of fullness 0…1 in a corpus of alikeness 0…1."""
+        return (1.0 - full) * self.brief + full * (alike * self.weight + (1.0 - alike) * self.apart)
+
+
 class Calibration(BaseModel):
     """A logistic curve of a score that bends once: evidence on top of much evidence says less than Platt's (1999)
     straight log-odds would have it.
@@ -133,6 +147,7 @@ class Ranker(BaseModel):
         features: by name of FEATURES; one that is not named does not count.
         foreign_dense: part of the dense weight that stays for a query in a language the encoder is not made for; the
             rest goes to the lexical side.
+        intercepts: make scores of all kinds of text mean the same.
         calibration: turns scores into probabilities.
     """
 
@@ -140,6 +155,7 @@ class Ranker(BaseModel):
 
     features: dict[str, FeatureWeight]
     foreign_dense: float = Field(ge=0.0, le=1.0)
+    intercepts: Intercepts = Intercepts()
     calibration: Calibration
 
     @classmethod
@@ -192,7 +208,12 @@ class Ranker(BaseModel):
 
     def _of(self, features: dict[str, FeatureWeight]) -> Ranker:
         # Not by model_copy, which takes cached properties along.
-        return Ranker(features=features, foreign_dense=self.foreign_dense, calibration=self.calibration)
+        return Ranker(
+            features=features,
+            foreign_dense=self.foreign_dense,
+            intercepts=self.intercepts,
+            calibration=self.calibration,
+        )
 
     @cached_property
     def _brief(self) -> NDArray[np.float64]:
@@ -271,7 +292,7 @@ def score(candidates: Candidates, ranker: Ranker, full: float, alike: float, uni
     order they came; ``unit`` as for :func:`comparable`."""
     standardised = standardise(comparable(candidates.features, unit), ranker.means, ranker.deviations)
     contributions = (standardised * ranker.weights(full, alike)).astype(np.float32)
-    scores = contributions.sum(axis=1)
+    scores = contributions.sum(axis=1) + np.float32(ranker.intercepts.of(full, alike))
     return replace(
         candidates,
         contributions=contributions,

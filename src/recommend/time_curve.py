@@ -53,9 +53,9 @@ class TimeCurve(BaseModel):
 
     def at(self, days: NDArray[np.float64]) -> FloatArray:
         """(n,) the evidence of so many days apart (n,), NaN where that is unknown."""
-        found = np.interp(np.log1p(days), self._points, self.evidence)
-        told: FloatArray = np.where(np.isnan(days), np.nan, found).astype(np.float32)
-        return told
+        found: FloatArray = np.interp(np.log1p(days), self._points, self.evidence).astype(np.float32)
+        found[np.isnan(days)] = np.nan
+        return found
 
     @cached_property
     def _points(self) -> NDArray[np.float64]:
