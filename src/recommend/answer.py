@@ -75,6 +75,7 @@ def recommendations(
         why = reason(
             terms,
             float(lexical[i]),
+            float(chosen.probabilities[i]),
             [f"{card.title}\n{card.summary or ''}", query.headline],
             None if card.published_at is None or asked is None else card.published_at - asked,
             card.section if card.section == query.section else None,
