@@ -59,7 +59,7 @@ class TimeCurve(BaseModel):
 
     @cached_property
     def _points(self) -> NDArray[np.float64]:
-        return np.log1p(np.array(self.days))
+        return np.asarray(np.log1p(self.days), np.float64)
 
 
 FLAT = TimeCurve(pairs=0, days=(0.0,), evidence=(0.0,))
