@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.article import Article, Status, canonical_url, parse_article
+from recommend.article import Article, FieldWarning, Status, canonical_url, parse_article
 from recommend.errors import ArticleError
 
 LONG = "x" * 5_001
@@ -65,24 +65,9 @@ def test_id_and_title_are_enough_and_empty_fields_count_as_absent() -> None:
         ("title", None, "article 'a': title is missing or empty: every article needs a headline"),
         ("title", "<p> </p>", "title '<p> </p>' is missing or empty"),
         ("title", LONG, "has 5001 characters, more than 5000"),
-        ("text", {"html": "x"}, "text {'html': 'x'} is not a string"),
-        ("text", "x" * 1_000_001, "has 1000001 characters, more than 1000000"),
-        ("text", "a\x00b", "contains a NUL byte"),
-        ("url", "ftp://x/y", "url 'ftp://x/y' is neither an http(s) URL nor a path that starts with '/'"),
-        ("url", "https://[::1", "is not a valid URL"),
-        ("url", "https://a/b c", "contains a space or a control character"),
-        ("image_url", "data:image/png;base64,x", "image_url 'data:image/png;base64,x' is neither an http(s) URL"),
         ("published_at", "2025-02-30", "published_at '2025-02-30' is not an ISO 8601 date"),
         ("published_at", 1_700_000_000, "published_at 1700000000 is not an ISO 8601 date"),
-        ("updated_at", "0001-01-01T00:00+14:00", "lies outside the years 1 to 9999"),
         ("expires_at", "soon", "expires_at 'soon' is not an ISO 8601 date"),
-        ("section", ["World"], "section ['World'] is not a string"),
-        ("tags", 5, "tags 5 is neither a list of strings nor a string separated by ';' or '|'"),
-        ("tags", ["a", {}], "tags ['a', {}] is not a string"),
-        ("authors", {"name": "A"}, "authors {'name': 'A'} is neither a list of strings"),
-        ("language", "the English one", "is not a BCP 47 language tag such as 'en' or 'pt-BR'"),
-        ("site", False, "site False is not a string"),
-        ("genre", LONG, "has 5001 characters, more than 5000"),
         ("status", "deleted", "status 'deleted' is none of published, draft, unpublished"),
         ("extra", "x", "extra 'x' is not valid: Input should be a valid dictionary"),
         ("extra", {"n": 2**70}, "cannot be written as JSON: Integer exceeds 64-bit range"),
@@ -97,6 +82,38 @@ def test_a_bad_value_is_refused_by_name_value_and_reason(field: str, value: obje
     assert caught.value.field == field
     assert len(caught.value.value) <= 80
     (caught.value.article_id or "").encode()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("text", {"html": "x"}, "is not a string"),
+        ("text", "x" * 1_000_001, "has 1000001 characters, more than 1000000"),
+        ("text", "a\x00b", "contains a NUL byte"),
+        ("url", "ftp://x/y", "is neither an http(s) URL nor a path that starts with '/'"),
+        ("url", "https://[::1", "is not a valid URL"),
+        ("url", "https://a/b c", "contains a space or a control character"),
+        ("image_url", "data:image/png;base64,x", "is neither an http(s) URL"),
+        ("updated_at", "0001-01-01T00:00+14:00", "lies outside the years 1 to 9999"),
+        ("section", ["World"], "is not a string"),
+        ("tags", 5, "is neither a list of strings nor a string separated by ';' or '|'"),
+        ("tags", ["a", {}], "is not a string"),
+        ("authors", {"name": "A"}, "is neither a list of strings"),
+        ("language", "the English one", "is not a BCP 47 language tag such as 'en' or 'pt-BR'"),
+        ("site", False, "is not a string"),
+        ("genre", LONG, "has 5001 characters, more than 5000"),
+    ],
+)
+def test_an_optional_field_that_cannot_be_read_is_dropped_with_a_warning(
+    field: str, value: object, reason: str
+) -> None:
+    warnings: list[FieldWarning] = []
+    article = parse_article({"id": "a", "title": "T", field: value}, warn=warnings.append)
+    assert article == parse_article({"id": "a", "title": "T"})
+    [warning] = warnings
+    assert (warning.article_id, warning.field) == ("a", field)
+    assert reason in warning.reason
+    assert len(warning.value) <= 80
 
 
 @pytest.mark.parametrize("row", [None, "text", ["a"], 5])

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
-from recommend.errors import ArticleError
+from recommend.errors import ArticleError, shown
 from recommend.text import clean_line, clean_text, lead_sentence
 
 ID_LIMIT = 512
@@ -24,6 +25,31 @@ CLOCK_SKEW = timedelta(minutes=10)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*|[A-Za-z]{4,8}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|mc_[ce]id|igshid")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldWarning:
+    """A field that was not taken as it was written, of an article that was.
+
+    Attributes:
+        article_id: of the article.
+        field: its name.
+        value: as written, cut for display.
+        reason: a clause that completes "<field> <value> …".
+    """
+
+    article_id: str
+    field: str
+    value: str
+    reason: str
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What one row is read with, and which of its fields could not be understood."""
+
+    base_url: str | None
+    dropped: list[tuple[str, object, str]]
 
 
 class Status(StrEnum):
@@ -155,11 +181,29 @@ def _status(value: object) -> object:
     return Status.PUBLISHED if value is None or value == "" else value
 
 
+def _optional_field(read: Callable[[object], Any]) -> BeforeValidator:
+    """Reads a field that an article can do without: :func:`parse_article` drops it when it cannot be understood."""
+
+    def validate(value: object, info: ValidationInfo) -> Any:
+        reading = info.context
+        if not isinstance(reading, _Reading):
+            return read(value)
+        try:
+            if read is _url and isinstance(value, str) and reading.base_url is not None and value.strip():
+                value = urljoin(reading.base_url, value.strip())
+            return read(value)
+        except ValueError as problem:
+            reading.dropped.append((str(info.field_name), value, str(problem)))
+            return read(None)
+
+    return BeforeValidator(validate)
+
+
 ArticleId = Annotated[str, BeforeValidator(_article_id)]
-Line = Annotated[str | None, BeforeValidator(_line)]
+Line = Annotated[str | None, _optional_field(_line)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-Strings = Annotated[list[str], BeforeValidator(_strings)]
-Url = Annotated[str | None, BeforeValidator(_url)]
+Strings = Annotated[list[str], _optional_field(_strings)]
+Url = Annotated[str | None, _optional_field(_url)]
 
 
 class Article(BaseModel):
@@ -172,18 +216,18 @@ class Article(BaseModel):
 
     id: ArticleId
     title: Annotated[str, BeforeValidator(_title)]
-    text: Annotated[str, BeforeValidator(_text)] = ""
+    text: Annotated[str, _optional_field(_text)] = ""
     summary: Line = None
     url: Url = None
     image_url: Url = None
     published_at: Moment = None
-    updated_at: Moment = None
+    updated_at: Annotated[datetime | None, _optional_field(_moment)] = None
     section: Line = None
     tags: Strings = Field(default_factory=list)
     authors: Strings = Field(default_factory=list)
-    language: Annotated[str | None, BeforeValidator(_language)] = None
+    language: Annotated[str | None, _optional_field(_language)] = None
     site: Line = None
-    genre: Annotated[str | None, BeforeValidator(_genre)] = None
+    genre: Annotated[str | None, _optional_field(_genre)] = None
     status: Annotated[Status, BeforeValidator(_status)] = Status.PUBLISHED
     expires_at: Moment = None
     extra: Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)] = Field(
@@ -238,21 +282,39 @@ class Article(BaseModel):
         return hashlib.sha256(f"{self.title}\x00{self.body}".encode()).digest()
 
 
-def parse_article(row: object) -> Article:
+def _ignore(_warning: FieldWarning) -> None:
+    pass
+
+
+def parse_article(
+    row: object, *, warn: Callable[[FieldWarning], None] = _ignore, base_url: str | None = None
+) -> Article:
     """A mapping from outside as an Article.
+
+    A field that an article can do without is dropped when it cannot be understood. A row is refused only where it has
+    no id or no title, is larger than any article may be, or has a ``status``, ``published_at`` or ``expires_at`` that
+    cannot be read: they decide whether it may be public, and nothing is published by a guess.
+
+    Args:
+        row: field names and values.
+        warn: gets each field that was dropped, or that was read in one of several possible ways.
+        base_url: where the row comes from; relative addresses in it start there.
 
     Raises:
         ArticleError: naming the first field at fault, its value and what is wrong with it.
     """
     if not isinstance(row, Mapping):
         raise ArticleError(None, None, row, f"is not an object with fields but {type(row).__name__}")
+    reading = _Reading(base_url, [])
     try:
-        article = Article.model_validate(row)
+        article = Article.model_validate(row, context=reading)
         orjson.dumps(article.extra)
     except ValidationError as problem:
         raise _article_error(row, problem) from None
     except TypeError as problem:
         raise ArticleError(_id_for_message(row), "extra", "…", f"cannot be written as JSON: {problem}") from None
+    for field, value, reason in reading.dropped:
+        warn(FieldWarning(article.id, field, shown(value), reason))
     return article
 
 
