@@ -93,7 +93,11 @@ async def status(backend: BackendOf) -> Response:
     "/metrics",
     dependencies=[Depends(require_operator)],
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}, **OPERATOR_PROBLEMS},
+    responses={
+        200: {"content": {"text/plain": {}}},
+        503: {**PROBLEM, "description": "The key cannot be looked up: the store cannot be read"},
+        **OPERATOR_PROBLEMS,
+    },
 )
 async def metrics(backend: BackendOf) -> Response:
     """Counts and state in the Prometheus text format."""

@@ -114,11 +114,10 @@ def demo(
 def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
     import uvicorn
 
-    if settings.service.operations == "auto":
-        rule = "open" if _is_loopback(host) else "key"
-        settings = settings.model_copy(update={"service": settings.service.model_copy(update={"operations": rule})})
     for name, value in settings.environment().items():
         os.environ[name] = value
+    if settings.service.operations == "auto":  # by its own name, which counts for more than the group's
+        os.environ["RECOMMEND_SERVICE__OPERATIONS"] = "open" if _is_loopback(host) else "key"
     with TemporaryDirectory(prefix="recommend-metrics-") as folder:
         if workers > 1:
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
