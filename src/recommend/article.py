@@ -22,6 +22,7 @@ LINE_LIMIT = 5_000
 TEXT_LIMIT = 1_000_000
 CLOCK_SKEW = timedelta(minutes=10)
 
+_UNSAID = {"access": "public", "evergreen": False}
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*|[A-Za-z]{4,8}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|mc_[ce]id|igshid")
@@ -58,6 +59,24 @@ class Status(StrEnum):
     PUBLISHED = "published"
     DRAFT = "draft"
     UNPUBLISHED = "unpublished"
+
+
+class Access(StrEnum):
+    """Who may read the body of a published article; title and summary are everybody's."""
+
+    PUBLIC = "public"
+    MEMBERS = "members"
+    PAID = "paid"
+
+
+def opens(access: Access) -> tuple[Access, ...]:
+    """What a reader with some access may open: a subscriber everything, a member what is not paid for."""
+    return tuple(Access)[: tuple(Access).index(access) + 1]
+
+
+_ACCESS = dict.fromkeys(("public", "free", "true", "everyone"), Access.PUBLIC) | dict.fromkeys(
+    ("members", "member", "subscribers"), Access.MEMBERS
+)
 
 
 def _string(value: object) -> str:
@@ -199,6 +218,20 @@ def _optional_field(read: Callable[[object], Any]) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
+def _flag(value: object) -> object:
+    return False if value is None or value == "" else value
+
+
+def read_access(value: object) -> Access:
+    """Who may read an article, in the words of a CMS, a page's ``isAccessibleForFree`` or a column.
+
+    Nothing given is ``public``; a word that nobody knows is ``paid``, so that no body is shown by a guess.
+    """
+    if value is None or value == "":
+        return Access.PUBLIC
+    return _ACCESS.get(str(value).strip().lower(), Access.PAID)
+
+
 ArticleId = Annotated[str, BeforeValidator(_article_id)]
 Line = Annotated[str | None, _optional_field(_line)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
@@ -230,6 +263,8 @@ class Article(BaseModel):
     genre: Annotated[str | None, _optional_field(_genre)] = None
     status: Annotated[Status, BeforeValidator(_status)] = Status.PUBLISHED
     expires_at: Moment = None
+    access: Annotated[Access, BeforeValidator(read_access)] = Access.PUBLIC
+    evergreen: Annotated[bool, BeforeValidator(_flag)] = False
     extra: Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)] = Field(
         default_factory=dict
     )
@@ -268,13 +303,15 @@ class Article(BaseModel):
 
     @property
     def standfirst(self) -> str | None:
-        """The summary; without one, the lead sentence of the text."""
-        return self.summary or (lead_sentence(self.text) if self.text else None)
+        """The summary; without one, the lead sentence of a text that everybody may read."""
+        return self.summary or (lead_sentence(self.text) if self.text and self.access == Access.PUBLIC else None)
 
     @property
     def content_hash(self) -> bytes:
-        """32 bytes (SHA-256) that change with any field."""
-        return hashlib.sha256(orjson.dumps(self.model_dump(), option=orjson.OPT_SORT_KEYS)).digest()
+        """32 bytes (SHA-256) that change with any field; those that stores did not have at first count from where they
+        say something, so that what was stored before stays as it was."""
+        silent = {name for name, value in _UNSAID.items() if getattr(self, name) == value}
+        return hashlib.sha256(orjson.dumps(self.model_dump(exclude=silent), option=orjson.OPT_SORT_KEYS)).digest()
 
     @property
     def text_hash(self) -> bytes:

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recommend.article import Article
+from recommend.article import Access, Article, opens
+from recommend.card import CARD_FIELDS, Card, card_of
 from recommend.errors import SnapshotError
 
 IntArray = NDArray[np.int64]
@@ -38,9 +39,15 @@ SCHEMA = pa.schema(
         pa.field("site", _CODES),
         pa.field("genre", _CODES),
         pa.field("tags", pa.large_list(pa.string()), nullable=False),
+        pa.field("updated_at", pa.int64(), nullable=False),
+        pa.field("authors", pa.large_list(pa.string()), nullable=False),
+        pa.field("access", _CODES),
+        pa.field("evergreen", pa.bool_(), nullable=False),
     ]
 )
 _TEXTS = ("title", "summary", "url", "image_url", "section", "language", "site", "genre")
+_MOMENTS = ("published_at", "updated_at", "expires_at")
+_CODED = ("section", "language", "site", "genre", "access")
 
 
 def seconds(moment: datetime | None) -> int:
@@ -53,22 +60,15 @@ def moment(value: int) -> datetime | None:
     return None if value == MISSING else datetime.fromtimestamp(value, UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What a front end needs to show one article."""
-
-    id: str
-    title: str
-    summary: str | None
-    url: str | None
-    image_url: str | None
-    published_at: datetime | None
-    section: str | None
-
-
 @dataclass(frozen=True)
 class Filters:
-    """Conditions a reader's page sets on the list. ``since`` and ``until`` include their bounds."""
+    """Conditions a reader's page sets on the list. ``since`` and ``until`` include their bounds.
+
+    Attributes:
+        access: only articles of one of these; empty: of any.
+        reader: the access that the reader has, see :func:`~recommend.article.opens`; hides nothing, but
+            ``policy.readable`` keeps stories in the list that this reader may open.
+    """
 
     section: str | None = None
     language: str | None = None
@@ -77,6 +77,8 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     exclude: frozenset[str] = field(default_factory=frozenset)
+    access: frozenset[Access] = field(default_factory=frozenset)
+    reader: Access = Access.PUBLIC
 
     def __bool__(self) -> bool:
         return self != Filters()
@@ -141,9 +143,16 @@ class ArticleTable:
 
     def card(self, row: int) -> Card:
         """What to show of a row."""
-        text = {name: self._text(name, row) for name in ("summary", "url", "image_url", "section")}
-        published_at = moment(int(self.published_at[row]))
-        return Card(id=self.id(row), title=self.title(row), published_at=published_at, **text)
+        return Card(
+            id=self.id(row),
+            published_at=moment(int(self.published_at[row])),
+            updated_at=moment(self.batch.column("updated_at")[row].as_py()),
+            tags=self.tags(row),
+            authors=self.batch.column("authors")[row].as_py(),
+            access=self.access(row),
+            evergreen=self.batch.column("evergreen")[row].as_py(),
+            **{name: column[row].as_py() for name, column in self._texts.items()},
+        )
 
     def title(self, row: int) -> str:
         """The title of a row."""
@@ -152,6 +161,10 @@ class ArticleTable:
     def headline(self, row: int) -> str:
         """Title and standfirst of a row, a line each."""
         return f"{self.title(row)}\n{self._text('summary', row) or ''}"
+
+    def access(self, row: int) -> Access:
+        """Who may read a row."""
+        return Access(self.batch.column("access")[row].as_py())
 
     def value(self, name: str, row: int) -> str | None:
         """The section, language, site or genre of a row."""
@@ -186,6 +199,8 @@ class ArticleTable:
             wanted = getattr(filters, name)
             if wanted is not None:
                 masks.append(self.codes(name) == self.code(name, wanted))
+        if filters.access:
+            masks.extend(mask for mask in [self._of_access(filters.access)] if mask is not None)
         if filters.language is not None:
             masks.extend(mask for mask in [self.speaks(filters.language)] if mask is not None)
         if filters.tag is not None:
@@ -238,6 +253,14 @@ class ArticleTable:
         hidden = [code for code in (self.code("genre", genre) for genre in genres) if code >= 0]
         return np.isin(self.codes("genre"), hidden) if hidden else None
 
+    def readable(self, reader: Access) -> BoolArray | None:
+        """(n,) which a reader with some access may open; None when that holds of all."""
+        return self._of_access(opens(reader))
+
+    def _of_access(self, values: Iterable[Access]) -> BoolArray | None:
+        mask = np.isin(self.codes("access"), [self.code("access", value) for value in values])
+        return None if mask.all() else mask
+
     def _tagged(self, tag: str) -> BoolArray:
         lists = self.batch.column("tags")
         matches = _numbers(pc.indices_nonzero(pc.equal(lists.flatten(), tag)))
@@ -252,7 +275,7 @@ class ArticleTable:
 
     @cached_property
     def _codes(self) -> dict[str, NDArray[np.int32]]:
-        found = {name: np.full(len(self), -1, np.int32) for name in ("section", "language", "site", "genre")}
+        found = {name: np.full(len(self), -1, np.int32) for name in _CODED}
         for name, codes in found.items():
             indices = self.batch.column(name).indices
             codes[_numbers(indices.is_valid().cast(pa.int8())).view(np.bool_)] = _numbers(indices.drop_null())
@@ -318,18 +341,7 @@ def primary_language(tag: str) -> str:
 
 
 def row_of(article: Article) -> Row:
-    """What a table holds of an article."""
-    return {
-        "id": article.id,
-        "title": article.title,
-        "summary": article.standfirst,
-        "url": article.url,
-        "image_url": article.image_url,
-        "published_at": seconds(article.published_at),
-        "expires_at": seconds(article.expires_at),
-        "section": article.section,
-        "language": article.language,
-        "site": article.site,
-        "genre": article.genre,
-        "tags": article.tags,
-    }
+    """What a table holds of an article: its card, and when it expires."""
+    card = card_of(article)
+    row: Row = {name: getattr(card, name) for name in CARD_FIELDS}
+    return row | {name: seconds(getattr(article, name)) for name in _MOMENTS}

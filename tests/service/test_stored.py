@@ -62,7 +62,7 @@ def test_what_another_process_changed_or_took_down_is_not_shown_as_it_was(store:
         found = articles.get("storks")
         assert found is not None
         assert found.article == changed
-        assert orjson.loads(found.body)["title"] == "Storks return late"
+        assert orjson.loads(found.card)["title"] == "Storks return late"
         other.delete("storks")
         assert articles.get("storks") is None
         assert articles.get("storks") is None

@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from dataclasses import asdict
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -89,7 +90,7 @@ def demo(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
-    """Sample corpus → index → service → page."""
+    """Sample corpus → index → service → page. It shows the sample's texts, but only the cards of your own articles."""
 
     from recommend.bundled import bundled
     from recommend.cli.batch import ingest, reindex
@@ -104,7 +105,8 @@ def demo(
             raise
     reindex()
     name = "Related Articles" if data else "The Meridian Courier"
-    settings = Flags.settings(["service.site=true", f"service.site_name={name}"])
+    texts = [] if data else ['service.public_fields=["text"]']  # the sample's are anybody's
+    settings = Flags.settings(["service.site=true", f"service.site_name={name}", *texts])
     out.print(f"[bold]http://{host}:{port}/[/bold]  (Ctrl-C ends it)")
     _serve(settings, host, port, 1)
 
@@ -114,6 +116,8 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
 
     for name, value in settings.environment().items():
         os.environ[name] = value
+    if settings.service.operations == "auto":  # by its own name, which counts for more than the group's
+        os.environ["RECOMMEND_SERVICE__OPERATIONS"] = "open" if _is_loopback(host) else "key"
     with TemporaryDirectory(prefix="recommend-metrics-") as folder:
         if workers > 1:
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
@@ -128,6 +132,13 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
             server_header=False,
             timeout_graceful_shutdown=math.ceil(settings.service.timeout),  # by then every answer has begun
         )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _read_text(path: Path) -> str:
