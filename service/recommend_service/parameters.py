@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from recommend.table import Filters
+from recommend_service.paths import normal_id
 
 Duration = Annotated[
     timedelta,
@@ -55,7 +56,8 @@ class Parameters(BaseModel):
             except OverflowError:
                 oldest = datetime.min.replace(tzinfo=UTC)
             since = oldest if since is None else max(since, oldest)
-        excluded = frozenset(part for value in self.exclude or [] for part in (value, *value.split(",")) if part)
+        named = (part for value in self.exclude or [] for part in (value, *value.split(",")) if part)
+        excluded = frozenset(map(normal_id, named))
         return Filters(self.section, self.language, self.site, self.tag, since, until, excluded)
 
 

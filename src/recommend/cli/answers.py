@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -15,6 +15,7 @@ import typer
 from recommend.article import parse_article
 from recommend.cli.app import QUARANTINED, Flags, Json, app
 from recommend.cli.console import err, out, plain, print_json
+from recommend.cli.metrics_folder import metrics_folder
 from recommend.errors import SourceError, UnknownArticleError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
@@ -40,7 +41,8 @@ def related(
     recommender = Recommender(Store(settings.store), settings)
     if text is not None:
         title, _, body = _read_text(text).partition("\n")
-        answer = recommender.answer_to(parse_article({"id": "draft", "title": title, "text": body}), k, explain=explain)
+        draft = parse_article({"id": "draft", "title": title, "text": body})
+        answer = recommender.answer_to(draft, k, explain=explain, nameless=True)
     else:
         assert article is not None
         found = recommender.answer(article, k, Filters(), explain=explain)
@@ -114,18 +116,23 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
 
     for name, value in settings.environment().items():
         os.environ[name] = value
-    with TemporaryDirectory(prefix="recommend-metrics-") as folder:
-        if workers > 1:
-            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
+    proxies = [str(network) for network in settings.service.trusted_proxies]
+    with metrics_folder() if workers > 1 else nullcontext() as folder:
+        if folder is not None:
+            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
         uvicorn.run(
             "recommend_service.app:create_app",
             factory=True,
             host=host,
             port=port,
             workers=workers,
+            http="recommend_service.connections:BoundedProtocol",  # type: ignore[arg-type]  # a path will do
+            ws="none",
             log_level="warning",
             access_log=False,  # the service has its own
             server_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=proxies,
             timeout_graceful_shutdown=math.ceil(settings.service.timeout),  # by then every answer has begun
         )
 
