@@ -15,14 +15,17 @@ from recommend.encoder import Encoder, encode_articles
 from recommend.errors import ArticleError, UnknownArticleError
 from recommend.ingest import put
 from recommend.recommender import Recommender
-from recommend_service.auth import require_reader, require_writer, sees_all
+from recommend_service.auth import KeyFirstRoute, require_reader, require_writer, sees_all
 from recommend_service.backend import Backend, BackendOf, RecommenderOf
 from recommend_service.direct import DirectRoute
-from recommend_service.paths import ARTICLE
+from recommend_service.paths import ARTICLE, normal_id
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.schemas import PublicArticle, Stored
 
-router = APIRouter(prefix="/v1/articles", tags=["articles"], responses=LIMIT_PROBLEMS)
+router = APIRouter(prefix="/v1/articles", tags=["articles"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
+
+SMALL = 16_384
+"""Bytes of a body that is parsed at once; what is larger may take a while, and is no business of the event loop."""
 
 _UNPROCESSABLE = {**PROBLEM, "description": "A part of the request is not valid"}
 _UNAVAILABLE = {**PROBLEM, "description": "The store or the encoder cannot be used"}
@@ -42,17 +45,20 @@ _UNAVAILABLE = {**PROBLEM, "description": "The store or the encoder cannot be us
     },
 )
 async def put_article(
+    request: Request,
     backend: BackendOf,
     recommender: RecommenderOf,
     article_id: str,
     body: Annotated[dict[str, Any], Body(examples=[{"title": "Leaders condemn drone attack", "text": "…"}])],
 ) -> Response:
     """Stores an article: embedded, durable and recommendable when this returns."""
-    if body.get("id", article_id) != article_id:
-        raise ArticleError(article_id, "id", body["id"], f"is not the id in the path, {article_id!r}")
-    article = parse_article({**body, "id": article_id})
+    given = body.get("id", article_id)
+    if not isinstance(given, str) or normal_id(given) != article_id:
+        raise ArticleError(article_id, "id", given, f"is not the id in the path, {article_id!r}")
+    row = {**body, "id": article_id}
+    large = len(await request.body()) > SMALL
+    article = await backend.in_parser(parse_article, row) if large else parse_article(row)
     revision, new = await backend.in_writer(_put, recommender, article)
-    recommender.view()
     stored = Stored(id=article_id, revision=revision).model_dump_json()
     return Response(stored, HTTPStatus.CREATED if new else HTTPStatus.OK, media_type="application/json")
 
@@ -62,7 +68,7 @@ async def get_article(request: Request, article_id: str) -> Response:
     unpublished ones too.
     """
     backend: Backend = request.app.state.backend
-    stored, whole = backend.articles.get(article_id), sees_all(request.state.key)
+    stored, whole = await backend.read(backend.articles.get, article_id), sees_all(request.state.key)
     if stored is None or not (whole or stored.article.is_public(datetime.now(UTC))):
         raise UnknownArticleError(article_id)
     service = backend.settings.service

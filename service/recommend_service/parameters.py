@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from recommend.article import Access
 from recommend.table import Filters
+from recommend_service.paths import normal_id
 
 Duration = Annotated[
     timedelta,
@@ -66,7 +67,8 @@ class Parameters(BaseModel):
             except OverflowError:
                 oldest = datetime.min.replace(tzinfo=UTC)
             since = oldest if since is None else max(since, oldest)
-        excluded = frozenset(part for value in self.exclude or [] for part in (value, *value.split(",")) if part)
+        named = (part for value in self.exclude or [] for part in (value, *value.split(",")) if part)
+        excluded = frozenset(map(normal_id, named))
         access = frozenset(self.access or ())
         return Filters(self.section, self.language, self.site, self.tag, since, until, excluded, access, self.reader)
 

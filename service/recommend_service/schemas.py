@@ -120,7 +120,7 @@ class Draft(BaseModel):
         return bool((self.model_extra or {}).get("id"))
 
     def row(self) -> dict[str, Any]:
-        """As :func:`recommend.article.parse_article` takes it."""
+        """As :func:`recommend.article.parse_article` takes it: with a stand-in for the id that it lacks."""
         given = self.model_dump()
         return {"id": "draft", **{key: value for key, value in given.items() if key != "id" or value}}
 

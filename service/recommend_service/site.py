@@ -140,7 +140,7 @@ def site_router(site_name: str = "Related Articles", *, texts: bool = False) -> 
     @router.api_route(f"/stories/{ARTICLE}", methods=_METHODS)
     async def story(request: Request, article_id: str) -> Response:
         library = _library(request)
-        article = library.article(article_id)
+        article = await request.app.state.backend.read(library.article, article_id)
         if article is None:
             return missing(request)
         section = article.section

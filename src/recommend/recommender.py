@@ -186,8 +186,23 @@ class Recommender:
         for one in ids:
             yield self._box(selection, eligibility, found[one], one, k) if one in found else None
 
-    def answer_to(self, article: Article, k: int, filters: Filters = Filters(), *, explain: bool = False) -> Answer:
+    def answer_to(
+        self,
+        article: Article,
+        k: int,
+        filters: Filters = Filters(),
+        *,
+        explain: bool = False,
+        nameless: bool = False,
+    ) -> Answer:
         """The box under an article that need not be stored.
+
+        Args:
+            article: if one of its id is stored, that is left out, and its curation holds.
+            k: how many.
+            filters: which articles may be in it.
+            explain: whether to tell each feature's part in the ranking.
+            nameless: whether its id is a stand-in, and so that of no article, whatever is stored under it.
 
         Raises:
             EncoderError: when the snapshot's encoder cannot be opened.
@@ -195,7 +210,8 @@ class Recommender:
         view = self.view()
         embedding = encode_articles(self._encoder_of(view), [article])[0]
         query = view.snapshot.prepare(article, embedding).query()
-        return self._box(self._selection(view), self._eligibility(view, filters), query, article.id, k, explain)
+        name = None if nameless else article.id
+        return self._box(self._selection(view), self._eligibility(view, filters), query, name, k, explain)
 
     def answer_history(
         self, ids: Sequence[str], k: int, filters: Filters = Filters(), *, explain: bool = False
@@ -318,18 +334,19 @@ class Recommender:
         selection: Selection,
         eligibility: Eligibility,
         query: Query,
-        article_id: str,
+        article_id: str | None,
         k: int,
         explain: bool = False,
     ) -> Answer:
         view = selection.view
+        place = None if article_id is None else view.locate(article_id)
         chosen, pinned, removed = selection.choose(query, article_id, k, eligibility)
         items = recommendations(view, query, chosen, range(len(chosen)), explain=explain)
         items[:pinned] = [replace(item, reason=PINNED) for item in items[:pinned]]
         missed = None
         if explain:
             allowed = eligibility.under(query, any_kind=True)
-            ranked = selection.ranked(query, allowed, view.locate(article_id), self.settings.ranking.candidates)
+            ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
             _, blocked = eligibility.curated(article_id)
             missed = near_misses(
                 view, query, ranked, chosen, self.settings.policy,
@@ -339,7 +356,7 @@ class Recommender:
         if len(items) < k:
             counts = ((_REMOVED_BY.get(rule, rule), count) for rule, count in removed.items() if rule != "pinned")
             taken = ", ".join(f"{count} removed by {rule}" for rule, count in counts if count)
-            others = len(view) - (view.locate(article_id) is not None)
+            others = len(view) - (place is not None)
             short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
         return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed, missed)
 

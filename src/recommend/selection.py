@@ -51,11 +51,11 @@ class Selection:
         return found
 
     def choose(
-        self, query: Query, article_id: str, k: int, eligibility: Eligibility
+        self, query: Query, article_id: str | None, k: int, eligibility: Eligibility
     ) -> tuple[Candidates, int, dict[str, int]]:
         """The k best after policy, how many of them are pinned, and how many each rule removed; looks further when
         rules leave too few."""
-        own = self.view.locate(article_id)
+        own = None if article_id is None else self.view.locate(article_id)
         wanted, blocks = eligibility.curated(article_id)
         pinned = [place for place in places(self.view, eligibility.masks, wanted) if place != own]
         curated = {"pinned": len(wanted) - len(pinned)} if len(wanted) > len(pinned) else {}

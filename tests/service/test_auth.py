@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +15,13 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Send
 
-from recommend.errors import StoreError
+from recommend.errors import SnapshotError, StoreError
 from recommend.settings import ServiceSettings, Settings
 from recommend.store import Store
 from recommend.store.keys import Key, Keys, Scope
 from recommend_service.auth import Identify, authorize
+from recommend_service.backend import Backend
+from recommend_service.metrics import Metrics
 
 STORY, DRAFT = "a-central-asia-condemns-drone-attack", "b-draft-tiktok-user-questions"
 BOX = f"/v1/articles/{STORY}/related"
@@ -162,9 +164,12 @@ def _identify(settings: ServiceSettings, headers: Mapping[str, str], store: Stor
         raise AssertionError(message)
 
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    running: Any = SimpleNamespace(state=SimpleNamespace(backend=SimpleNamespace(store=store)))
-    scope = {"type": "http", "path": "/v1/related", "headers": raw, "app": running}
-    asyncio.run(Identify(app, settings)(scope, None, send))  # type: ignore[arg-type]
+    with closing(Backend(Settings(store=str(store.engine.url), service=settings), Metrics())) as backend:
+        running: Any = SimpleNamespace(state=SimpleNamespace(backend=backend))
+        with suppress(SnapshotError):
+            backend.open()
+        scope = {"type": "http", "path": "/v1/related", "headers": raw, "app": running}
+        asyncio.run(Identify(app, settings)(scope, None, send))  # type: ignore[arg-type]
     return seen
 
 

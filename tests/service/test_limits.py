@@ -36,7 +36,7 @@ def limited(newsroom: Any, serve: Any) -> Callable[..., AbstractContextManager[A
 
 
 def test_a_full_service_refuses_at_once_and_serves_again_when_there_is_room(limited: Any, upload: Any) -> None:
-    with limited(max_concurrency=2) as service:
+    with limited(max_concurrency=2, max_uploads=2) as service:
         held = [upload(service.address, f"held-{uuid4()}") for _ in range(2)]
         for _ in range(3):
             refused = service.reader.get(BOX)
@@ -46,6 +46,16 @@ def test_a_full_service_refuses_at_once_and_serves_again_when_there_is_room(limi
         assert held.pop().finish()[0] == 201
         assert service.reader.get(BOX).status_code == 200
         assert held.pop().finish()[0] == 201
+
+
+def test_uploads_take_no_more_than_their_places_and_readers_have_the_others(limited: Any, upload: Any) -> None:
+    with limited(max_concurrency=4) as service:
+        held = [upload(service.address, f"held-{uuid4()}") for _ in range(2)]
+        refused = service.writer.article("PUT", f"held-{uuid4()}", json={"title": "One too many"})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert refused.json()["detail"] == "2 requests with a body are at work already; try again"
+        assert [service.reader.get(path).status_code for path in (BOX, "/v1/status", *WATCHED)] == [200] * 4
+        assert [one.finish()[0] for one in held] == [201, 201]
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(limited: Any, upload: Any) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from ipaddress import ip_address
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -16,6 +16,7 @@ import typer
 from recommend.article import parse_article
 from recommend.cli.app import QUARANTINED, Flags, Json, app
 from recommend.cli.console import err, out, plain, print_json
+from recommend.cli.metrics_folder import metrics_folder
 from recommend.errors import SourceError, UnknownArticleError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
@@ -41,7 +42,8 @@ def related(
     recommender = Recommender(Store(settings.store), settings)
     if text is not None:
         title, _, body = _read_text(text).partition("\n")
-        answer = recommender.answer_to(parse_article({"id": "draft", "title": title, "text": body}), k, explain=explain)
+        draft = parse_article({"id": "draft", "title": title, "text": body})
+        answer = recommender.answer_to(draft, k, explain=explain, nameless=True)
     else:
         assert article is not None
         found = recommender.answer(article, k, Filters(), explain=explain)
@@ -118,18 +120,23 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
         os.environ[name] = value
     if settings.service.operations == "auto":  # by its own name, which counts for more than the group's
         os.environ["RECOMMEND_SERVICE__OPERATIONS"] = "open" if _is_loopback(host) else "key"
-    with TemporaryDirectory(prefix="recommend-metrics-") as folder:
-        if workers > 1:
-            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
+    proxies = [str(network) for network in settings.service.trusted_proxies]
+    with metrics_folder() if workers > 1 else nullcontext() as folder:
+        if folder is not None:
+            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
         uvicorn.run(
             "recommend_service.app:create_app",
             factory=True,
             host=host,
             port=port,
             workers=workers,
+            http="recommend_service.connections:BoundedProtocol",  # type: ignore[arg-type]  # a path will do
+            ws="none",
             log_level="warning",
             access_log=False,  # the service has its own
             server_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=proxies,
             timeout_graceful_shutdown=math.ceil(settings.service.timeout),  # by then every answer has begun
         )
 

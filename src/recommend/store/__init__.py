@@ -209,6 +209,11 @@ class Store:
         with reading(self._engine) as connection:
             revisions.current(connection)
 
+    @property
+    def writable(self) -> bool:
+        """Whether a write is known to have held, and none was refused since."""
+        return self._watch.writable
+
     def check_writable(self) -> None:
         """Writes something that means nothing, the first time and after a write that was refused.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ _BUSY_MILLISECONDS = 30_000
 _PASSWORD = re.compile(r"(?<=:)(?!//).*(?=@)|(?<=password=)[^&]*", re.IGNORECASE)  # rather too much than too little
 _CONNECTING = {"connect_timeout": "3", "keepalives_idle": "5", "tcp_user_timeout": "5000"}  # a dead host is one soon
 _REOPEN = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+_REOPENED = 2**32  # more than the versions that one connection tells
 _MIGRATION_LOCK = 7_265_636_111  # any number that other users of the database are unlikely to take
 
 
@@ -58,6 +60,7 @@ def _engine(url: URL, shown: str) -> Engine:
         if url.database in {None, "", ":memory:"}:
             raise StoreError(f"store {shown} is in memory and would not last; give sqlite:///FILE")
         engine = create_engine(url, **options)
+        _read_frozen_files(engine)
         _use_sqlite_transactions(engine)
         return engine
     if url.drivername not in {"postgresql", "postgresql+psycopg"}:
@@ -79,6 +82,27 @@ def _json(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
+def _read_frozen_files(engine: Engine) -> None:
+    """Opens files that cannot change as such: SQLite cannot make the index of its log on a read-only mount."""
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_: object, __: object, arguments: list[Any], options: dict[str, Any]) -> sqlite3.Connection | None:
+        path = str(engine.url.database)
+        if not _is_frozen(path):
+            return None
+        address = f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1"
+        return sqlite3.connect(address, *arguments[1:], **{**options, "uri": True})
+
+
+def _is_frozen(path: str) -> bool:
+    """Whether a file is on a read-only mount, and no log beside it tells of anybody who writes by way of another."""
+    try:
+        mounted = os.statvfs(path)
+    except OSError:
+        return False
+    return bool(mounted.f_flag & os.ST_RDONLY) and not Path(f"{path}-wal").exists()
+
+
 def _use_sqlite_transactions(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _: object) -> None:
@@ -91,7 +115,8 @@ def _use_sqlite_transactions(engine: Engine) -> None:
             "mmap_size=1073741824",
         ):
             connection.execute(f"PRAGMA {pragma}")
-        _use_wal(connection)
+        if not _is_frozen(str(engine.url.database)):
+            _use_wal(connection)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -124,8 +149,6 @@ def writing(engine: Engine) -> Iterator[Connection]:
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
     except DBAPIError as problem:
-        if getattr(problem.orig, "sqlite_errorcode", 0) & 0xFF in _REOPEN:
-            engine.dispose()  # a connection opened read-only stays so, whatever becomes of the file
         raise StoreError(f"store: the change was not written: {problem.orig}") from problem
 
 
@@ -166,6 +189,7 @@ class Watch:
         self._connection = engine.raw_connection() if engine.dialect.name == "sqlite" else None
         self._staleness = staleness
         self._version = 0
+        self._frozen = self._connection is not None and _is_frozen(str(engine.url.database))
         self._moved = float("-inf")
         self._lock = Lock()
         self.writable = False
@@ -174,11 +198,10 @@ class Watch:
         """Another number after every commit; on PostgreSQL after every one through :meth:`writing`, and another one
         every ``staleness`` seconds."""
         with self._lock:
+            if self._frozen and not _is_frozen(str(self._engine.url.database)):
+                self._reopen()
             if self._connection is not None:
-                cursor = self._connection.cursor()
-                version = int(cursor.execute("PRAGMA data_version").fetchone()[0])
-                cursor.close()
-                return version
+                return self._version + self._data_version()
             now = monotonic()
             if now - self._moved >= self._staleness:
                 self._moved = now
@@ -195,12 +218,40 @@ class Watch:
         try:
             with writing(self._engine) as connection:
                 yield connection
-        except StoreError:
+        except StoreError as problem:
             self.writable = False
+            if getattr(getattr(problem.__cause__, "orig", None), "sqlite_errorcode", 0) & 0xFF in _REOPEN:
+                with self._lock:
+                    self._reopen()
             raise
         finally:  # after an error too: a commit whose answer got lost may have happened
             with self._lock:
                 self._moved = float("-inf")
+
+    def _data_version(self) -> int:
+        assert self._connection is not None
+        try:
+            cursor = self._connection.cursor()
+            version = int(cursor.execute("PRAGMA data_version").fetchone()[0])
+            cursor.close()
+        except sqlite3.Error as problem:
+            raise StoreError(f"store: cannot be read: {problem}") from problem
+        return version
+
+    def _reopen(self) -> None:
+        """Opens all connections anew, this one too: what one of them found read-only stays so for the others, whatever
+        becomes of the file."""
+        if self._connection is None:
+            return
+        self._connection.close()
+        self._engine.dispose()
+        self._version += _REOPENED
+        self._frozen = True  # if this fails, the next look tries again
+        try:
+            self._connection = self._engine.raw_connection()
+        except DBAPIError as problem:
+            raise StoreError(f"store: cannot be read: {problem.orig}") from problem
+        self._frozen = _is_frozen(str(self._engine.url.database))
 
     def close(self) -> None:
         """Closes its connection."""

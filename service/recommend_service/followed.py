@@ -1,0 +1,81 @@
+"""A view of a database on another machine, brought up to date beside the event loop, which never waits for it."""
+
+from __future__ import annotations
+
+from threading import Lock, get_ident
+from time import monotonic
+
+from recommend.errors import RecommendError, StoreUnreachableError
+from recommend.live import FixedView, LiveView, View
+
+STALL = 1.0
+"""Seconds for which the last view is given while the database does not answer."""
+
+
+class FollowedView(FixedView):
+    """On the event loop's thread the view as of the last look, on any other as of now.
+
+    Nobody can tell what has been taken down while the database is silent, so the last view is good for a short while.
+
+    Attributes:
+        problem: why the published snapshot is not the one that is served, None when it is.
+    """
+
+    def __init__(self, live: LiveView, most: float) -> None:
+        """
+        Args:
+            live: what looks.
+            most: seconds for which a look holds.
+        """
+        self._live = live
+        self._most = most
+        self._lock = Lock()
+        self._loop_thread: int | None = None
+        self._failed: RecommendError | None = None
+        self._seen = monotonic()
+        super().__init__(live.refresh())
+
+    def serve(self) -> None:
+        """From now on the calling thread is not to wait."""
+        self._loop_thread = get_ident()
+
+    @property
+    def late(self) -> bool:
+        """Whether the last look is too old to be given."""
+        return monotonic() - self._seen > self._most
+
+    def refresh(self) -> View:
+        """The view.
+
+        Raises:
+            StoreError: the database does not answer, or not as it should.
+            SnapshotError: as of :meth:`LiveView.refresh`.
+        """
+        if get_ident() != self._loop_thread:
+            return self.look()
+        if self._failed is not None:
+            raise self._failed.with_traceback(None)
+        if self.late:
+            raise StoreUnreachableError(
+                f"store: the database has not answered for {monotonic() - self._seen:.0f} seconds"
+            )
+        return self._view
+
+    def look(self) -> View:
+        """The view as of now, from which on it is the last one; waits for the database.
+
+        Raises:
+            StoreError, SnapshotError: as :meth:`refresh`.
+        """
+        with self._lock:
+            began = monotonic()
+            try:
+                self._view = self._live.refresh()
+            except RecommendError as problem:
+                self._failed = problem
+                raise
+            finally:
+                self._seen = began
+            self._failed = None
+            self.problem, self.overlay_size = self._live.problem, self._live.overlay_size
+            return self._view
