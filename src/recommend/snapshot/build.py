@@ -174,7 +174,7 @@ def _write(
         recall=recall,
         sha256=layout.checksums(),
     )
-    layout.manifest.write_bytes(orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2))
+    layout.manifest.write_bytes(orjson.dumps(manifest.model_dump(exclude_defaults=True), option=orjson.OPT_INDENT_2))
     return manifest
 
 
