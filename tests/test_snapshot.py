@@ -25,8 +25,6 @@ from recommend.snapshot import (
     Manifest,
     confirm,
     current_name,
-    is_stamped,
-    list_snapshots,
     locked,
     open_snapshot,
     open_verified,

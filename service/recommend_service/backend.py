@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import partial
 from time import monotonic
@@ -16,8 +17,10 @@ from fastapi import Depends, Request
 
 from recommend.errors import EncoderError, SnapshotError, StoreError, StoreUnreachableError
 from recommend.events import Event
+from recommend.live import beside
 from recommend.recommender import Recommender
 from recommend.settings import Settings
+from recommend.status import told
 from recommend.store import Store
 from recommend_service.cache import AnswerCache
 from recommend_service.groups import GroupWriter
@@ -42,8 +45,9 @@ class Backend:
         self._articles: StoredArticles | None = None
         self._unreachable = (float("-inf"), StoreUnreachableError("the store is not open yet"))
         self._recommender: Recommender | None = None
+        self._opening: Future[Recommender] | None = None
         self._variants: dict[str, Recommender] = {}
-        self._error = SnapshotError("the index is not open yet")
+        self._error = SnapshotError("the snapshot is being opened; if that lasts, run recommend reindex")
         self._tried = float("-inf")
         self._caches: WeakKeyDictionary[Recommender, AnswerCache] = WeakKeyDictionary()
         self._turns = asyncio.Lock()
@@ -77,8 +81,18 @@ class Backend:
             self._articles = StoredArticles(self.store)
         return self._articles
 
+    def open(self) -> None:
+        """Opens the recommender before anybody waits for answers.
+
+        Raises:
+            SnapshotError: when no usable snapshot is published; it is tried again.
+            StoreError: when the store cannot be opened.
+        """
+        self._begin(Recommender(self.store, self.settings, serving=True))
+
     def recommender(self) -> Recommender:
-        """The recommender.
+        """The recommender. Where there is none yet, it is opened by a thread of its own: verifying a snapshot takes
+        seconds.
 
         Raises:
             SnapshotError: when no usable snapshot is published.
@@ -86,20 +100,26 @@ class Backend:
         """
         if self._recommender is None:
             store = self.store
-            if monotonic() - self._tried < _RETRY_SECONDS:
+            if self._opening is None and monotonic() - self._tried >= _RETRY_SECONDS:
+                self._tried = monotonic()
+                self._opening = beside(partial(Recommender, store, self.settings, serving=True))
+            if self._opening is None or not self._opening.done():
                 raise self._error.with_traceback(None)
-            self._tried = monotonic()
+            opening, self._opening = self._opening, None
             try:
-                found = Recommender(store, self.settings)
+                return self._begin(opening.result())
             except SnapshotError as problem:
                 self._error = problem
                 raise
-            for name in self.settings.service.variants:
-                ranking, policy = self.settings.variant(name)
-                self._variants[name] = found.with_settings(ranking=ranking, policy=policy)
-            self._recommender = found
-            logger.info("serving snapshot %s", found.snapshot)
         return self._recommender
+
+    def _begin(self, found: Recommender) -> Recommender:
+        for name in self.settings.service.variants:
+            ranking, policy = self.settings.variant(name)
+            self._variants[name] = found.with_settings(ranking=ranking, policy=policy)
+        self._recommender = found
+        logger.info("serving snapshot %s", found.snapshot)
+        return found
 
     def variant(self, name: str | None) -> Recommender:
         """The recommender of a variant that the settings name; None: the one without.
@@ -132,6 +152,8 @@ class Backend:
         """What cannot be done at present, though related stories can be served."""
         recommender = self.recommender()
         found = [] if recommender.problem is None else [recommender.problem]
+        if recommender.set_aside:
+            found.append(told(recommender.set_aside))
         try:
             await to_thread.run_sync(self.store.check_writable)
         except StoreError as problem:

@@ -50,7 +50,7 @@ async def readyz(backend: BackendOf, recommender: RecommenderOf) -> Response:
     """Whether related stories can be served: a snapshot is open, if need be an older one, and the store can be read.
 
     `degraded` when that is so, but something else is not: a published snapshot that cannot be opened, a store that
-    takes no changes, an encoder that is missing.
+    takes no changes, an encoder that is missing, articles that had to be set aside.
     """
     await to_thread.run_sync(backend.store.check)
     view = recommender.view()
@@ -79,8 +79,8 @@ async def status(backend: BackendOf) -> Response:
     found = await backend.in_writer(read_status, backend.store, backend.settings)
     recommender = _open_recommender(backend)
     if recommender is not None:
-        recommender.view()
-        found = replace(found, error=found.error or recommender.problem)
+        aside = dict(recommender.set_aside)
+        found = replace(found, error=found.error or recommender.problem, set_aside=aside)
     return _json(asdict(found))
 
 

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from recommend.arrays import widened
 from recommend.article import CLOCK_SKEW, Status
-from recommend.curation import Curation
+from recommend.curation import UNREADABLE, Curation
 from recommend.errors import SnapshotError, StoreError
 from recommend.lexical import cosines
 from recommend.ranking import Candidates
 from recommend.segment import Prepared, Segment
 from recommend.snapshot import IndexLayout, Snapshot, current_name, is_stamped, open_verified, published_names
 from recommend.store import Store
-from recommend.store.rows import Change, News
+from recommend.store.rows import Change, News, told, vector_fault
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
@@ -30,6 +30,7 @@ IntArray = NDArray[np.int64]
 T = TypeVar("T")
 
 _MOST_RECENT = 256
+_CURATION = "its curation cannot be read: it is hidden until editors put another"
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class View:
         revision: of the store up to which changes are applied.
         curations: of every article that has one, by id.
         hidden: per segment the rows (h,) that editors hide, and until when (h,), float64 seconds since 1970.
+        set_aside: why published articles are in no segment, by id: what the store holds of them cannot be used.
     """
 
     snapshot: Snapshot
@@ -52,10 +54,11 @@ class View:
     revision: int
     curations: dict[str, Curation] = field(default_factory=dict)
     hidden: tuple[tuple[IntArray, NDArray[np.float64]], ...] = ()
+    set_aside: Mapping[str, str] = field(default_factory=dict)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickled without what the snapshot's files hold: whoever unpickles it maps those again."""
-        later = self.segments[1:], self.alive, self.revision, self.curations, self.hidden
+        later = self.segments[1:], self.alive, self.revision, self.curations, self.hidden, self.set_aside
         return _on, (self.snapshot, *later)
 
     def __len__(self) -> int:
@@ -240,7 +243,7 @@ class LiveView:
         self._published = stamp
         if self._serving and name is not None and not self._is_stamped(name):
             logger.info("verifying snapshot %s", name)
-            self._awaited = Awaited(stamp, _beside(lambda: self._open(name)))
+            self._awaited = Awaited(stamp, beside(lambda: self._open(name)))
         else:
             self._switch(lambda: self._open(name))
 
@@ -296,7 +299,7 @@ class LiveView:
         return Opened(_apply(view, changed, news), changed)
 
 
-def _beside(work: Callable[[], T]) -> Future[T]:
+def beside(work: Callable[[], T]) -> Future[T]:
     """What becomes of work in a thread that no exit of the process waits for."""
     future = Future[T]()
 
@@ -316,14 +319,17 @@ def _on(snapshot: Snapshot, segments: tuple[Segment, ...], *others: Any) -> View
 
 
 def _unchanged(snapshot: Snapshot) -> View:
-    return View(snapshot, (snapshot.segment,), (None,), snapshot.manifest.revision)
+    manifest = snapshot.manifest
+    return View(snapshot, (snapshot.segment,), (None,), manifest.revision, set_aside=manifest.set_aside)
 
 
 def _apply(view: View, changed: dict[str, Prepared], news: News) -> View:
     """The view after ``news``; ``changed``, all articles of the later segments by id, is brought along."""
     after = _change_articles(view, changed, news.changes)
     curations = {i: curation for i, curation in (view.curations | news.curations).items() if curation is not None}
-    return _hide(view, replace(after, curations=curations, revision=news.revision))
+    aside = {i: why for i, why in after.set_aside.items() if why != _CURATION}
+    aside |= {i: _CURATION for i, curation in curations.items() if curation == UNREADABLE}
+    return _hide(view, replace(after, curations=curations, revision=news.revision, set_aside=aside))
 
 
 def _hide(before: View, view: View) -> View:
@@ -359,14 +365,14 @@ def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Cha
     touched = [change.article_id for change in changes]
     for article_id in touched:
         changed.pop(article_id, None)
-    blank = np.zeros(view.snapshot.manifest.dimension, np.float32)
-    published = {
-        change.article_id: view.snapshot.prepare(
-            change.article, blank if change.embedding is None else change.embedding
-        )
-        for change in changes
-        if change.article is not None and change.article.status == Status.PUBLISHED
-    }
+    published, aside = dict[str, Prepared](), {i: why for i, why in view.set_aside.items() if i not in {*touched}}
+    for change in changes:
+        prepared = _prepared(view.snapshot, change)
+        if isinstance(prepared, str):
+            aside[change.article_id] = prepared
+            logger.error("article %r is set aside: %s", change.article_id, prepared)
+        elif prepared is not None:
+            published[change.article_id] = prepared
     changed.update(published)
     segments, recent = list(view.segments), published
     if len(segments) > 1:
@@ -381,7 +387,22 @@ def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Cha
         view,
         segments=(*segments, _segment(view, recent)),
         alive=(*alive, None),
+        set_aside=aside,
     )
+
+
+def _prepared(snapshot: Snapshot, change: Change) -> Prepared | str | None:
+    """A changed article as the snapshot's own are; None when it is not published, or why it cannot be used."""
+    article, embedding, dimension = change.article, change.embedding, snapshot.manifest.dimension
+    if change.fault is not None or article is None or article.status != Status.PUBLISHED:
+        return change.fault
+    fault = None if embedding is None else vector_fault(embedding, dimension)
+    if fault is not None:
+        return fault
+    try:
+        return snapshot.prepare(article, np.zeros(dimension, np.float32) if embedding is None else embedding)
+    except Exception as problem:  # one article's text costs no other its place
+        return told(problem)
 
 
 def _segment(view: View, changed: dict[str, Prepared]) -> Segment:
