@@ -86,7 +86,7 @@ def put(store: Store, encoder: Encoder, article: Article) -> tuple[int, bool]:
     known = store.known([article.id]).get(article.id)
     new = known is None or known.deleted
     if known is not None and not new and known.content_hash == article.content_hash:
-        revision = store.revision_of(article.id)
+        revision = store.revision_of(article.id) if store.get(article.id) is not None else None
         if revision is not None and _has_embedding(store, encoder, article):
             return revision, False
     vector = None if not new and _has_embedding(store, encoder, article) else encode_articles(encoder, [article])[0]

@@ -197,6 +197,8 @@ def reindex(
         manifest = build_snapshot(
             store, layout, encoder, name, adapter, settings.indexing, candidates, anew=full, on_stage=on_stage
         )
+        if manifest.set_aside:
+            store.doubt(manifest.set_aside, encoder.fingerprint)
         on_stage("comparing")
         try:
             compared = _compare(layout, manifest, settings, canary, force=force)
@@ -279,5 +281,7 @@ def _up_to_date(store: Store, layout: IndexLayout, recipe: str) -> Manifest | No
         manifest = verify(layout, name)
     except SnapshotError as problem:
         logger.warning("building anew: %s", problem)
+        return None
+    if manifest.set_aside:  # no revision tells whether those rows can be used by now
         return None
     return manifest if (manifest.revision, manifest.recipe) == (store.latest_revision(), recipe) else None

@@ -11,6 +11,7 @@ from recommend.errors import SnapshotError, shown
 from recommend.settings import Settings
 from recommend.snapshot import IndexLayout, LastRun, current_name, live_manifest, read_last_run
 from recommend.store import Store
+from recommend.store.rows import Change, vector_fault
 
 _NAMED = 10
 
@@ -102,4 +103,9 @@ def set_aside(store: Store, settings: Settings) -> dict[str, str]:
     changes = store.changes(manifest.revision, manifest.encoder)
     changed = {change.article_id for change in changes}
     before = {one: reason for one, reason in manifest.set_aside.items() if one not in changed}
-    return before | {change.article_id: change.fault for change in changes if change.fault is not None}
+    faults = {change.article_id: _fault(change, manifest.dimension) for change in changes}
+    return before | {article_id: fault for article_id, fault in faults.items() if fault is not None}
+
+
+def _fault(change: Change, dimension: int) -> str | None:
+    return change.fault if change.embedding is None else vector_fault(change.embedding, dimension)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -143,11 +144,10 @@ class VectorIndex:
         """
         if (len(self), self._index.d) != self._vectors.shape:
             raise ValueError(f"the FAISS index is over {(len(self), self._index.d)} != {self._vectors.shape} vectors")
-        partitioned = faiss.try_extract_index_ivf(self._index)
-        lists = None if partitioned is None else partitioned.invlists
-        for number in range(0 if lists is None else lists.nlist):
-            if size := lists.list_size(number):
-                ids = faiss.rev_swig_ptr(lists.get_ids(number), size)
+        partitioned: Any = faiss.try_extract_index_ivf(self._index)
+        for number in range(0 if partitioned is None else partitioned.nlist):
+            if size := partitioned.invlists.list_size(number):
+                ids = faiss.rev_swig_ptr(partitioned.invlists.get_ids(number), size)
                 if not 0 <= ids.min() <= ids.max() < len(self):
                     raise ValueError(f"the FAISS index holds rows {ids.min()} to {ids.max()}, there are {len(self)}")
 

@@ -34,8 +34,7 @@ def check_contents(parts: SnapshotLayout, manifest: Manifest) -> None:
     try:
         if manifest.kind not in KINDS:
             raise ValueError(f"manifest.json names the kind of index {manifest.kind!r}, which does not exist")
-        embeddings = _array(parts, "embeddings.npy", np.float16, (count, dimension))
-        _finite("embeddings.npy", embeddings)
+        _finite("embeddings.npy", _array(parts, "embeddings.npy", np.float16, (count, dimension)))
         _array(parts, "content_hashes.npy", np.uint8, (count, _HASH_SIZE))
         _array(parts, "groups.npy", np.uint64, (count,))
         _finite("lengths.npy", _array(parts, "lengths.npy", np.float32, (count,)))
@@ -46,7 +45,7 @@ def check_contents(parts: SnapshotLayout, manifest: Manifest) -> None:
         _table(parts, count)
         _lexical(parts, count)
         _projection(parts, dimension)
-        VectorIndex.load(parts.vectors, KINDS[manifest.kind], embeddings).check()
+        VectorIndex.load(parts.vectors, KINDS[manifest.kind], mapped(parts.embeddings)).check()
     except (ValueError, KeyError, EOFError, AttributeError) as problem:
         raise SnapshotError(f"snapshot {parts.root.name}: {problem}") from None
 

@@ -133,6 +133,16 @@ class Store:
                 curations.replace(connection, article_id, curated[0], None, revision, TAKEDOWN)
         return revision
 
+    def doubt(self, ids: Iterable[str], fingerprint: str) -> None:
+        """Notes that what is held of articles cannot be used, without a revision: what is sent under their ids next
+        counts as changed, and the encoder of ``fingerprint`` embeds them anew."""
+        with self._watch.writing() as connection:
+            revisions.lock(connection)
+            for some in some_at_a_time(ids):
+                connection.execute(update(articles).where(articles.c.id.in_(some)).values(content_hash=b""))
+                mine = embeddings.c.article_id.in_(some), embeddings.c.fingerprint == fingerprint
+                connection.execute(delete(embeddings).where(*mine))
+
     def put_curation(self, article_id: str, curation: Curation, by: str) -> int:
         """Replaces the curation of an article, which need not be stored; ``by`` goes into the audit trail.
 

@@ -224,8 +224,9 @@ def vector_of(value: bytes | None) -> FloatArray | None:
     """
     if value is None:
         return None
-    if len(value) % VECTOR_DTYPE.itemsize:
-        raise ValueError(f"its embedding has {len(value)} bytes, no whole number of values; {_REMEDY}")
+    if not isinstance(value, bytes) or len(value) % VECTOR_DTYPE.itemsize:
+        what = f"has {len(value)} bytes" if isinstance(value, bytes) else f"is no bytes but {type(value).__name__}"
+        raise ValueError(f"its embedding {what}, no whole number of values; {_REMEDY}")
     return np.frombuffer(value, VECTOR_DTYPE).astype(np.float32)
 
 

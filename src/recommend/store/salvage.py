@@ -9,9 +9,10 @@ from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.exc import DataError, DBAPIError
 
 from recommend.article import Status
-from recommend.store.rows import Unreadable, some_at_a_time, told
+from recommend.store.rows import Unreadable, told
 from recommend.store.schema import articles
 
+_AT_ONCE = 500
 _NO_TEXT = "Could not decode to UTF-8"
 
 
@@ -44,11 +45,12 @@ def readable_batches(connection: Connection, query: Select[Any]) -> Iterator[Seq
 
 def _one_by_one(connection: Connection, query: Select[Any], *, skipped: int) -> list[Row[Any] | Unreadable]:
     remaining = query.with_only_columns(articles.c.revision).offset(skipped)
-    revisions = connection.execute(remaining).scalars().all()
+    revisions = [int(revision) for revision in connection.execute(remaining).scalars()]
     place = {revision: number for number, revision in enumerate(revisions)}
     found: list[tuple[int, Row[Any] | Unreadable]] = []
     keyed = query.add_columns(articles.c.revision.label("salvaged"))
-    for some in some_at_a_time(revisions):
+    for start in range(0, len(revisions), _AT_ONCE):
+        some = revisions[start : start + _AT_ONCE]
         found += ((place[_revision(row)], row) for row in _halved(connection, keyed, some))
     return [row for _, row in sorted(found, key=lambda item: item[0])]
 
@@ -67,28 +69,34 @@ def _halved(connection: Connection, query: Select[Any], revisions: Sequence[int]
         if not of_a_row(problem):
             raise
         if len(revisions) == 1:
-            return [_unreadable(connection, revisions[0], problem)]
+            return [_unreadable(connection, query, revisions[0], problem)]
     middle = len(revisions) // 2
     return _halved(connection, query, revisions[:middle]) + _halved(connection, query, revisions[middle:])
 
 
-def _unreadable(connection: Connection, revision: int, problem: Exception) -> Unreadable:
+def _unreadable(connection: Connection, query: Select[Any], revision: int, problem: Exception) -> Unreadable:
     this = articles.c.revision == revision
-    published = (articles.c.status == Status.PUBLISHED) & articles.c.deleted_at.is_(None)
-    row = connection.execute(select(articles.c.id, published).where(this)).one() if not _is_bytes(problem) else None
-    if row is None:
-        article_id = bytes.fromhex(connection.execute(select(func.hex(articles.c.id)).where(this)).scalar_one())
-        public = connection.execute(select(published).where(this)).scalar_one()
-        return Unreadable(article_id.decode(errors="replace"), revision, bool(public), told(problem))
-    return Unreadable(row[0], revision, bool(row[1]), told(problem))
+    is_published = (articles.c.status == Status.PUBLISHED) & articles.c.deleted_at.is_(None)
+    published = connection.execute(select(is_published).where(this)).scalar_one()
+    reasons = dict[str, str]()
+    for column in query.selected_columns:
+        try:
+            connection.execute(query.with_only_columns(column).where(this)).all()
+        except Exception as wrong:
+            if not of_a_row(wrong):
+                raise
+            reasons[str(column.name)] = f"{column.name} cannot be read: {told(wrong)}"
+    if "id" in reasons:
+        known = bytes.fromhex(connection.execute(select(func.hex(articles.c.id)).where(this)).scalar_one())
+        article_id = known.decode(errors="replace")
+    else:
+        article_id = connection.execute(select(articles.c.id).where(this)).scalar_one()
+    reason = next(iter(reasons.values()), told(problem))
+    return Unreadable(article_id, revision, bool(published), reason)
 
 
 def of_a_row(problem: Exception) -> bool:
     """Whether it comes from what a row holds, and not from the database or the way there."""
     if isinstance(problem, DBAPIError):
-        return isinstance(problem, DataError) or _is_bytes(problem)
+        return isinstance(problem, DataError) or _NO_TEXT in str(problem.orig)
     return isinstance(problem, ValueError | TypeError | OverflowError)
-
-
-def _is_bytes(problem: Exception) -> bool:
-    return isinstance(problem, DBAPIError) and _NO_TEXT in str(problem.orig)
