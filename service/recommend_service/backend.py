@@ -100,9 +100,9 @@ class Backend:
 
     def _open_recommender(self, store: Store) -> Recommender:
         if self._local:
-            found = Recommender(store, self.settings)
+            found = Recommender(store, self.settings, serving=True)
         else:
-            live = LiveView(store, IndexLayout(self.settings.index))
+            live = LiveView(store, IndexLayout(self.settings.index), serving=True)
             self._followed = FollowedView(live, self.settings.service.staleness + STALL)
             found = Recommender(store, self.settings, view=self._followed)
         for name in self.settings.service.variants:
@@ -151,7 +151,8 @@ class Backend:
         return self._articles
 
     def recommender(self) -> Recommender:
-        """The recommender.
+        """The recommender. Where there is none yet, it is opened beside the event loop: verifying a snapshot takes
+        seconds.
 
         Raises:
             SnapshotError: when no usable snapshot is published.

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from recommend.errors import RecommendError, StoreError
 from recommend.recommender import Recommender
-from recommend.status import Status
+from recommend.status import Status, told
 from recommend_service.auth import may_operate, require_operator
 from recommend_service.backend import Backend, BackendOf
 from recommend_service.metrics import CONTENT_TYPE
@@ -55,7 +55,8 @@ async def readyz(request: Request) -> Response:
     """Whether related stories can be served: a snapshot is open, if need be an older one, and the store can be read.
 
     `degraded` when that is so, but something else is not: a published snapshot that cannot be opened, a store that
-    takes no changes, an encoder that is missing. What cannot be told within a fifth of a second is among the problems.
+    takes no changes, an encoder that is missing, articles that had to be set aside. What cannot be told within a fifth
+    of a second is among the problems.
     """
     backend: Backend = request.app.state.backend
     await backend.caught_up()
@@ -68,6 +69,8 @@ async def readyz(request: Request) -> Response:
     problems = [one.problem for one in (readable, writable, encodes) if one.problem]
     if recommender.problem is not None:
         problems.insert(0, recommender.problem)
+    if view.set_aside:
+        problems.append(told(view.set_aside))
     return _json(
         {
             "status": "degraded" if problems else "ready",
@@ -95,7 +98,8 @@ async def status(backend: BackendOf) -> Response:
     found = await backend.status(backend.settings.service.timeout)
     recommender = _open_recommender(backend)
     if recommender is not None:
-        found = replace(found, error=found.error or recommender.problem)
+        aside = dict(recommender.set_aside)
+        found = replace(found, error=found.error or recommender.problem, set_aside=aside)
     return _json(asdict(found))
 
 

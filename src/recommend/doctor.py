@@ -16,6 +16,7 @@ from recommend.errors import RecommendError, SnapshotError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.snapshot import IndexLayout, current_name, list_snapshots, live_manifest, locked, verify
+from recommend.status import told
 from recommend.store import Store
 from recommend.store.database import reading
 from recommend.store.rows import VECTOR_DTYPE
@@ -183,12 +184,15 @@ def overlay(settings: Settings, store: Store) -> Iterator[Finding]:
 
 
 def answers(settings: Settings, store: Store) -> Iterator[Finding]:
-    """Related stories can be given: the ranker is readable, the snapshot opens, a box is filled without an error."""
+    """Related stories can be given: the ranker is readable, the snapshot opens, a box is filled without an error, no
+    article is set aside."""
     if current_name(IndexLayout(settings.index)) is not None:
         recommender = Recommender(store, settings)
         for article_id in [*recommender.view().ids()][:1]:
             recommender.answer(article_id, 5)
-    yield from ()
+        if recommender.set_aside:
+            remedy = "send them again, or delete what is damaged; then run recommend reindex"
+            yield Finding("answers", told(recommender.set_aside), remedy)
 
 
 def room(settings: Settings) -> Iterator[Finding]:

@@ -86,7 +86,7 @@ def put(store: Store, encoder: Encoder, article: Article) -> tuple[int, bool]:
     known = store.known([article.id]).get(article.id)
     new = known is None or known.deleted
     if known is not None and not new and known.content_hash == article.content_hash:
-        revision = store.revision_of(article.id)
+        revision = store.revision_of(article.id) if store.get(article.id) is not None else None
         if revision is not None and _has_embedding(store, encoder, article):
             return revision, False
     vector = None if not new and _has_embedding(store, encoder, article) else encode_articles(encoder, [article])[0]
@@ -158,7 +158,7 @@ def embed_missing(
     """
     on_failure = on_failure or (lambda id_, reason: logger.warning("article %r was not embedded: %s", id_, reason))
     engine, total = engine or LocalEngine(encoder, BATCH), 0
-    with closing(engine.embeddings(_unembedded(store, encoder.fingerprint, engine.batch))) as ready:
+    with closing(engine.embeddings(store.embeddings.all_lacking(encoder.fingerprint, engine.batch))) as ready:
         for done in ready:
             store.embeddings.put(
                 list(zip(done.texts, done.vectors, strict=True)), encoder.fingerprint, announce=announce
@@ -168,14 +168,6 @@ def embed_missing(
             total += len(done.texts)
             progress(len(done.texts) + len(done.failures))
     return total
-
-
-def _unembedded(store: Store, fingerprint: str, batch: int) -> Iterator[list[Article]]:
-    """Batches, by id, each article once, however late its embedding comes."""
-    after = ""
-    while articles := store.embeddings.lacking(fingerprint, batch, after):
-        after = articles[-1].id
-        yield articles
 
 
 def put_batch(

@@ -43,6 +43,6 @@ def read_language(text: str) -> str | None:
             return str(langcodes.find(name).to_tag())
         if langcodes.tag_is_valid(tag):
             return str(langcodes.standardize_tag(tag, macro=True))
-    except (langcodes.LanguageTagError, LookupError):
+    except (LanguageTagError, LookupError):
         pass
     raise ValueError("is not a language: give a BCP 47 tag such as 'en' or 'pt-BR'")

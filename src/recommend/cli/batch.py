@@ -21,7 +21,7 @@ from recommend.evaluation.judgements import read_qrels
 from recommend.export import export as write_export
 from recommend.ingest import ingest as ingest_articles
 from recommend.recommender import Recommender
-from recommend.reindex import Canary, Plan, plan
+from recommend.reindex import Canary, Plan, ReindexResult, plan
 from recommend.reindex import reindex as run_job
 from recommend.sources import Reject, Web
 from recommend.store import Store
@@ -131,11 +131,11 @@ def reindex(
         )
     manifest = result.manifest
     if json:
-        told = {"embedded": result.embedded, "built": result.built, "published": result.published}
-        told["failed"] = result.failed
+        told: dict[str, object] = {"embedded": result.embedded, "built": result.built, "published": result.published}
+        told |= {"failed": result.failed, "set_aside": dict(result.set_aside)}
         canary = {"canary": result.canary and asdict(result.canary), "dropped": result.dropped}
         print_json({**manifest.model_dump(exclude={"sha256"}), **told, **canary})
-        _exit(result.failed)
+        _exit(result)
         return
     if result.canary and (encoder or assignments or no_publish or judged):
         _print_canary(result.canary)
@@ -148,12 +148,15 @@ def reindex(
     )
     if named and Flags.settings(assignments).encoder.name != encoder:
         err.print(f"set encoder.name = {plain(repr(encoder))} in your configuration; until then the next job refuses")
-    _exit(result.failed)
+    _exit(result)
 
 
-def _exit(failed: int) -> None:
-    if failed:
-        err.print(f"{failed:,} articles were not embedded and are not in it; the next run tries again")
+def _exit(result: ReindexResult) -> None:
+    if result.failed:
+        err.print(f"{result.failed:,} articles were not embedded and are not in it; the next run tries again")
+    for article_id, reason in result.set_aside.items():
+        err.print(plain(f"{article_id!r} is set aside: {reason}"))
+    if result.failed or result.set_aside:
         raise typer.Exit(QUARANTINED)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ from recommend.cli.encoders import open_recorded
 from recommend.doctor import examine
 from recommend.rollback import rollback as roll_back
 from recommend.snapshot import IndexLayout, list_snapshots
-from recommend.status import read_status
+from recommend.status import read_status, set_aside, told
 from recommend.store import Store
 
 
@@ -126,7 +126,8 @@ def status(
 ) -> None:
     """How old the snapshot is, how far behind the store, what waits for an embedding, how the last job ended."""
     settings = Flags.settings()
-    found = read_status(Store(settings.store), settings)
+    store = Store(settings.store)
+    found = replace(read_status(store, settings), set_aside=set_aside(store, settings))
     if json:
         print_json(asdict(found))
     else:
@@ -143,6 +144,8 @@ def status(
             out.print(
                 f"last job   {found.last_run.outcome}, begun {found.last_run.started:%Y-%m-%d %H:%M} UTC{plain(why)}"
             )
+        if found.set_aside:
+            out.print(f"set aside  {plain(told(found.set_aside))}")
         if found.error:
             out.print(f"error      {plain(found.error)}")
     stale = max_staleness is not None and (found.staleness is None or found.staleness > max_staleness)

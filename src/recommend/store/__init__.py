@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -26,19 +27,24 @@ from recommend.store.rows import (
     Known,
     News,
     Published,
-    article_of,
+    Unreadable,
+    article_or_fault,
     article_row,
     change_of,
     embedding_row,
     lacks_vector,
     some_at_a_time,
+    told,
     vector_of,
     with_vectors,
 )
+from recommend.store.salvage import readable, readable_batches
 from recommend.store.schema import articles, counter, embeddings, tombstone
 from recommend.store.takedowns import TakedownLog, Takedowns
 
 _ROWS_A_BATCH = 2000
+
+logger = logging.getLogger(__name__)
 
 
 class Store:
@@ -127,6 +133,16 @@ class Store:
                 curations.replace(connection, article_id, curated[0], None, revision, TAKEDOWN)
         return revision
 
+    def doubt(self, ids: Iterable[str], fingerprint: str) -> None:
+        """Notes that what is held of articles cannot be used, without a revision: what is sent under their ids next
+        counts as changed, and the encoder of ``fingerprint`` embeds them anew."""
+        with self._watch.writing() as connection:
+            revisions.lock(connection)
+            for some in some_at_a_time(ids):
+                connection.execute(update(articles).where(articles.c.id.in_(some)).values(content_hash=b""))
+                mine = embeddings.c.article_id.in_(some), embeddings.c.fingerprint == fingerprint
+                connection.execute(delete(embeddings).where(*mine))
+
     def put_curation(self, article_id: str, curation: Curation, by: str) -> int:
         """Replaces the curation of an article, which need not be stored; ``by`` goes into the audit trail.
 
@@ -160,11 +176,14 @@ class Store:
         return found
 
     def get(self, article_id: str) -> Article | None:
-        """The article as it stands, of any status; None when unknown or taken down."""
+        """The article as it stands, of any status; None when unknown or taken down, or when its row cannot be used."""
         query = select(*ARTICLE).where(articles.c.id == article_id, articles.c.deleted_at.is_(None))
         with reading(self._engine) as connection:
-            row = connection.execute(query).first()
-        return None if row is None else article_of(row)
+            rows = readable(connection, query)
+        found = [row.reason if isinstance(row, Unreadable) else article_or_fault(row) for row in rows]
+        if found and isinstance(found[0], str):
+            logger.warning("article %r is set aside: %s", article_id, found[0])
+        return found[0] if found and isinstance(found[0], Article) else None
 
     def revision_of(self, article_id: str) -> int | None:
         """The revision at which the article last changed; None when unknown or taken down."""
@@ -245,7 +264,7 @@ class Store:
             revision = revisions.current(connection)
             if revisions.is_void(connection, since):
                 return News(revision, [], {}, void=True)
-            changes = [change_of(row) for row in connection.execute(query)]
+            changes = [change_of(row) for row in readable(connection, query)]
             news = News(revision, changes, curations.changed_since(connection, curated_since))
         self._revisions.saw(version, revision)
         return news
@@ -289,7 +308,7 @@ class Store:
         )
         with reading(self._engine) as connection:
             revision = revisions.current(connection)
-            batches = connection.execute(query).partitions()
+            batches = readable_batches(connection, query)
             yield revision, (one for rows in batches for one in _published(connection, rows, held))
 
     def counts(self, fingerprint: str | None = None) -> dict[str, int]:
@@ -316,11 +335,23 @@ class Store:
         return found
 
 
-def _published(connection: Connection, rows: Sequence[Row[Any]], held: Mapping[str, bytes]) -> Iterator[Published]:
-    wanted = [row.id for row in rows if row.vector is None or held.get(row.id) != row.content_hash]
-    found: dict[str, Article] = {}
+def _published(
+    connection: Connection, rows: Sequence[Row[Any] | Unreadable], held: Mapping[str, bytes]
+) -> Iterator[Published]:
+    known = [row for row in rows if not isinstance(row, Unreadable)]
+    wanted = [row.id for row in known if row.vector is None or held.get(row.id) != row.content_hash]
+    found: dict[str, Article | str] = {}
     for some in some_at_a_time(wanted):
-        rows_of_some = connection.execute(select(*ARTICLE).where(articles.c.id.in_(some)))
-        found.update((row.id, article_of(row)) for row in rows_of_some)
+        for one in readable(connection, select(*ARTICLE).where(articles.c.id.in_(some))):
+            found[one.id] = one.reason if isinstance(one, Unreadable) else article_or_fault(one)
     for row in rows:
-        yield Published(row.id, row.content_hash, found.get(row.id), vector_of(row.vector))
+        article = row.reason if isinstance(row, Unreadable) else found.get(row.id)
+        if isinstance(row, Unreadable) or isinstance(article, str):
+            yield Published(row.id, b"", None, None, str(article))
+            continue
+        try:
+            vector = vector_of(row.vector)
+        except ValueError as problem:
+            yield Published(row.id, b"", None, None, told(problem))
+            continue
+        yield Published(row.id, row.content_hash, article, vector)
