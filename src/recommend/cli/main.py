@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from recommend.cli import answers, batch, clicks, judging, keys, operating, training
 from recommend.cli.app import FAILED, app
 from recommend.cli.console import err, plain
 from recommend.errors import RecommendError
-
-COMMANDS = (batch, operating, answers, keys, judging, training, clicks)  # importing adds their commands to the app
 
 
 def main() -> None:
