@@ -37,6 +37,7 @@ def read_language(text: str) -> str | None:
     if not tag or tag.lower().split("-")[0] in _UNKNOWN:
         return None
     import langcodes  # brings tables that most texts do without
+    from langcodes.tag_parser import LanguageTagError
 
     try:
         if not _TAG.fullmatch(tag) and name.isprintable() and (len(tag) > 3 or not tag.isascii()):
