@@ -183,7 +183,7 @@ class Selection:
         others = ranked.take(~np.isin(history.keys(ranked), history.keys(first)))
         filled, removed = self._spared(first, others, query, k)
         chosen = Candidates.joined([pins, self._best_first(filled.take(slice(len(pins), None)))])
-        return chosen, removed, np.count_nonzero(opened(chosen)) < least and not missed.get("floor")
+        return chosen, removed, bool(np.count_nonzero(opened(chosen)) < least) and not missed.get("floor")
 
     def _spared(self, pins: Candidates, ranked: Candidates, query: Query, k: int) -> tuple[Candidates, dict[str, int]]:
         """The pins and the best of the others that no rule removes, k in all, and how many each rule removed."""

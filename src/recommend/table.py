@@ -168,7 +168,7 @@ class ArticleTable:
 
     def access(self, row: int) -> Access:
         """Who may read a row."""
-        return Access(self.value("access", row))
+        return Access(str(self.value("access", row)))
 
     def value(self, name: str, row: int) -> str | None:
         """The section, language, site, genre or access of a row."""
