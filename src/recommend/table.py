@@ -45,7 +45,7 @@ SCHEMA = pa.schema(
         pa.field("evergreen", pa.bool_(), nullable=False),
     ]
 )
-_TEXTS = ("title", "summary", "url", "image_url", "section", "language", "site", "genre")
+_PLAIN = ("title", "summary", "url", "image_url", "tags", "authors", "evergreen")
 _MOMENTS = ("published_at", "updated_at", "expires_at")
 _CODED = ("section", "language", "site", "genre", "access")
 
@@ -88,7 +88,7 @@ class ArticleTable:
     """n articles; rows are positions 0…n-1.
 
     Attributes:
-        published_at: (n,) int64 seconds since 1970, MISSING where unknown; ``expires_at`` likewise.
+        published_at: (n,) int64 seconds since 1970, MISSING where unknown; ``updated_at`` and ``expires_at`` likewise.
     """
 
     def __init__(self, batch: pa.RecordBatch) -> None:
@@ -96,7 +96,10 @@ class ArticleTable:
         self.published_at: IntArray = _numbers(batch.column("published_at"))
         self.expires_at: IntArray = _numbers(batch.column("expires_at"))
         self._ids = batch.column("id")
-        self._texts = {name: batch.column(name) for name in _TEXTS}
+        self.updated_at: IntArray = _numbers(batch.column("updated_at"))
+        self._plain = {name: batch.column(name) for name in _PLAIN}
+        self._indices = {name: batch.column(name).indices for name in _CODED}
+        self._codes: dict[str, NDArray[np.int32]] = {}
         self._speaking: dict[str, BoolArray | None] = {}
 
     @classmethod
@@ -146,37 +149,44 @@ class ArticleTable:
         return Card(
             id=self.id(row),
             published_at=moment(int(self.published_at[row])),
-            updated_at=moment(self.batch.column("updated_at")[row].as_py()),
-            tags=self.tags(row),
-            authors=self.batch.column("authors")[row].as_py(),
+            updated_at=moment(int(self.updated_at[row])),
+            section=self.value("section", row),
+            language=self.value("language", row),
+            site=self.value("site", row),
+            genre=self.value("genre", row),
             access=self.access(row),
-            evergreen=self.batch.column("evergreen")[row].as_py(),
-            **{name: column[row].as_py() for name, column in self._texts.items()},
+            **{name: column[row].as_py() for name, column in self._plain.items()},
         )
 
     def title(self, row: int) -> str:
         """The title of a row."""
-        return str(self._texts["title"][row])
+        return str(self._plain["title"][row])
 
     def headline(self, row: int) -> str:
         """Title and standfirst of a row, a line each."""
-        return f"{self.title(row)}\n{self._text('summary', row) or ''}"
+        return f"{self.title(row)}\n{self._plain['summary'][row].as_py() or ''}"
 
     def access(self, row: int) -> Access:
         """Who may read a row."""
-        return Access(self.batch.column("access")[row].as_py())
+        return Access(str(self.value("access", row)))
 
     def value(self, name: str, row: int) -> str | None:
-        """The section, language, site or genre of a row."""
-        return self._text(name, row)
+        """The section, language, site, genre or access of a row."""
+        code = self._indices[name][row].as_py()
+        return None if code is None else self._values[name][code]
 
     def values(self, name: str) -> list[str]:
-        """The distinct sections, languages, sites or genres, by code."""
-        return [str(value) for value in self.batch.column(name).dictionary]
+        """The distinct sections, languages, sites, genres or accesses, by code."""
+        return self._values[name]
 
     def codes(self, name: str) -> NDArray[np.int32]:
-        """(n,) the section, language, site or genre of each row as an index into :meth:`values`, -1 where absent."""
-        return self._codes[name]
+        """(n,) the section, language, site, genre or access of each row as an index into :meth:`values`, -1: none."""
+        found = self._codes.get(name)
+        if found is None:
+            indices, found = self._indices[name], np.full(len(self), -1, np.int32)
+            found[_numbers(indices.is_valid().cast(pa.int8())).view(np.bool_)] = _numbers(indices.drop_null())
+            self._codes[name] = found
+        return found
 
     def code(self, name: str, value: str | None) -> int:
         """The code of a value: -1 for None, -2 for one that no row has."""
@@ -184,7 +194,7 @@ class ArticleTable:
 
     def tags(self, row: int) -> list[str]:
         """The tags of a row."""
-        return list(self.batch.column("tags")[row].as_py())
+        return list(self._plain["tags"][row].as_py())
 
     def allowed(self, filters: Filters, now: int | None, *, embargo: int | None = None) -> BoolArray | None:
         """(n,) which rows pass; None when all do.
@@ -269,21 +279,13 @@ class ArticleTable:
         mask[np.searchsorted(offsets - offsets[0], matches, side="right") - 1] = True
         return mask
 
-    def _text(self, name: str, row: int) -> str | None:
-        found: str | None = self._texts[name][row].as_py()
-        return found
-
     @cached_property
-    def _codes(self) -> dict[str, NDArray[np.int32]]:
-        found = {name: np.full(len(self), -1, np.int32) for name in _CODED}
-        for name, codes in found.items():
-            indices = self.batch.column(name).indices
-            codes[_numbers(indices.is_valid().cast(pa.int8())).view(np.bool_)] = _numbers(indices.drop_null())
-        return found
+    def _values(self) -> dict[str, list[str]]:
+        return {name: self.batch.column(name).dictionary.to_pylist() for name in _CODED}
 
     @cached_property
     def _positions(self) -> dict[str, dict[str, int]]:
-        return {name: {value: code for code, value in enumerate(self.values(name))} for name in self._codes}
+        return {name: {value: code for code, value in enumerate(self.values(name))} for name in _CODED}
 
     @cached_property
     def _expiries(self) -> IntArray:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from recommend.article import parse_article
+from recommend.article import Access, parse_article
 from recommend.cli.app import QUARANTINED, Flags, Json, app
 from recommend.cli.console import err, out, plain, print_json
 from recommend.cli.metrics_folder import metrics_folder
@@ -57,7 +57,8 @@ def related(
         return
     for item in answer.items:
         date = f"{item.published_at:%Y-%m-%d}" if item.published_at else "undated   "
-        out.print(f"{item.rank:>2}. [bold]{plain(item.title)}[/bold]")
+        closed = "" if item.access == Access.PUBLIC else f" · {item.access}"
+        out.print(f"{item.rank:>2}. [bold]{plain(item.title)}[/bold]{closed}")
         out.print(f"    {item.score:.2f} · {date} · {plain(item.reason.text)} · [dim]{plain(item.id)}[/dim]")
         for name, part in (item.explanation or {}).items():
             value = "unknown" if part["value"] is None else f"{part['value']:.3f}"
