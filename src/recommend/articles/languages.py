@@ -37,12 +37,13 @@ def read_language(text: str) -> str | None:
     if not tag or tag.lower().split("-")[0] in _UNKNOWN:
         return None
     import langcodes  # brings tables that most texts do without
+    from langcodes.tag_parser import LanguageTagError
 
     try:
         if not _TAG.fullmatch(tag) and name.isprintable() and (len(tag) > 3 or not tag.isascii()):
             return str(langcodes.find(name).to_tag())
         if langcodes.tag_is_valid(tag):
             return str(langcodes.standardize_tag(tag, macro=True))
-    except (langcodes.LanguageTagError, LookupError):
+    except (LanguageTagError, LookupError):
         pass
-    raise ValueError("is not a language: give a BCP 47 tag such as 'en' or 'pt-BR'")
+    raise ValueError("is not a BCP 47 language tag such as 'en' or 'pt-BR'")
