@@ -360,6 +360,16 @@ def test_a_store_of_an_earlier_release_believes_what_its_source_said_of_access(s
     assert sql(settings.store, "SELECT access FROM articles WHERE id = 'paid'") == [("public",)]
 
 
+def test_addresses_that_an_older_release_stored_are_found_by_the_rule_of_this_one(settings: Settings) -> None:
+    urls = {"a": "https://news.example/read.php?1400", "b": "https://news.example/read.php?1401"}
+    with closing(Store(settings.store)) as store:
+        store.put([(article(id_, url=url), None) for id_, url in urls.items()], "toy")
+    sql(settings.store, "UPDATE articles SET canonical_url = 'https://news.example/read.php'")
+    sql(settings.store, "UPDATE alembic_version SET version_num = '0004'")
+    with closing(Store(settings.store)) as store:
+        assert {id_: store.find_url(url) for id_, url in urls.items()} == {"a": "a", "b": "b"}
+
+
 def test_a_store_of_a_newer_release_is_refused_and_left_alone(store: Store, settings: Settings) -> None:
     store.close()
     sql(settings.store, "UPDATE alembic_version SET version_num = '9999'")

@@ -46,4 +46,4 @@ def read_language(text: str) -> str | None:
             return str(langcodes.standardize_tag(tag, macro=True))
     except (LanguageTagError, LookupError):
         pass
-    raise ValueError("is not a language: give a BCP 47 tag such as 'en' or 'pt-BR'")
+    raise ValueError("is not a BCP 47 language tag such as 'en' or 'pt-BR'")

@@ -22,7 +22,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0004"
+HEAD = "0005"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
