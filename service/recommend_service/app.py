@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.backend = Backend(settings, app.state.metrics)
         with json_logs(), closing(app.state.backend):
             try:
-                app.state.backend.open()
+                app.state.backend.recommender()
             except (SnapshotError, StoreUnreachableError) as problem:
                 logger.warning("not ready: %s", problem)
             gc.collect()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import partial
 from time import monotonic
@@ -17,7 +16,6 @@ from fastapi import Depends, Request
 
 from recommend.errors import EncoderError, SnapshotError, StoreError, StoreUnreachableError
 from recommend.events import Event
-from recommend.live import beside
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.status import told
@@ -45,9 +43,8 @@ class Backend:
         self._articles: StoredArticles | None = None
         self._unreachable = (float("-inf"), StoreUnreachableError("the store is not open yet"))
         self._recommender: Recommender | None = None
-        self._opening: Future[Recommender] | None = None
         self._variants: dict[str, Recommender] = {}
-        self._error = SnapshotError("the snapshot is being opened; if that lasts, run recommend reindex")
+        self._error = SnapshotError("the index is not open yet")
         self._tried = float("-inf")
         self._caches: WeakKeyDictionary[Recommender, AnswerCache] = WeakKeyDictionary()
         self._turns = asyncio.Lock()
@@ -81,18 +78,8 @@ class Backend:
             self._articles = StoredArticles(self.store)
         return self._articles
 
-    def open(self) -> None:
-        """Opens the recommender before anybody waits for answers.
-
-        Raises:
-            SnapshotError: when no usable snapshot is published; it is tried again.
-            StoreError: when the store cannot be opened.
-        """
-        self._begin(Recommender(self.store, self.settings, serving=True))
-
     def recommender(self) -> Recommender:
-        """The recommender. Where there is none yet, it is opened by a thread of its own: verifying a snapshot takes
-        seconds.
+        """The recommender.
 
         Raises:
             SnapshotError: when no usable snapshot is published.
@@ -100,26 +87,20 @@ class Backend:
         """
         if self._recommender is None:
             store = self.store
-            if self._opening is None and monotonic() - self._tried >= _RETRY_SECONDS:
-                self._tried = monotonic()
-                self._opening = beside(partial(Recommender, store, self.settings, serving=True))
-            if self._opening is None or not self._opening.done():
+            if monotonic() - self._tried < _RETRY_SECONDS:
                 raise self._error.with_traceback(None)
-            opening, self._opening = self._opening, None
+            self._tried = monotonic()
             try:
-                return self._begin(opening.result())
+                found = Recommender(store, self.settings, serving=True)
             except SnapshotError as problem:
                 self._error = problem
                 raise
+            for name in self.settings.service.variants:
+                ranking, policy = self.settings.variant(name)
+                self._variants[name] = found.with_settings(ranking=ranking, policy=policy)
+            self._recommender = found
+            logger.info("serving snapshot %s", found.snapshot)
         return self._recommender
-
-    def _begin(self, found: Recommender) -> Recommender:
-        for name in self.settings.service.variants:
-            ranking, policy = self.settings.variant(name)
-            self._variants[name] = found.with_settings(ranking=ranking, policy=policy)
-        self._recommender = found
-        logger.info("serving snapshot %s", found.snapshot)
-        return found
 
     def variant(self, name: str | None) -> Recommender:
         """The recommender of a variant that the settings name; None: the one without.

@@ -112,12 +112,15 @@ def demo(
 def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
     import uvicorn
 
+    from recommend.cli.workers import run_workers
+
+    run = uvicorn.run if workers == 1 else run_workers
     for name, value in settings.environment().items():
         os.environ[name] = value
     with TemporaryDirectory(prefix="recommend-metrics-") as folder:
         if workers > 1:
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
-        uvicorn.run(
+        run(
             "recommend_service.app:create_app",
             factory=True,
             host=host,
