@@ -209,5 +209,20 @@ def test_the_commands_name_what_is_set_aside_and_the_job_exits_with_3(
     assert (job.exit_code, orjson.loads(job.stdout)["set_aside"]) == (3, told["set_aside"])
 
 
+@pytest.mark.databases("postgresql")
+@pytest.mark.parametrize("value", ["tags = '5'", "published_at = 'infinity'", "text = repeat('x.', 5000000)"])
+def test_a_row_that_cannot_be_used_is_set_aside_on_postgresql_too(newsroom: Newsroom, value: str) -> None:
+    live = LiveView(newsroom.store, newsroom.layout)
+    with newsroom.store.engine.begin() as connection:
+        connection.exec_driver_sql(NEXT)
+        where = f"WHERE id = '{BAD}'"
+        connection.exec_driver_sql(f"UPDATE articles SET revision = (SELECT value FROM revision), {value} {where}")
+    newsroom.take(parse_article({"id": "new", "title": "New"}))  # which others notice at once
+    view = live.refresh()
+    assert (list(view.set_aside), len(view)) == ([BAD], 60)
+    result = newsroom.reindex(full=True)
+    assert (list(result.set_aside), result.manifest.articles) == ([BAD], 60)
+
+
 def test_embeddings_are_kept_as_half_floats() -> None:
     assert VECTOR_DTYPE.itemsize == 2  # what the damage above is made for
