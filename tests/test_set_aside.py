@@ -19,9 +19,9 @@ from recommend.curation import Choice, Curation
 from recommend.encoder import Encoder
 from recommend.ingest import put
 from recommend.live import LiveView
-from recommend.snapshot import build
 from recommend.status import read_status, set_aside
 from recommend.store.rows import VECTOR_DTYPE
+from recommend.table import row_of
 
 if TYPE_CHECKING:
     from conftest import Newsroom
@@ -152,9 +152,8 @@ def test_an_article_whose_preparation_fails_is_set_aside(newsroom: Newsroom, mon
     def fails(article: Article) -> Any:
         if article.id == "poison":
             raise RecursionError("maximum recursion depth exceeded")
-        return original(article)
+        return row_of(article)
 
-    original = build.read.__globals__["row_of"]
     monkeypatch.setattr("recommend.snapshot.row_of", fails)
     monkeypatch.setattr("recommend.snapshot.corpus.row_of", fails)
     newsroom.take(parse_article({"id": "poison", "title": "Poison"}), parse_article({"id": "well", "title": "Well"}))
