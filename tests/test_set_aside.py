@@ -19,9 +19,9 @@ from recommend.curation import Choice, Curation
 from recommend.encoder import Encoder
 from recommend.ingest import put
 from recommend.live import LiveView
-from recommend.snapshot import build
 from recommend.status import read_status, set_aside
 from recommend.store.rows import VECTOR_DTYPE
+from recommend.table import row_of
 
 if TYPE_CHECKING:
     from conftest import Newsroom
@@ -152,9 +152,8 @@ def test_an_article_whose_preparation_fails_is_set_aside(newsroom: Newsroom, mon
     def fails(article: Article) -> Any:
         if article.id == "poison":
             raise RecursionError("maximum recursion depth exceeded")
-        return original(article)
+        return row_of(article)
 
-    original = build.read.__globals__["row_of"]
     monkeypatch.setattr("recommend.snapshot.row_of", fails)
     monkeypatch.setattr("recommend.snapshot.corpus.row_of", fails)
     newsroom.take(parse_article({"id": "poison", "title": "Poison"}), parse_article({"id": "well", "title": "Well"}))
@@ -207,6 +206,21 @@ def test_the_commands_name_what_is_set_aside_and_the_job_exits_with_3(
         assert (job.exit_code, f"'{BAD}' is set aside" in " ".join(job.stderr.split())) == (3, True)
     job = CliRunner().invoke(app, [*where, "reindex", "--json"])
     assert (job.exit_code, orjson.loads(job.stdout)["set_aside"]) == (3, told["set_aside"])
+
+
+@pytest.mark.databases("postgresql")
+@pytest.mark.parametrize("value", ["tags = '5'", "published_at = 'infinity'", "text = repeat('x.', 5000000)"])
+def test_a_row_that_cannot_be_used_is_set_aside_on_postgresql_too(newsroom: Newsroom, value: str) -> None:
+    live = LiveView(newsroom.store, newsroom.layout)
+    with newsroom.store.engine.begin() as connection:
+        connection.exec_driver_sql(NEXT)
+        where = f"WHERE id = '{BAD}'"
+        connection.exec_driver_sql(f"UPDATE articles SET revision = (SELECT value FROM revision), {value} {where}")
+    newsroom.take(parse_article({"id": "new", "title": "New"}))  # which others notice at once
+    view = live.refresh()
+    assert (list(view.set_aside), len(view)) == ([BAD], 60)
+    result = newsroom.reindex(full=True)
+    assert (list(result.set_aside), result.manifest.articles) == ([BAD], 60)
 
 
 def test_embeddings_are_kept_as_half_floats() -> None:

@@ -19,7 +19,6 @@ import numpy as np
 import orjson
 import pytest
 
-from recommend import live as live_module
 from recommend.curation import Curation
 from recommend.encoder.manifest import file_sha256
 from recommend.errors import SnapshotError
@@ -235,13 +234,13 @@ def test_while_a_snapshot_is_verified_the_one_before_is_served_with_every_takedo
     newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, live, go_on = newsroom.live.name, LiveView(newsroom.store, newsroom.layout, serving=True), Event()
-    original = live_module.open_verified
+    original = open_verified
 
     def slow(*arguments: Any, **options: Any) -> Snapshot:
         assert go_on.wait(60)
         return original(*arguments, **options)
 
-    monkeypatch.setattr(live_module, "open_verified", slow)
+    monkeypatch.setattr("recommend.live.open_verified", slow)
     copied(newsroom)
     point_to(newsroom.layout, "copied")
     for number in range(3):
@@ -258,20 +257,25 @@ def test_while_a_snapshot_is_verified_the_one_before_is_served_with_every_takedo
 
 def test_what_is_published_while_another_is_verified_wins(newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
     live, go_on = LiveView(newsroom.store, newsroom.layout, serving=True), Event()
-    original = live_module.open_verified
+    original = open_verified
 
     def slow(layout: Any, name: str, **options: Any) -> Snapshot:
         assert name != "copied" or go_on.wait(60)
         return original(layout, name, **options)
 
-    monkeypatch.setattr(live_module, "open_verified", slow)
+    monkeypatch.setattr("recommend.live.open_verified", slow)
     copied(newsroom)
     point_to(newsroom.layout, "copied")
     live.refresh()
     name = newsroom.reindex(full=True).manifest.name
     go_on.set()
-    seen = set[str]()
-    followed(live, lambda: seen.add(live.refresh().snapshot.manifest.name) or name in seen)
+    seen = list[str]()
+
+    def look() -> bool:
+        seen.append(live.refresh().snapshot.manifest.name)
+        return seen[-1] == name
+
+    followed(live, look)
     assert "copied" not in seen
 
 
@@ -349,8 +353,8 @@ def test_what_is_hidden_does_not_depend_on_what_the_clock_was_when_the_view_was_
 
     class Ahead(datetime):
         @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return datetime.now(tz) + timedelta(days=1)
+        def now(cls, tz: Any = None) -> Ahead:
+            return cls.fromtimestamp(datetime.now(tz).timestamp() + 86_400, tz)
 
     with monkeypatch.context() as patch:  # a process that starts while its clock is a day ahead
         patch.setattr("recommend.live.datetime", Ahead, raising=False)

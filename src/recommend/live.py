@@ -240,19 +240,19 @@ class LiveView:
         if stamp == self._published or self._awaited is not None:
             return
         name = current_name(self._layout)
-        self._published = stamp
         if self._serving and name is not None and not self._is_stamped(name):
             logger.info("verifying snapshot %s", name)
             self._awaited = Awaited(stamp, beside(lambda: self._open(name)))
         else:
             self._switch(lambda: self._open(name))
+        self._published = stamp
 
     def _switch(self, opened: Callable[[], Opened]) -> None:
         try:
             self._view, self._changed = opened()
             self.problem = None
         except StoreError:
-            self._published = None  # the snapshot is tried again when the store can be read
+            self._published = None  # it is tried again when the store can be read
             raise
         except Exception as problem:  # whatever reading a file can come to: the view that there is stays good
             self.problem = f"still serving snapshot {self._view.snapshot.manifest.name}: {problem}"
@@ -365,7 +365,8 @@ def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Cha
     touched = [change.article_id for change in changes]
     for article_id in touched:
         changed.pop(article_id, None)
-    published, aside = dict[str, Prepared](), {i: why for i, why in view.set_aside.items() if i not in {*touched}}
+    gone = frozenset(touched)
+    published, aside = dict[str, Prepared](), {i: why for i, why in view.set_aside.items() if i not in gone}
     for change in changes:
         prepared = _prepared(view.snapshot, change)
         if isinstance(prepared, str):

@@ -117,6 +117,9 @@ def demo(
 def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
     import uvicorn
 
+    from recommend.cli.workers import run_workers
+
+    run = uvicorn.run if workers == 1 else run_workers
     for name, value in settings.environment().items():
         os.environ[name] = value
     if settings.service.operations == "auto":  # by its own name, which counts for more than the group's
@@ -125,7 +128,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
     with metrics_folder() if workers > 1 else nullcontext() as folder:
         if folder is not None:
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
-        uvicorn.run(
+        run(
             "recommend_service.app:create_app",
             factory=True,
             host=host,

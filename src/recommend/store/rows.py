@@ -38,6 +38,7 @@ _LENGTHS = {
     "site": 2 * LINE_LIMIT,
     "genre": 2 * LINE_LIMIT,
 }
+_STATUSES = frozenset(Status)
 _NEEDED = {"id", "title", "text"}
 _REMEDY = "delete it from the table embeddings, and recommend reindex makes it anew"
 
@@ -191,7 +192,7 @@ def article_of(row: Row[Any]) -> Article:
             raise ArticleError(row.id, name, None, f"has {len(value)} entries or is longer than can be stored")
     if not isinstance(values["extra"], dict):
         raise ArticleError(row.id, "extra", values["extra"], "is not an object")
-    if values["status"] not in set(Status):
+    if values["status"] not in _STATUSES:
         raise ArticleError(row.id, "status", values["status"], f"is none of {', '.join(Status)}")
     known = {"status": Status(values["status"]), "access": read_access(values["access"])}
     return Article.model_construct(_FIELD_SET, **{**values, **known})

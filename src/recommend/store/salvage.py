@@ -17,8 +17,7 @@ _NO_TEXT = "Could not decode to UTF-8"
 
 
 def readable(connection: Connection, query: Select[Any]) -> list[Row[Any] | Unreadable]:
-    """The rows of a query on articles; where some cannot be read, those stand in for them, and all are in the order of
-    revisions."""
+    """The rows of a query on articles, in its order, something else in the place of each that cannot be read."""
     try:
         return list(connection.execute(query).all())
     except Exception as problem:
@@ -28,7 +27,7 @@ def readable(connection: Connection, query: Select[Any]) -> list[Row[Any] | Unre
 
 
 def readable_batches(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Row[Any] | Unreadable]]:
-    """The same in the query's own order, as many at a time as it says by ``yield_per``."""
+    """The same, as many at a time as the query says by ``yield_per``."""
     done = 0
     try:
         with connection.execute(query) as result:

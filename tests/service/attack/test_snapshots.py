@@ -87,7 +87,7 @@ def test_a_copy_that_was_damaged_on_its_way_is_not_served(
             held("B3", f"half a per cent of {file} changed", requests=60, seconds=seconds, workers_lost=lost)
 
 
-POISON = {
+POISON: dict[str, tuple[str, str | bytes]] = {
     "ten megabytes": ("text", "x. " * 3_400_000),
     "100,000 tags": ("tags", orjson.dumps([f"tag {number}" for number in range(100_000)]).decode()),
     "tags that are no JSON": ("tags", '["a'),
@@ -102,7 +102,7 @@ def poisoned(store: str, name: str) -> None:
     column, value = POISON[name]
     with closing(sqlite3.connect(Path(store.removeprefix("sqlite:///")))) as connection, connection:
         connection.execute("UPDATE revision SET value = value + 1")
-        row = {
+        row: dict[str, object] = {
             "title": "Poison", "text": "", "tags": "[]", "authors": "[]", "extra": "{}", "status": "published",
             "content_hash": name.encode(), "text_hash": name.encode(), "id": f"poison-{name}", "published_at": None,
         }  # fmt: skip
