@@ -90,8 +90,8 @@ class Backend:
             self._tried = monotonic()
             try:
                 if self._store is None:
-                    # half of the time for what is read to grow old, half of it between two looks
-                    self._store = Store(self.settings.store, staleness=self.settings.service.staleness / 2)
+                    # a quarter of the time for the store to repeat itself, the rest for the look to grow old
+                    self._store = Store(self.settings.store, staleness=self.settings.service.staleness / 4)
                 self._recommender = self._open_recommender(self._store)
             except RecommendError as problem:
                 self._error = problem
@@ -103,7 +103,7 @@ class Backend:
             found = Recommender(store, self.settings, serving=True)
         else:
             live = LiveView(store, IndexLayout(self.settings.index), serving=True)
-            self._followed = FollowedView(live, self.settings.service.staleness + STALL)
+            self._followed = FollowedView(live, 3 / 4 * self.settings.service.staleness)
             found = Recommender(store, self.settings, view=self._followed)
         for name in self.settings.service.variants:
             ranking, policy = self.settings.variant(name)
@@ -193,10 +193,19 @@ class Backend:
                     await self._look.ask(None)
             await asyncio.sleep(max(_LEAST_PAUSE, self.settings.service.staleness / 2))
 
+    @property
+    def late(self) -> bool:
+        """Whether :meth:`caught_up` would wait."""
+        return self._followed is not None and self._followed.late(monotonic())
+
     async def caught_up(self) -> None:
         """Returns when the last look for changes is young enough, or is no use waiting for."""
-        if self._followed is not None and self._followed.late:
-            with suppress(TimeoutError, RecommendError):  # whoever asks for the view is told
+        followed, asked = self._followed, monotonic()
+        if followed is None or not followed.late(asked):
+            return
+        with suppress(TimeoutError, RecommendError):  # whoever asks for the view is told
+            await self._look.ask(STALL)
+            if followed.late(asked):  # that look had begun long before
                 await self._look.ask(STALL)
 
     async def in_writer(self, work: Callable[..., T], *arguments: object) -> T:
@@ -227,7 +236,7 @@ class Backend:
         """Asks the database for little: at once where it is a file, else as :meth:`in_reader`."""
         return work(*arguments) if self._local else await self.in_reader(work, *arguments)
 
-    async def status(self, seconds: float) -> Status:
+    async def status(self, seconds: float | None) -> Status:
         """The state of store and index.
 
         Raises:

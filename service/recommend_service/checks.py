@@ -47,7 +47,7 @@ class Check:
         if monotonic() - self._when < _YOUNG and (expected or not self._told.holds):
             return self._told
         try:
-            self._told = await self._probe.ask(WITHIN)
+            self._told = await self._probe.ask(max(0.0, WITHIN - self._probe.running))
         except TimeoutError:
             return Told(None, f"whether {self._what} cannot be told within {WITHIN:g} s")
         self._when = monotonic()

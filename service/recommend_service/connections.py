@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -112,7 +111,3 @@ class BoundedProtocol(HttpToolsProtocol):
         """Forgets the connection."""
         self._known.waits_no_more(self)
         super().connection_lost(exc)
-
-    def handle_websocket_upgrade(self) -> Any:
-        """Never: there is nothing behind it."""
-        self.send_400_response("Unsupported upgrade request.")

@@ -9,13 +9,14 @@ from recommend.errors import RecommendError, StoreUnreachableError
 from recommend.live import FixedView, LiveView, View
 
 STALL = 1.0
-"""Seconds for which the last view is given while the database does not answer."""
+"""Seconds that are waited for a look."""
 
 
 class FollowedView(FixedView):
     """On the event loop's thread the view as of the last look, on any other as of now.
 
-    Nobody can tell what has been taken down while the database is silent, so the last view is good for a short while.
+    Nobody can tell what has been taken down while the database is silent, so the last view is good for a short while:
+    who asks for it waits for a look first where it is late, and it is refused when that does not come.
 
     Attributes:
         problem: why the published snapshot is not the one that is served, None when it is.
@@ -25,7 +26,7 @@ class FollowedView(FixedView):
         """
         Args:
             live: what looks.
-            most: seconds for which a look holds.
+            most: seconds for which a look holds, :data:`STALL` more for those who waited in vain.
         """
         self._live = live
         self._most = most
@@ -39,10 +40,9 @@ class FollowedView(FixedView):
         """From now on the calling thread is not to wait."""
         self._loop_thread = get_ident()
 
-    @property
-    def late(self) -> bool:
-        """Whether the last look is too old to be given."""
-        return monotonic() - self._seen > self._most
+    def late(self, moment: float) -> bool:
+        """Whether the last look is too old for who asked at a moment of the monotonic clock."""
+        return moment - self._seen > self._most
 
     def refresh(self) -> View:
         """The view.
@@ -55,10 +55,9 @@ class FollowedView(FixedView):
             return self.look()
         if self._failed is not None:
             raise self._failed.with_traceback(None)
-        if self.late:
-            raise StoreUnreachableError(
-                f"store: the database has not answered for {monotonic() - self._seen:.0f} seconds"
-            )
+        age = monotonic() - self._seen
+        if age > self._most + STALL:
+            raise StoreUnreachableError(f"store: the database has not answered for {age:.0f} seconds")
         return self._view
 
     def look(self) -> View:

@@ -37,6 +37,8 @@ class Hot:
         if not path.endswith(b"/related") or scope["method"] not in {"GET", "HEAD"}:
             return None
         backend = self.backend()
+        if backend.late:
+            return None  # the route waits
         try:
             recommender = backend.recommender()
             if self._view is None:

@@ -23,11 +23,16 @@ class Probe(Generic[T]):
         self._result: asyncio.Future[T] | None = None
         self._began = 0.0
 
+    @property
+    def running(self) -> float:
+        """Seconds since the call that is under way began, 0 where there is none."""
+        return 0.0 if self._result is None or self._result.done() else monotonic() - self._began
+
     async def ask(self, seconds: float | None) -> T:
         """What the work gives, or the call of it that is under way.
 
         Args:
-            seconds: within which it must end, counted from its beginning; None: however long it takes.
+            seconds: how long to wait; None: until it ends.
 
         Raises:
             TimeoutError: it has not ended in time, and goes on.
@@ -36,8 +41,7 @@ class Probe(Generic[T]):
             self._result, self._began = asyncio.get_running_loop().create_future(), monotonic()
             Thread(target=self._run, args=(self._result,), daemon=True).start()
         result = self._result
-        left = None if seconds is None else max(0.0, self._began + seconds - monotonic())
-        await asyncio.wait([result], timeout=left)  # leaves the work alone when who asks is cancelled
+        await asyncio.wait([result], timeout=seconds)  # leaves the work alone when who asks is cancelled
         if not result.done():
             raise TimeoutError
         return result.result()

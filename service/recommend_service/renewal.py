@@ -35,7 +35,7 @@ class Renewal:
         while True:
             await asyncio.sleep(self.seconds * random.uniform(0.5, 1.5))  # noqa: S311  # spreads, hides nothing
             try:
-                status = await self.backend.status(self.seconds)
+                status = await self.backend.status(None)
             except RecommendError as problem:
                 logger.error("whether a re-index is due cannot be told: %s", problem)
                 continue

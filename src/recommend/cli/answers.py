@@ -134,7 +134,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
             host=host,
             port=port,
             workers=workers,
-            http="recommend_service.connections:BoundedProtocol",  # type: ignore[arg-type]  # a path will do
+            http="recommend_service.connections:BoundedProtocol",
             ws="none",
             log_level="warning",
             access_log=False,  # the service has its own

@@ -6,6 +6,7 @@ that was asked for but not acknowledged: a restore carries it out all the same.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -40,6 +41,9 @@ class Withdrawal:
     article_id: str
     status: str | None
     expires_at: datetime | None
+
+
+logger = logging.getLogger(__name__)
 
 
 class TakedownLog:
@@ -125,15 +129,18 @@ class Takedowns:
         return TakedownLog(Path(str(self._engine.url.database)), origin)
 
     def begin(self, watch: Watch) -> None:
-        """Creates the log where there is none."""
+        """Creates the log where there is none; on a disk that takes no changes, the first withdrawal does."""
         with reading(self._engine) as connection:
             log = self.log(connection)
         if log is None or log.path.exists():
             return
-        with watch.writing() as connection:
-            log = self.log(connection)
-            if log is not None:
-                log.begin(current(connection))
+        try:
+            with watch.writing() as connection:
+                log = self.log(connection)
+                if log is not None:
+                    log.begin(current(connection))
+        except StoreError as problem:
+            logger.warning("the takedown log is begun with the first takedown: %s", problem)
 
     def note_takedown(self, connection: Connection, article_id: str, revision: int) -> None:
         """Notes that an article is taken down.
@@ -143,6 +150,7 @@ class Takedowns:
         """
         log = self.log(connection)
         if log is not None:
+            log.begin(revision - 1)
             log.append([Withdrawal(revision, article_id, None, None)])
 
     def note_changes(self, connection: Connection, new: Iterable[Article], revisions: Mapping[str, int]) -> None:
@@ -160,6 +168,7 @@ class Takedowns:
         log = self.log(connection) if ends else None
         if log is None:
             return
+        log.begin(min(revisions.values()) - 1)
         query = select(articles.c.id, articles.c.expires_at).where(articles.c.status == Status.PUBLISHED)
         for some in some_at_a_time(ends):
             log.append(
