@@ -17,6 +17,7 @@ from recommend.arrays import mapped, widened
 from recommend.article import Article
 from recommend.duplicates import group_key
 from recommend.errors import SnapshotError, shown
+from recommend.files import replace_file
 from recommend.lexical import Lexicon
 from recommend.neighbourhood import CANDIDATES, COUNT, SHARE, TIME_SCALE, mixed_terms, pair_scores
 from recommend.projection import Projection
@@ -31,8 +32,8 @@ from recommend.snapshot.catalog import (
     previous_name,
     published_names,
 )
-from recommend.snapshot.last_run import LastRun, read_last_run, recorded
-from recommend.snapshot.layout import IndexLayout, Manifest, replace_file
+from recommend.snapshot.last_run import LastRun, is_locked, read_last_run, recorded
+from recommend.snapshot.layout import IndexLayout, Manifest
 from recommend.table import ArticleTable, row_of, same_language, seconds
 from recommend.vectors import KINDS, VectorIndex
 
@@ -193,6 +194,7 @@ __all__ = [
     "Snapshot",
     "build_snapshot",
     "current_name",
+    "is_locked",
     "list_snapshots",
     "live_manifest",
     "locked",
@@ -204,7 +206,6 @@ __all__ = [
     "read_last_run",
     "recorded",
     "remove",
-    "replace_file",
     "snapshot_recipe",
     "verify",
 ]
