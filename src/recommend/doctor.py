@@ -44,7 +44,7 @@ def examine(settings: Settings) -> list[Finding]:
     try:
         store = Store(settings.store, readonly=True)
     except RecommendError as problem:
-        remedy = "do as it says, restore a backup with recommend restore, or correct --store"
+        remedy = "restore a backup with recommend restore, correct --store, or do as it says"
         return [Finding("store", str(problem), remedy), *found]
     with closing(store):
         for check in (integrity, revisions, vectors, unembedded, takedowns, history, clock, overlay, answers):

@@ -56,7 +56,7 @@ def whole(path: Path) -> Iterator[Path]:
     target = path.resolve()
     beside = target.with_name(f".{target.stem}.part{target.suffix}")
     try:
-        with named(path):
+        with named(path, beside):
             yield beside
             _take_place(beside, target)
     finally:
@@ -64,12 +64,13 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def named(path: Path) -> Iterator[None]:
-    """Errors of writing a file tell which: those of the system do not where it is open already."""
+def named(path: Path, beside: Path | None = None) -> Iterator[None]:
+    """Errors of writing a file tell which: those of the system do not where it is open already, or name the one
+    ``beside``, which nobody asked for."""
     try:
         yield
     except OSError as problem:
-        if problem.filename is None and problem.errno is not None:
+        if problem.errno is not None and problem.filename in {None, str(beside)}:
             raise OSError(problem.errno, problem.strerror, str(path)) from problem
         raise
 

@@ -85,7 +85,9 @@ class RejectsFile:
     def write(self, reject: Reject) -> None:
         """Adds a row."""
         if self._file is None:
-            self._file = self._stack.enter_context(self._stack.enter_context(whole(self._path)).open("wb"))
+            beside = self._stack.enter_context(whole(self._path))
+            with named(self._path, beside):
+                self._file = self._stack.enter_context(beside.open("wb"))
         with named(self._path):
             self._file.write(orjson.dumps(reject.as_json(), option=orjson.OPT_APPEND_NEWLINE))
 

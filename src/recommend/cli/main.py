@@ -10,7 +10,7 @@ from tempfile import gettempdir
 from recommend.cli import answers, batch, clicks, judging, keys, operating, training
 from recommend.cli.app import FAILED, app
 from recommend.cli.console import err, flush, plain
-from recommend.errors import RecommendError
+from recommend.errors import RecommendError, shown
 
 COMMANDS = (batch, operating, answers, keys, judging, training, clicks)  # importing adds their commands to the app
 
@@ -28,6 +28,8 @@ def main() -> None:
         sys.exit(FAILED)
     except (RecommendError, OSError) as problem:  # OSError: a file to write that cannot be written
         _end(_said(problem))
+    except UnicodeEncodeError as problem:  # what the locale could not read as text is none
+        _end(f"{shown(problem.object)} is not text in this locale; set a UTF-8 one, as LC_ALL=C.UTF-8")
     except MemoryError:
         _end("there is not enough memory; end other processes, or give this one more")
 

@@ -51,7 +51,8 @@ def open_engine(url: str, *, readonly: bool = False, any_schema: bool = False) -
     try:
         engine = _engine(make_url(url), name, readonly)
     except (ArgumentError, ValueError) as problem:
-        raise StoreError(f"store {name} cannot be used ({problem}); give sqlite:///FILE or postgresql://…") from None
+        given = shown(_PASSWORD.sub("***", url))
+        raise StoreError(f"store {given} cannot be used ({problem}); give sqlite:///FILE or postgresql://…") from None
     try:
         version = _schema(engine)
         if version is None and readonly:
