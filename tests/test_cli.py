@@ -302,13 +302,17 @@ def test_an_encoder_is_tuned_and_then_used_and_a_tuned_one_is_not_tuned_again(
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("related a", "index holds no published snapshot; run recommend reindex"),
-        ("export --out x.jsonl", "index holds no published snapshot; run recommend reindex"),
+        ("related a", "store sqlite:///recommend.db does not exist; recommend ingest"),
+        ("export --out x.jsonl", "store sqlite:///recommend.db does not exist; recommend ingest"),
         ("ingest nope.jsonl", "nope.jsonl does not exist"),
         ("ingest articles.jsonl --rejects no/folder.jsonl", "No such file or directory: 'no/folder.jsonl'"),
         ("--config nope.toml status", "config file 'nope.toml' does not exist"),
         ("--store nonsense status", "store 'nonsense' cannot be used"),
-        ("--store sqlite:///no/folder.db status", "store sqlite:///no/folder.db cannot be opened: unable to open"),
+        ("--store sqlite:///no/folder.db status", "store sqlite:///no/folder.db does not exist"),
+        (
+            "--store sqlite:///no/folder.db ingest articles.jsonl",
+            "store sqlite:///no/folder.db cannot be opened: No such file",
+        ),
         ("evaluate --articles x --qrels nope.tsv", "nope.tsv cannot be read"),
         ("evaluate --articles x --qrels qrels.tsv --set ranking.x=1", "setting ranking.x is unknown: there are as_of"),
         ("compare nope.run nope.run --qrels qrels.tsv", "nope.run cannot be read"),
@@ -371,5 +375,5 @@ def test_wrong_usage_is_exit_code_2(recommend: Recommend, command: str) -> None:
 def test_the_installed_command_ends_without_a_traceback(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("recommend")), "related", "a"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    message = "error: index holds no published snapshot; run recommend reindex\n"
+    message = "error: store sqlite:///recommend.db does not exist; recommend ingest or recommend restore begins one\n"
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", message)

@@ -15,8 +15,8 @@ from recommend.encoder.adapter import find_adapter
 from recommend.errors import RecommendError, SnapshotError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, current_name, list_snapshots, live_manifest, locked, verify
-from recommend.status import told
+from recommend.snapshot import IndexLayout, current_name, is_locked, list_snapshots, live_manifest, verify
+from recommend.status import read_status, told
 from recommend.store import Store
 from recommend.store.database import reading
 from recommend.store.rows import VECTOR_DTYPE
@@ -42,11 +42,12 @@ def examine(settings: Settings) -> list[Finding]:
     if absent := list(_attempt(store_file, settings)):
         return absent + found
     try:
-        store = Store(settings.store)
+        store = Store(settings.store, readonly=True)
     except RecommendError as problem:
-        return [Finding("store", str(problem), "restore a backup with recommend restore, or correct --store"), *found]
+        remedy = "restore a backup with recommend restore, correct --store, or do as it says"
+        return [Finding("store", str(problem), remedy), *found]
     with closing(store):
-        for check in (integrity, revisions, vectors, unembedded, takedowns, history, overlay, answers):
+        for check in (integrity, revisions, vectors, unembedded, takedowns, history, clock, overlay, answers):
             found += _attempt(check, settings, store)
     return found
 
@@ -147,10 +148,8 @@ def leftovers(settings: Settings) -> Iterator[Finding]:
     layout = IndexLayout(settings.index)
     if not layout.root.is_dir():
         return
-    try:
-        with locked(layout):
-            found = [*layout.snapshots.glob(".*"), *layout.unfinished()]
-    except SnapshotError:  # a job is at work: what looks left over is its own
+    found = [*layout.snapshots.glob(".*"), *layout.unfinished()]
+    if is_locked(layout):  # a job is at work: what looks left over is its own
         return
     for path in sorted(found):
         remedy = "run recommend reindex --full, which removes it, or delete it"
@@ -171,6 +170,14 @@ def takedowns(settings: Settings, store: Store) -> Iterator[Finding]:
     if log is not None and (found := log.read()) is not None and found[0] == INCOMPLETE:
         problem = f"takedown log {log.path} does not tell since when it is complete"
         yield Finding("takedowns", problem, "move it aside, which begins a new one; make a backup")
+
+
+def clock(settings: Settings, store: Store) -> Iterator[Finding]:
+    """Nothing was made in the future."""
+    ahead = read_status(store, settings).ahead
+    if ahead:
+        problem = f"snapshot or last job are dated {ahead / 3600:.1f} hours in the future: a clock was, or is, wrong"
+        yield Finding("clock", problem, "set the clock right, then run recommend reindex --full")
 
 
 def overlay(settings: Settings, store: Store) -> Iterator[Finding]:

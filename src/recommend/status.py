@@ -15,6 +15,9 @@ from recommend.store.rows import Change, vector_fault
 
 _NAMED = 10
 
+SKEW = 60.0
+"""Seconds that the clocks of two machines may well be apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -22,10 +25,11 @@ class Status:
 
     Attributes:
         snapshot: name of the live snapshot, None before the first.
-        snapshot_age: seconds since it was built.
+        snapshot_age: seconds since it was built; 0 when its date lies in the future.
         snapshot_articles: articles in it.
         staleness: seconds since the live snapshot was built or a job found nothing to add to it, whichever is later;
-            no change has been waiting for longer.
+            no change has been waiting for longer. None when both are dated in the future, which tells nothing.
+        ahead: seconds that the later of both lies in the future: a clock was, or is, wrong. 0 up to a minute.
         last_run: what became of the last job.
         revision: the store's; ``revision_lag`` how many changes the snapshot is behind (readers still see them).
         changed: articles changed since the snapshot, drafts and takedowns included; ``due`` whether they are as many as
@@ -51,6 +55,7 @@ class Status:
     changed: int = 0
     due: bool = False
     set_aside: dict[str, str] = field(default_factory=dict)
+    ahead: float = 0.0
 
 
 def read_status(store: Store, settings: Settings) -> Status:
@@ -69,9 +74,11 @@ def read_status(store: Store, settings: Settings) -> Status:
     changed = 0 if manifest is None else store.changed_since(manifest.revision)
     built = None if manifest is None else datetime.fromisoformat(manifest.created_at)
     confirmed = last_run.succeeded if last_run is not None and last_run.snapshot == name else None
+    ages = [(now - moment).total_seconds() for moment in (built, confirmed) if moment is not None and built is not None]
+    told = [max(age, 0.0) for age in ages if age >= -SKEW]
     return Status(
         snapshot=name,
-        snapshot_age=None if built is None else (now - built).total_seconds(),
+        snapshot_age=None if built is None else max(ages[0], 0.0),
         snapshot_articles=None if manifest is None else manifest.articles,
         revision=revision,
         revision_lag=revision - (0 if manifest is None else manifest.revision),
@@ -79,11 +86,12 @@ def read_status(store: Store, settings: Settings) -> Status:
         encoder_matches=None if manifest is None else manifest.encoder == wanted,
         articles=store.counts(wanted if manifest is None else manifest.encoder),
         error=error,
-        staleness=None if built is None else (now - max(built, confirmed or built)).total_seconds(),
+        staleness=min(told, default=None),
         last_run=last_run,
         changed=changed,
         due=changed >= settings.indexing.due,
         set_aside={} if manifest is None else manifest.set_aside,
+        ahead=max((-age for age in ages if age < -SKEW), default=0.0),
     )
 
 

@@ -17,12 +17,15 @@ from recommend.article import Access, parse_article
 from recommend.cli.app import QUARANTINED, Flags, Json, app
 from recommend.cli.console import err, out, plain, print_json
 from recommend.cli.metrics_folder import metrics_folder
+from recommend.cli.output import check_scratch
 from recommend.errors import SourceError, UnknownArticleError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend.table import Filters
 from recommend.vectors import set_threads
+
+_DEMO = Path("demo")
 
 
 @app.command()
@@ -39,7 +42,7 @@ def related(
         raise typer.BadParameter("give either an ID or URL, or --text FILE")
     settings = Flags.settings()
     set_threads(1)
-    recommender = Recommender(Store(settings.store), settings)
+    recommender = Recommender(Store(settings.store, readonly=True), settings)
     if text is not None:
         title, _, body = _read_text(text).partition("\n")
         draft = parse_article({"id": "draft", "title": title, "text": body})
@@ -89,7 +92,7 @@ def demo(
     data: Annotated[Path | None, typer.Option(metavar="FILE", help="Your own articles instead of the sample.")] = None,
     folder: Annotated[
         Path, typer.Option(metavar="DIR", help="Where store and index of the demonstration live.")
-    ] = Path("demo"),
+    ] = _DEMO,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
@@ -98,6 +101,8 @@ def demo(
     from recommend.bundled import bundled
     from recommend.cli.batch import ingest, reindex
 
+    if folder != _DEMO:  # which is the demonstration's, whatever the settings name
+        check_scratch("--folder", folder, Flags.settings())
     folder.mkdir(parents=True, exist_ok=True)
     Flags.store, Flags.index = f"sqlite:///{folder / 'recommend.db'}", folder / "index"
     source = data or bundled("examples") / "corpus" / "articles.jsonl"

@@ -17,6 +17,7 @@ from recommend.arrays import mapped, widened
 from recommend.article import Article
 from recommend.duplicates import group_key
 from recommend.errors import SnapshotError, shown
+from recommend.files import replace_file
 from recommend.lexical import Lexicon
 from recommend.neighbourhood import CANDIDATES, COUNT, SHARE, TIME_SCALE, mixed_terms, pair_scores
 from recommend.projection import Projection
@@ -32,8 +33,8 @@ from recommend.snapshot.catalog import (
     published_names,
 )
 from recommend.snapshot.contents import check_contents
-from recommend.snapshot.last_run import LastRun, read_last_run, recorded
-from recommend.snapshot.layout import IndexLayout, Manifest, is_name, replace_file
+from recommend.snapshot.last_run import LastRun, is_locked, read_last_run, recorded
+from recommend.snapshot.layout import IndexLayout, Manifest, is_name
 from recommend.snapshot.stamps import drop_stamps, is_stamped, keep_stamp, stamp_of
 from recommend.table import ArticleTable, row_of, same_language, seconds
 from recommend.vectors import KINDS, VectorIndex
@@ -242,6 +243,7 @@ __all__ = [
     "build_snapshot",
     "confirm",
     "current_name",
+    "is_locked",
     "is_stamped",
     "list_snapshots",
     "live_manifest",
@@ -256,7 +258,6 @@ __all__ = [
     "read_last_run",
     "recorded",
     "remove",
-    "replace_file",
     "snapshot_recipe",
     "verify",
 ]

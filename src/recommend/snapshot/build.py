@@ -20,12 +20,13 @@ from recommend.arrays import widened
 from recommend.encoder import Encoder
 from recommend.encoder.adapter import Adapter
 from recommend.errors import SnapshotError
+from recommend.files import sync, sync_tree
 from recommend.neighbourhood import in_company, lengths_in_company, nearest, units
 from recommend.projection import Projection
 from recommend.settings import IndexSettings
 from recommend.snapshot.catalog import current_name
 from recommend.snapshot.corpus import MADE_BY, Corpus, read
-from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout, sync, sync_tree
+from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout
 from recommend.store import Store
 from recommend.table import ArticleTable, primary_language
 from recommend.vectors import VectorIndex, choose_kind, set_threads

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +105,7 @@ class IndexLayout:
         return self.root / ".verified"
 
     def unfinished(self) -> list[Path]:
-        """What a killed :func:`replace_file` left."""
+        """What a killed :func:`recommend.files.replace_file` left."""
         whole = (self.current, self.published, self.last_run)
         return [beside for file in whole for beside in self.root.glob(f"{file.name}.*")]
 
@@ -203,31 +202,3 @@ def is_name(text: str) -> bool:
     """Whether it can name a snapshot: letters, digits, dots, hyphens and underscores, beginning with one of the first
     two."""
     return _NAME.fullmatch(text) is not None
-
-
-def sync(path: Path) -> None:
-    """Makes a file's content, or a folder's list of names, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Replaces a small file durably: readers see the old content or the new, never anything between."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        sync(beside)
-        beside.replace(path)
-        sync(path.parent)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def sync_tree(root: Path) -> None:
-    """Makes a folder and all below it durable."""
-    for path in sorted(root.rglob("*"), reverse=True):
-        sync(path)
-    sync(root)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import orjson
 
-from recommend.snapshot.layout import IndexLayout, replace_file
+from recommend.files import replace_file
+from recommend.snapshot.layout import IndexLayout
 
 _CHECKS = 1  # another number when more is checked: what was verified by less is verified again
 

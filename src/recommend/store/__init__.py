@@ -28,6 +28,7 @@ from recommend.store.rows import (
     News,
     Published,
     Unreadable,
+    Written,
     article_or_fault,
     article_row,
     change_of,
@@ -56,11 +57,13 @@ class Store:
         keys: the API keys of the service.
     """
 
-    def __init__(self, url: str, *, staleness: float = 0.25) -> None:
+    def __init__(self, url: str, *, staleness: float = 0.25, readonly: bool = False, any_schema: bool = False) -> None:
         """Opens ``url`` (``sqlite:///FILE`` or ``postgresql://…``), creating or migrating its schema.
 
         Args:
             url: an SQLAlchemy database URL.
+            readonly: for who only reads: nothing is created, migrated or written, and writing raises an error.
+            any_schema: with ``readonly``, another schema is taken as it is, as a backup does.
             staleness: seconds for which :meth:`latest_revision` and :meth:`Keys.find` may repeat themselves where the
                 database cannot tell for free whether anything changed (PostgreSQL; SQLite always tells at once). What
                 was written through this object they tell at once.
@@ -68,14 +71,15 @@ class Store:
         Raises:
             StoreError: when it cannot be opened.
         """
-        self._engine = open_engine(url)
+        self._engine = open_engine(url, readonly=readonly, any_schema=any_schema)
         self._watch = Watch(self._engine, staleness)
         self._revisions = Revisions(self._engine, self._watch)
         self._takedowns = Takedowns(self._engine)
         self.embeddings = Embeddings(self._engine, self._watch)
         self.events = EventLog(self._engine)
         self.keys = Keys(self._engine, self._watch)
-        self._takedowns.begin(self._watch)
+        if not readonly:
+            self._takedowns.begin(self._watch)
 
     @property
     def engine(self) -> Engine:
@@ -98,12 +102,20 @@ class Store:
         Returns:
             The revision of each pair, in order; pairs that a later one replaced get that one's, those left out 0.
         """
+        return [written.revision for written in self.write(changes, fingerprint, republish=republish)]
+
+    def write(
+        self, changes: Sequence[tuple[Article, FloatArray | None]], fingerprint: str, *, republish: bool = True
+    ) -> list[Written]:
+        """As :meth:`put`, and tells what each replaced, whatever other processes wrote meanwhile."""
         latest = {article.id: (article, vector) for article, vector in changes}
         if not latest:
             return []
         with self._watch.writing() as connection:
+            revisions.lock(connection)
+            before = _known(connection, latest)
             if not republish:
-                for article_id in self._taken_down(connection, list(latest)):
+                for article_id in [id_ for id_, held in before.items() if held.deleted]:
                     del latest[article_id]
             first = revisions.take(connection, len(latest))
             taken = dict(zip(latest, range(first, first + len(latest)), strict=True))
@@ -111,7 +123,7 @@ class Store:
             upsert(connection, articles, [article_row(a, taken[a.id]) for a, _ in latest.values()])
             vectors = [embedding_row(a, v, fingerprint) for a, v in latest.values() if v is not None]
             upsert(connection, embeddings, vectors)
-        return [taken.get(article.id, 0) for article, _ in changes]
+        return [Written(taken.get(article.id, 0), before.get(article.id)) for article, _ in changes]
 
     def delete(self, article_id: str) -> int | None:
         """Takes an article down: its content, embeddings and curation are erased and a tombstone stays.
@@ -167,16 +179,8 @@ class Store:
 
     def known(self, ids: Iterable[str]) -> dict[str, Known]:
         """What is held of each of ``ids``; ids never seen are left out."""
-        query = select(*(articles.c[name] for name in ("id", "revision", "content_hash", "text_hash", "deleted_at")))
-        found: dict[str, Known] = {}
         with reading(self._engine) as connection:
-            for some in some_at_a_time(ids):
-                for row in readable(connection, query.where(articles.c.id.in_(some))):
-                    if isinstance(row, Unreadable):  # whatever is sent differs from it
-                        found[row.id] = Known(row.revision, b"", b"", deleted=False)
-                        continue
-                    found[row.id] = Known(row.revision, row.content_hash, row.text_hash, row.deleted_at is not None)
-        return found
+            return _known(connection, ids)
 
     def get(self, article_id: str) -> Article | None:
         """The article as it stands, of any status; None when unknown or taken down, or when its row cannot be used."""
@@ -329,13 +333,17 @@ class Store:
                 counts["unembedded"] = connection.execute(lacking).scalar_one()
         return counts
 
-    def _taken_down(self, connection: Connection, ids: Sequence[str]) -> set[str]:
-        revisions.lock(connection)
-        query = select(articles.c.id).where(articles.c.deleted_at.is_not(None))
-        found: set[str] = set()
-        for some in some_at_a_time(ids):
-            found.update(connection.execute(query.where(articles.c.id.in_(some))).scalars())
-        return found
+
+def _known(connection: Connection, ids: Iterable[str]) -> dict[str, Known]:
+    query = select(*(articles.c[name] for name in ("id", "revision", "content_hash", "text_hash", "deleted_at")))
+    found: dict[str, Known] = {}
+    for some in some_at_a_time(ids):
+        for row in readable(connection, query.where(articles.c.id.in_(some))):
+            if isinstance(row, Unreadable):  # whatever is sent differs from it
+                found[row.id] = Known(row.revision, b"", b"", deleted=False)
+                continue
+            found[row.id] = Known(row.revision, row.content_hash, row.text_hash, row.deleted_at is not None)
+    return found
 
 
 def _published(

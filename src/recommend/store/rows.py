@@ -54,6 +54,15 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What a write did to an article: its revision, 0 where it was left out, and what it replaced, None where it is
+    new."""
+
+    revision: int
+    before: Known | None
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """The state of one article at its latest revision.
 
