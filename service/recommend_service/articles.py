@@ -71,9 +71,7 @@ async def get_article(request: Request, article_id: str) -> Response:
     stored, whole = await backend.read(backend.articles.get, article_id), sees_all(request.state.key)
     if stored is None or not (whole or stored.article.is_public(datetime.now(UTC))):
         raise UnknownArticleError(article_id)
-    service = backend.settings.service
-    sharing = "private" if whole or service.read_needs_key else "public"
-    caching = "private, no-store" if whole else f"{sharing}, max-age={service.max_age}"
+    caching = "private, no-store" if whole else f"public, max-age={backend.settings.service.max_age}"
     headers = {"Cache-Control": caching, "Vary": "Authorization"}
     return Response(stored.whole if whole else stored.card, headers=headers, media_type="application/json")
 

@@ -137,9 +137,9 @@ class Selection:
         """Whether a search for more than ``count`` would bring nothing: k are chosen, or all were found; ``lacking``
         are masks of which more ought to be among those chosen."""
         sizes = list(map(len, self.view.segments))
-        if lacking is not None:
-            sizes = [n if mask is None else int(np.count_nonzero(mask)) for n, mask in zip(sizes, lacking, strict=True)]
-        return (len(chosen) >= k and lacking is None) or count >= max(sizes)
+        passing = () if lacking is None else zip(sizes, lacking, strict=True)
+        fewer = (n if mask is None else int(np.count_nonzero(mask)) for n, mask in passing)
+        return (len(chosen) >= k or count >= max(sizes)) and count >= max(fewer, default=0)
 
     def _scored(self, query: Query, candidates: Candidates) -> Candidates:
         native = same_language(query.language, self.view.snapshot.manifest.language)
@@ -175,9 +175,11 @@ class Selection:
             return passes(eligibility.readable, some.segments, some.rows)
 
         chosen, removed = self._spared(pins, ranked, query, k)
-        rules, closed = self.settings.policy, len(pins) - int(np.count_nonzero(opened(pins)))
-        least = min(rules.readable, k - closed) if rules.on else 0
-        if least <= 0 or np.count_nonzero(opened(chosen)) >= least:
+        if not (self.settings.policy.on and self.settings.policy.readable):
+            return chosen, removed, False
+        closed = len(pins) - int(np.count_nonzero(opened(pins)))
+        least = min(self.settings.policy.readable, k - closed)
+        if np.count_nonzero(opened(chosen)) >= least:
             return chosen, removed, False
         first, missed = self._spared(pins, ranked.take(opened(ranked)), query, closed + least)
         others = ranked.take(~np.isin(history.keys(ranked), history.keys(first)))
