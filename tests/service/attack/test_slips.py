@@ -43,6 +43,7 @@ from recommend.settings import Settings
 from recommend.snapshot import IndexLayout, current_name
 from recommend.status import read_status
 from recommend.store import Store, database
+from recommend.store.keys import Scope
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -472,7 +473,7 @@ def test_what_only_reads_leaves_no_trace(
 def test_what_only_reads_leaves_a_log_that_is_not_its_own_as_it_is(copied: Settings, tmp_path: Path) -> None:
     copy = tmp_path / "killed.db"
     with closing(Store(copied.store)) as store:
-        store.keys.create("desk", ["read"])
+        store.keys.create("desk", [Scope.READ])
         for end in ("", "-wal"):
             shutil.copyfile(f"{store_of(copied)}{end}", f"{copy}{end}")  # as after a kill
     before = tree(tmp_path)
@@ -671,7 +672,7 @@ def test_what_postgresql_refuses_is_told_with_its_remedy(
         postgresql.sql(statement.format(name=name), name)
         url = settings.store.replace("postgres@", "slip@")
         with pytest.raises(StoreError, match=words), closing(Store(url)) as store:  # noqa: PT012 - any may be refused
-            store.keys.create("desk", ["read"])
+            store.keys.create("desk", [Scope.READ])
             with database.reading(store.engine) as connection:
                 connection.exec_driver_sql("SELECT pg_sleep(1)")
     finally:
@@ -690,4 +691,4 @@ def test_a_lock_that_is_held_for_ever_is_not_waited_for(
     with closing(Store(url)) as one, closing(Store(url)) as other, database.writing(one.engine) as connection:
         connection.exec_driver_sql("LOCK TABLE keys IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(StoreError, match="another transaction held it"):
-            other.keys.create("desk", ["read"])
+            other.keys.create("desk", [Scope.READ])
