@@ -91,7 +91,9 @@ def _read_frozen_files(engine: Engine) -> None:
         if not _is_frozen(path):
             return None
         address = f"{Path(path).absolute().as_uri()}?mode=ro&immutable=1"
-        return sqlite3.connect(address, *arguments[1:], **{**options, "uri": True})
+        options = {**options, "uri": True}
+        connection: sqlite3.Connection = sqlite3.connect(address, *arguments[1:], **options)
+        return connection
 
 
 def _is_frozen(path: str) -> bool:
