@@ -26,6 +26,7 @@ from recommend.sources.stream import LINE_LIMIT, excerpt, oversize
 from recommend_service.articles import embed_as_served
 from recommend_service.auth import KeyFirstRoute, require_writer
 from recommend_service.backend import Backend, BackendOf, RecommenderOf
+from recommend_service.paths import normal_id
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
 
 router = APIRouter(prefix="/v1", tags=["articles"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
@@ -205,7 +206,7 @@ def _parse(line: _Line) -> Article | _Takedown | Reject:
         given = row["delete"]
         if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
             return Reject("bulk", line.number, None, "delete", shown(given), "is not the id of an article")
-        return _Takedown(str(given))
+        return _Takedown(normal_id(str(given)))
     return parse_row(row, "bulk", line.number)
 
 
