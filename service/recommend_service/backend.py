@@ -100,9 +100,9 @@ class Backend:
 
     def _open_recommender(self, store: Store) -> Recommender:
         if self._local:
-            found = Recommender(store, self.settings)
+            found = Recommender(store, self.settings, serving=True)
         else:
-            live = LiveView(store, IndexLayout(self.settings.index))
+            live = LiveView(store, IndexLayout(self.settings.index), serving=True)
             self._followed = FollowedView(live, 3 / 4 * self.settings.service.staleness)
             found = Recommender(store, self.settings, view=self._followed)
         for name in self.settings.service.variants:
@@ -147,11 +147,12 @@ class Backend:
             StoreError: as :attr:`store`.
         """
         if self._articles is None:
-            self._articles = StoredArticles(self.store)
+            self._articles = StoredArticles(self.store, self.settings.service.public_fields)
         return self._articles
 
     def recommender(self) -> Recommender:
-        """The recommender.
+        """The recommender. Where there is none yet, it is opened beside the event loop: verifying a snapshot takes
+        seconds.
 
         Raises:
             SnapshotError: when no usable snapshot is published.

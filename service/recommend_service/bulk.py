@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from recommend.article import Article
 from recommend.errors import RecommendError, shown
+from recommend.fields import same_id
 from recommend.ingest import put_batch
 from recommend.recommender import Recommender
 from recommend.sources.jsonl import load_json
@@ -26,7 +27,6 @@ from recommend.sources.stream import LINE_LIMIT, excerpt, oversize
 from recommend_service.articles import embed_as_served
 from recommend_service.auth import KeyFirstRoute, require_writer
 from recommend_service.backend import Backend, BackendOf, RecommenderOf
-from recommend_service.paths import normal_id
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
 
 router = APIRouter(prefix="/v1", tags=["articles"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
@@ -206,7 +206,7 @@ def _parse(line: _Line) -> Article | _Takedown | Reject:
         given = row["delete"]
         if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
             return Reject("bulk", line.number, None, "delete", shown(given), "is not the id of an article")
-        return _Takedown(normal_id(str(given)))
+        return _Takedown(same_id(str(given)))
     return parse_row(row, "bulk", line.number)
 
 

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from recommend_service.problems import problem
 
 BODY_LIMIT = 8 * 1024 * 1024
+_SET_SECONDS = 1.0  # by which a clock that is kept right never jumps
 UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that are answered however busy the service is: those who watch it need them most then."""
 
@@ -130,12 +131,15 @@ class RateLimit:
     """Answers 429 to a key, or an address without a valid key, that asks more often than ``rate``, as ``600/minute``.
 
     Windows are fixed and begin with a client's first request, so across the end of one up to twice as many get through.
+    They are counted by the system's clock: when that is set, all begin anew.
     """
 
     def __init__(self, app: ASGIApp, rate: str) -> None:
         self.app = app
         self._rate = parse(rate)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._storage = MemoryStorage()
+        self._limiter = FixedWindowRateLimiter(self._storage)
+        self._offset = time.time() - time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in UNLIMITED:
@@ -143,6 +147,10 @@ class RateLimit:
             return
         name, address = scope["state"]["key_name"], scope["client"]
         client = ("address", address[0] if address else "") if name is None else ("key", name)
+        offset = time.time() - time.monotonic()
+        if abs(offset - self._offset) > _SET_SECONDS:
+            self._storage.reset()
+        self._offset = offset
         if self._limiter.hit(self._rate, *client):
             await self.app(scope, receive, send)
             return

@@ -7,16 +7,17 @@ from dataclasses import asdict, replace
 from typing import Literal
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from recommend.errors import RecommendError, StoreError
 from recommend.recommender import Recommender
-from recommend.status import Status
+from recommend.status import Status, told
+from recommend_service.auth import may_operate, require_operator
 from recommend_service.backend import Backend, BackendOf
 from recommend_service.metrics import CONTENT_TYPE
-from recommend_service.problems import LIMIT_PROBLEMS, PROBLEM
+from recommend_service.problems import LIMIT_PROBLEMS, OPERATOR_PROBLEMS, PROBLEM
 
 router = APIRouter(tags=["operations"])
 logger = logging.getLogger(__name__)
@@ -31,7 +32,9 @@ class Readiness(BaseModel):
     snapshot: str
     revision: int
     writable: bool | None = Field(description="whether the store takes changes; null: that cannot be told in time")
-    problems: list[str] = Field(description="what cannot be done at present; empty when ready")
+    problems: list[str] | None = Field(
+        description="what cannot be done at present; empty when ready; null for those whom service.operations keeps out"
+    )
 
 
 @router.get("/healthz", response_class=Response, responses={200: {"description": "The process answers"}})
@@ -52,7 +55,8 @@ async def readyz(request: Request) -> Response:
     """Whether related stories can be served: a snapshot is open, if need be an older one, and the store can be read.
 
     `degraded` when that is so, but something else is not: a published snapshot that cannot be opened, a store that
-    takes no changes, an encoder that is missing. What cannot be told within a fifth of a second is among the problems.
+    takes no changes, an encoder that is missing, articles that had to be set aside. What cannot be told within a fifth
+    of a second is among the problems.
     """
     backend: Backend = request.app.state.backend
     await backend.caught_up()
@@ -65,22 +69,26 @@ async def readyz(request: Request) -> Response:
     problems = [one.problem for one in (readable, writable, encodes) if one.problem]
     if recommender.problem is not None:
         problems.insert(0, recommender.problem)
+    if view.set_aside:
+        problems.append(told(view.set_aside))
     return _json(
         {
             "status": "degraded" if problems else "ready",
             "snapshot": view.snapshot.manifest.name,
             "revision": view.revision,
             "writable": writable.holds,
-            "problems": problems,
+            "problems": problems if may_operate(request.state.key, backend.settings.service) else None,
         }
     )
 
 
 @router.get(
     "/v1/status",
+    dependencies=[Depends(require_operator)],
     response_class=Response,
     responses={
         **LIMIT_PROBLEMS,
+        **OPERATOR_PROBLEMS,
         200: {"model": Status, "description": "The state of store and index"},
         503: {**PROBLEM, "description": "The store cannot be read, or the settings name no encoder that exists"},
     },
@@ -90,11 +98,21 @@ async def status(backend: BackendOf) -> Response:
     found = await backend.status(backend.settings.service.timeout)
     recommender = _open_recommender(backend)
     if recommender is not None:
-        found = replace(found, error=found.error or recommender.problem)
+        aside = dict(recommender.set_aside)
+        found = replace(found, error=found.error or recommender.problem, set_aside=aside)
     return _json(asdict(found))
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics",
+    dependencies=[Depends(require_operator)],
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {}}},
+        503: {**PROBLEM, "description": "The key cannot be looked up: the store cannot be read"},
+        **OPERATOR_PROBLEMS,
+    },
+)
 async def metrics(backend: BackendOf) -> Response:
     """Counts and state in the Prometheus text format."""
     try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from threading import Lock
 
 import orjson
 from cachetools import LRUCache
 
-from recommend.article import Article
+from recommend.article import Access, Article
+from recommend.card import card_of
 from recommend.store import Store
 
 _KEPT_BYTES = 2**24
@@ -18,10 +20,22 @@ _OBJECT_BYTES = 3_000
 
 @dataclass(frozen=True, slots=True)
 class StoredArticle:
-    """An article and its JSON."""
+    """An article.
+
+    Attributes:
+        card: as JSON, what everybody may see of it; ``whole`` all of it.
+    """
 
     article: Article
-    body: bytes
+    card: bytes
+    whole: bytes
+
+    @classmethod
+    def of(cls, article: Article, public_fields: Sequence[str]) -> StoredArticle:
+        """An article of which everybody may see ``public_fields``, too, if its access is public."""
+        opened = public_fields if article.access == Access.PUBLIC else ()
+        shown = asdict(card_of(article)) | {name: getattr(article, name) for name in opened}
+        return cls(article, _json(shown), _json(article.model_dump()))
 
 
 class StoredArticles:
@@ -30,8 +44,9 @@ class StoredArticles:
     Safe to share between threads.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, public_fields: Sequence[str] = ()) -> None:
         self._store = store
+        self._public_fields = public_fields
         self._revision = -1
         self._kept: LRUCache[str, StoredArticle] = LRUCache(_KEPT_BYTES, getsizeof=_size)
         self._lock = Lock()
@@ -52,13 +67,17 @@ class StoredArticles:
             article = self._store.get(article_id)
             if article is None:
                 return None
-            found = StoredArticle(article, orjson.dumps(article.model_dump(), option=orjson.OPT_UTC_Z))
+            found = StoredArticle.of(article, self._public_fields)
             with self._lock:
                 if revision == self._revision and _size(found) <= _KEPT_BYTES:
                     self._kept[article_id] = found
         return found
 
 
+def _json(fields: dict[str, object]) -> bytes:
+    return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
+
+
 def _size(kept: StoredArticle) -> int:
     """Bytes of memory, about: each text once in the JSON and once or twice in the article."""
-    return _OBJECT_BYTES + 2 * len(kept.body) + sys.getsizeof(kept.article.text)
+    return _OBJECT_BYTES + len(kept.card) + 2 * len(kept.whole) + sys.getsizeof(kept.article.text)

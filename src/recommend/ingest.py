@@ -86,11 +86,12 @@ def put(store: Store, encoder: Encoder, article: Article) -> tuple[int, bool]:
     known = store.known([article.id]).get(article.id)
     new = known is None or known.deleted
     if known is not None and not new and known.content_hash == article.content_hash:
-        revision = store.revision_of(article.id)
+        revision = store.revision_of(article.id) if store.get(article.id) is not None else None
         if revision is not None and _has_embedding(store, encoder, article):
             return revision, False
     vector = None if not new and _has_embedding(store, encoder, article) else encode_articles(encoder, [article])[0]
-    return store.put([(article, vector)], encoder.fingerprint)[0], new
+    written = store.write([(article, vector)], encoder.fingerprint)[0]
+    return written.revision, written.before is None or written.before.deleted
 
 
 def ingest(
@@ -158,7 +159,7 @@ def embed_missing(
     """
     on_failure = on_failure or (lambda id_, reason: logger.warning("article %r was not embedded: %s", id_, reason))
     engine, total = engine or LocalEngine(encoder, BATCH), 0
-    with closing(engine.embeddings(_unembedded(store, encoder.fingerprint, engine.batch))) as ready:
+    with closing(engine.embeddings(store.embeddings.all_lacking(encoder.fingerprint, engine.batch))) as ready:
         for done in ready:
             store.embeddings.put(
                 list(zip(done.texts, done.vectors, strict=True)), encoder.fingerprint, announce=announce
@@ -168,14 +169,6 @@ def embed_missing(
             total += len(done.texts)
             progress(len(done.texts) + len(done.failures))
     return total
-
-
-def _unembedded(store: Store, fingerprint: str, batch: int) -> Iterator[list[Article]]:
-    """Batches, by id, each article once, however late its embedding comes."""
-    after = ""
-    while articles := store.embeddings.lacking(fingerprint, batch, after):
-        after = articles[-1].id
-        yield articles
 
 
 def put_batch(
@@ -202,20 +195,24 @@ def put_batch(
         vectors, failures = _encode_once(encoder, stale)
     changed = [article for article in offered if _differs(article, held.get(article.id))]
     fingerprint = "" if encoder is None else encoder.fingerprint
-    found = store.put([(article, vectors.get(article.id)) for article in changed], fingerprint, republish=republish)
-    revisions = dict(zip((article.id for article in changed), found, strict=True))
+    found = store.write([(article, vectors.get(article.id)) for article in changed], fingerprint, republish=republish)
+    written = dict(zip((article.id for article in changed), found, strict=True))
     store.embeddings.put(
-        [(article, vectors[article.id]) for article in stale if article.id in vectors.keys() - revisions.keys()],
+        [(article, vectors[article.id]) for article in stale if article.id in vectors.keys() - written.keys()],
         fingerprint,
     )
 
     def outcome(id_: str) -> Outcome:
-        before, revision = held.get(id_), revisions.get(id_)
-        if id_ in refused or revision == 0:  # 0: taken down while the batch was being embedded
+        mine = written.get(id_)
+        if id_ in refused or (mine is not None and mine.revision == 0):  # 0: taken down while it was being embedded
             return Outcome("taken_down", None, id_ in vectors)
-        if revision is None:
-            return Outcome("unchanged", None if before is None else before.revision, id_ in vectors, failures.get(id_))
-        kind: Literal["added", "changed"] = "added" if before is None or before.deleted else "changed"
+        before = held.get(id_) if mine is None else mine.before  # another process may have written it meanwhile
+        revision = mine.revision if mine is not None else None if before is None else before.revision
+        kind: Literal["added", "changed", "unchanged"] = "unchanged"
+        if before is None or before.deleted:
+            kind = "added"
+        elif mine is not None and before.content_hash != batch[id_].content_hash:
+            kind = "changed"
         return Outcome(kind, revision, id_ in vectors, failures.get(id_))
 
     return {id_: outcome(id_) for id_ in batch}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,7 +40,13 @@ class Recommender:
     """Answers from the published snapshot and every change since; safe to share between threads."""
 
     def __init__(
-        self, store: Store, settings: Settings, encoder: Encoder | None = None, *, view: FixedView | None = None
+        self,
+        store: Store,
+        settings: Settings,
+        encoder: Encoder | None = None,
+        *,
+        view: FixedView | None = None,
+        serving: bool = False,
     ) -> None:
         """
         Args:
@@ -48,6 +54,7 @@ class Recommender:
             settings: index folder, ranking, policy.
             encoder: for drafts; opened at first use when not given.
             view: what is answered from instead of the published snapshot and every change since.
+            serving: see :class:`~recommend.live.LiveView`.
 
         Raises:
             SnapshotError: when no usable snapshot is published.
@@ -58,7 +65,7 @@ class Recommender:
         self._encoders = {} if encoder is None else {encoder.fingerprint: encoder}
         self._encoder_failed = False
         self._eligible: Eligibility | None = None
-        self._live: FixedView | LiveView = view or LiveView(store, IndexLayout(settings.index))
+        self._live: FixedView | LiveView = view or LiveView(store, IndexLayout(settings.index), serving=serving)
         self._load_ranker()
 
     @classmethod
@@ -140,6 +147,11 @@ class Recommender:
     def problem(self) -> str | None:
         """Why the published snapshot is not the one that is served, None when it is."""
         return self._live.problem
+
+    @property
+    def set_aside(self) -> Mapping[str, str]:
+        """Why articles of the store are not recommended although they should be, by id: rows that cannot be used."""
+        return self.view().set_aside
 
     @property
     def overlay_size(self) -> int:
@@ -348,7 +360,10 @@ class Recommender:
             allowed = eligibility.under(query, any_kind=True)
             ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
             _, blocked = eligibility.curated(article_id)
-            missed = near_misses(view, query, ranked, chosen, self.settings.policy, pinned=pinned, blocked=blocked)
+            missed = near_misses(
+                view, query, ranked, chosen, self.settings.policy,
+                pinned=pinned, blocked=blocked, readable=eligibility.readable,
+            )  # fmt: skip
         short = None
         if len(items) < k:
             counts = ((_REMOVED_BY.get(rule, rule), count) for rule, count in removed.items() if rule != "pinned")
@@ -360,7 +375,10 @@ class Recommender:
     def _latest(
         self, view: View, k: int, filters: Filters, pins: Sequence[str] = (), *, any_kind: bool = False
     ) -> list[Recommendation]:
-        found, pinned = newest(self._eligibility(view, filters), k, pins, any_kind=any_kind)
+        rules = self.settings.policy
+        readable = rules.readable if rules.on and not any_kind else 0
+        eligibility = self._eligibility(view, filters)
+        found, pinned = newest(eligibility, k, pins, any_kind=any_kind, readable=readable)
         return [
             listed(view.segments[number].table.card(row), rank, PINNED if rank <= pinned else LATEST)
             for rank, (number, row) in enumerate(found, start=1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import orjson
 
 from recommend.article import Article
+from recommend.files import Kind, first_line, named, whole
 from recommend.sources import Format, Reject, Web, read, size
 
 FormatName = Literal["jsonl", "json", "csv", "parquet", "feed", "sitemap", "wordpress", "page"]
@@ -57,11 +59,24 @@ class Intake:
         self.consumed += count
 
 
+def _is_rejects(path: Path) -> bool:
+    try:
+        row = orjson.loads(first_line(path))
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(row, dict) and {"source", "line", "reason"} <= row.keys()
+
+
+REJECTS = Kind("a rejects file", _is_rejects)
+
+
 class RejectsFile:
-    """JSON lines, one for each rejected row; the file is only created, or replaced, when there is one."""
+    """JSON lines, one for each rejected row; the file is only created, or replaced, when there is one, and appears when
+    the block ends, however it does."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._stack = ExitStack()
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> RejectsFile:
@@ -70,9 +85,11 @@ class RejectsFile:
     def write(self, reject: Reject) -> None:
         """Adds a row."""
         if self._file is None:
-            self._file = self._path.open("wb")
-        self._file.write(orjson.dumps(reject.as_json(), option=orjson.OPT_APPEND_NEWLINE))
+            beside = self._stack.enter_context(whole(self._path))
+            with named(self._path, beside):
+                self._file = self._stack.enter_context(beside.open("wb"))
+        with named(self._path):
+            self._file.write(orjson.dumps(reject.as_json(), option=orjson.OPT_APPEND_NEWLINE))
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._stack.close()

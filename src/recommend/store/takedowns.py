@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, select
 
 from recommend.article import Article, Status
 from recommend.errors import StoreError
+from recommend.files import sync, write_private
 from recommend.store.database import Watch, reading
 from recommend.store.revisions import current
 from recommend.store.rows import some_at_a_time
@@ -51,6 +52,7 @@ class TakedownLog:
 
     def __init__(self, database: Path, store: str) -> None:
         self.path = database.with_name(f"{database.name}.takedowns-{store[:8]}")
+        self._database = database
 
     def begin(self, revision: int) -> None:
         """Creates the log, complete from after ``revision`` on. To be called while no other process can write."""
@@ -95,6 +97,9 @@ class TakedownLog:
             return
         new = not self.path.exists()
         try:
+            if new:
+                write_private(self.path)
+                self.path.chmod(self._database.stat().st_mode & 0o777)  # who may write to one may write to the other
             with self.path.open("ab+") as file:
                 if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
                     content = _TORN + b"\n" + content  # closes a line that a kill tore
@@ -102,11 +107,7 @@ class TakedownLog:
                 file.flush()
                 os.fsync(file.fileno())
             if new:
-                folder = os.open(self.path.parent, os.O_RDONLY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
+                sync(self.path.parent)
         except OSError as problem:
             raise StoreError(f"takedown log {self.path}: the change was not written: {problem}") from problem
 

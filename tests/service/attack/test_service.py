@@ -135,7 +135,7 @@ def test_b7_answers_that_are_kept_have_a_ceiling_in_bytes(
             before = sum(map(peak_mb, processes))
             for number in range(count):
                 article = STORY if number % 2 else f"unknown-{number}-{'x' * 400}"
-                asked: dict[str, str | int] = {"limit": 50, "exclude": f"{number}-{'y' * 400}"}
+                asked: dict[str, int | str] = {"limit": 50, "exclude": f"{number}-{'y' * 400}"}
                 assert client.get(f"/v1/articles/{article}/related", params=asked).status_code == 200
             grown = sum(map(peak_mb, processes)) - before
         assert grown < 40  # without a ceiling each answer stays with some 30 KB
