@@ -13,12 +13,13 @@ from starlette.responses import Response
 from recommend.article import Article, parse_article
 from recommend.encoder import Encoder, encode_articles
 from recommend.errors import ArticleError, UnknownArticleError
+from recommend.fields import same_id
 from recommend.ingest import put
 from recommend.recommender import Recommender
 from recommend_service.auth import KeyFirstRoute, require_reader, require_writer, sees_all
 from recommend_service.backend import Backend, BackendOf, RecommenderOf
 from recommend_service.direct import DirectRoute
-from recommend_service.paths import ARTICLE, normal_id
+from recommend_service.paths import ARTICLE
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.schemas import PublicArticle, Stored
 
@@ -53,7 +54,7 @@ async def put_article(
 ) -> Response:
     """Stores an article: embedded, durable and recommendable when this returns."""
     given = body.get("id", article_id)
-    if not isinstance(given, str) or normal_id(given) != article_id:
+    if not isinstance(given, str) or same_id(given) != article_id:
         raise ArticleError(article_id, "id", given, f"is not the id in the path, {article_id!r}")
     row = {**body, "id": article_id}
     large = len(await request.body()) > SMALL

@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from recommend.article import Article
 from recommend.errors import RecommendError, shown
+from recommend.fields import same_id
 from recommend.ingest import put_batch
 from recommend.recommender import Recommender
 from recommend.sources.jsonl import load_json
@@ -205,7 +206,7 @@ def _parse(line: _Line) -> Article | _Takedown | Reject:
         given = row["delete"]
         if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
             return Reject("bulk", line.number, None, "delete", shown(given), "is not the id of an article")
-        return _Takedown(str(given))
+        return _Takedown(same_id(str(given)))
     return parse_row(row, "bulk", line.number)
 
 

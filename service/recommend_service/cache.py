@@ -69,7 +69,7 @@ class _Entry:
     """An answer with all that leads to it.
 
     Attributes:
-        asked: None of what was asked for by a name that no article has.
+        asked: None of what was asked for by a name that is no id.
         size: bytes of memory, at most.
     """
 
@@ -138,15 +138,17 @@ class AnswerCache:
         asked: Asked | None,
         ready: Ready,
         target: tuple[PathAndQuery, str, float] | None = None,
+        *,
+        known: bool = True,
     ) -> None:
         """Keeps an answer of ``view``, unless another view has been looked with since.
 
         Args:
             view: the one that was looked with.
-            asked: what it answers; None where that was asked for by a name that no article has. Such an answer is the
-                first to go when there is no room.
+            asked: what it answers; None where that was asked for by a name that is no id.
             ready: the answer.
             target: path and query string that lead to it, the template of the route, and until when.
+            known: whether there is such an article; where there is none, the answer is the first to go.
         """
         if view is not self._view or not self._most:
             return
@@ -159,7 +161,7 @@ class AnswerCache:
                 self._answers[asked] = entry
         if target is not None:
             self._lead(target[0], entry, Target(entry.ready, *target[1:]))
-        self._entries.move_to_end(entry, last=asked is not None)
+        self._entries.move_to_end(entry, last=known)
         while self.size > self._most_bytes or len(self._entries) > self._most:
             self._drop(next(iter(self._entries)))
 

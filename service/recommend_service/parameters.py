@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from recommend.article import Access
+from recommend.fields import same_id
 from recommend.table import Filters
-from recommend_service.paths import normal_id
 
 Duration = Annotated[
     timedelta,
@@ -68,7 +68,7 @@ class Parameters(BaseModel):
                 oldest = datetime.min.replace(tzinfo=UTC)
             since = oldest if since is None else max(since, oldest)
         named = (part for value in self.exclude or [] for part in (value, *value.split(",")) if part)
-        excluded = frozenset(map(normal_id, named))
+        excluded = frozenset(map(same_id, named))
         access = frozenset(self.access or ())
         return Filters(self.section, self.language, self.site, self.tag, since, until, excluded, access, self.reader)
 

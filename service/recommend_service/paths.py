@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from unicodedata import normalize
 from urllib.parse import unquote
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import Scope
+
+from recommend.fields import same_id
 
 SLASH = "\udc2f"
 """Stands in a decoded path for a slash that was sent as ``%2F``: no path decodes to half of a surrogate pair."""
@@ -22,7 +23,7 @@ class AnyId(Convertor[str]):
 
     def convert(self, value: str) -> str:
         """The id, in the one form that ids are compared in."""
-        return normal_id(value.replace(SLASH, "/"))
+        return same_id(value.replace(SLASH, "/"))
 
     def to_string(self, value: str) -> str:
         """The id as it stands."""
@@ -32,11 +33,6 @@ class AnyId(Convertor[str]):
 register_url_convertor("id", AnyId())
 ARTICLE = "{article_id:id}"
 """The part of a path that is an article's id."""
-
-
-def normal_id(article_id: str) -> str:
-    """An id in Unicode's form NFC, in which the store holds it."""
-    return article_id if article_id.isascii() else normalize("NFC", article_id)
 
 
 def raw_path(scope: Scope) -> bytes:

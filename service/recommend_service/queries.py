@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from recommend.answer import Answer
 from recommend.article import parse_article
+from recommend.fields import same_id
 from recommend.recommender import Recommender
 from recommend.table import Filters
 from recommend_service.auth import KeyFirstRoute, require_reader
 from recommend_service.backend import BackendOf, RecommenderOf
 from recommend_service.parameters import Parameters
-from recommend_service.paths import normal_id
 from recommend_service.problems import BODY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.schemas import AnswerBody, Draft, History, QueryBody, answer_bytes
 
@@ -59,7 +59,7 @@ async def related_to(
     asked, filters, limit, explain = query.root, given.filters(), given.limit, given.explain
     if isinstance(asked, History):
         async with backend.turn():
-            ids = [normal_id(article_id) for article_id in asked.ids]
+            ids = [same_id(article_id) for article_id in asked.ids]
             answer = recommender.answer_history(ids, limit, filters, explain=explain)
     else:
         answer = await backend.in_drafter(_answer_to, recommender, asked, limit, filters, explain)

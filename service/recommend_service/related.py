@@ -113,7 +113,8 @@ def _answered(
     # what a change during all this may have made untrue is not kept
     if ready is not None and present is view is recommender.view() and sum(map(len, target)) <= _LONGEST_KEPT:
         leads = target, scope["route"].path_format, key.until(given.max_age)
-        cache.put(present, key if known else None, ready, leads)
+        exists = hit or (known and present.locate(asked.article_id) is not None)
+        cache.put(present, key if known else None, ready, leads, known=exists)
     return ready
 
 

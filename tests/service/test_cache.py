@@ -106,7 +106,7 @@ def test_what_it_keeps_is_bounded_in_bytes_and_answers_about_unknown_articles_go
     cache.get(view, 1.0, known)
     cache.put(view, known, large, ((b"/known", b""), "", math.inf))
     for number in range(1_000):
-        cache.put(view, None, large, ((b"/unknown/%d" % number, b""), "", math.inf))
+        cache.put(view, None, large, ((b"/unknown/%d" % number, b""), "", math.inf), known=False)
         assert cache.size <= 100_000
     assert 1 < len(cache) < 10
     assert cache.target(view, 1.0, (b"/known", b"")) is not None

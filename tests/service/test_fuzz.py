@@ -20,6 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
+import hostile
 from recommend.settings import Settings
 from recommend_service.bulk import BulkResult
 
@@ -138,7 +139,6 @@ def test_made_up_bulk_lines_each_get_a_result(newsroom: Any) -> None:
 
 
 def test_bodies_of_nasty_repetitions_are_answered_like_any_others(newsroom: Any) -> None:
-    hostile = pytest.importorskip("hostile", reason="the grammar of repetitions is absent")
     for number, (name, text) in enumerate(hostile.samples(CASES * 50)):
         article = {"title": text[:200], "text": text, "tags": [text[:100]], "section": text[:50]}
         for answer in (

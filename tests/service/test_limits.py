@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,12 +13,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend_service.app import create_app
-from recommend_service.limits import Timeout
+from recommend_service.limits import BodyLimit, Timeout
 
 BOX = "/v1/articles/a-central-asia-condemns-drone-attack/related"
 WATCHED = ("/healthz", "/readyz")
@@ -138,3 +141,36 @@ def test_after_the_window_it_is_answered_again(limited: Any) -> None:
 def test_a_rate_that_is_none_is_refused(rate: str) -> None:
     with pytest.raises(ValueError, match="rate_limit"):
         Settings.model_validate({"service": {"rate_limit": rate}})
+
+
+@pytest.mark.parametrize(("size", "whole"), [(100, False), (2_000_000, True)])
+def test_a_body_must_come_at_some_speed_however_long_it_is(size: int, whole: bool) -> None:
+    messages = [{"type": "http.request", "body": b"x" * size, "more_body": True}] * 3
+
+    async def receive() -> Message:
+        await asyncio.sleep(0.2)
+        return messages.pop()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while messages:
+            await receive()
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/articles:bulk", "headers": []}
+    limited = BodyLimit(app, limit=10**9, patience=0.3)
+    if whole:
+        asyncio.run(limited(scope, receive, app))  # type: ignore[arg-type]
+    else:
+        with pytest.raises(HTTPException, match=r"100 bytes of the body came in"):
+            asyncio.run(limited(scope, receive, app))  # type: ignore[arg-type]
+    assert bool(messages) is not whole
+
+
+def test_open_files_are_raised_to_what_connections_need_or_as_far_as_they_may_be() -> None:
+    code = (
+        "import resource, sys\nfrom recommend_service.connections import raise_descriptors\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (300, 1000))\n"
+        "print(raise_descriptors(500), *resource.getrlimit(resource.RLIMIT_NOFILE))\n"
+        "print(raise_descriptors(5000), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split("\n")[:2] == ["500 756 1000", "744 1000 1000"]
