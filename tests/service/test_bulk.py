@@ -176,7 +176,7 @@ def test_a_store_that_refuses_to_write_rejects_its_lines(newsroom: Any, monkeypa
         raise StoreError("store: the change was not written: disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "put", full)
+        patch.setattr(Store, "write", full)
         results = _send(newsroom, {"id": "bulk-a", "title": "x"}, {"delete": "bulk-b"}, {"id": "bulk-b", "title": "x"})
     assert [result["status"] for result in results] == ["rejected", "unchanged", "rejected"]
     assert results[0]["detail"] == "store: the change was not written: disk full"
