@@ -179,7 +179,7 @@ def test_lines_that_a_store_refuses_to_write_are_not_rejected_but_to_be_sent_aga
 
     good = {"id": "bulk-a", "title": "x"}
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "put", full)
+        patch.setattr(Store, "write", full)
         refused = newsroom.writer.post(PATH, content=_ndjson(good, good))
         results = _send(newsroom, {"id": "bulk-c"}, good, {"delete": "bulk-b"}, good)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")

@@ -18,6 +18,7 @@ from starlette.types import Message
 
 from recommend.settings import Settings
 from recommend.store import Store
+from recommend.store.rows import Written
 from recommend_service.app import create_app
 from recommend_service.limits import BodyLimit, Timeout
 
@@ -73,13 +74,13 @@ def test_a_body_that_does_not_come_is_not_waited_for(limited: Any, upload: Any) 
 def test_a_write_that_hangs_is_answered_while_it_hangs_and_what_waits_behind_it_is_not_carried_out(
     limited: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free, put = threading.Event(), Store.put
+    free, write = threading.Event(), Store.write
 
-    def hanging(*arguments: Any, **options: Any) -> list[int]:
+    def hanging(*arguments: Any, **options: Any) -> list[Written]:
         assert free.wait(60)
-        return put(*arguments, **options)
+        return write(*arguments, **options)
 
-    monkeypatch.setattr(Store, "put", hanging)
+    monkeypatch.setattr(Store, "write", hanging)
     hangs, waits = f"hangs-{uuid4()}", f"waits-{uuid4()}"
     with limited(timeout=1.0) as service:
         for article_id in (hangs, waits):

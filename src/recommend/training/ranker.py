@@ -102,6 +102,8 @@ def save_ranker(ranker: Ranker, path: Path) -> None:
 
 
 def _is_ranker(path: Path) -> bool:
+    if not path.is_file():
+        return False
     try:
         Ranker.model_validate_json(path.read_bytes())
     except ValidationError:
