@@ -30,8 +30,9 @@ class Collision:
 
 
 def repeated(earlier: Article, later: Article) -> Collision | None:
-    """The collision of two rows of one id; None when they say the same."""
-    return None if earlier == later else _replaced(Label.of(earlier), later)
+    """The collision of two rows of one id; None when they say the same, or tell of one page."""
+    before = Label.of(earlier)
+    return None if earlier == later or _is_one_page(before, later) else _replaced(before, later)
 
 
 def with_stored(
@@ -39,14 +40,18 @@ def with_stored(
 ) -> Iterator[Collision]:
     """The collisions of articles that are about to be stored with those that are stored, and of addresses among them.
 
-    An article that changed since revision ``since``, when the run began, was stored by the same run. Another is taken
-    for a second story of the id when site or host differ, or title and address both.
+    An article that changed since revision ``since``, when the run began, was stored by the same run: another of its id
+    is a second story unless it tells of the same page. Of one that was there before, the id is taken to be another
+    story's when site or host differ, or title and address both.
     """
     present = [article for article in articles if article.id in held and not held[article.id].deleted]
     labels = store.labels(article.id for article in present)
     for article in present:
         before = labels.get(article.id)
-        if before and (held[article.id].revision > since or _is_another(before, Label.of(article))):
+        if before is None:
+            continue
+        by_this_run = held[article.id].revision > since and not _is_one_page(before, article)
+        if by_this_run or _is_another(before, Label.of(article)):
             yield _replaced(before, article)
     yield from _of_addresses(store, articles)
 
@@ -79,6 +84,10 @@ def _replaced(before: Label, article: Article) -> Collision:
 def _named(label: Label) -> str:
     place = label.url or label.site
     return shown(label.title) if place is None else f"{shown(label.title)} ({place})"
+
+
+def _is_one_page(before: Label, article: Article) -> bool:
+    return None not in {before.url, article.url} and canonical_url(before.url or "") == canonical_url(article.url or "")
 
 
 def _is_another(before: Label, now: Label) -> bool:

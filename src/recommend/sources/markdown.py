@@ -61,7 +61,7 @@ def _row(head: Mapping[str, Any], html: str, name: str) -> dict[str, object]:
     dated = _DATED.fullmatch(stem)
     places = [str(head[key]) for key in ("url", "permalink", "canonical_url", "link") if head.get(key)]
     url = next((place for place in places if place.startswith(("/", "http")) and "/:" not in place), None)
-    row: dict[str, object] = {field: _first(head, names) for field, names in _FIELDS.items()}
+    row: dict[str, Any] = {field: _first(head, names) for field, names in _FIELDS.items()}
     image = row["image_url"]
     image = image[0] if isinstance(image, list) and image else image
     row["image_url"] = next(iter(image.values()), None) if isinstance(image, Mapping) else image or None
@@ -70,18 +70,17 @@ def _row(head: Mapping[str, Any], html: str, name: str) -> dict[str, object]:
     row["section"] = row["section"] or next(iter(sections), None)
     row["published_at"] = row["published_at"] or (dated[1] if dated else None)
     slug = head.get("slug") or (dated[2] if dated else stem)
-    return row | {
+    own = {
         "id": head.get("id") or head.get("uuid") or url or slug,
         "url": url,
         "text": html,
         "status": _status(head, path),
     }
+    return {name: value for name, value in (row | own).items() if value is not None}
 
 
 def _first(head: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next(
-        (head[name] for name in names if head.get(name) not in {None, ""} or isinstance(head.get(name), list)), None
-    )
+    return next((head[name] for name in names if head.get(name) is not None and head[name] != ""), None)
 
 
 def _status(head: Mapping[str, Any], path: PurePath) -> str:
