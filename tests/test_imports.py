@@ -17,7 +17,7 @@ LAYERS = [  # from the base up; "recommend" is the package itself, with its few 
     "errors offline files arrays cores articles text fields article card curation events settings bundled",
     "sources store encoder engines term_counts lexical vectors table duplicates projection neighbourhood ranking policy"
     " reasons segment history",
-    "ingest snapshot",
+    "ingest snapshot collisions",
     "publication live reindex explanation answer eligibility selection rollback backup",
     "recommender",
     "canary export status evaluation training recommend",

@@ -22,8 +22,9 @@ from recommend.fields import same_id
 from recommend.ingest import put_batch
 from recommend.recommender import Recommender
 from recommend.sources.jsonl import load_json
+from recommend.sources.limits import LINE_LIMIT
 from recommend.sources.row import Reject, parse_row
-from recommend.sources.stream import LINE_LIMIT, excerpt, oversize
+from recommend.sources.stream import excerpt, oversize
 from recommend_service.articles import embed_as_served
 from recommend_service.auth import KeyFirstRoute, require_writer
 from recommend_service.backend import Backend, BackendOf, RecommenderOf

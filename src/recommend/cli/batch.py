@@ -43,7 +43,9 @@ def ingest(
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Let URLs lead to addresses of private networks.")
     ] = False,
-    rejects: Annotated[Path, typer.Option(help="Where rows go that cannot be articles.")] = Path("rejects.jsonl"),
+    rejects: Annotated[Path, typer.Option(help="Where rows that cannot be articles go, and warnings.")] = Path(
+        "rejects.jsonl"
+    ),
     republish: Annotated[bool, typer.Option("--republish", help="Also take in articles that were taken down.")] = False,
     embed: Annotated[bool, typer.Option(help="Embed them now, or leave that to reindex.")] = True,
     force: Force = False,
@@ -65,12 +67,14 @@ def ingest(
                 republish=republish,
                 progress=lambda batch: bar.advance(batch.total, done=intake.consumed, failed=batch.failed),
                 on_failure=lambda article_id, reason: rejects_file.write(_unembedded(article_id, reason)),
+                on_collision=intake.collide,
             )
         if encoder is not None:
             embed_as_served(store, settings, encoder)
     if json:
-        file = str(rejects) if intake.rejected or counts.failed else None
-        print_json({**asdict(counts), "quarantined": intake.rejected, "rejects": file})
+        file = str(rejects) if intake.rejected or intake.warnings or counts.failed else None
+        told = {"quarantined": intake.rejected, "warnings": intake.warnings, "rejects": file}
+        print_json({**asdict(counts), **told})
     else:
         out.print(
             f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged, "
@@ -80,6 +84,8 @@ def ingest(
     where = plain(str(rejects))
     if intake.rejected:
         err.print(f"{intake.rejected:,} rows quarantined, with their reasons: {where}")
+    if intake.warnings:
+        err.print(f"{intake.warnings:,} warnings about fields that were not taken as they were written: {where}")
     if counts.failed:
         err.print(f"{counts.failed:,} articles stored but not embedded, tried again by the next run: {where}")
     if intake.rejected or counts.failed:

@@ -25,6 +25,7 @@ from recommend.store.rows import (
     Change,
     FloatArray,
     Known,
+    Label,
     News,
     Published,
     Unreadable,
@@ -207,6 +208,27 @@ class Store:
         )
         with reading(self._engine) as connection:
             return connection.execute(query).scalar()
+
+    def labels(self, ids: Iterable[str]) -> dict[str, Label]:
+        """What the articles of ``ids`` that are there go by."""
+        query = select(articles.c.id, articles.c.title, articles.c.url, articles.c.site)
+        found: dict[str, Label] = {}
+        with reading(self._engine) as connection:
+            for some in some_at_a_time(ids):
+                rows = connection.execute(query.where(articles.c.id.in_(some), articles.c.deleted_at.is_(None)))
+                found |= {row.id: Label(row.title, row.url, row.site) for row in rows}
+        return found
+
+    def published_at(self, addresses: Iterable[str]) -> list[tuple[str, str, str]]:
+        """Address, title and id of each published article at one of some canonical URLs."""
+        query = select(articles.c.canonical_url, articles.c.title, articles.c.id)
+        published = articles.c.status == Status.PUBLISHED
+        with reading(self._engine) as connection:
+            return [
+                (row.canonical_url, row.title, row.id)
+                for some in some_at_a_time(addresses)
+                for row in connection.execute(query.where(articles.c.canonical_url.in_(some), published))
+            ]
 
     def latest_revision(self) -> int:
         """The highest revision committed by any process; microseconds when nothing changed since the last call.

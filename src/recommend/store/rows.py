@@ -63,6 +63,20 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """What a message names an article by."""
+
+    title: str
+    url: str | None
+    site: str | None
+
+    @classmethod
+    def of(cls, article: Article) -> Label:
+        """The label of an article."""
+        return cls(article.title, article.url, article.site)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """The state of one article at its latest revision.
 
