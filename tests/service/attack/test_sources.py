@@ -134,7 +134,7 @@ class _Inside(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def inside() -> Iterator[tuple[str, list[str]]]:
     """A server on this machine, and what it was asked."""
-    handler = type("Handler", (_Inside,), {"asked": []})
+    handler: type[_Inside] = type("Handler", (_Inside,), {"asked": []})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
