@@ -2,13 +2,15 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.article import Article, FieldWarning, Status, parse_article
+from recommend.article import Access, Article, FieldWarning, Status, opens, parse_article, read_access
 from recommend.errors import ArticleError
 
 LONG = "x" * 5_001
@@ -35,6 +37,8 @@ FIELDS = [
     ("genre", "Opinion", "opinion"),
     ("status", "draft", Status.DRAFT),
     ("expires_at", datetime(2027, 1, 1), datetime(2027, 1, 1, tzinfo=UTC)),
+    ("access", "Subscribers", Access.MEMBERS),
+    ("evergreen", "true", True),
 ]
 
 
@@ -69,10 +73,10 @@ def test_id_and_title_are_enough_and_empty_fields_count_as_absent() -> None:
         ("title", "<p> </p>", "title '<p> </p>' is missing or empty"),
         ("title", LONG, "has 5001 characters, more than 5000"),
         ("published_at", "2025-02-30", "published_at '2025-02-30' is not an ISO 8601 date"),
-        ("published_at", "03/04/2025", "one that depends on the order of day and month, and is not an ISO 8601 date"),
-        ("published_at", 12, "published_at 12 is a number that is neither a date nor a time since 1970"),
+        ("published_at", "03/04/2025", "is not an ISO 8601 date: it names no day, or one that depends on the order"),
+        ("published_at", 12, "published_at 12 is not an ISO 8601 date, nor seconds since 1970"),
         ("published_at", float("nan"), "published_at nan is not a finite number"),
-        ("expires_at", "1299-01-01", "lies before the year 1600"),
+        ("expires_at", "1299-01-01", "is not an ISO 8601 date of any article: it lies before the year 1600"),
         ("expires_at", "soon", "expires_at 'soon' is not an ISO 8601 date"),
         ("status", "deleted", "status 'deleted' is none of published, draft, unpublished"),
         ("text", "x" * 1_000_001, "has 1000001 characters, more than 1000000"),
@@ -156,6 +160,43 @@ def test_a_title_that_repeats_the_start_of_the_text_is_not_said_twice() -> None:
     assert full("Storm hits coast", "storm hits coast, and rain fell.") == "storm hits coast, and rain fell."
     assert full("Storm hits…", "Storm hits the coast.") == "Storm hits the coast."
     assert full("Storm", "") == "Storm"
+
+
+@pytest.mark.parametrize(
+    ("access", "words"),
+    [
+        (Access.PUBLIC, [None, "", "public", " Free", "true", True, "everyone", Access.PUBLIC]),
+        (Access.MEMBERS, ["members", "Member", "subscribers", Access.MEMBERS]),
+        (Access.PAID, ["paid", "tiers", "premium", "subscriber-only", False, "false", "no", 1, ["public"], {}]),
+    ],
+)
+def test_access_is_read_in_the_words_of_many_systems_and_an_unknown_one_is_not_public(
+    access: Access, words: list[object]
+) -> None:
+    assert [parse_article({"id": "a", "title": "T", "access": word}).access for word in words] == [access] * len(words)
+    assert {read_access(word) for word in words} == {access}
+
+
+def test_who_pays_opens_everything_and_a_member_what_is_not_paid_for() -> None:
+    assert [set(opens(access)) for access in Access] == [
+        {Access.PUBLIC},
+        {Access.PUBLIC, Access.MEMBERS},
+        set(Access),
+    ]
+
+
+def test_access_and_evergreen_change_the_content_hash_only_where_they_say_something() -> None:
+    plain = Article(id="a", title="T")
+    before = plain.model_dump(exclude={"access", "evergreen"})
+    assert plain.content_hash == sha256(orjson.dumps(before, option=orjson.OPT_SORT_KEYS)).digest()
+    others = [Article(id="a", title="T", access=Access.PAID), Article(id="a", title="T", evergreen=True)]
+    assert len({plain.content_hash, *(other.content_hash for other in others)}) == 3
+
+
+@pytest.mark.parametrize("access", [Access.MEMBERS, Access.PAID])
+def test_a_text_that_is_not_public_lends_no_sentence(access: Access) -> None:
+    assert Article(id="a", title="T", text="One. Two.", access=access).standfirst is None
+    assert Article(id="a", title="T", summary="S", text="One. Two.", access=access).standfirst == "S"
 
 
 def test_the_standfirst_is_the_summary_or_else_the_lead_sentence() -> None:

@@ -1,5 +1,6 @@
 """The command line: what it prints, and the exit codes 0, 1, 2 and 3."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 import pyarrow.parquet as pq
 import pytest
+import uvicorn
 from selectolax.lexbor import LexborHTMLParser
 
 from recommend.article import Article
@@ -20,7 +22,7 @@ from recommend.cli import main
 from recommend.encoder import Encoder, open_encoder
 from recommend.encoder.adapter import find_adapter
 from recommend.ranking import FEATURES, Ranker
-from recommend.settings import EncoderSettings, Settings
+from recommend.settings import EncoderSettings, Settings, load_settings
 from recommend.store import Store
 from recommend.training.adapter import Recipe
 from recommend.training.tuning import TuningRecipe
@@ -337,6 +339,25 @@ def test_a_failure_on_a_published_index_is_one_line_too(on_sample: Recommend, co
     ran = on_sample(*command.split())
     assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
     assert message in ran.err
+
+
+@pytest.mark.parametrize(
+    ("host", "setting", "rule"),
+    [
+        ("127.0.0.1", "auto", "open"), ("localhost", "auto", "open"), ("::1", "auto", "open"),
+        ("0.0.0.0", "auto", "key"), ("::", "auto", "key"), ("10.0.0.7", "auto", "key"), ("news.example", "auto", "key"),
+        ("0.0.0.0", "open", "open"), ("127.0.0.1", "key", "key"),
+    ],
+)  # fmt: skip
+def test_who_may_watch_a_service_follows_from_where_it_listens(
+    recommend: Recommend, monkeypatch: pytest.MonkeyPatch, host: str, setting: str, rule: str
+) -> None:
+    served: list[str] = []
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: served.append(load_settings().service.operations))
+    monkeypatch.setenv("RECOMMEND_SERVICE__OPERATIONS", setting)
+    assert recommend("serve", "--host", host).code == 0
+    assert served == [rule]
 
 
 WRONG = ["", "bogus", "related", "related a --text b", "related a -k 0", "ingest", "serve --port 99999", "reindex -x"]

@@ -14,7 +14,7 @@ import recommend
 
 PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
-    "errors arrays cores articles text fields article curation events settings bundled",
+    "errors arrays cores articles text fields article card curation events settings bundled",
     "sources store encoder engines term_counts lexical vectors table duplicates projection neighbourhood ranking policy"
     " reasons segment history",
     "ingest snapshot collisions",

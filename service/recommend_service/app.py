@@ -74,7 +74,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     modules = (related, operations, queries, bulk, curation, articles, events)
     app.router.routes[:0] = [route for module in modules for route in module.router.routes]
     if settings.service.site:
-        app.include_router(site_router(settings.service.site_name))
+        texts = "text" in settings.service.public_fields
+        app.include_router(site_router(settings.service.site_name, texts=texts))
 
     def backend() -> Backend:
         started: Backend = app.state.backend

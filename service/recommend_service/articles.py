@@ -15,12 +15,12 @@ from recommend.encoder import Encoder, encode_articles
 from recommend.errors import ArticleError, UnknownArticleError
 from recommend.ingest import put
 from recommend.recommender import Recommender
-from recommend_service.auth import may_write, require_reader, require_writer
+from recommend_service.auth import require_reader, require_writer, sees_all
 from recommend_service.backend import Backend, BackendOf, RecommenderOf
 from recommend_service.direct import DirectRoute
 from recommend_service.paths import ARTICLE
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
-from recommend_service.schemas import Stored
+from recommend_service.schemas import PublicArticle, Stored
 
 router = APIRouter(prefix="/v1/articles", tags=["articles"], responses=LIMIT_PROBLEMS)
 
@@ -58,12 +58,18 @@ async def put_article(
 
 
 async def get_article(request: Request, article_id: str) -> Response:
-    """An article as stored; drafts and unpublished ones only with a key of scope `write`."""
+    """The card of a published article; with a key of scope `read` or `write` any article as stored, drafts and
+    unpublished ones too.
+    """
     backend: Backend = request.app.state.backend
-    stored = backend.articles.get(article_id)
-    if stored is None or not (stored.article.is_public(datetime.now(UTC)) or may_write(request.state.key)):
+    stored, whole = backend.articles.get(article_id), sees_all(request.state.key)
+    if stored is None or not (whole or stored.article.is_public(datetime.now(UTC))):
         raise UnknownArticleError(article_id)
-    return Response(stored.body, media_type="application/json")
+    service = backend.settings.service
+    sharing = "private" if whole or service.read_needs_key else "public"
+    caching = "private, no-store" if whole else f"{sharing}, max-age={service.max_age}"
+    headers = {"Cache-Control": caching, "Vary": "Authorization"}
+    return Response(stored.whole if whole else stored.card, headers=headers, media_type="application/json")
 
 
 router.add_api_route(
@@ -72,8 +78,11 @@ router.add_api_route(
     dependencies=[Depends(require_reader)],
     response_class=Response,
     responses={
-        200: {"model": Article, "description": "The article as stored"},
-        404: {**PROBLEM, "description": "Unknown, taken down, or not published and no key of scope write given"},
+        200: {
+            "model": Article | PublicArticle,
+            "description": "With a key of scope read or write the article as stored, otherwise its card",
+        },
+        404: {**PROBLEM, "description": "Unknown, taken down, or not published and no key of such a scope given"},
         422: _UNPROCESSABLE,
         503: _UNAVAILABLE,
         **READ_PROBLEMS,

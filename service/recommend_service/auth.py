@@ -39,12 +39,13 @@ class Identify:
             (bytes.fromhex(known), Key(f"settings:{known[:8].lower()}", frozenset(Scope), now))
             for known in settings.api_keys
         ]
+        self._unasked = UNLIMITED if settings.operations == "open" else frozenset({"/healthz"})
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             key = None
             token = _bearer_token(scope)
-            if token is not None and scope["path"] not in UNLIMITED:
+            if token is not None and scope["path"] not in self._unasked:
                 try:
                     key = self._find(scope["app"].state.backend.store, sha256(token).digest())
                 except StoreError as problem:
@@ -82,9 +83,14 @@ def authorize(key: Key | None, scope: Scope) -> Key:
     return key
 
 
-def may_write(key: Key | None) -> bool:
-    """Whether the key has the scope ``write``."""
-    return key is not None and Scope.WRITE in key.scopes
+def sees_all(key: Key | None) -> bool:
+    """Whether the key opens more than everybody may see: texts, ``extra``, what is not published."""
+    return key is not None and not key.scopes.isdisjoint({Scope.READ, Scope.WRITE})
+
+
+def may_operate(key: Key | None, settings: ServiceSettings) -> bool:
+    """Whether one may see how the service stands: with the scope ``read``, or as ``service.operations`` says."""
+    return settings.operations == "open" or (key is not None and Scope.READ in key.scopes)
 
 
 def authorize_reading(key: Key | None, settings: ServiceSettings) -> None:
@@ -111,6 +117,12 @@ KeyOf = Annotated[Key | None, Depends(_key)]
 async def require_reader(request: Request, key: KeyOf) -> None:
     """Refuses readers without a key of scope ``read``, when the settings ask for one."""
     authorize_reading(key, request.app.state.settings.service)
+
+
+async def require_operator(request: Request, key: KeyOf) -> None:
+    """Refuses those without a key of scope ``read``, unless ``service.operations`` is open."""
+    if not may_operate(key, request.app.state.settings.service):
+        authorize(key, Scope.READ)
 
 
 async def require_writer(key: KeyOf) -> Key:

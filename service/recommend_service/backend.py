@@ -74,7 +74,7 @@ class Backend:
             StoreError: as :attr:`store`.
         """
         if self._articles is None:
-            self._articles = StoredArticles(self.store)
+            self._articles = StoredArticles(self.store, self.settings.service.public_fields)
         return self._articles
 
     def recommender(self) -> Recommender:

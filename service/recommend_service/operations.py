@@ -8,16 +8,17 @@ from typing import Literal
 
 import orjson
 from anyio import to_thread
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from recommend.errors import RecommendError, SnapshotError
 from recommend.recommender import Recommender
 from recommend.status import Status, read_status
+from recommend_service.auth import may_operate, require_operator
 from recommend_service.backend import Backend, BackendOf, RecommenderOf
 from recommend_service.metrics import CONTENT_TYPE
-from recommend_service.problems import LIMIT_PROBLEMS, PROBLEM
+from recommend_service.problems import LIMIT_PROBLEMS, OPERATOR_PROBLEMS, PROBLEM
 
 router = APIRouter(tags=["operations"])
 logger = logging.getLogger(__name__)
@@ -29,7 +30,9 @@ class Readiness(BaseModel):
     status: Literal["ready", "degraded"]
     snapshot: str
     revision: int
-    problems: list[str] = Field(description="what cannot be done at present; empty when ready")
+    problems: list[str] | None = Field(
+        description="what cannot be done at present; empty when ready; null for those whom service.operations keeps out"
+    )
 
 
 @router.get("/healthz", response_class=Response, responses={200: {"description": "The process answers"}})
@@ -46,7 +49,7 @@ async def healthz() -> Response:
         503: {**PROBLEM, "description": "Not yet, and why"},
     },
 )
-async def readyz(backend: BackendOf, recommender: RecommenderOf) -> Response:
+async def readyz(request: Request, backend: BackendOf, recommender: RecommenderOf) -> Response:
     """Whether related stories can be served: a snapshot is open, if need be an older one, and the store can be read.
 
     `degraded` when that is so, but something else is not: a published snapshot that cannot be opened, a store that
@@ -60,16 +63,18 @@ async def readyz(backend: BackendOf, recommender: RecommenderOf) -> Response:
             status="degraded" if problems else "ready",
             snapshot=view.snapshot.manifest.name,
             revision=view.revision,
-            problems=problems,
+            problems=problems if may_operate(request.state.key, backend.settings.service) else None,
         ).model_dump()
     )
 
 
 @router.get(
     "/v1/status",
+    dependencies=[Depends(require_operator)],
     response_class=Response,
     responses={
         **LIMIT_PROBLEMS,
+        **OPERATOR_PROBLEMS,
         200: {"model": Status, "description": "The state of store and index"},
         503: {**PROBLEM, "description": "The store cannot be read, or the settings name no encoder that exists"},
     },
@@ -84,7 +89,16 @@ async def status(backend: BackendOf) -> Response:
     return _json(asdict(found))
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics",
+    dependencies=[Depends(require_operator)],
+    response_class=Response,
+    responses={
+        200: {"content": {"text/plain": {}}},
+        503: {**PROBLEM, "description": "The key cannot be looked up: the store cannot be read"},
+        **OPERATOR_PROBLEMS,
+    },
+)
 async def metrics(backend: BackendOf) -> Response:
     """Counts and state in the Prometheus text format."""
     try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import orjson
 from cachetools import LRUCache
 
-from recommend.article import Article
+from recommend.article import Access, Article
+from recommend.card import card_of
 from recommend.store import Store
 
 _KEPT_BYTES = 2**24
@@ -15,10 +17,25 @@ _KEPT_BYTES = 2**24
 
 @dataclass(frozen=True, slots=True)
 class StoredArticle:
-    """An article and its JSON."""
+    """An article.
+
+    Attributes:
+        card: as JSON, what everybody may see of it; ``whole`` all of it.
+    """
 
     article: Article
-    body: bytes
+    card: bytes
+    whole: bytes
+
+    @classmethod
+    def of(cls, article: Article, public_fields: Sequence[str]) -> StoredArticle:
+        """An article of which everybody may see ``public_fields``, too, if its access is public."""
+        opened = public_fields if article.access == Access.PUBLIC else ()
+        shown = asdict(card_of(article)) | {name: getattr(article, name) for name in opened}
+        return cls(article, _json(shown), _json(article.model_dump()))
+
+    def __len__(self) -> int:
+        return len(self.card) + len(self.whole)
 
 
 class StoredArticles:
@@ -27,10 +44,11 @@ class StoredArticles:
     Used from the event loop's thread only.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, public_fields: Sequence[str] = ()) -> None:
         self._store = store
+        self._public_fields = public_fields
         self._revision = -1
-        self._kept: LRUCache[str, StoredArticle] = LRUCache(_KEPT_BYTES, getsizeof=lambda kept: len(kept.body))
+        self._kept: LRUCache[str, StoredArticle] = LRUCache(_KEPT_BYTES, getsizeof=len)
 
     def get(self, article_id: str) -> StoredArticle | None:
         """The article of an id, of any status; None when unknown or taken down.
@@ -47,7 +65,11 @@ class StoredArticles:
             article = self._store.get(article_id)
             if article is None:
                 return None
-            found = StoredArticle(article, orjson.dumps(article.model_dump(), option=orjson.OPT_UTC_Z))
-            if len(found.body) <= _KEPT_BYTES:
+            found = StoredArticle.of(article, self._public_fields)
+            if len(found) <= _KEPT_BYTES:
                 self._kept[article_id] = found
         return found
+
+
+def _json(fields: dict[str, object]) -> bytes:
+    return orjson.dumps(fields, option=orjson.OPT_UTC_Z)

@@ -21,11 +21,13 @@ from recommend.fields import Context, Reading, TooLargeError
 from recommend.text import lead_sentence
 
 __all__ = [
-    "CLOCK_SKEW", "ID_LIMIT", "LINE_LIMIT", "TEXT_LIMIT", "Article", "ArticleId", "FieldWarning", "Moment", "Status",
-    "canonical_url", "parse_article",
+    "CLOCK_SKEW", "ID_LIMIT", "LINE_LIMIT", "TEXT_LIMIT", "Access", "Article", "ArticleId", "FieldWarning", "Moment",
+    "Status", "canonical_url", "opens", "parse_article", "read_access",
 ]  # fmt: skip
 
 CLOCK_SKEW = timedelta(minutes=10)
+
+_UNSAID = {"access": "public", "evergreen": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,41 @@ class Status(StrEnum):
     PUBLISHED = "published"
     DRAFT = "draft"
     UNPUBLISHED = "unpublished"
+
+
+class Access(StrEnum):
+    """Who may read the body of a published article; title and summary are everybody's."""
+
+    PUBLIC = "public"
+    MEMBERS = "members"
+    PAID = "paid"
+
+
+def opens(access: Access) -> tuple[Access, ...]:
+    """What a reader with some access may open: a subscriber everything, a member what is not paid for."""
+    return tuple(Access)[: tuple(Access).index(access) + 1]
+
+
+_ACCESS = dict.fromkeys(("public", "free", "true", "everyone"), Access.PUBLIC) | dict.fromkeys(
+    ("members", "member", "subscribers"), Access.MEMBERS
+)
+
+
+def read_access(value: object) -> Access:
+    """Who may read an article, in the words of a CMS, a page's ``isAccessibleForFree`` or a column.
+
+    Nothing given is ``public``; a word that nobody knows is ``paid``, so that no body is shown by a guess.
+    """
+    if value is None or value == "":
+        return Access.PUBLIC
+    return _ACCESS.get(str(value).strip().lower(), Access.PAID)
+
+
+def _access(value: object, context: Context) -> Access:
+    access = read_access(value)
+    if access == Access.PAID and str(value).strip().lower() not in {"paid", "tiers"}:
+        context.note(value, "is no access that is known: paid is taken")
+    return access
 
 
 def _reads(read: Callable[[object, Context], Any], *, required: bool = False) -> BeforeValidator:
@@ -102,6 +139,8 @@ class Article(BaseModel):
     genre: Annotated[str | None, _reads(fields.read_genre)] = None
     status: Annotated[Status, _reads(fields.read_status, required=True)] = Status.PUBLISHED
     expires_at: Annotated[datetime | None, _reads(fields.read_expiry, required=True)] = None
+    access: Annotated[Access, _reads(_access)] = Access.PUBLIC
+    evergreen: Annotated[bool, _reads(fields.read_flag)] = False
     extra: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -144,13 +183,15 @@ class Article(BaseModel):
 
     @property
     def standfirst(self) -> str | None:
-        """The summary; without one, the lead sentence of the text."""
-        return self.summary or (lead_sentence(self.text) if self.text else None)
+        """The summary; without one, the lead sentence of a text that everybody may read."""
+        return self.summary or (lead_sentence(self.text) if self.text and self.access == Access.PUBLIC else None)
 
     @property
     def content_hash(self) -> bytes:
-        """32 bytes (SHA-256) that change with any field."""
-        return hashlib.sha256(orjson.dumps(self.model_dump(), option=orjson.OPT_SORT_KEYS)).digest()
+        """32 bytes (SHA-256) that change with any field; those that stores did not have at first count from where they
+        say something, so that what was stored before stays as it was."""
+        silent = {name for name, value in _UNSAID.items() if getattr(self, name) == value}
+        return hashlib.sha256(orjson.dumps(self.model_dump(exclude=silent), option=orjson.OPT_SORT_KEYS)).digest()
 
     @property
     def text_hash(self) -> bytes:

@@ -26,6 +26,10 @@ _STATUSES = {
     **dict.fromkeys(("draft", "auto-draft", "pending"), "draft"),
     **dict.fromkeys(("unpublished", "private", "trash", "sent", "false", "0"), "unpublished"),
 }
+_FLAGS = {
+    **dict.fromkeys(("true", "yes", "on", "1", "1.0"), True),
+    **dict.fromkeys(("", "false", "no", "off", "0", "0.0"), False),
+}
 _SCHEDULED = frozenset({"future", "scheduled"})
 
 
@@ -180,6 +184,14 @@ def read_status(value: object, context: Context) -> str:
     if word not in _STATUSES:
         raise ValueError("is none of published, draft, unpublished")
     return _STATUSES[word]
+
+
+def read_flag(value: object, _context: Context) -> bool:
+    """Yes or no, no where nothing is said."""
+    word = ("" if value is None else str(value) if isinstance(value, str | int | float) else "?").strip().lower()
+    if word not in _FLAGS:
+        raise ValueError("is neither true nor false")
+    return _FLAGS[word]
 
 
 def _string(value: object) -> str:

@@ -331,7 +331,10 @@ class Recommender:
             allowed = eligibility.under(query, any_kind=True)
             ranked = selection.ranked(query, allowed, view.locate(article_id), self.settings.ranking.candidates)
             _, blocked = eligibility.curated(article_id)
-            missed = near_misses(view, query, ranked, chosen, self.settings.policy, pinned=pinned, blocked=blocked)
+            missed = near_misses(
+                view, query, ranked, chosen, self.settings.policy,
+                pinned=pinned, blocked=blocked, readable=eligibility.readable,
+            )  # fmt: skip
         short = None
         if len(items) < k:
             counts = ((_REMOVED_BY.get(rule, rule), count) for rule, count in removed.items() if rule != "pinned")
@@ -343,7 +346,10 @@ class Recommender:
     def _latest(
         self, view: View, k: int, filters: Filters, pins: Sequence[str] = (), *, any_kind: bool = False
     ) -> list[Recommendation]:
-        found, pinned = newest(self._eligibility(view, filters), k, pins, any_kind=any_kind)
+        rules = self.settings.policy
+        readable = rules.readable if rules.on and not any_kind else 0
+        eligibility = self._eligibility(view, filters)
+        found, pinned = newest(eligibility, k, pins, any_kind=any_kind, readable=readable)
         return [
             listed(view.segments[number].table.card(row), rank, PINNED if rank <= pinned else LATEST)
             for rank, (number, row) in enumerate(found, start=1)

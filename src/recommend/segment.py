@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import distinct, widened
-from recommend.article import Article
+from recommend.article import Access, Article
 from recommend.lexical import Lexicon, TermMatrix, TermVector, stack
 from recommend.neighbourhood import SHARE, terms_in_company
 from recommend.ranking import Candidates, fullness, time_features
@@ -50,6 +50,7 @@ class Query:
         terms: its own; ``context`` those in company.
         published_at: seconds since 1970 or MISSING.
         headline: title and standfirst, in which reasons look up how terms are written.
+        access: of the article: where its body is not public, no reason says what only that holds.
         near: see :meth:`Segment.look_up`.
     """
 
@@ -62,6 +63,7 @@ class Query:
     genre: str | None
     headline: str
     group: int
+    access: Access = Access.PUBLIC
     near: Near | None = None
 
     @property
@@ -94,6 +96,7 @@ class Prepared:
             article.genre,
             f"{article.title}\n{article.standfirst or ''}",
             self.group,
+            article.access,
         )
 
 
@@ -150,6 +153,7 @@ class Segment:
             self.table.value("genre", row),
             self.table.headline(row),
             int(self.groups[row]),
+            self.table.access(row),
         )
 
     def retrieve(self, query: Query, count: int, settings: RankingSettings, allowed: BoolArray | None) -> IntArray:

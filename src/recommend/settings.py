@@ -115,6 +115,7 @@ class PolicySettings(_Group):
     same_language: bool = True
     diversity: float = Field(0.0, ge=0.0, le=1.0, description="0: by score alone; 1: by variety alone (MMR)")
     floor: float = Field(0.0, ge=0.0, le=1.0, description="least calibrated score of a related story")
+    readable: int = Field(0, ge=0, le=50, description="stories of a box, at least, that the reader may open")
 
 
 class VariantSettings(_Group):
@@ -147,6 +148,14 @@ class ServiceSettings(_Group):
         default_factory=list, description="SHA-256 (hex) of keys with every scope, beside those of the store"
     )
     read_needs_key: bool = Field(False, description="related stories and articles only with a key of scope read")
+    public_fields: list[Literal["text", "extra", "expires_at"]] = Field(
+        default_factory=list, description="shown of articles of public access to everybody, beside the card"
+    )
+    operations: Literal["auto", "open", "key"] = Field(
+        "auto",
+        description="/metrics, /v1/status and the problems of /readyz: open, or with a key of scope read; auto: open "
+        "where recommend serve listens on loopback only",
+    )
     rate_limit: str = Field(
         "", pattern=r"^([1-9]\d*/(second|minute|hour|day))?$", description="as 600/minute, for each key or address"
     )

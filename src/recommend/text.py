@@ -120,7 +120,7 @@ def terms(text: str, stop_words: Set[str] = frozenset()) -> list[str]:
     found: list[str] = []
     pattern = _ASCII_WORD if text.isascii() else _any_word() if _ODD.search(text) else _PLAIN_WORD
     for word in pattern.findall(text):
-        plain, own = _terms_of(word)
+        plain, own = _word_terms(word) if len(word) <= WORD_LIMIT else _terms_of(word)
         if plain not in stop_words:
             found += own
     return found

@@ -73,6 +73,12 @@ def test_what_names_no_moment_is_refused(written: object) -> None:
         read_date(written)
 
 
+def test_a_moment_that_is_one_is_taken_as_it_is() -> None:
+    assert read_date(datetime(1, 1, 1, tzinfo=UTC)).moment == datetime(1, 1, 1, tzinfo=UTC)
+    with pytest.raises(ValueError, match="outside the years 1 to 9999"):
+        read_date(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))))
+
+
 def test_the_end_of_time_stays_there_in_every_zone() -> None:
     assert read_date("9999-12-31T23:59:59-05:00").moment == datetime.max.replace(tzinfo=UTC)
 

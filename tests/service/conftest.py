@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from conftest import Server
 
 KEY = "correct horse battery staple"
-SERVICE = ServiceSettings(site=True, max_age=90, api_keys=[sha256(KEY.encode()).hexdigest()])
+SERVICE = ServiceSettings(site=True, max_age=90, operations="open", api_keys=[sha256(KEY.encode()).hexdigest()])
 
 
 class Contract:

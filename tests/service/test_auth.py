@@ -53,12 +53,12 @@ def test_a_key_holds_from_its_creation_to_its_revocation(newsroom: Any, keys: St
 
 
 def test_a_key_without_the_scope_is_refused_by_name_and_writes_nothing(newsroom: Any, keys: Store) -> None:
-    headers = bearer(keys.keys.create("only reads and curates", [Scope.READ, Scope.CURATE]))
+    headers = bearer(keys.keys.create("only curates", [Scope.CURATE]))
     for method in ("PUT", "DELETE"):
         refused = newsroom.reader.article(method, STORY, json={"title": "Mine now"}, headers=headers)
         assert refused.status_code == 403
         assert refused.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="write"'
-        assert "the key 'only reads and curates' lacks the scope write" in refused.json()["detail"]
+        assert "the key 'only curates' lacks the scope write" in refused.json()["detail"]
     assert newsroom.reader.article("GET", STORY).json()["title"] != "Mine now"
     assert newsroom.reader.article("GET", DRAFT, headers=headers).status_code == 404
     assert newsroom.reader.get(BOX, headers=headers).status_code == 200

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from recommend.article import parse_article
+from recommend.card import Card
 from recommend.encoder import Encoder
 from recommend.ingest import put
 from recommend.live import LiveView, View
@@ -20,7 +21,7 @@ from recommend.reindex import reindex
 from recommend.settings import Settings
 from recommend.snapshot import IndexLayout
 from recommend.store import Store
-from recommend.table import Card, Filters
+from recommend.table import Filters
 from recommend_service.backend import Backend
 from recommend_service.cache import AnswerCache, Asked, Target
 from recommend_service.metrics import Metrics

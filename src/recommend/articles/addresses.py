@@ -13,6 +13,7 @@ _UNFIT = re.compile(  # blanks, control characters, characters without width, tu
     r"[\x00-\x20\"<>\\^`{|}\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
     r"\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
 _BARE = {ord(character): f"%{ord(character):02X}" for character in "\"'<>[\\]^`{|}"}
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
@@ -26,8 +27,8 @@ def read_address(text: str, base_url: str | None = None) -> str | None:
     """An address of the web as it was written, without blanks around it; None where there is nothing but blanks.
 
     ``//host/…`` gets its scheme, https where nothing names another, and with ``base_url`` a relative address becomes
-    absolute. A path that starts with ``/`` stays one without. Blanks, control characters, characters without width and
-    those that turn the direction of writing are escaped.
+    absolute. A path that starts with ``/`` stays one without. Blanks, characters without width and those that turn the
+    direction of writing are escaped.
 
     Raises:
         ValueError: a clause that says what is wrong with it.
@@ -37,6 +38,8 @@ def read_address(text: str, base_url: str | None = None) -> str | None:
         return None
     if len(text) > LINE_LIMIT:
         raise ValueError(f"has {len(text)} characters, more than {LINE_LIMIT}")
+    if _CONTROL.search(text):
+        raise ValueError("is not a valid URL: it contains a control character")
     url = _parsed(text) or (None if base_url is None else _parsed(text, base_url))
     if url is None and _is_rooted(text):
         return _UNFIT.sub(_escape, text)
@@ -59,7 +62,7 @@ def canonical_url(url: str) -> str:
     """
     text = url.strip()
     rooted = _is_rooted(text)
-    parsed = None if len(text) > LINE_LIMIT else _parsed(text, _NO_SITE if rooted else None)
+    parsed = None if len(text) > LINE_LIMIT or _CONTROL.search(text) else _parsed(text, _NO_SITE if rooted else None)
     if parsed is None or parsed.protocol not in _WEB:
         return text
     pieces = (_settled(piece.replace("+", "%20"), _IN_QUERY) for piece in parsed.search[1:].split("&"))

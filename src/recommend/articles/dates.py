@@ -85,7 +85,10 @@ def read_date(value: object, *, day_first: bool | None = None) -> DateReading:
         return DateReading(None)
     if isinstance(value, date):
         moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
-        return DateReading(_in_utc(moment))
+        try:
+            return DateReading(moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+        except OverflowError:
+            raise ValueError("lies outside the years 1 to 9999") from None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(_UNREADABLE)
     return DateReading(_of_number(value))
@@ -93,7 +96,7 @@ def read_date(value: object, *, day_first: bool | None = None) -> DateReading:
 
 def _of_string(text: str, day_first: bool | None) -> DateReading:
     if len(text) > DATE_LIMIT:
-        raise ValueError(f"has {len(text)} characters and {_UNREADABLE}")
+        raise ValueError(f"{_UNREADABLE}: it has {len(text)} characters")
     if _ZERO.fullmatch(text):
         return DateReading(None)
     if _NUMBER.fullmatch(text) and text.isascii():
@@ -119,7 +122,7 @@ def _of_number(value: float) -> datetime | None:
                 break
     size = len(str(int(abs(value))))
     if size <= 8 or size > 19:
-        raise ValueError(f"is a number that is neither a date nor a time since 1970, and so {_UNREADABLE}")
+        raise ValueError(f"{_UNREADABLE}, nor seconds since 1970")
     unit = next(unit for most, unit in ((10, 1), (13, 10**3), (16, 10**6), (19, 10**9)) if size <= most)
     return _in_utc(_EPOCH + timedelta(seconds=value / unit))
 
@@ -128,7 +131,7 @@ def _in_utc(moment: datetime) -> datetime | None:
     if moment.year <= 1:
         return None
     if moment.year < EARLIEST_YEAR:
-        raise ValueError(f"lies before the year {EARLIEST_YEAR} and {_UNREADABLE} of any article")
+        raise ValueError(f"{_UNREADABLE} of any article: it lies before the year {EARLIEST_YEAR}")
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
@@ -157,7 +160,7 @@ def _of_text(text: str, day_first: bool | None) -> DateReading:
     except (ValueError, OverflowError, ArithmeticError, TypeError, AttributeError, IndexError):
         raise ValueError(_UNREADABLE) from None
     if len(found) > 1:
-        raise ValueError(f"names no day, or one that depends on the order of day and month, and {_UNREADABLE}")
+        raise ValueError(f"{_UNREADABLE}: it names no day, or one that depends on the order of day and month")
     return DateReading(_in_utc(found.pop()), _doubt_of(named[0]) if named else None)
 
 

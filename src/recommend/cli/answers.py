@@ -6,13 +6,14 @@ import math
 import os
 import sys
 from dataclasses import asdict
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
-from recommend.article import parse_article
+from recommend.article import Access, parse_article
 from recommend.cli.app import QUARANTINED, Flags, Json, app
 from recommend.cli.console import err, out, plain, print_json
 from recommend.errors import SourceError, UnknownArticleError
@@ -54,7 +55,8 @@ def related(
         return
     for item in answer.items:
         date = f"{item.published_at:%Y-%m-%d}" if item.published_at else "undated   "
-        out.print(f"{item.rank:>2}. [bold]{plain(item.title)}[/bold]")
+        closed = "" if item.access == Access.PUBLIC else f" · {item.access}"
+        out.print(f"{item.rank:>2}. [bold]{plain(item.title)}[/bold]{closed}")
         out.print(f"    {item.score:.2f} · {date} · {plain(item.reason.text)} · [dim]{plain(item.id)}[/dim]")
         for name, part in (item.explanation or {}).items():
             value = "unknown" if part["value"] is None else f"{part['value']:.3f}"
@@ -89,7 +91,7 @@ def demo(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
-    """Sample corpus → index → service → page."""
+    """Sample corpus → index → service → page. It shows the sample's texts, but only the cards of your own articles."""
 
     from recommend.bundled import bundled
     from recommend.cli.batch import ingest, reindex
@@ -104,7 +106,8 @@ def demo(
             raise
     reindex()
     name = "Related Articles" if data else "The Meridian Courier"
-    settings = Flags.settings(["service.site=true", f"service.site_name={name}"])
+    texts = [] if data else ['service.public_fields=["text"]']  # the sample's are anybody's
+    settings = Flags.settings(["service.site=true", f"service.site_name={name}", *texts])
     out.print(f"[bold]http://{host}:{port}/[/bold]  (Ctrl-C ends it)")
     _serve(settings, host, port, 1)
 
@@ -114,6 +117,8 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
 
     for name, value in settings.environment().items():
         os.environ[name] = value
+    if settings.service.operations == "auto":  # by its own name, which counts for more than the group's
+        os.environ["RECOMMEND_SERVICE__OPERATIONS"] = "open" if _is_loopback(host) else "key"
     with TemporaryDirectory(prefix="recommend-metrics-") as folder:
         if workers > 1:
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
@@ -128,6 +133,13 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
             server_header=False,
             timeout_graceful_shutdown=math.ceil(settings.service.timeout),  # by then every answer has begun
         )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _read_text(path: Path) -> str:

@@ -13,12 +13,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from recommend.answer import Answer, Recommendation
+from recommend.card import Card
 from recommend.evaluation.experiment import DEPTH, explain_query
 from recommend.evaluation.judgements import Qrels, Run
 from recommend.evaluation.metrics import READ_BY, interval
 from recommend.recommender import Recommender
 from recommend.settings import Settings
-from recommend.table import Card
 
 SHOWN = 10
 _BINS = 10

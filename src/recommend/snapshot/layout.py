@@ -12,7 +12,7 @@ from recommend.encoder.manifest import file_sha256
 from recommend.errors import SnapshotError
 from recommend.settings import EncoderSettings
 
-FORMAT = 4
+FORMAT = 5
 
 
 class _Versioned(BaseModel):
@@ -174,7 +174,11 @@ class SnapshotLayout:
         except (OSError, ValueError) as problem:  # a name that no file can have, a folder, no permission
             raise SnapshotError(f"{str(self.manifest)!r} cannot be read: {problem}") from None
         if manifest is None:
-            raise SnapshotError(f"snapshot {self.root.name} has format {found} != {FORMAT}; run recommend reindex")
+            whose = "an earlier" if found < FORMAT else "a later"
+            raise SnapshotError(
+                f"snapshot {self.root.name} is of {whose} release: it has format {found} != {FORMAT}; "
+                "run recommend reindex"
+            )
         return manifest
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Join, Row, and_, exists
 
-from recommend.article import Article, Status, canonical_url
+from recommend.article import Article, Status, canonical_url, read_access
 from recommend.curation import Curation
 from recommend.store.schema import articles, embeddings
 
@@ -148,7 +148,8 @@ def embedding_row(text: HasText, vector: FloatArray, fingerprint: str) -> dict[s
 def article_of(row: Row[Any]) -> Article:
     """The article of a row with the columns of ARTICLE."""
     values = {name: getattr(row, name) for name in FIELDS}
-    return Article.model_construct(_FIELD_SET, **{**values, "status": Status(values["status"])})
+    known = {"status": Status(values["status"]), "access": read_access(values["access"])}
+    return Article.model_construct(_FIELD_SET, **{**values, **known})
 
 
 def change_of(row: Row[Any]) -> Change:
