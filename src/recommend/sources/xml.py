@@ -20,6 +20,7 @@ _WORDPRESS = re.compile(rb"wordpress\.org/export/")
 _ADDRESSES = re.compile(rb"\s{0,99}https?://\S{1,2000}(?:\s|$)")
 _ENCODING = re.compile(rb"""<\?xml\b[^<>]{0,1000}?\bencoding\s{0,9}=\s{0,9}["']utf-?(?:16|32)""", re.IGNORECASE)
 _CHUNK = 2**16
+_NODE = -(-LINE_LIMIT // NODES)  # what an element or an attribute counts beside its characters
 
 
 def kind(start: bytes) -> Literal["feed", "sitemap", "wordpress", "page"]:
@@ -85,7 +86,7 @@ class _Builder:
         elif not self._depth:
             return
         self._depth += 1
-        self._grow(LINE_LIMIT // NODES * (1 + len(attributes)))
+        self._grow(_NODE * (1 + len(attributes)))
         if self._tree is not None:
             self._tree.start(tag, attributes)
 
