@@ -29,7 +29,7 @@ _HOURS: dict[str, float] = {
     "MSK": 3, "MYT": 8, "NDT": -2.5, "NPT": 5.75, "NST": -3.5, "NZDT": 13, "NZST": 12, "PHT": 8, "PKT": 5, "SAST": 2,
     "SGT": 8, "TRT": 3, "WAT": 1, "WEST": 1, "WET": 0, "WIB": 7, "WIT": 9, "WITA": 8,
     # ambiguous, see below
-    "AMT": 4, "AST": 3, "BST": 6, "GST": 4, "IST": 5.5, "SST": 8,
+    "AMT": 4, "AST": 3, "BST": 1, "GST": 4, "IST": 5.5, "SST": 8,
 }  # fmt: skip
 _AMBIGUOUS = {
     "AMT": "of Armenia or of the Amazon",
@@ -39,7 +39,8 @@ _AMBIGUOUS = {
     "IST": "of India, of Israel or of Ireland",
     "SST": "of Singapore or of Samoa",
 }
-"""The easternmost is taken: the earliest moment, so that no story is hidden for hours by its zone."""
+"""The easternmost is taken: the earliest moment, so that no story is hidden for hours by its zone. But BST, which feeds
+of Britain write every summer, is theirs."""
 
 _ZONES = {name: timezone(timedelta(hours=hours)) for name, hours in _HOURS.items()}
 _PLACES = {"ET": "America/New_York", "CT": "America/Chicago", "MT": "America/Denver", "PT": "America/Los_Angeles"}
