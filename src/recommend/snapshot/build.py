@@ -25,7 +25,7 @@ from recommend.neighbourhood import in_company, lengths_in_company, nearest, uni
 from recommend.projection import Projection
 from recommend.settings import IndexSettings
 from recommend.snapshot.catalog import current_name
-from recommend.snapshot.corpus import MADE_BY, Corpus, read
+from recommend.snapshot.corpus import Corpus, made_by, read
 from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout
 from recommend.store import Store
 from recommend.table import ArticleTable, primary_language
@@ -173,7 +173,7 @@ def _write(
         units=deviations,
         dimension=encoder.dimension,
         kind=kind.name,
-        made_by=MADE_BY,
+        made_by=made_by(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         recall=recall,
         sha256=layout.checksums(),

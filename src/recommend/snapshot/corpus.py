@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from itertools import islice
 
@@ -22,13 +23,16 @@ from recommend.store.rows import VECTOR_DTYPE, Published, told, vector_fault
 from recommend.table import ArticleTable, Row, row_of
 from recommend.term_counts import TermCounts
 
-MADE_BY = ", ".join(f"{name} {version(name)}" for name in ("related-articles", "scikit-learn"))
-"""What decides, beside an article itself, what is kept of it."""
-
 FloatArray = NDArray[np.float32]
 
 _BATCH = 2000
 _HASH_SIZE = 32
+
+
+@cache
+def made_by() -> str:
+    """What decides, beside an article itself, what is kept of it."""
+    return ", ".join(f"{name} {version(name)}" for name in ("related-articles", "scikit-learn"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,8 @@ class Corpus:
             SnapshotError: when it cannot be relied upon: it is damaged, or was made by other releases.
         """
         manifest = layout.read_manifest()
-        if manifest.made_by != MADE_BY:
-            raise SnapshotError(f"snapshot {manifest.name} was made by {manifest.made_by}, this is {MADE_BY}")
+        if manifest.made_by != made_by():
+            raise SnapshotError(f"snapshot {manifest.name} was made by {manifest.made_by}, this is {made_by()}")
         if layout.checksums() != manifest.sha256:
             raise SnapshotError(f"snapshot {manifest.name} is not as it was written")
         counts = lexical.load_counts(layout.lexical)
