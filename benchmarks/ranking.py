@@ -10,7 +10,7 @@ from benchmarks import report
 from benchmarks.relevance import CANDIDATES
 from recommend.article import Article
 from recommend.evaluation.experiment import scratch
-from recommend.ranking import Ranker, score
+from recommend.ranking import Ranker, alikeness, score
 from recommend.settings import load_settings
 from recommend.sources import read
 from recommend.vectors import set_threads
@@ -27,7 +27,8 @@ def main() -> None:
     ranker = Ranker.load(models / f"{settings.ranking.model}.json")
     with scratch(articles, settings, folder=report.KEPT / name) as recommender:
         set_threads(1)
-        segment = recommender.view().segments[0]
+        segment, manifest = recommender.view().segments[0], recommender.view().snapshot.manifest
+        alike, unit = alikeness(manifest.likeness), manifest.units[0]
         chosen = np.random.default_rng(7).choice(len(segment), QUERIES, replace=False)
         parts: list[tuple[float, ...]] = []
         for row in chosen.tolist():
@@ -36,7 +37,7 @@ def main() -> None:
             started = time.perf_counter()
             candidates = segment.candidates(0, query, rows)
             featured = time.perf_counter()
-            scored = score(candidates, ranker, query.fullness)
+            scored = score(candidates, ranker, query.fullness, alike, unit)
             np.lexsort((scored.rows, -scored.scores))
             parts.append((featured - started, time.perf_counter() - featured))
     features, scores = 1000 * np.median(parts, axis=0)

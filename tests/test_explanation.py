@@ -5,7 +5,7 @@ import pytest
 
 from recommend.answer import Answer
 from recommend.encoder import Encoder
-from recommend.ranking import FEATURES, Ranker
+from recommend.ranking import FEATURES, Ranker, alikeness
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
@@ -67,13 +67,16 @@ def test_nothing_is_explained_that_was_not_asked_for(indexed: tuple[Settings, St
     assert all(item.explanation is None for item in answer.items)
 
 
-def test_explanations_add_up_to_the_score(indexed: tuple[Settings, Store], encoder: Encoder) -> None:
+def test_explanations_add_up_to_the_score_above_where_articles_of_its_kind_begin(
+    indexed: tuple[Settings, Store], encoder: Encoder
+) -> None:
     sample = Recommender(indexed[1], indexed[0], encoder)
     ranker = Ranker.load(sample.settings.models / "news-linear.json")
     answer = sample.answer(ANCHOR, 10, explain=True)
     assert answer is not None
+    start = ranker.intercepts.of(sample.candidates(ANCHOR)[2], alikeness(sample.view().snapshot.manifest.likeness))
     for item in answer.items:
         assert item.explanation is not None
         assert item.explanation.keys() == set(FEATURES)
-        total = sum(part["adds"] or 0.0 for part in item.explanation.values())
+        total = start + sum(part["adds"] or 0.0 for part in item.explanation.values())
         assert item.score == pytest.approx(ranker.calibration.probabilities(np.array([total], np.float32))[0], abs=2e-4)

@@ -16,7 +16,7 @@ PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
     "errors offline files arrays cores articles text fields article card curation events settings bundled",
     "sources store encoder engines term_counts lexical vectors table duplicates projection neighbourhood ranking policy"
-    " reasons segment history",
+    " reasons segment history time_curve labels",
     "ingest snapshot collisions",
     "publication live reindex explanation answer eligibility selection rollback backup",
     "recommender",

@@ -21,6 +21,7 @@ from recommend.neighbourhood import (
     SHARE,
     in_company,
     lengths_in_company,
+    likeness,
     mixed_terms,
     nearest,
     pair_scores,
@@ -91,7 +92,10 @@ def dense(vector: TermVector, width: int = WIDTH) -> NDArray[np.float64]:
 
 def found_by(embeddings: Floats, matrix: TermMatrix, dates: NDArray[np.int64], time_weight: float) -> Rows:
     index = VectorIndex.build(embeddings, KINDS["flat"])
-    return nearest(embeddings, index, matrix, dates, units(embeddings, matrix), time_weight)
+    found, timeless = nearest(embeddings, index, matrix, dates, units(embeddings, matrix), time_weight)
+    again, _ = nearest(embeddings, index, matrix, dates, units(embeddings, matrix), 0.0)
+    assert timeless.tolist() == again.tolist()
+    return found
 
 
 def compared_one_by_one(embeddings: Floats, matrix: TermMatrix, days: Floats, time_weight: float) -> list[list[int]]:
@@ -122,6 +126,14 @@ def test_time_decides_nothing_for_an_article_without_a_date_nor_where_it_has_no_
     assert found != timeless
     assert found_by(embeddings, matrix, dates, 0.0).tolist() == timeless
     assert found_by(embeddings, matrix, np.full(40, MISSING), 4.0).tolist() == timeless
+
+
+def test_likeness_is_the_mean_lexical_cosine_with_those_that_are_not_the_article_itself() -> None:
+    matrix, company = some_matrix(40), some_company(40)
+    cosines = (matrix.rows @ matrix.rows.T).toarray()
+    expected = [cosines[row, other] for row in range(40) for other in company[row].tolist() if other != row]
+    assert likeness(matrix, company) == pytest.approx(np.mean(expected), abs=1e-3)
+    assert likeness(matrix, np.repeat(np.arange(40, dtype=np.int32)[:, None], COUNT, axis=1)) == 0.0
 
 
 @given(st.integers(0, 9), st.integers(0, 99), st.sampled_from([0.0, 4.0]))

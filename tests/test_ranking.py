@@ -18,17 +18,16 @@ from recommend.ranking import FEATURES, TIME_FEATURES, Calibration, Candidates, 
 from recommend.table import MISSING
 
 Floats = NDArray[np.float32]
-WIDTH, DAY = len(FEATURES), 86_400
+WIDTH, DAY, UNIT = len(FEATURES), 86_400, ranking.DENSE_UNIT
 VALUES = st.floats(-1, 1, width=32) | st.just(np.nan)
 FEATURE_ARRAYS = st.integers(1, 20).flatmap(lambda n: arrays(np.float32, (n, WIDTH), elements=VALUES))
 MEAN, DEVIATION = np.linspace(0.0, 0.4, WIDTH), np.linspace(0.1, 0.3, WIDTH)
 RANKER = Ranker(
     features={
-        name: FeatureWeight(weight=0.5 + n / 10, brief=1.5 - n / 10, mean=MEAN[n], deviation=DEVIATION[n])
+        name: FeatureWeight(weight=0.5 + n / 10, brief=1.5 - n / 10, apart=0.1, mean=MEAN[n], deviation=DEVIATION[n])
         for n, name in enumerate(FEATURES)
     },
     foreign_dense=0.25,
-    prior=5.0,
     calibration=Calibration(knot=0.5, intercept=0.0, below=2.0, above=1.0),
 )
 
@@ -40,35 +39,46 @@ def candidates_of(features: Floats, segment: int = 0) -> Candidates:
 
 @given(FEATURE_ARRAYS)
 def test_a_feature_that_says_nothing_neither_helps_nor_harms(features: Floats) -> None:
-    standardised = ranking.standardise(features, MEAN, DEVIATION, 5.0)
+    standardised = ranking.standardise(features, MEAN, DEVIATION)
     assert np.isfinite(standardised).all()
-    assert (standardised[np.isnan(features)] == 0).all()
     for column in range(WIDTH):
         known = ~np.isnan(features[:, column])
-        alone = ranking.standardise(features[known], MEAN, DEVIATION, 5.0)[:, column]
-        np.testing.assert_allclose(standardised[known, column], alone, atol=1e-9)
+        expected = (features[known, column] - MEAN[column]) / DEVIATION[column]
+        np.testing.assert_allclose(standardised[known, column], expected, atol=1e-9)
+        neutral = expected.mean() if known.any() else 0.0
+        np.testing.assert_allclose(standardised[~known, column], neutral, atol=1e-9)
 
 
-def test_many_candidates_get_their_z_scores_and_a_handful_leans_on_the_general_one() -> None:
-    many = np.random.default_rng(1).normal(5.0, 2.0, (100_000, WIDTH)).astype(np.float32)
-    np.testing.assert_allclose(
-        ranking.standardise(many, MEAN, DEVIATION, 5.0), (many - many.mean(0)) / many.std(0), atol=0.01
-    )
-    general = ranking.standardise((MEAN + 2 * DEVIATION)[None].astype(np.float32), MEAN, DEVIATION, 1e9)
-    np.testing.assert_allclose(general, np.full((1, WIDTH), 2.0), atol=1e-3)
-    five = np.array([[0.30], [0.31], [0.32], [0.33], [0.34]], np.float32)
-    stretched, shrunk = (ranking.standardise(five, MEAN[:1], DEVIATION[:1], prior) for prior in (0.0, 5.0))
-    assert np.ptp(shrunk) < np.ptp(stretched) / 3
+def test_the_best_of_a_bad_list_is_seen_to_be_bad() -> None:
+    good, bad = (np.tile(MEAN + n * DEVIATION, (5, 1)).astype(np.float32) for n in (2, -2))
+    of_good, of_bad = (ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT) for features in (good, bad))
+    assert of_bad.probabilities.max() < 0.01 < 0.99 < of_good.probabilities.min()
+
+
+@given(FEATURE_ARRAYS, st.floats(0.5, 2.0))
+def test_dense_cosines_count_by_what_random_pairs_of_the_corpus_have(features: Floats, spread: float) -> None:
+    spread_out = features.copy()
+    spread_out[:, 0] *= spread
+    scored = ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT)
+    of_spread = ranking.score(candidates_of(spread_out), RANKER, 0.3, 1.0, spread * UNIT)
+    np.testing.assert_allclose(of_spread.scores, scored.scores, atol=1e-3)
+
+
+def test_a_handful_of_articles_does_not_stretch_the_scale_without_bound() -> None:
+    features = np.full((1, WIDTH), 0.5, np.float32)
+    assert ranking.comparable(features, 1e-3)[0, 0] == pytest.approx(1.0)
+    assert ranking.comparable(features, 1.0)[0, 0] == pytest.approx(0.25)
+    assert ranking.comparable(features, 1.0)[0, 1:].tolist() == [0.5] * (WIDTH - 1)
 
 
 @given(FEATURE_ARRAYS, st.randoms(use_true_random=False))
 def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, random: Random) -> None:
     order = np.array(random.sample(range(len(features)), len(features)))
     scored, shuffled = (
-        ranking.score(candidates_of(features), RANKER, 0.3),
-        ranking.score(candidates_of(features[order]), RANKER, 0.3),
+        ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT),
+        ranking.score(candidates_of(features[order]), RANKER, 0.3, 1.0, UNIT),
     )
-    np.testing.assert_allclose(shuffled.scores, scored.scores[order], atol=1e-4)
+    np.testing.assert_allclose(shuffled.scores, scored.scores[order], atol=1e-3)
     np.testing.assert_array_equal(shuffled.features, features[order])
 
 
@@ -76,25 +86,32 @@ def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, r
 def test_with_a_positive_weight_more_of_a_feature_is_better(features: Floats, column: int) -> None:
     twins = np.vstack([features, features[:1]])
     twins[0, column], twins[-1, column] = 0.25, 0.75
-    scored = ranking.score(candidates_of(twins), RANKER, 0.3)
+    scored = ranking.score(candidates_of(twins), RANKER, 0.3, 1.0, UNIT)
     assert scored.scores[-1] > scored.scores[0]
     assert scored.probabilities[-1] >= scored.probabilities[0]
 
 
 @given(FEATURE_ARRAYS)
 def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features: Floats) -> None:
-    scored = ranking.score(candidates_of(features), RANKER, 0.3)
+    intercepts = ranking.Intercepts(weight=1.0, brief=-0.5, apart=7.0)
+    assert intercepts.of(0.3, 1.0) == pytest.approx(-0.05)
+    assert intercepts.of(1.0, 0.5) == pytest.approx(4.0)
+    shifted = ranking.score(
+        candidates_of(features), RANKER.model_copy(update={"intercepts": intercepts}), 0.3, 1.0, UNIT
+    )
+    scored = ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT)
     np.testing.assert_allclose(scored.contributions.sum(axis=1), scored.scores, atol=1e-5)
+    np.testing.assert_allclose(shifted.scores, scored.scores - 0.05, atol=1e-4)
     beyond = scored.scores - 0.5
     odds = np.where(beyond < 0, 2.0 * beyond, beyond)
-    np.testing.assert_allclose(scored.probabilities, 1 / (1 + np.exp(-odds)), rtol=1e-5)
+    np.testing.assert_allclose(scored.probabilities, 1 / (1 + np.exp(-np.clip(odds, -60, 60))), rtol=1e-4)
 
 
 @given(FEATURE_ARRAYS, st.sets(st.sampled_from([*FEATURES, "time"])))
 def test_features_left_out_or_not_named_do_not_count(features: Floats, names: set[str]) -> None:
     left_out = {feature for name in names for feature in (TIME_FEATURES if name == "time" else (name,))}
-    contributions = ranking.score(candidates_of(features), RANKER.without(sorted(names)), 0.3).contributions
-    whole = ranking.score(candidates_of(features), RANKER, 0.3).contributions
+    contributions = ranking.score(candidates_of(features), RANKER.without(sorted(names)), 0.3, 1.0, UNIT).contributions
+    whole = ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT).contributions
     for column, name in enumerate(FEATURES):
         expected = np.zeros(len(features)) if name in left_out else whole[:, column]
         np.testing.assert_array_equal(contributions[:, column], expected)
@@ -106,15 +123,21 @@ def test_an_unknown_feature_to_leave_out_is_named() -> None:
 
 
 def test_weights_turn_from_those_under_brief_items_to_those_under_full_text() -> None:
-    assert [ranking.fullness(terms) for terms in (0, 60, 75, 90, 120, 9_000)] == [0.0, 0.0, 0.25, 0.5, 1.0, 1.0]
-    np.testing.assert_allclose(RANKER.weights(0.0), 1.5 - np.arange(WIDTH) / 10)
-    np.testing.assert_allclose(RANKER.weights(1.0), 0.5 + np.arange(WIDTH) / 10)
-    np.testing.assert_allclose(RANKER.weights(0.25), 1.25 - np.arange(WIDTH) / 20)
+    assert [ranking.fullness(terms) for terms in (0, 45, 54, 63, 90, 9_000)] == [0.0, 0.0, 0.2, 0.4, 1.0, 1.0]
+    np.testing.assert_allclose(RANKER.weights(0.0, 0.5), 1.5 - np.arange(WIDTH) / 10)
+    np.testing.assert_allclose(RANKER.weights(1.0, 1.0), 0.5 + np.arange(WIDTH) / 10)
+    np.testing.assert_allclose(RANKER.weights(0.25, 1.0), 1.25 - np.arange(WIDTH) / 20)
+
+
+def test_under_full_text_weights_follow_how_alike_the_nearest_of_the_corpus_are() -> None:
+    assert [round(ranking.alikeness(mean), 6) for mean in (0.0, 0.25, 0.3, 0.45, 1.0)] == [0.0, 0.0, 0.25, 1.0, 1.0]
+    np.testing.assert_allclose(RANKER.weights(1.0, 0.0), np.full(WIDTH, 0.1))
+    np.testing.assert_allclose(RANKER.weights(1.0, 0.25), 0.25 * (0.5 + np.arange(WIDTH) / 10) + 0.075)
 
 
 @pytest.mark.parametrize("full", [0.0, 0.4, 1.0])
 def test_for_a_foreign_language_most_of_the_dense_weight_goes_to_the_lexical_side(full: float) -> None:
-    foreign, own = RANKER.foreign().weights(full), RANKER.weights(full)
+    foreign, own = RANKER.foreign().weights(full, 0.5), RANKER.weights(full, 0.5)
     dense, context = FEATURES.index("dense"), FEATURES.index("context")
     assert foreign[dense] == pytest.approx(0.25 * own[dense])
     assert foreign[context] == pytest.approx(own[context] + 0.75 * own[dense])
@@ -129,12 +152,9 @@ def test_nearness_falls_alike_in_both_directions_and_is_unknown_without_a_date()
     np.testing.assert_allclose(
         ranking.nearness(moments[::-1], moments, 30.0)[[1, 2, 3]], np.exp([-9, 0, -9]), rtol=1e-4
     )
-    features = ranking.time_features(moments, 0)
-    assert features.shape == (5, len(TIME_FEATURES))
-    np.testing.assert_allclose(features[:, TIME_FEATURES.index("days_30")], expected, rtol=1e-5)
-    np.testing.assert_allclose(features[1, -1], -np.log(31), rtol=1e-5)
-    assert (np.diff(features[[0, 1, 3]], axis=0) < 0).all()
-    assert np.isnan(ranking.time_features(moments, MISSING)).all()
+    days = ranking.days_apart(moments, 0)
+    np.testing.assert_allclose(days, [0, 30, 30, 300, np.nan])
+    assert np.isnan(ranking.days_apart(moments, MISSING)).all()
 
 
 def test_candidates_are_taken_and_joined_whole() -> None:
@@ -155,7 +175,7 @@ def test_the_shipped_ranker_loads_and_a_wrong_file_is_named(tmp_path: Path) -> N
         Ranker.load(tmp_path / "nope.json")
     for change, message in (
         ({"features": {"clicks": own["features"]["dense"]}}, r"feature 'clicks' is unknown: there are dense, lexical"),
-        ({"prior": "much"}, r"own.json: \('prior',\): Input should be a valid number"),
+        ({"foreign_dense": "much"}, r"own.json: \('foreign_dense',\): Input should be a valid number"),
     ):
         (tmp_path / "own.json").write_text(json.dumps(own | change), encoding="utf-8")
         with pytest.raises(SettingsError, match=message):

@@ -14,6 +14,7 @@ from recommend.segment import Prepared, Query, Segment
 from recommend.settings import RankingSettings, Settings
 from recommend.snapshot import IndexLayout, Snapshot, current_name, open_snapshot
 from recommend.store import Store
+from recommend.time_curve import FLAT, TimeCurve
 from recommend.vectors import KINDS, VectorIndex
 
 WIDE = RankingSettings(lexical_terms=1000)
@@ -41,14 +42,17 @@ def assert_alike(kept: Query, made: Query, width: int, least: float) -> None:
     assert float(kept.embedding @ made.embedding) > least
     assert float(dense(kept.context, width) @ dense(made.context, width)) > least
     np.testing.assert_allclose(dense(kept.terms, width), dense(made.terms, width), atol=1e-5)
-    blank: dict[str, Any] = {"embedding": None, "terms": None, "context": None}
+    for name in ("tags", "authors"):
+        np.testing.assert_allclose(getattr(kept, name).weights, getattr(made, name).weights, atol=1e-5)
+        assert getattr(kept, name).terms.tolist() == getattr(made, name).terms.tolist()
+    blank: dict[str, Any] = dict.fromkeys(("embedding", "terms", "context", "tags", "authors"))
     assert replace(kept, **blank) == replace(made, **blank)
 
 
 def test_a_segment_of_changes_is_ordered_by_id_and_holds_what_was_prepared(
     snapshot: Snapshot, prepared: list[Prepared]
 ) -> None:
-    segment = Segment.of(reversed(prepared), snapshot.lexicon, snapshot.manifest.dimension)
+    segment = Segment.of(reversed(prepared), snapshot.segment)
     for row, one in enumerate(sorted(prepared, key=lambda one: one.article.id)):
         assert segment.table.id(row) == one.article.id
         assert_alike(segment.query(row), one.query(), len(snapshot.lexicon), 0.999)
@@ -61,7 +65,7 @@ def test_a_segment_of_many_changes_is_searched_by_an_index_that_finds_what_a_sca
     rng = np.random.default_rng(4)
     near = (one.embedding + rng.normal(0, 0.05, len(one.embedding)).astype(np.float32) for one in many)
     many = [replace(one, embedding=embedding) for one, embedding in zip(many, near, strict=True)]
-    few, segment = (Segment.of(some, snapshot.lexicon, snapshot.manifest.dimension) for some in (many[:99], many))
+    few, segment = (Segment.of(some, snapshot.segment) for some in (many[:99], many))
     assert few.index is None
     assert segment.index is not None
     for one in prepared[::10]:
@@ -97,10 +101,31 @@ def test_candidates_hold_the_nearest_and_the_best_lexical_matches(
         assert {*nearest.tolist(), *lexical.tolist()} <= set(found.tolist())
 
 
+def test_of_articles_about_as_near_in_time_those_nearest_in_meaning_are_candidates_too(snapshot: Snapshot) -> None:
+    curve = TimeCurve(pairs=900, days=(0, 365), evidence=(2.0, -1.0))
+    segment = replace(snapshot.segment, time_curve=curve)
+    for row in range(0, len(segment), 10):
+        query = segment.query(row)
+        around = segment.table.around(query.published_at, 20)
+        near = around[np.argsort(-(segment.embeddings[around].astype(np.float32) @ query.embedding))[:6]]
+        settings = WIDE.model_copy(update={"near_in_time": 20})
+        assert set(near.tolist()) <= set(segment.retrieve(query, 12, settings, None).tolist())
+        kept = np.ones(len(segment), np.bool_)
+        kept[near] = False
+        assert not set(near.tolist()) & set(segment.retrieve(query, 12, settings, kept).tolist())
+        for other, given in (
+            (replace(segment, time_curve=FLAT), settings),
+            (segment, WIDE.model_copy(update={"near_in_time": 0})),
+        ):
+            dense, lexical = other.nearest(query.embedding, 12), other.matrix.search(query.terms, 12, 1000)
+            assert set(other.retrieve(query, 12, given, None).tolist()) == {*dense.tolist(), *lexical.tolist()}
+
+
 def test_features_are_the_cosines_alone_and_in_company_nearness_in_time_and_the_same_section(
     snapshot: Snapshot,
 ) -> None:
-    segment, width = snapshot.segment, len(snapshot.lexicon)
+    curve = TimeCurve(pairs=900, days=(0, 30, 365), evidence=(2.0, 0.5, -1.0))
+    segment, width = replace(snapshot.segment, time_curve=curve), len(snapshot.lexicon)
     assert segment.neighbours is not None
     terms = segment.matrix.rows.toarray()
     company = (1 - SHARE) * terms + SHARE * terms[segment.neighbours].mean(axis=1)
@@ -112,8 +137,14 @@ def test_features_are_the_cosines_alone_and_in_company_nearness_in_time_and_the_
         assert set(candidates.segments.tolist()) == {3}
         assert dense(segment.query(row).context, width) == pytest.approx(company[row], abs=1e-5)
         expected = {"dense": vectors @ vectors[row], "lexical": terms @ terms[row], "context": company @ company[row]}
-        expected["days_30"] = np.exp(-np.abs(when - when[row]) / 86_400 / 30)
+        days = np.abs(when - when[row]) / 86_400
+        expected["time_curve"] = np.interp(np.log1p(days), np.log1p([0, 30, 365]), [2.0, 0.5, -1.0])
+        expected["days_log"] = -np.log1p(days)
+        for name, labels in (("tags", segment.tags), ("authors", segment.authors)):
+            cosines = (labels.rows @ labels.rows.T).toarray()[row]
+            unlabelled = np.diff(labels.rows.indptr) == 0
+            expected[name] = np.where(unlabelled | unlabelled[row], np.nan, cosines)
         expected["section"] = np.array([float(section == sections[row]) for section in sections])
-        assert expected.keys() < set(FEATURES)
+        assert expected.keys() == set(FEATURES)
         for name, values in expected.items():
             np.testing.assert_allclose(candidates.feature(name), values, atol=2e-4, err_msg=name)

@@ -74,6 +74,7 @@ def recommendations(
         why = reason(
             told_by(terms, told),
             float(lexical[i]),
+            float(chosen.probabilities[i]),
             [headline, query.headline],
             None if card.published_at is None or asked is None else card.published_at - asked,
             card.section if card.section == query.section else None,

@@ -407,7 +407,7 @@ def _prepared(snapshot: Snapshot, change: Change) -> Prepared | str | None:
 
 
 def _segment(view: View, changed: dict[str, Prepared]) -> Segment:
-    return Segment.of(changed.values(), view.snapshot.lexicon, view.snapshot.manifest.dimension)
+    return Segment.of(changed.values(), view.snapshot.segment)
 
 
 def _without(segment: Segment, alive: BoolArray | None, ids: list[str]) -> BoolArray | None:

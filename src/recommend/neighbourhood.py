@@ -30,6 +30,7 @@ _BLOCK = 4096
 _SEARCHES = 1024
 _QUERIES = 64
 _SAMPLE = 256
+_SAMPLED = 10_000
 _SEED = 7
 
 
@@ -40,8 +41,9 @@ def nearest(
     published_at: IntArray,
     deviations: tuple[float, float],
     time_weight: float,
-) -> NDArray[np.int32]:
-    """(n, COUNT) rows of each article's nearest others; its own row stands in where there are too few.
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """(n, COUNT) rows of each article's nearest others, and the same by content alone; its own row stands in where
+    there are too few.
 
     Nearest by 1.7 · dense + lexical + ``time_weight`` · exp(−days / 30), both cosines in units of their deviation over
     random pairs, among the 48 nearest embeddings.
@@ -55,26 +57,24 @@ def nearest(
     """
     count = len(embeddings)
     found = np.repeat(np.arange(count, dtype=np.int32)[:, None], COUNT, axis=1)
+    timeless = found.copy()
     if count < 2:
-        return found
+        return found, timeless
     dense_unit, lexical_unit = deviations
     for rows, near, dense in _searched(embeddings, index):
         missing = (near < 0) | (near == rows[:, None])
         near[missing] = 0
         days = nearness(published_at[near], published_at[rows][:, None], TIME_SCALE)
         days[missing] = np.nan
-        scores = pair_scores(
-            (np.where(missing, 0, dense) / dense_unit).astype(np.float32),
-            matrix.block(rows, near) / lexical_unit,
-            days,
-            time_weight,
-        )
-        scores[missing] = -np.inf
-        best = np.lexsort((near, -scores), axis=1)[:, :COUNT]
-        kept = np.isfinite(np.take_along_axis(scores, best, axis=1))
-        chosen = np.where(kept, np.take_along_axis(near, best, axis=1), rows[:, None])
-        found[rows, : chosen.shape[1]] = chosen
-    return found
+        alike = (np.where(missing, 0, dense) / dense_unit).astype(np.float32), matrix.block(rows, near) / lexical_unit
+        for kept, weight in ((found, time_weight), (timeless, 0.0)):
+            scores = pair_scores(*alike, days, weight)
+            scores[missing] = -np.inf
+            best = np.lexsort((near, -scores), axis=1)[:, :COUNT]
+            enough = np.isfinite(np.take_along_axis(scores, best, axis=1))
+            chosen = np.where(enough, np.take_along_axis(near, best, axis=1), rows[:, None])
+            kept[rows, : chosen.shape[1]] = chosen
+    return found, timeless
 
 
 def _searched(embeddings: FloatArray, index: VectorIndex) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
@@ -111,6 +111,15 @@ def units(embeddings: NDArray[np.floating], matrix: TermMatrix) -> tuple[float, 
     left, right = left[apart], right[apart]
     dense = np.einsum("nd,nd->n", embeddings[left].astype(np.float32), embeddings[right].astype(np.float32))
     return max(float(dense.std()), 1e-3), max(float(matrix.pairs(left, right).std()), 1e-3)
+
+
+def likeness(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> float:
+    """The mean lexical cosine 0…1 of articles and their neighbours (n, c), of a sample where there are many; 0 where no
+    article has any."""
+    rows = np.arange(0, len(neighbours), max(1, len(neighbours) // _SAMPLED))
+    left, right = np.repeat(rows, neighbours.shape[1]), neighbours[rows].ravel().astype(np.int64)
+    others = left != right
+    return round(float(matrix.pairs(left[others], right[others]).mean()), 4) if others.any() else 0.0
 
 
 def in_company(vectors: FloatArray, neighbours: NDArray[np.int32]) -> NDArray[np.float16]:

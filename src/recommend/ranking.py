@@ -18,11 +18,16 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-BRIEF_TERMS, FULL_TERMS = 60, 120
-TIME_SCALES = (3.0, 10.0, 30.0, 120.0)
-TIME_FEATURES = ("days_3", "days_10", "days_30", "days_120", "days_log")
-FEATURES = ("dense", "lexical", "context", *TIME_FEATURES, "section")
-_PER_DAY = -1.0 / np.array(TIME_SCALES)
+BRIEF_TERMS, FULL_TERMS = 45, 90
+APART, ALIKE = 0.25, 0.45
+DENSE_UNIT = 0.13
+"""Deviation of dense cosines over random pairs of articles, at which rankers' means and deviations are stated."""
+
+TIME_FEATURES = ("time_curve", "days_log")
+FEATURES = ("dense", "lexical", "context", *TIME_FEATURES, "section", "tags", "authors")
+_DENSE = FEATURES.index("dense")
+_MOST_SCALED = 2.0
+_MOST_ODDS = 60.0  # beyond, a float32 overflows
 _DAY = 86_400.0
 
 
@@ -84,15 +89,31 @@ class FeatureWeight(BaseModel):
 
     Attributes:
         weight: under full text; ``brief`` under items of a few sentences, see :func:`fullness`.
-        mean, deviation: those it has over candidates in general.
+        apart: under full text where even the nearest articles have few words in common, see :func:`alikeness`.
+        mean, deviation: those it has over candidates in general, the scale it is brought to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     weight: float
     brief: float
+    apart: float
     mean: float
     deviation: float
+
+
+class Intercepts(BaseModel):
+    """The score of an article whose every feature is at its mean, by kind of text as in :class:`FeatureWeight`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weight: float = 0.0
+    brief: float = 0.0
+    apart: float = 0.0
+
+    def of(self, full: float, alike: float) -> float:
+        """That under a query of fullness 0…1 in a corpus of alikeness 0…1."""
+        return (1.0 - full) * self.brief + full * (alike * self.weight + (1.0 - alike) * self.apart)
 
 
 class Calibration(BaseModel):
@@ -115,7 +136,7 @@ class Calibration(BaseModel):
         """(n,) float32 of 0…1 that rise with scores (n,)."""
         beyond = scores - np.float32(self.knot)
         odds = self.intercept + self.below * np.minimum(beyond, 0) + self.above * np.maximum(beyond, 0)
-        probabilities: FloatArray = 1.0 / (1.0 + np.exp(-odds))
+        probabilities: FloatArray = 1.0 / (1.0 + np.exp(-np.clip(odds, -_MOST_ODDS, _MOST_ODDS)))
         return probabilities
 
 
@@ -126,7 +147,7 @@ class Ranker(BaseModel):
         features: by name of FEATURES; one that is not named does not count.
         foreign_dense: part of the dense weight that stays for a query in a language the encoder is not made for; the
             rest goes to the lexical side.
-        prior: candidates that the general mean and deviation count for beside the query's own candidates.
+        intercepts: make scores of all kinds of text mean the same.
         calibration: turns scores into probabilities.
     """
 
@@ -134,7 +155,7 @@ class Ranker(BaseModel):
 
     features: dict[str, FeatureWeight]
     foreign_dense: float = Field(ge=0.0, le=1.0)
-    prior: float
+    intercepts: Intercepts = Intercepts()
     calibration: Calibration
 
     @classmethod
@@ -161,16 +182,17 @@ class Ranker(BaseModel):
             return self
         dense, context = self.features["dense"], self.features["context"]
         less, more = {}, {}
-        for name in ("weight", "brief"):
+        for name in ("weight", "brief", "apart"):
             weight = getattr(dense, name)
             less[name] = weight * self.foreign_dense
             more[name] = getattr(context, name) + weight - less[name]
         changed = {"dense": dense.model_copy(update=less), "context": context.model_copy(update=more)}
         return self._of(self.features | changed)
 
-    def weights(self, full: float) -> NDArray[np.float64]:
-        """(f,) in the order of FEATURES, 0 for those that do not count, under a query of fullness 0…1."""
-        return (1.0 - full) * self._brief + full * self._full
+    def weights(self, full: float, alike: float) -> NDArray[np.float64]:
+        """(f,) in the order of FEATURES, 0 for those that do not count, under a query of fullness 0…1 in a corpus of
+        alikeness 0…1."""
+        return (1.0 - full) * self._brief + full * (alike * self._full + (1.0 - alike) * self._apart)
 
     def without(self, names: Sequence[str]) -> Ranker:
         """The ranker with some features left out; ``time`` stands for all that tell of time.
@@ -187,7 +209,10 @@ class Ranker(BaseModel):
     def _of(self, features: dict[str, FeatureWeight]) -> Ranker:
         # Not by model_copy, which takes cached properties along.
         return Ranker(
-            features=features, foreign_dense=self.foreign_dense, prior=self.prior, calibration=self.calibration
+            features=features,
+            foreign_dense=self.foreign_dense,
+            intercepts=self.intercepts,
+            calibration=self.calibration,
         )
 
     @cached_property
@@ -197,6 +222,10 @@ class Ranker(BaseModel):
     @cached_property
     def _full(self) -> NDArray[np.float64]:
         return self._numbers("weight", 0.0)
+
+    @cached_property
+    def _apart(self) -> NDArray[np.float64]:
+        return self._numbers("apart", 0.0)
 
     @cached_property
     def means(self) -> NDArray[np.float64]:
@@ -220,49 +249,50 @@ def fullness(terms: int) -> float:
     return min(max((terms - BRIEF_TERMS) / (FULL_TERMS - BRIEF_TERMS), 0.0), 1.0)
 
 
+def alikeness(likeness: float) -> float:
+    """How far, 0…1, an article's nearest may speak for it in a corpus: 0 where the mean lexical cosine of the two is at
+    most 0.25, as of a blog's posts, 1 from 0.45 on, as of reports of the same events, straight in between."""
+    return min(max((likeness - APART) / (ALIKE - APART), 0.0), 1.0)
+
+
 def nearness(published_at: IntArray, others: IntArray | int, scale: float) -> FloatArray:
     """exp(−|Δ| / scale) of moments (n,) in seconds from others, ``scale`` in days; NaN where either is unknown."""
-    near = np.exp(-_days_apart(published_at, others) / scale)
+    near = np.exp(-days_apart(published_at, others) / scale)
     return near.astype(np.float32)
 
 
-def time_features(published_at: IntArray, query_published_at: int) -> FloatArray:
-    """(n, 5): nearness at four scales and −ln(1 + days), NaN where a date is unknown."""
-    days = _days_apart(published_at, query_published_at)
-    found = np.empty((len(days), len(TIME_FEATURES)), np.float32)
-    found[:, :-1] = np.exp(days[:, None] * _PER_DAY)
-    found[:, -1] = -np.log1p(days)
-    return found
-
-
-def _days_apart(published_at: IntArray, others: IntArray | int) -> NDArray[np.float64]:
+def days_apart(published_at: IntArray, others: IntArray | int) -> NDArray[np.float64]:
+    """(n,) days between moments (n,) in seconds and others, NaN where either is unknown."""
     unknown = (published_at == MISSING) | (np.asarray(others) == MISSING)
     return np.where(unknown, np.nan, np.abs(published_at.astype(np.float64) - np.asarray(others, np.float64)) / _DAY)
 
 
-def standardise(
-    features: FloatArray, mean: NDArray[np.float64], deviation: NDArray[np.float64], prior: float
-) -> NDArray[np.float64]:
-    """z-scores (n, f) of each feature over the candidates of one query; 0 where a feature says nothing (NaN).
+def comparable(features: FloatArray, unit: float) -> FloatArray:
+    """Features (n, f) as they would be in a corpus whose dense cosines deviate by DENSE_UNIT over random pairs; in
+    theirs they deviate by ``unit``, which a handful of articles tells badly, so that it counts within bounds."""
+    scaled = features.copy()
+    scaled[:, _DENSE] /= min(max(unit / DENSE_UNIT, 1 / _MOST_SCALED), _MOST_SCALED)
+    return scaled
 
-    Mean and variance are shrunk towards the general ones as if ``prior`` further candidates had those, so that a
-    handful of candidates is not stretched over the whole scale.
+
+def standardise(features: FloatArray, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Features (n, f) in deviations from the general mean; where one says nothing (NaN), the mean of the others'.
+
+    The scale is the same under every query: that the best of a bad list is bad can be seen.
     """
     known = ~np.isnan(features)
-    values = np.where(known, features, 0.0).astype(np.float64)
-    counts = known.sum(axis=0) + prior
-    centre = (values.sum(axis=0) + prior * mean) / counts
-    deviations = np.where(known, values - centre, 0.0)
-    variance = ((deviations**2).sum(axis=0) + prior * (deviation**2 + (mean - centre) ** 2)) / counts
-    standardised: NDArray[np.float64] = deviations / np.sqrt(np.maximum(variance, 1e-12))
+    scaled = np.where(known, (features - mean) / deviation, 0.0)
+    means = scaled.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    standardised: NDArray[np.float64] = np.where(known, scaled, means)
     return standardised
 
 
-def score(candidates: Candidates, ranker: Ranker, full: float) -> Candidates:
-    """The candidates under a query of fullness 0…1 with scores and probabilities, in the order they came."""
-    standardised = standardise(candidates.features, ranker.means, ranker.deviations, ranker.prior)
-    contributions = (standardised * ranker.weights(full)).astype(np.float32)
-    scores = contributions.sum(axis=1)
+def score(candidates: Candidates, ranker: Ranker, full: float, alike: float, unit: float) -> Candidates:
+    """The candidates under a query of fullness 0…1 in a corpus of alikeness 0…1 with scores and probabilities, in the
+    order they came; ``unit`` as for :func:`comparable`."""
+    standardised = standardise(comparable(candidates.features, unit), ranker.means, ranker.deviations)
+    contributions = (standardised * ranker.weights(full, alike)).astype(np.float32)
+    scores = contributions.sum(axis=1) + np.float32(ranker.intercepts.of(full, alike))
     return replace(
         candidates,
         contributions=contributions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,11 +16,12 @@ from recommend.text import spans
 
 _MOST_TERMS = 8
 _MOST_SHOWN = 3
-_SAME_STORY = 0.12
+_SAME_STORY = 0.4
 _SAME_TOPIC = 0.04
 _SAME_STORY_DAYS = 30
 _NAME_BONUS = 2.0
 _SHORT = 3
+_NATIONALITY = re.compile(r"\w+(?:ish|ese|ian|ean|can)s?|French|Dutch|Greek|Thai|Iraqi|Israeli|Pakistani|Afghan|German")
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 ReasonKind = Literal["story", "topic", "similar", "latest", "pinned"]
@@ -48,6 +50,7 @@ PINNED = Reason("pinned", "Editors' choice")
 def reason(
     shared: Mapping[str, float],
     lexical: float,
+    probability: float,
     texts: Sequence[str],
     age: timedelta | None,
     section: str | None,
@@ -57,14 +60,16 @@ def reason(
     Args:
         shared: each shared term with its part of the lexical cosine.
         lexical: that cosine, 0…1.
+        probability: of being related, 0…1.
         texts: headlines and standfirsts in which the terms are looked up as written.
         age: how much later than the query the article was published, None where one of the dates is unknown.
         section: of the recommended article, when the query's is the same.
     """
-    names = as_written(shared, texts)[:_MOST_SHOWN] if lexical >= _SAME_TOPIC else []
+    written = as_written(shared, texts) if lexical >= _SAME_TOPIC else []
+    names = [phrase for phrase in written if _is_name(phrase)][:_MOST_SHOWN]
     near = age is not None and abs(age) <= timedelta(days=_SAME_STORY_DAYS)
     when = "" if age is None else f" · {distance(age)}"
-    if names and near and lexical >= _SAME_STORY:
+    if names and near and probability >= _SAME_STORY:
         return Reason("story", f"Same story: {', '.join(names)}{when}", tuple(names))
     if names:
         return Reason("topic", f"Also about {', '.join(names)}{when}", tuple(names))
@@ -116,6 +121,14 @@ def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
                 phrases[phrase] = bonus * fsum(shares[term] for term in new)
                 covered |= new
     return sorted(phrases, key=lambda phrase: -phrases[phrase])
+
+
+def _is_name(phrase: str) -> bool:
+    """Whether a phrase says who, where or what: written with a capital where the script has any, no number, and no
+    nationality alone ("Finnish", "Malaysian"), which too much has in common."""
+    if phrase[0] == phrase[0].swapcase():
+        return not phrase[0].isdigit()
+    return phrase[0].isupper() and not _NATIONALITY.fullmatch(phrase)
 
 
 def _phrases(shares: Mapping[str, float], text: str) -> Iterator[tuple[str, set[str]]]:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from recommend.arrays import distinct, widened
 from recommend.article import Access, Article
-from recommend.lexical import Lexicon, TermMatrix, TermVector, stack
+from recommend.labels import NONE, likeness
+from recommend.lexical import TermMatrix, TermVector, stack
 from recommend.neighbourhood import SHARE, terms_in_company
-from recommend.ranking import Candidates, fullness, time_features
+from recommend.ranking import Candidates, days_apart, fullness
 from recommend.settings import RankingSettings
-from recommend.table import ArticleTable, Row, seconds
+from recommend.table import MISSING, ArticleTable, Row, seconds
+from recommend.time_curve import TimeCurve
 from recommend.vectors import KINDS, VectorIndex, exact_search, scans_exactly
 
 FloatArray = NDArray[np.float32]
@@ -51,6 +53,7 @@ class Query:
         published_at: seconds since 1970 or MISSING.
         headline: title and standfirst, in which reasons look up how terms are written.
         access: of the article: where its body is not public, no reason says what only that holds.
+        tags, authors: see :mod:`recommend.labels`.
         near: see :meth:`Segment.look_up`.
     """
 
@@ -64,6 +67,8 @@ class Query:
     headline: str
     group: int
     access: Access = Access.PUBLIC
+    tags: TermVector = NONE
+    authors: TermVector = NONE
     near: Near | None = None
 
     @property
@@ -82,6 +87,8 @@ class Prepared:
     terms: TermVector
     context: TermVector
     group: int
+    tags: TermVector = NONE
+    authors: TermVector = NONE
 
     def query(self) -> Query:
         """The query that the article makes."""
@@ -97,6 +104,8 @@ class Prepared:
             f"{article.title}\n{article.standfirst or ''}",
             self.group,
             article.access,
+            self.tags,
+            self.authors,
         )
 
 
@@ -111,6 +120,8 @@ class Segment:
         lengths: (n,) float32 lengths of the term vectors in company.
         contexts: of each article, its terms in company; empty where ``neighbours`` tells.
         index: over ``embeddings``; None where n is so small that a scan is as good.
+        time_curve: of the snapshot.
+        tags, authors: of the articles, see :mod:`recommend.labels`.
     """
 
     table: ArticleTable
@@ -121,21 +132,30 @@ class Segment:
     lengths: FloatArray
     contexts: tuple[TermVector, ...]
     index: VectorIndex | None
+    time_curve: TimeCurve
+    tags: TermMatrix
+    authors: TermMatrix
 
     @classmethod
-    def of(cls, prepared: Iterable[Prepared], lexicon: Lexicon, dimension: int) -> Segment:
-        """A segment of prepared articles."""
+    def of(cls, prepared: Iterable[Prepared], beside: Segment) -> Segment:
+        """A segment of prepared articles, whose terms, labels and dimensions are those of the snapshot's segment
+        ``beside``."""
         ordered = sorted(prepared, key=lambda one: one.article.id)
-        embeddings = np.array([one.embedding for one in ordered], np.float16).reshape(len(ordered), dimension)
+        embeddings = np.array([one.embedding for one in ordered], np.float16).reshape(
+            len(ordered), beside.embeddings.shape[1]
+        )
         return cls(
             ArticleTable.of_rows([one.row for one in ordered]),
             embeddings,
-            stack([one.terms for one in ordered], len(lexicon)),
+            stack([one.terms for one in ordered], beside.matrix.rows.shape[1]),
             np.array([one.group for one in ordered], np.uint64),
             None,
             np.ones(len(ordered), np.float32),
             tuple(one.context for one in ordered),
             VectorIndex.build(embeddings, KINDS["flat"]) if len(ordered) >= SMALLEST_INDEXED else None,
+            beside.time_curve,
+            stack([one.tags for one in ordered], beside.tags.rows.shape[1]),
+            stack([one.authors for one in ordered], beside.authors.rows.shape[1]),
         )
 
     def __len__(self) -> int:
@@ -154,10 +174,13 @@ class Segment:
             self.table.headline(row),
             int(self.groups[row]),
             self.table.access(row),
+            self.tags.vector(row),
+            self.authors.vector(row),
         )
 
     def retrieve(self, query: Query, count: int, settings: RankingSettings, allowed: BoolArray | None) -> IntArray:
-        """Rows of the candidates: the ``count`` nearest embeddings and the ``count`` best lexical matches, ascending.
+        """Rows of the candidates, ascending: the ``count`` nearest embeddings, the ``count`` best lexical matches, and
+        of the articles nearest in time the nearest embeddings, so that what is old does not crowd out what is near.
 
         ``allowed`` (n,) acts inside both searches; where it lets few rows through, all of those are candidates.
         """
@@ -170,7 +193,9 @@ class Segment:
             dense = near.rows
         else:
             dense = self.nearest(query.embedding, count, allowed)
-        return np.union1d(dense, self.matrix.search(query.terms, count, settings.lexical_terms, allowed))
+        lexical = self.matrix.search(query.terms, count, settings.lexical_terms, allowed)
+        beside = self._beside_in_time(query, count // 2, settings.near_in_time, allowed)
+        return np.unique(np.concatenate([dense, lexical, beside]))
 
     def look_up(self, queries: Sequence[Query], count: int, allowed: BoolArray | None) -> list[Query]:
         """The queries, each with what :meth:`retrieve` then needs not search for, under the same mask."""
@@ -191,16 +216,29 @@ class Segment:
     def candidates(self, number: int, query: Query, rows: IntArray) -> Candidates:
         """The articles at ``rows`` with their features; ``number`` is the segment's own in its view."""
         lexical, context = self._lexical(query, rows)
+        days = days_apart(self.table.published_at[rows], query.published_at)
         features = np.column_stack(
             [
                 widened(self.embeddings[rows]) @ query.embedding,
                 lexical,
                 context,
-                time_features(self.table.published_at[rows], query.published_at),
+                self.time_curve.at(days),
+                -np.log1p(days),
                 self._same_section(query.section, rows),
+                likeness(query.tags, self.tags, rows),
+                likeness(query.authors, self.authors, rows),
             ]
         ).astype(np.float32)
         return Candidates.of(number, rows, self.groups[rows], features)
+
+    def _beside_in_time(self, query: Query, count: int, scanned: int, allowed: BoolArray | None) -> IntArray:
+        """Rows of the ``count`` nearest embeddings among the ``scanned`` articles about as near in time as any; none
+        where nearness in time says nothing."""
+        if query.published_at == MISSING or self.time_curve.flat or not scanned:
+            return np.zeros(0, np.int64)
+        rows = self.table.around(query.published_at, scanned)
+        rows = np.sort(rows if allowed is None else rows[allowed[rows]])
+        return exact_search(self.embeddings, query.embedding, count, rows)
 
     def _context(self, row: int) -> TermVector:
         if self.neighbours is None:

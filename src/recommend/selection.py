@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recommend import history, policy
 from recommend.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.live import View
-from recommend.ranking import Candidates, Ranker, score
+from recommend.ranking import Candidates, Ranker, alikeness, score
 from recommend.segment import Query
 from recommend.settings import Settings
 from recommend.table import same_language
@@ -142,8 +142,10 @@ class Selection:
         return (len(chosen) >= k or count >= max(sizes)) and count >= max(fewer, default=0)
 
     def _scored(self, query: Query, candidates: Candidates) -> Candidates:
-        native = same_language(query.language, self.view.snapshot.manifest.language)
-        return score(candidates, self.ranker if native else self.foreign, query.fullness)
+        manifest = self.view.snapshot.manifest
+        native = same_language(query.language, manifest.language)
+        ranker = self.ranker if native else self.foreign
+        return score(candidates, ranker, query.fullness, alikeness(manifest.likeness), manifest.units[0])
 
     def _best_first(self, scored: Candidates) -> Candidates:
         order = np.lexsort((scored.rows, scored.segments, -scored.scores))

@@ -90,6 +90,12 @@ class RankingSettings(_Group):
     """How candidates are found and scored."""
 
     candidates: int = Field(200, ge=10, le=10_000, description="from dense search and again from lexical search")
+    near_in_time: int = Field(
+        1000,
+        ge=0,
+        le=100_000,
+        description="articles nearest in time that are compared besides; half of candidates stay",
+    )
     lexical_terms: int = Field(32, ge=1, le=1000, description="strongest terms of the query that fetch candidates")
     as_of: Literal["any", "query"] = Field("any", description="query: only articles published before the query article")
     without: list[str] = Field(default_factory=list, description="features that do not count")

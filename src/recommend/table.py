@@ -196,6 +196,11 @@ class ArticleTable:
         """The tags of a row."""
         return list(self._plain["tags"][row].as_py())
 
+    def labels(self, name: str) -> list[list[str]]:
+        """The tags or the authors of every row."""
+        found: list[list[str]] = self.batch.column(name).to_pylist()
+        return found
+
     def allowed(self, filters: Filters, now: int | None, *, embargo: int | None = None) -> BoolArray | None:
         """(n,) which rows pass; None when all do.
 
@@ -242,6 +247,14 @@ class ArticleTable:
     def first_published(self, since: int) -> int | None:
         """The earliest date of publication from ``since`` (seconds since 1970) on, None when there is none."""
         return next(iter(self._dates[np.searchsorted(self._dates, since) :][:1].tolist()), None)
+
+    def around(self, moment: int, count: int) -> IntArray:
+        """Rows of up to ``count`` dated articles published about a moment (seconds since 1970), half of them before it
+        where there are as many; newest first."""
+        dated = self.newest_first[: self._dated]
+        place = bisect_left(dated, -moment, key=lambda row: -int(self.published_at[row]))
+        start = max(0, min(place - count // 2, len(dated) - count))
+        return dated[start : start + count]
 
     def speaks(self, language: str) -> BoolArray | None:
         """(n,) whose language is ``language``, compared by its primary part ('en' of 'en-GB'), or unknown; None when
@@ -294,6 +307,10 @@ class ArticleTable:
     @cached_property
     def _dates(self) -> IntArray:
         return np.sort(self.published_at[self.published_at != MISSING])
+
+    @cached_property
+    def _dated(self) -> int:
+        return int(np.count_nonzero(self.published_at != MISSING))
 
     @cached_property
     def _last_published(self) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from recommend import lexical
+from recommend import labels, lexical
 from recommend.arrays import mapped, widened
 from recommend.article import Article
 from recommend.duplicates import group_key
@@ -53,6 +53,8 @@ class Snapshot:
     segment: Segment
     lexicon: Lexicon
     projection: Projection
+    tags: Lexicon
+    authors: Lexicon
 
     def __reduce__(self) -> tuple[object, ...]:
         return open_snapshot, (self.layout, self.manifest.name)
@@ -80,7 +82,14 @@ class Snapshot:
         length = float(np.linalg.norm(mixed))
         context = mixed_terms(terms, [*map(segment.matrix.vector, company.tolist()), *[terms] * own])
         return Prepared(
-            article, row_of(article), mixed / length if length else mixed, terms, context, group_key(article)
+            article,
+            row_of(article),
+            mixed / length if length else mixed,
+            terms,
+            context,
+            group_key(article),
+            labels.weigh(self.tags, article.tags),
+            labels.weigh(self.authors, article.authors),
         )
 
 
@@ -97,6 +106,8 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
         indexed = manifest.articles >= SMALLEST_INDEXED
         index = VectorIndex.load(parts.vectors, KINDS[manifest.kind], embeddings) if indexed else None
         lexicon, matrix = lexical.load(parts.lexical)
+        tags, tagged = lexical.load(parts.tags)
+        authors, written = lexical.load(parts.authors)
         segment = Segment(
             ArticleTable.load(parts.articles),
             embeddings,
@@ -106,11 +117,14 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
             mapped(parts.lengths),
             (),
             index,
+            manifest.time_curve,
+            tagged,
+            written,
         )
         projection = Projection.load(parts.projection)
     except (OSError, EOFError, ValueError, KeyError) as problem:
         raise SnapshotError(f"snapshot {name} is torn: {problem}; run recommend reindex") from None
-    return Snapshot(layout, manifest, segment, lexicon, projection)
+    return Snapshot(layout, manifest, segment, lexicon, projection, tags, authors)
 
 
 def verify(layout: IndexLayout, name: str) -> Manifest:

@@ -15,13 +15,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from recommend import lexical
+from recommend import labels, lexical
 from recommend.arrays import widened
 from recommend.encoder import Encoder
 from recommend.encoder.adapter import Adapter
 from recommend.errors import SnapshotError
 from recommend.files import sync, sync_tree
-from recommend.neighbourhood import in_company, lengths_in_company, nearest, units
+from recommend.neighbourhood import in_company, lengths_in_company, likeness, nearest, units
 from recommend.projection import Projection
 from recommend.settings import IndexSettings
 from recommend.snapshot.catalog import current_name
@@ -29,6 +29,7 @@ from recommend.snapshot.corpus import Corpus, made_by, read
 from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout
 from recommend.store import Store
 from recommend.table import ArticleTable, primary_language
+from recommend.time_curve import measure
 from recommend.vectors import VectorIndex, choose_kind, set_threads
 
 _SEED = 7
@@ -132,7 +133,9 @@ def _write(
     del uncounted, trusted
     on_stage("finding company")
     deviations = units(alone, matrix)
-    company = nearest(alone, index, matrix, table.published_at, deviations, settings.company_time)
+    company, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.company_time)
+    alike = likeness(matrix, timeless)
+    curve = measure(table.published_at, timeless, reading.groups)
     alone_only = foreign if settings.company else np.ones(len(table), np.bool_)
     if alone_only is not None:
         company[alone_only] = np.flatnonzero(alone_only)[:, None]
@@ -154,6 +157,9 @@ def _write(
     index.save(layout.vectors)
     projection.save(layout.projection)
     lexical.save(lexicon, matrix, counts, layout.lexical)
+    for name, folder in (("tags", layout.tags), ("authors", layout.authors)):
+        labelled = labels.count(table.labels(name))
+        lexical.save(*labels.fit(labelled), labelled, folder)
     np.save(layout.neighbours, company)
     np.save(layout.lengths, lengths_in_company(matrix, company))
     recipe = snapshot_recipe(encoder.fingerprint, adapter, settings)
@@ -171,6 +177,8 @@ def _write(
         company=settings.company,
         company_time=settings.company_time,
         units=deviations,
+        likeness=alike,
+        time_curve=curve,
         dimension=encoder.dimension,
         kind=kind.name,
         made_by=made_by(),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recommend.encoder.manifest import file_sha256
 from recommend.errors import SnapshotError, shown
 from recommend.settings import EncoderSettings
+from recommend.time_curve import TimeCurve
 
 FORMAT = 5
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -36,6 +37,8 @@ class Manifest(BaseModel):
         company: whether vectors are mixed with those of each article's nearest.
         company_time: how much nearness in time counted for who is nearest.
         units: deviations of dense and lexical cosines over random pairs.
+        likeness: mean lexical cosine of articles and their nearest by content.
+        time_curve: what nearness in time says here.
         dimension: of the embeddings.
         kind: of the FAISS index.
         made_by: releases of this package and of what counts terms; what was made by others is not kept for the next.
@@ -60,6 +63,8 @@ class Manifest(BaseModel):
     company: bool
     company_time: float
     units: tuple[float, float]
+    likeness: float
+    time_curve: TimeCurve
     dimension: int
     kind: str
     made_by: str
@@ -161,6 +166,14 @@ class SnapshotLayout:
     @property
     def lexical(self) -> Path:
         return self.root / "lexical"
+
+    @property
+    def tags(self) -> Path:
+        return self.root / "tags"
+
+    @property
+    def authors(self) -> Path:
+        return self.root / "authors"
 
     @property
     def projection(self) -> Path:

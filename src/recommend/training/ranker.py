@@ -13,12 +13,11 @@ from pydantic import ValidationError
 from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels
 from recommend.files import Kind, replace_file
-from recommend.ranking import FEATURES, Calibration, FeatureWeight, Ranker, standardise
+from recommend.ranking import FEATURES, Calibration, FeatureWeight, Ranker, comparable, standardise
 from recommend.recommender import Recommender
 
 FloatArray = NDArray[np.float32]
 
-_PRIOR = 5.0
 _PENALTY = 1e-3
 _BORROWED = 0.05  # what a brief query counts for the weights under full text, and the other way round
 _LEAST_UNDER_FULL_TEXT = {"context": 0.5}  # judgements on one-to-three-sentence items alone would let it go
@@ -73,6 +72,7 @@ def collect(
         EvaluationError: when there is no such query.
     """
     found: list[tuple[FloatArray, FloatArray, float]] = []
+    unit = recommender.view().snapshot.manifest.units[0]
     for query, grades in qrels.items():
         progress()
         try:
@@ -83,7 +83,7 @@ def collect(
         judged[judged == UNKNOWN] = np.nan
         judged[np.expm1(-candidates.feature("days_log")) < unknown_days] = np.nan
         if np.nansum(judged) > 0:
-            found.append((candidates.features, judged, full))
+            found.append((comparable(candidates.features, unit), judged, full))
     if not found:
         raise EvaluationError("no judged query has a related article among its candidates")
     width = max(len(judged) for _, judged, _ in found)
@@ -130,12 +130,14 @@ def fit_ranker(lists: Lists) -> Ranker:
     mean[told] = np.nanmean(flat[:, told], axis=0)
     deviation[told] = np.maximum(np.nanstd(flat[:, told], axis=0), 1e-6)
     known = ~np.isnan(lists.grades)
-    standardised = np.stack([standardise(values, mean, deviation, _PRIOR) for values in lists.features])
+    standardised = np.stack([standardise(values, mean, deviation) for values in lists.features])
     full = lists.fullness
     brief = _weights(standardised, lists.grades, np.maximum(1 - full, _BORROWED), {})
     weights = _weights(standardised, lists.grades, np.maximum(full, _BORROWED), _LEAST_UNDER_FULL_TEXT)
     features = {
-        name: FeatureWeight(weight=round(w, 4), brief=round(b, 4), mean=round(m, 4), deviation=round(d, 4))
+        name: FeatureWeight(
+            weight=round(w, 4), brief=round(b, 4), apart=round(w, 4), mean=round(m, 4), deviation=round(d, 4)
+        )
         for name, w, b, m, d in zip(
             FEATURES, weights.tolist(), brief.tolist(), mean.tolist(), deviation.tolist(), strict=True
         )
@@ -145,7 +147,6 @@ def fit_ranker(lists: Lists) -> Ranker:
     return Ranker(
         features=features,
         foreign_dense=_FOREIGN_DENSE,
-        prior=_PRIOR,
         calibration=calibrate(scores[known], lists.grades[known] > 0),
     )
 
