@@ -21,9 +21,9 @@ import numpy as np
 
 from benchmarks import report
 from benchmarks.servers import CONNECTIONS, KEY, SECONDS, Load, Server, run, service, txtai, wrk, yardstick
+from recommend.files import replace_file
 from recommend.live import SnapshotView, View
 from recommend.snapshot import IndexLayout, current_name, list_snapshots
-from recommend.snapshot.layout import replace_file
 
 ROUNDS, PUTS, PUTS_A_SECOND, WORDS, LONG = 3, 50, 20, 400, 6
 CACHED_IDS = 5_000

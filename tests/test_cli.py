@@ -1,5 +1,6 @@
 """The command line: what it prints, and the exit codes 0, 1, 2 and 3."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 import pyarrow.parquet as pq
 import pytest
+import uvicorn
 from selectolax.lexbor import LexborHTMLParser
 
 from recommend.article import Article
@@ -20,7 +22,7 @@ from recommend.cli import main
 from recommend.encoder import Encoder, open_encoder
 from recommend.encoder.adapter import find_adapter
 from recommend.ranking import FEATURES, Ranker
-from recommend.settings import EncoderSettings, Settings
+from recommend.settings import EncoderSettings, Settings, load_settings
 from recommend.store import Store
 from recommend.training.adapter import Recipe
 from recommend.training.tuning import TuningRecipe
@@ -300,13 +302,17 @@ def test_an_encoder_is_tuned_and_then_used_and_a_tuned_one_is_not_tuned_again(
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("related a", "index holds no published snapshot; run recommend reindex"),
-        ("export --out x.jsonl", "index holds no published snapshot; run recommend reindex"),
+        ("related a", "store sqlite:///recommend.db does not exist; recommend ingest"),
+        ("export --out x.jsonl", "store sqlite:///recommend.db does not exist; recommend ingest"),
         ("ingest nope.jsonl", "nope.jsonl does not exist"),
         ("ingest articles.jsonl --rejects no/folder.jsonl", "No such file or directory: 'no/folder.jsonl'"),
         ("--config nope.toml status", "config file 'nope.toml' does not exist"),
         ("--store nonsense status", "store 'nonsense' cannot be used"),
-        ("--store sqlite:///no/folder.db status", "store sqlite:///no/folder.db cannot be opened: unable to open"),
+        ("--store sqlite:///no/folder.db status", "store sqlite:///no/folder.db does not exist"),
+        (
+            "--store sqlite:///no/folder.db ingest articles.jsonl",
+            "store sqlite:///no/folder.db cannot be opened: No such file",
+        ),
         ("evaluate --articles x --qrels nope.tsv", "nope.tsv cannot be read"),
         ("evaluate --articles x --qrels qrels.tsv --set ranking.x=1", "setting ranking.x is unknown: there are as_of"),
         ("compare nope.run nope.run --qrels qrels.tsv", "nope.run cannot be read"),
@@ -339,6 +345,25 @@ def test_a_failure_on_a_published_index_is_one_line_too(on_sample: Recommend, co
     assert message in ran.err
 
 
+@pytest.mark.parametrize(
+    ("host", "setting", "rule"),
+    [
+        ("127.0.0.1", "auto", "open"), ("localhost", "auto", "open"), ("::1", "auto", "open"),
+        ("0.0.0.0", "auto", "key"), ("::", "auto", "key"), ("10.0.0.7", "auto", "key"), ("news.example", "auto", "key"),
+        ("0.0.0.0", "open", "open"), ("127.0.0.1", "key", "key"),
+    ],
+)  # fmt: skip
+def test_who_may_watch_a_service_follows_from_where_it_listens(
+    recommend: Recommend, monkeypatch: pytest.MonkeyPatch, host: str, setting: str, rule: str
+) -> None:
+    served: list[str] = []
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: served.append(load_settings().service.operations))
+    monkeypatch.setenv("RECOMMEND_SERVICE__OPERATIONS", setting)
+    assert recommend("serve", "--host", host).code == 0
+    assert served == [rule]
+
+
 WRONG = ["", "bogus", "related", "related a --text b", "related a -k 0", "ingest", "serve --port 99999", "reindex -x"]
 
 
@@ -350,5 +375,5 @@ def test_wrong_usage_is_exit_code_2(recommend: Recommend, command: str) -> None:
 def test_the_installed_command_ends_without_a_traceback(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("recommend")), "related", "a"]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    message = "error: index holds no published snapshot; run recommend reindex\n"
+    message = "error: store sqlite:///recommend.db does not exist; recommend ingest or recommend restore begins one\n"
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", message)

@@ -3,13 +3,23 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.errors import ArticleError, UnknownArticleError, shown
+from recommend.errors import ArticleError, UnknownArticleError, shown, visible
 
 
 @given(st.text() | st.binary() | st.lists(st.integers()) | st.none())
 def test_a_value_is_shown_as_its_repr_cut_to_eighty_characters(value: object) -> None:
     assert len(shown(value)) <= 80
     assert shown(value) == repr(value) or repr(value).startswith(shown(value).removesuffix("…")[:70])
+
+
+@given(st.text(st.characters()))
+def test_what_is_made_visible_steers_no_terminal_and_keeps_all_else(text: str) -> None:
+    made = visible(text)
+    assert visible(made) == made
+    assert not set(made) & {*map(chr, range(9)), *map(chr, range(0x7F, 0xA0)), "\x1b", "\u202e", "\u2066"}
+    made.encode()
+    assert made == text or not text.isprintable() or set(text) & {"\u200e", "\u200f"}
+    assert visible("Ünïcode, 日本語, \tעברית\n") == "Ünïcode, 日本語, \tעברית\n"
 
 
 def test_an_article_error_names_article_field_value_and_reason() -> None:

@@ -14,13 +14,14 @@ import recommend
 
 PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
-    "errors arrays cores text article curation events settings bundled",
+    "errors offline files arrays cores articles text fields article card curation events settings bundled",
     "sources store encoder engines term_counts lexical vectors table duplicates projection neighbourhood ranking policy"
     " reasons segment history time_curve labels",
-    "ingest snapshot",
+    "ingest snapshot collisions",
     "publication live reindex explanation answer eligibility selection rollback backup",
     "recommender",
-    "canary doctor export status evaluation training recommend",
+    "canary export status evaluation training recommend",
+    "doctor",
     "cli",
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommend import lexical
-from recommend.reasons import as_written, distance, reason, shared_terms
+from recommend.reasons import as_written, distance, reason, shared_terms, told_by
 from recommend.term_counts import TermCounts
 
 TEXTS = ["Lee Jae Myung flies to Beijing", "Before his visit, Lee spoke of peace"]
@@ -103,3 +103,11 @@ def test_shared_terms_carry_their_parts_of_the_cosine_strongest_first() -> None:
     assert shared_terms(query, [], lexicon) == []
     nothing = lexicon.weigh("")
     assert shared_terms(nothing, others, lexicon) == shared_terms(query, [nothing] * 2, lexicon) == [{}, {}]
+
+
+def test_of_an_article_that_is_not_public_only_what_its_own_headline_says_is_told() -> None:
+    shares = {"storm": 0.2, "secret": 0.3, "coast": 0.1}
+    assert told_by(shares, []) == shares
+    assert told_by(shares, ["Storms hit the coast"]) == {"storm": 0.2, "coast": 0.1}
+    assert told_by(shares, ["Storms hit the coast", "Storm"]) == {"storm": 0.2}
+    assert told_by(shares, [""]) == {}

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from recommend import store as store_package
-from recommend.article import Article, parse_article
+from recommend.article import Access, Article, parse_article
 from recommend.curation import Choice, Curation
 from recommend.errors import StoreError
 from recommend.settings import Settings
@@ -329,6 +329,45 @@ def test_the_migrations_make_the_tables_of_the_schema(settings: Settings) -> Non
         assert context.get_current_revision() == HEAD
     engine.dispose()
     assert ScriptDirectory(str(Path(store_package.__file__).parent / "migrations")).get_heads() == [HEAD]
+
+
+def test_a_store_of_an_earlier_release_believes_what_its_source_said_of_access(settings: Settings) -> None:
+    told: dict[str, tuple[dict[str, object], Access]] = {
+        "nothing": ({}, Access.PUBLIC),
+        "null": ({"access": None}, Access.PUBLIC),
+        "free": ({"access": "Free "}, Access.PUBLIC),
+        "paid": ({"access": "paid"}, Access.PAID),
+        "unknown": ({"access": "level 3"}, Access.PAID),
+        "list": ({"access": ["public"]}, Access.PAID),
+        "ghost": ({"visibility": "members"}, Access.MEMBERS),
+        "page": ({"isAccessibleForFree": False}, Access.PAID),
+        "open page": ({"isAccessibleForFree": True}, Access.PUBLIC),
+        "both": ({"access": "paid", "visibility": "public"}, Access.PAID),
+    }
+    with closing(Store(settings.store)) as store:
+        store.put([(article(name, extra=extra), None) for name, (extra, _) in told.items()], "toy")
+    for statement in (
+        "ALTER TABLE articles DROP COLUMN access",
+        "ALTER TABLE articles DROP COLUMN evergreen",
+        "UPDATE alembic_version SET version_num = '0003'",
+    ):
+        sql(settings.store, statement)
+    with closing(Store(settings.store)) as store:
+        found = {name: one for name in told if (one := store.get(name)) is not None}
+        assert {name: one.access for name, one in found.items()} == {name: access for name, (_, access) in told.items()}
+        assert not any(one.evergreen for one in found.values())
+        store.delete("paid")
+    assert sql(settings.store, "SELECT access FROM articles WHERE id = 'paid'") == [("public",)]
+
+
+def test_addresses_that_an_older_release_stored_are_found_by_the_rule_of_this_one(settings: Settings) -> None:
+    urls = {"a": "https://news.example/read.php?1400", "b": "https://news.example/read.php?1401"}
+    with closing(Store(settings.store)) as store:
+        store.put([(article(id_, url=url), None) for id_, url in urls.items()], "toy")
+    sql(settings.store, "UPDATE articles SET canonical_url = 'https://news.example/read.php'")
+    sql(settings.store, "UPDATE alembic_version SET version_num = '0004'")
+    with closing(Store(settings.store)) as store:
+        assert {id_: store.find_url(url) for id_, url in urls.items()} == {"a": "a", "b": "b"}
 
 
 def test_a_store_of_a_newer_release_is_refused_and_left_alone(store: Store, settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """The Arrow table of a set of articles: filters against the same conditions written in plain Python."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.article import Article, parse_article
+from recommend.article import Access, Article, opens, parse_article
+from recommend.card import CARD_FIELDS, card_of
 from recommend.errors import SnapshotError
 from recommend.table import MISSING, ArticleTable, Filters, moment, same_language, seconds
 
@@ -26,7 +28,7 @@ def articles_of(rows: list[dict[str, Any]]) -> list[Article]:
 
 ROW: dict[str, st.SearchStrategy[Any]] = {"section": NAMED, "site": NAMED, "genre": NAMED}
 ROW |= {"language": st.none() | st.sampled_from(LANGUAGES), "tags": st.lists(st.sampled_from(TAGS))}
-ROW |= {"published_at": MOMENTS, "expires_at": MOMENTS}
+ROW |= {"published_at": MOMENTS, "expires_at": MOMENTS, "access": st.sampled_from(["", *Access, "unknown"])}
 ARTICLES = st.lists(st.fixed_dictionaries(ROW), max_size=12).map(articles_of)
 
 
@@ -43,6 +45,7 @@ def test_each_filter_is_the_plain_condition(
     articles: list[Article], name: str, tag: str, language: str, when: datetime, data: st.DataObject
 ) -> None:
     table = ArticleTable.of(articles)
+    access = data.draw(st.frozensets(st.sampled_from(Access)))
     out = data.draw(st.frozensets(st.sampled_from(["000", "001", "005", "unknown"])))
     conditions: dict[Filters, Callable[[Article], bool]] = {
         Filters(): lambda a: True,
@@ -53,12 +56,15 @@ def test_each_filter_is_the_plain_condition(
         Filters(since=when): lambda a: a.published_at is not None and a.published_at >= when,
         Filters(until=when): lambda a: a.published_at is not None and a.published_at <= when,
         Filters(exclude=out): lambda a: a.id not in out,
+        Filters(access=access): lambda a: not access or a.access in access,
     }
     for filters, condition in conditions.items():
         assert passing(table, table.allowed(filters, None)) == plain(articles, condition), filters
-    together = table.allowed(Filters(name, language, name, tag, when, when, out), None)
+    together = table.allowed(Filters(name, language, name, tag, when, when, out, access), None)
     assert passing(table, together) == plain(articles, lambda a: all(keep(a) for keep in conditions.values()))
     assert passing(table, table.allowed(Filters(section="Unheard of"), None)) == []
+    for reader in Access:
+        assert passing(table, table.readable(reader)) == plain(articles, lambda a: a.access in opens(reader))  # noqa: B023
     foreign = table.foreign_to(language)
     others = [] if foreign is None else passing(table, foreign)
     assert others == plain(articles, lambda a: not same_language(a.language, language))
@@ -125,9 +131,8 @@ def test_a_saved_table_opens_mapped_and_equal_with_cards_as_given(corpus: list[A
     assert opened.batch.equals(table.batch)
     for row, article in enumerate(articles):
         card = opened.card(row)
-        for name in ("id", "title", "url", "image_url", "published_at", "section"):
-            assert getattr(card, name) == getattr(article, name)
-        assert card.summary == article.standfirst
+        assert card == card_of(article)
+        assert asdict(card) == article.model_dump(include=set(CARD_FIELDS)) | {"summary": article.standfirst}
         assert opened.headline(row) == f"{article.title}\n{article.standfirst or ''}"
         assert opened.tags(row) == article.tags
         for name in ("section", "language", "site", "genre"):

@@ -1,10 +1,12 @@
 """Markup removed, sentences cut, terms found as written."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.text import clean_line, clean_text, lead_sentence, spans, terms
+from recommend.text import _ODD, _UNSPACED_WORD, clean_line, clean_text, lead_sentence, spans, terms
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,22 @@ from recommend.text import clean_line, clean_text, lead_sentence, spans, terms
         ("Fish &amp; chips &ndash; &#163;5 &#x1F600;", "Fish & chips – £5 😀"),
         ("<!-- hidden --><![CDATA[<p>One</p>]]>", "One"),
         ("&lt;script&gt; is a tag", "<script> is a tag"),
+        ("<table><tr><th>Home</th><th>Away</th></tr><tr><td>2</td><td>1</td></tr></table>", "Home Away\n\n2 1"),
+        ("<dl><dt>Rain</dt><dd>3 mm</dd></dl>", "Rain\n\n3 mm"),
+        (
+            "<figure class=x><table><tr><td>A</td><td>61</td></tr></table><figcaption>C</figcaption></figure>x",
+            "A 61\n\nx",
+        ),
+        ("<aside><figure><table><td>hidden</td></table></figure></aside>Body", "Body"),
+        ("<div><nav>Home</div>Body", "Body"),
+        ("<ruby>漢<rt>kan</ruby>字", "漢字"),
+        ("<p title='a > b' data-x=\"it's\">Body</p>", "Body"),
+        ("<p>it's <b>5 o'clock</b></p>", "it's 5 o'clock"),
+        ("<p it's>Body</p> o'clock", "Body\n\no'clock"),
+        ("<p>Body</p><!-- never closed <p>hidden</p>", "Body"),
+        ("<p>Body</p><script>if (a < b) '</p>'</script >x", "Body\n\nx"),
+        ("<p>a <svg/>b <math/>c</p>", "a b c"),
+        ("<p>&#" + "1" * 5000 + "; &#" + "0" * 5000 + "65;</p>", "\ufffd A"),
     ],
 )
 def test_markup_becomes_text_with_blocks_kept_apart(markup: str, text: str) -> None:
@@ -31,6 +49,43 @@ def test_markup_becomes_text_with_blocks_kept_apart(markup: str, text: str) -> N
 @pytest.mark.parametrize("text", ["3 < 5 and 7 > 2", "AT&T and R&D", "x <3 y", "Q&A; more", "<name>"])
 def test_text_that_only_looks_like_markup_stays_as_it_is(text: str) -> None:
     assert clean_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("[vc_row el_class='x'][vc_column]One[/vc_column][/vc_row] Two", "One\n\nTwo"),
+        ('Look [gallery ids="1,2"] here', "Look here"),
+        ("[gallery ids=1,2] Look", "Look"),
+        ("[caption id='x']A boat[/caption] Body", "A boat Body"),
+        ("a [b]bold[/b] word", "a bold word"),
+        ("See [embed]https://video.example/1[/embed] now", "See now"),
+        ("<p>[et_pb_text admin_label=&#8221;Text&#8221;]One[/et_pb_text]</p>", "One"),
+        ("He said [sic] so […] in [1] and [the minister] too", "He said [sic] so […] in [1] and [the minister] too"),
+        ("[Update] Storm [audio]", "[Update] Storm [audio]"),
+    ],
+)
+def test_shortcodes_go_and_what_is_merely_in_brackets_stays(written: str, text: str) -> None:
+    assert clean_text(written) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("Har\u00adbour \u202eabc\u202c\u2066d\u2069\ufeff\u200b", "Harbour abcd"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("क्\u200dष", "क्\u200dष"),
+        ("👩\u200d🚒", "👩\u200d🚒"),
+        ("har\u200dbour\u200c", "harbour"),
+        (
+            "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f \U000e0041x",
+            "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f x",
+        ),
+        ("a" + "\u0315\u0300" * 400, "à" + "\u0300" * 14 + "\u0315" * 15),
+    ],
+)
+def test_what_has_no_width_goes_but_for_joiners_that_letters_and_pictures_need(written: str, text: str) -> None:
+    assert clean_text(written) == text
 
 
 def test_whitespace_control_characters_and_unicode_form_are_settled() -> None:
@@ -60,6 +115,7 @@ def test_cleaning_plain_text_twice_changes_nothing_more(text: str) -> None:
         ("Am 3. März stieg er um 3.5 Prozent. Dann fiel er.", "Am 3. März stieg er um 3.5 Prozent."),
         ("“We won.” He smiled.", "“We won.”"),
         ("首相は辞任した。次は誰か。", "首相は辞任した。"),
+        ("स्कूल बंद रहे। बारिश जारी है।", "स्कूल बंद रहे।"),
         ("No full stop\n\nSecond block.", "No full stop"),
         ("", ""),
     ],
@@ -90,6 +146,12 @@ def test_a_long_lead_sentence_is_cut_at_a_word() -> None:
         ("東京都 中", "東京 京都 中"),
         ("ประเทศ", "ปร ระ ะเ เท ทศ"),
         ("한국어 iPhone在中国", "한국 국어 iphon 在中 中国"),
+        ("दिल्ली में बारिश", "दिल्ल में बारिश"),
+        ("বাংলাদেশের", "বাংলা"),
+        ("שָׁלוֹם שלום", "שלום שלום"),
+        ("مُحَمَّد محمد", "محمد محمد"),
+        ("Schleusen\u00adverwaltung", "schle Schle"),
+        ("می\u200cخواهم", "میخوا"),
         ("", ""),
     ],
 )
@@ -100,6 +162,28 @@ def test_terms_are_stems_names_twice_and_pairs_of_unspaced_scripts(text: str, fo
 @given(st.text(st.characters(codec="ascii")))
 def test_words_are_the_same_whatever_else_the_text_holds(text: str) -> None:
     assert terms(text) == terms(f"{text} é")
+
+
+SCRIPTS = ["minister harbour", "здравствуйте министр", "Αθήνα υπουργός", "बारिश दिल्ली", "বৃষ্টি ঢাকা", "மழை சென்னை",
+           "שלום ירושלים", "الوزير القاهرة", "بارش لاہور", "ამინდი თბილისი", "եղանակ երևան", "東京都 大雨", "서울 날씨",
+           "กรุงเทพ ฝนตก", "ភ្នំពេញ ភ្លៀង"]  # fmt: skip
+
+
+@given(st.sampled_from(SCRIPTS), st.sampled_from(SCRIPTS), st.data())
+def test_characters_without_width_never_change_the_words_of_any_script(
+    one: str, other: str, data: st.DataObject
+) -> None:
+    written = f"{one} {other}"
+    at = data.draw(st.integers(0, len(written)))
+    unseen = data.draw(st.sampled_from(["\u00ad", "\u2060", "\ufeff", "\u202e", "\u200b"]))
+    assert terms(clean_text(written[:at] + unseen + written[at:])) == terms(written)
+    assert terms(written) == terms(one) + terms(other)
+
+
+def test_what_only_some_words_are_made_of_is_looked_for_where_it_can_be() -> None:
+    for code in [*range(0xAD, 0x20000), *range(0xE0000, 0xE0200)]:
+        if unicodedata.category(chr(code)) in {"Mn", "Mc", "Me", "Cf"} or _UNSPACED_WORD.match(chr(code)):
+            assert _ODD.match(chr(code)), hex(code)
 
 
 def test_stop_words_give_no_terms_however_they_are_written() -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, closing
 from importlib.metadata import version
 from pathlib import Path
 
+from anyio import to_thread
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -21,6 +22,7 @@ from recommend.vectors import set_threads
 from recommend_service import articles, bulk, curation, events, operations, problems, queries, related
 from recommend_service.auth import Identify
 from recommend_service.backend import Backend, logger
+from recommend_service.connections import Connections
 from recommend_service.front import Front
 from recommend_service.head import Head
 from recommend_service.hot import Hot, HotPath
@@ -43,20 +45,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings = load_settings(Path(config) if config else None)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
         set_threads(1)
-        app.state.backend = Backend(settings, app.state.metrics)
-        with json_logs(), closing(app.state.backend):
+        backend = app.state.backend = Backend(settings, app.state.metrics)
+        with json_logs(), closing(backend):
             try:
-                app.state.backend.recommender()
+                await to_thread.run_sync(backend.open)
             except (SnapshotError, StoreUnreachableError) as problem:
                 logger.warning("not ready: %s", problem)
             gc.collect()
             gc.freeze()  # what is open now stays: looking through it for garbage would hold up requests
-            watch = asyncio.create_task(Renewal(app.state.backend).watch())
-            yield
-            watch.cancel()
-            await asyncio.wait([watch])
+            watches = [asyncio.create_task(one) for one in (Renewal(backend).watch(), backend.follow())]
+            yield {"connections": Connections(settings.service)}
+            for watch in watches:
+                watch.cancel()
+            await asyncio.wait(watches)
             gc.unfreeze()
 
     app = Service(
@@ -74,14 +77,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     modules = (related, operations, queries, bulk, curation, articles, events)
     app.router.routes[:0] = [route for module in modules for route in module.router.routes]
     if settings.service.site:
-        app.include_router(site_router(settings.service.site_name))
+        texts = "text" in settings.service.public_fields
+        app.include_router(site_router(settings.service.site_name, texts=texts))
 
-    def backend() -> Backend:
-        started: Backend = app.state.backend
-        return started
+    def started() -> Backend:
+        backend: Backend = app.state.backend
+        return backend
 
-    hot = Hot(backend)
-    _add_middleware(app, settings.service, hot)
+    hot = Hot(started)
+    _add_middleware(app, settings, hot)
     app.front = _front(app, settings.service, hot)
     return app
 
@@ -131,17 +135,18 @@ def _front(app: Service, settings: ServiceSettings, hot: Hot) -> ASGIApp:
     return Front(shared, app.state.metrics, access_log=settings.access_log)
 
 
-def _add_middleware(app: FastAPI, settings: ServiceSettings, hot: Hot) -> None:
+def _add_middleware(app: FastAPI, all_settings: Settings, hot: Hot) -> None:
+    settings = all_settings.service
     # From the inside out: the one added last sees a request first. HEAD becomes GET; load is shed before anything is
     # spent on a request; the clock runs from then on; who asks is known before it is counted; bodies are bounded where
     # they are read, under what compresses the answers.
-    app.add_middleware(BodyLimit, paths={bulk.PATH: settings.bulk_limit})
+    app.add_middleware(BodyLimit, paths={bulk.PATH: settings.bulk_limit}, patience=2 * settings.timeout)
     app.add_middleware(Compression, minimum_size=GZIP_FROM)
     if settings.rate_limit:
         if not settings.read_needs_key:
             app.add_middleware(HotPath, hot=hot)
         app.add_middleware(RateLimit, rate=settings.rate_limit)
     app.add_middleware(Identify, settings=settings)
-    app.add_middleware(Timeout, seconds=settings.timeout)
-    app.add_middleware(Concurrency, limit=settings.max_concurrency)
+    app.add_middleware(Timeout, seconds=settings.timeout, keys_afar=not all_settings.store.startswith("sqlite"))
+    app.add_middleware(Concurrency, limit=settings.max_concurrency, uploads=settings.uploads)
     app.add_middleware(Head)

@@ -13,16 +13,20 @@ from starlette.responses import Response
 from recommend.article import Article, parse_article
 from recommend.encoder import Encoder, encode_articles
 from recommend.errors import ArticleError, UnknownArticleError
+from recommend.fields import same_id
 from recommend.ingest import put
 from recommend.recommender import Recommender
-from recommend_service.auth import may_write, require_reader, require_writer
+from recommend_service.auth import KeyFirstRoute, require_reader, require_writer, sees_all
 from recommend_service.backend import Backend, BackendOf, RecommenderOf
 from recommend_service.direct import DirectRoute
 from recommend_service.paths import ARTICLE
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
-from recommend_service.schemas import Stored
+from recommend_service.schemas import PublicArticle, Stored
 
-router = APIRouter(prefix="/v1/articles", tags=["articles"], responses=LIMIT_PROBLEMS)
+router = APIRouter(prefix="/v1/articles", tags=["articles"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
+
+SMALL = 16_384
+"""Bytes of a body that is parsed at once; what is larger may take a while, and is no business of the event loop."""
 
 _UNPROCESSABLE = {**PROBLEM, "description": "A part of the request is not valid"}
 _UNAVAILABLE = {**PROBLEM, "description": "The store or the encoder cannot be used"}
@@ -42,28 +46,35 @@ _UNAVAILABLE = {**PROBLEM, "description": "The store or the encoder cannot be us
     },
 )
 async def put_article(
+    request: Request,
     backend: BackendOf,
     recommender: RecommenderOf,
     article_id: str,
     body: Annotated[dict[str, Any], Body(examples=[{"title": "Leaders condemn drone attack", "text": "…"}])],
 ) -> Response:
     """Stores an article: embedded, durable and recommendable when this returns."""
-    if body.get("id", article_id) != article_id:
-        raise ArticleError(article_id, "id", body["id"], f"is not the id in the path, {article_id!r}")
-    article = parse_article({**body, "id": article_id})
+    given = body.get("id", article_id)
+    if not isinstance(given, str) or same_id(given) != article_id:
+        raise ArticleError(article_id, "id", given, f"is not the id in the path, {article_id!r}")
+    row = {**body, "id": article_id}
+    large = len(await request.body()) > SMALL
+    article = await backend.in_parser(parse_article, row) if large else parse_article(row)
     revision, new = await backend.in_writer(_put, recommender, article)
-    recommender.view()
     stored = Stored(id=article_id, revision=revision).model_dump_json()
     return Response(stored, HTTPStatus.CREATED if new else HTTPStatus.OK, media_type="application/json")
 
 
 async def get_article(request: Request, article_id: str) -> Response:
-    """An article as stored; drafts and unpublished ones only with a key of scope `write`."""
+    """The card of a published article; with a key of scope `read` or `write` any article as stored, drafts and
+    unpublished ones too.
+    """
     backend: Backend = request.app.state.backend
-    stored = backend.articles.get(article_id)
-    if stored is None or not (stored.article.is_public(datetime.now(UTC)) or may_write(request.state.key)):
+    stored, whole = await backend.read(backend.articles.get, article_id), sees_all(request.state.key)
+    if stored is None or not (whole or stored.article.is_public(datetime.now(UTC))):
         raise UnknownArticleError(article_id)
-    return Response(stored.body, media_type="application/json")
+    caching = "private, no-store" if whole else f"public, max-age={backend.settings.service.max_age}"
+    headers = {"Cache-Control": caching, "Vary": "Authorization"}
+    return Response(stored.whole if whole else stored.card, headers=headers, media_type="application/json")
 
 
 router.add_api_route(
@@ -72,8 +83,11 @@ router.add_api_route(
     dependencies=[Depends(require_reader)],
     response_class=Response,
     responses={
-        200: {"model": Article, "description": "The article as stored"},
-        404: {**PROBLEM, "description": "Unknown, taken down, or not published and no key of scope write given"},
+        200: {
+            "model": Article | PublicArticle,
+            "description": "With a key of scope read or write the article as stored, otherwise its card",
+        },
+        404: {**PROBLEM, "description": "Unknown, taken down, or not published and no key of such a scope given"},
         422: _UNPROCESSABLE,
         503: _UNAVAILABLE,
         **READ_PROBLEMS,

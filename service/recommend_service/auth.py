@@ -7,20 +7,24 @@ from the next request on in every worker; on PostgreSQL within ``service.stalene
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from recommend.errors import StoreError
 from recommend.settings import ServiceSettings
-from recommend.store import Store
 from recommend.store.keys import Key, Scope
+from recommend_service.backend import Backend
 from recommend_service.limits import UNLIMITED
 from recommend_service.problems import known_problem
 
@@ -39,26 +43,27 @@ class Identify:
             (bytes.fromhex(known), Key(f"settings:{known[:8].lower()}", frozenset(Scope), now))
             for known in settings.api_keys
         ]
+        self._unasked = UNLIMITED if settings.operations == "open" else frozenset({"/healthz"})
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             key = None
             token = _bearer_token(scope)
-            if token is not None and scope["path"] not in UNLIMITED:
+            if token is not None and scope["path"] not in self._unasked:
                 try:
-                    key = self._find(scope["app"].state.backend.store, sha256(token).digest())
+                    key = await self._find(scope["app"].state.backend, sha256(token).digest())
                 except StoreError as problem:
                     await known_problem(problem)(scope, receive, send)
                     return
             scope.setdefault("state", {}).update(key=key, key_name=None if key is None else key.name)
         await self.app(scope, receive, send)
 
-    def _find(self, store: Store, hashed: bytes) -> Key | None:
+    async def _find(self, backend: Backend, hashed: bytes) -> Key | None:
         found = None
         for known, key in self._of_settings:
             if hmac.compare_digest(known, hashed):
                 found = key
-        return found or store.keys.find(hashed)
+        return found or await backend.read(backend.store.keys.find, hashed)
 
 
 def authorize(key: Key | None, scope: Scope) -> Key:
@@ -82,9 +87,14 @@ def authorize(key: Key | None, scope: Scope) -> Key:
     return key
 
 
-def may_write(key: Key | None) -> bool:
-    """Whether the key has the scope ``write``."""
-    return key is not None and Scope.WRITE in key.scopes
+def sees_all(key: Key | None) -> bool:
+    """Whether the key opens more than everybody may see: texts, ``extra``, what is not published."""
+    return key is not None and not key.scopes.isdisjoint({Scope.READ, Scope.WRITE})
+
+
+def may_operate(key: Key | None, settings: ServiceSettings) -> bool:
+    """Whether one may see how the service stands: with the scope ``read``, or as ``service.operations`` says."""
+    return settings.operations == "open" or (key is not None and Scope.READ in key.scopes)
 
 
 def authorize_reading(key: Key | None, settings: ServiceSettings) -> None:
@@ -113,6 +123,12 @@ async def require_reader(request: Request, key: KeyOf) -> None:
     authorize_reading(key, request.app.state.settings.service)
 
 
+async def require_operator(request: Request, key: KeyOf) -> None:
+    """Refuses those without a key of scope ``read``, unless ``service.operations`` is open."""
+    if not may_operate(key, request.app.state.settings.service):
+        authorize(key, Scope.READ)
+
+
 async def require_writer(key: KeyOf) -> Key:
     """The key; refuses requests without one of scope ``write``."""
     return authorize(key, Scope.WRITE)
@@ -121,6 +137,37 @@ async def require_writer(key: KeyOf) -> Key:
 async def require_curator(key: KeyOf) -> Key:
     """The key; refuses requests without one of scope ``curate``."""
     return authorize(key, Scope.CURATE)
+
+
+class KeyFirstRoute(APIRoute):
+    """A route that looks at the key before it reads a body, which FastAPI does the other way round.
+
+    The scope that is needed is that of the route's dependency, which also documents it.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of a request."""
+        handle = super().get_route_handler()
+        needed = {needs.call: None for needs in _flat(self.dependant)}
+        scope = next((_NEEDS[call] for call in needed if call in _NEEDS), None)
+
+        async def keyed(request: Request) -> Response:
+            if scope is not None:
+                authorize(request.state.key, scope)
+            elif require_reader in needed:
+                authorize_reading(request.state.key, request.app.state.settings.service)
+            return await handle(request)
+
+        return keyed
+
+
+_NEEDS: dict[Any, Scope] = {require_writer: Scope.WRITE, require_curator: Scope.CURATE}
+
+
+def _flat(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for needs in dependant.dependencies:
+        yield from _flat(needs)
 
 
 def _bearer_token(scope: Connection) -> bytes | None:

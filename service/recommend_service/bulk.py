@@ -18,17 +18,19 @@ from starlette.types import Receive, Scope, Send
 
 from recommend.article import Article
 from recommend.errors import RecommendError, shown
+from recommend.fields import same_id
 from recommend.ingest import put_batch
 from recommend.recommender import Recommender
 from recommend.sources.jsonl import load_json
+from recommend.sources.limits import LINE_LIMIT
 from recommend.sources.row import Reject, parse_row
-from recommend.sources.stream import LINE_LIMIT, excerpt, oversize
+from recommend.sources.stream import excerpt, oversize
 from recommend_service.articles import embed_as_served
-from recommend_service.auth import require_writer
+from recommend_service.auth import KeyFirstRoute, require_writer
 from recommend_service.backend import Backend, BackendOf, RecommenderOf
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
 
-router = APIRouter(prefix="/v1", tags=["articles"], responses=LIMIT_PROBLEMS)
+router = APIRouter(prefix="/v1", tags=["articles"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
 
 PATH = "/v1/articles:bulk"
 NDJSON = "application/x-ndjson"
@@ -44,9 +46,11 @@ class BulkResult(BaseModel):
 
     line: int = Field(ge=1)
     id: str | None = Field(None, description="absent from rejected lines")
-    status: Literal["created", "updated", "unchanged", "deleted", "rejected"]
-    revision: int | None = Field(None, description="null where there was nothing to delete; absent when rejected")
-    detail: str | None = Field(None, description="of rejected lines: why")
+    status: Literal["created", "updated", "unchanged", "deleted", "rejected", "failed"] = Field(
+        description="rejected: the line is at fault; failed: the service could not store it, so send it again"
+    )
+    revision: int | None = Field(None, description="null where there was nothing to delete; absent when not stored")
+    detail: str | None = Field(None, description="of rejected and failed lines: why")
     field: str | None = Field(None, description="of rejected lines: the field at fault, null for the whole line")
 
 
@@ -136,7 +140,7 @@ async def _results(request: Request, backend: Backend, recommender: Recommender)
     answered = 0
     try:
         async for batch in _batches(request):
-            yield await backend.in_writer(_apply, recommender, batch)
+            yield await backend.in_writer(_apply, recommender, batch, not answered)
             answered = batch[-1].number
     except ClientDisconnect:
         return  # nobody is left to tell; what was not answered was not promised
@@ -161,8 +165,12 @@ async def _batches(request: Request) -> AsyncIterator[list[_Line]]:
         yield batch
 
 
-def _apply(recommender: Recommender, batch: list[_Line]) -> bytes:
-    """Stores a batch, in the order of its lines, and says what became of each."""
+def _apply(recommender: Recommender, batch: list[_Line], first: bool) -> bytes:
+    """Stores a batch, in the order of its lines, and says what became of each.
+
+    Raises:
+        RecommendError: no line of the ``first`` batch could be stored or rejected.
+    """
     encoder = recommender.encoder
     parsed = [(line.number, _parse(line)) for line in batch]
     results = {number: _rejected(number, *_why(row)) for number, row in parsed if isinstance(row, Reject)}
@@ -182,8 +190,10 @@ def _apply(recommender: Recommender, batch: list[_Line]) -> bytes:
                     revision = recommender.store.delete(row.id)
                     results[number] = _done(number, row.id, "unchanged" if revision is None else "deleted", revision)
         except RecommendError as problem:
-            results.update({number: _rejected(number, str(problem)) for number in numbers if number not in results})
-    recommender.view()  # here, so that no reader has to bring it up to date
+            if first and not results:
+                raise
+            failed = {"status": "failed", "detail": f"{problem}; send this line again", "field": None}
+            results.update({number: {"line": number, **failed} for number in numbers if number not in results})
     return _ndjson([results[line.number] for line in batch])
 
 
@@ -197,7 +207,7 @@ def _parse(line: _Line) -> Article | _Takedown | Reject:
         given = row["delete"]
         if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
             return Reject("bulk", line.number, None, "delete", shown(given), "is not the id of an article")
-        return _Takedown(str(given))
+        return _Takedown(same_id(str(given)))
     return parse_row(row, "bulk", line.number)
 
 

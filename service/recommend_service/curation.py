@@ -15,13 +15,13 @@ from recommend.article import ArticleId
 from recommend.curation import Curation
 from recommend.errors import shown
 from recommend.store.keys import Key
-from recommend_service.auth import require_curator
+from recommend_service.auth import KeyFirstRoute, require_curator
 from recommend_service.backend import BackendOf
 from recommend_service.paths import ARTICLE
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
 from recommend_service.schemas import CuratedBody, Stored
 
-router = APIRouter(prefix="/v1/articles", tags=["curation"], responses=LIMIT_PROBLEMS)
+router = APIRouter(prefix="/v1/articles", tags=["curation"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
 
 _EXAMPLE = {
     "pinned": [{"id": "story-7", "until": "2026-03-01T18:00:00Z"}, {"id": "story-2"}],
@@ -71,7 +71,7 @@ async def put_curation(
 )
 async def get_curation(backend: BackendOf, _: Curator, article_id: str) -> Response:
     """The present curation of an article, and who changed it when."""
-    found = backend.store.curation(article_id)
+    found = await backend.read(backend.store.curation, article_id)
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"article {shown(article_id)} has no curation; PUT one")
     curation, history = found

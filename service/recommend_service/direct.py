@@ -35,6 +35,7 @@ class DirectRoute(APIRoute):
                     return await refuse(request)
                 arguments = {"given": given, **arguments}
             authorize_reading(request.state.key, request.app.state.settings.service)
+            await request.app.state.backend.caught_up()
             response: Response = await endpoint(request, **arguments)
             return response
 

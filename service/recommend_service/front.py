@@ -14,6 +14,7 @@ from recommend_service import logs
 from recommend_service.headers import secure_headers
 from recommend_service.hot import Hot
 from recommend_service.metrics import Metrics
+from recommend_service.paths import SLASH, keep_slashes
 from recommend_service.ready import ID_LENGTH
 
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"})
@@ -48,6 +49,7 @@ class Front:
             await self.app(scope, receive, send)
             return
         started, status = perf_counter(), 500
+        scope = keep_slashes(scope)
         scope["request_id"] = request_id = new_request_id()
         logs.request_id.set(request_id)
 
@@ -85,5 +87,5 @@ def new_request_id() -> str:
 
 def _log(scope: Scope, method: str, route: str, status: int, cache: str, seconds: float) -> None:
     parameters = sorted({name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), True)})
-    said = {"method": method, "route": route, "path": scope["path"], "parameters": parameters}
+    said = {"method": method, "route": route, "path": scope["path"].replace(SLASH, "%2F"), "parameters": parameters}
     logger.info("request", extra={**said, "status": status, "cache": cache, "milliseconds": round(seconds * 1000, 3)})

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from recommend.errors import RecommendError
 from recommend.live import View
 from recommend_service.backend import Backend
+from recommend_service.paths import raw_path
 
 
 class Hot:
@@ -32,10 +33,12 @@ class Hot:
 
     def answer(self, scope: Scope) -> tuple[Message, Message] | None:
         """The messages that answer a request, None when there is no ready answer to it."""
-        path: str = scope["path"]
-        if not path.endswith("/related") or scope["method"] not in {"GET", "HEAD"}:
+        path = raw_path(scope)
+        if not path.endswith(b"/related") or scope["method"] not in {"GET", "HEAD"}:
             return None
         backend = self.backend()
+        if backend.late:
+            return None  # the route waits
         try:
             recommender = backend.recommender()
             if self._view is None:

@@ -18,8 +18,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from recommend_service.problems import problem
 
 BODY_LIMIT = 8 * 1024 * 1024
+_SET_SECONDS = 1.0  # by which a clock that is kept right never jumps
 UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that are answered however busy the service is: those who watch it need them most then."""
+
+
+_AT_ONCE = frozenset({"/healthz", "/readyz"})
+_BY_URL = "/v1/related"
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_LEAST_SPEED = 1_000
 
 
 def made_at_once(scope: Scope) -> bool:
@@ -27,31 +34,48 @@ def made_at_once(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["method"] != "GET":
         return False
     path: str = scope["path"]
-    return path.endswith("/related") or path == "/healthz"
+    return (path.endswith("/related") and not path.endswith(_BY_URL)) or path in _AT_ONCE
 
 
 class Concurrency:
-    """Answers 503 at once when ``limit`` requests are at work, rather than let all of them wait."""
+    """Answers 503 at once when ``limit`` requests are at work, rather than let all of them wait.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    Of these at most ``uploads`` may have a body: however slowly those come, the other places are for readers.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, uploads: int) -> None:
         self.app = app
         self.limit = limit
+        self.uploads = uploads
         self.running = 0
+        self.uploading = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in UNLIMITED:
             await self.app(scope, receive, send)
             return
-        if self.running >= self.limit:
+        upload = scope["method"] not in _BODILESS and _has_body(scope)
+        if self.running >= self.limit or (upload and self.uploading >= self.uploads):
             _shed(scope, "concurrency")
-            detail = f"{self.limit} requests are at work already; try again"
-            await problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "1"})(scope, receive, send)
+            full = f"{self.limit} requests" if self.running >= self.limit else f"{self.uploads} requests with a body"
+            detail = f"{full} are at work already; try again"
+            headers = {"Retry-After": "1"}
+            await problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers)(scope, receive, send)
             return
         self.running += 1
+        self.uploading += upload
         try:
             await self.app(scope, receive, send)
         finally:
             self.running -= 1
+            self.uploading -= upload
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 "))
+        for name, value in scope["headers"]
+    )
 
 
 class Timeout:
@@ -61,12 +85,19 @@ class Timeout:
     are made at once need no clock, and would spend more on it than on most else.
     """
 
-    def __init__(self, app: ASGIApp, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, seconds: float, *, keys_afar: bool = False) -> None:
+        """
+        Args:
+            app: the app behind.
+            seconds: until an answer must begin.
+            keys_afar: whether a request with a key waits for a database on another machine.
+        """
         self.app = app
         self.seconds = seconds
+        self.keys_afar = keys_afar
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or made_at_once(scope):
+        if scope["type"] != "http" or (made_at_once(scope) and not self.keys_afar):
             await self.app(scope, receive, send)
             return
         loop = asyncio.get_running_loop()
@@ -100,12 +131,15 @@ class RateLimit:
     """Answers 429 to a key, or an address without a valid key, that asks more often than ``rate``, as ``600/minute``.
 
     Windows are fixed and begin with a client's first request, so across the end of one up to twice as many get through.
+    They are counted by the system's clock: when that is set, all begin anew.
     """
 
     def __init__(self, app: ASGIApp, rate: str) -> None:
         self.app = app
         self._rate = parse(rate)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._storage = MemoryStorage()
+        self._limiter = FixedWindowRateLimiter(self._storage)
+        self._offset = time.time() - time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in UNLIMITED:
@@ -113,6 +147,10 @@ class RateLimit:
             return
         name, address = scope["state"]["key_name"], scope["client"]
         client = ("address", address[0] if address else "") if name is None else ("key", name)
+        offset = time.time() - time.monotonic()
+        if abs(offset - self._offset) > _SET_SECONDS:
+            self._storage.reset()
+        self._offset = offset
         if self._limiter.hit(self._rate, *client):
             await self.app(scope, receive, send)
             return
@@ -130,13 +168,17 @@ def _shed(scope: Scope, reason: str) -> None:
 class BodyLimit:
     """Answers 413 to bodies over ``limit`` bytes, announced or streamed, without keeping them in memory.
 
-    ``paths`` have limits of their own.
+    ``paths`` have limits of their own. A body that is answered while it comes in, to which :class:`Timeout` does not
+    apply any more, must come at a thousand bytes a second once it has been waited for ``patience`` seconds.
     """
 
-    def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT, paths: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, limit: int = BODY_LIMIT, paths: Mapping[str, int] | None = None, patience: float = 20.0
+    ) -> None:
         self.app = app
         self.limit = limit
         self.paths = paths or {}
+        self.patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or made_at_once(scope):
@@ -148,14 +190,24 @@ class BodyLimit:
         if announced.isdigit() and int(announced) > limit:
             await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)(scope, receive, send)
             return
-        read = 0
+        read, waited = 0, 0.0
 
         async def bounded() -> Message:
-            nonlocal read
-            message = await receive()
+            nonlocal read, waited
+            began = time.monotonic()
+            try:
+                # what has come in faster earns a longer wait
+                async with asyncio.timeout(self.patience + read / _LEAST_SPEED - waited):
+                    message = await receive()
+            except TimeoutError:
+                # FastAPI turns any other error of reading a body into a 400
+                slow = (
+                    f"{read} bytes of the body came in {self.patience + read / _LEAST_SPEED:.0f} seconds; send faster"
+                )
+                raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, slow) from None
+            waited += time.monotonic() - began
             read += len(message.get("body", b""))
             if read > limit:
-                # FastAPI turns any other error of reading a body into a 400
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
             return message
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
+from recommend_service import counters
+
+counters.reserve()
+
+# ruff: noqa: E402  # what follows looks at once for the files that were reserved
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -15,6 +20,7 @@ from recommend.status import Status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+_OTHER = ("other", "other", "other", "other")
 _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 
 
@@ -22,7 +28,7 @@ class Metrics:
     """The counters of one worker, in a registry of their own.
 
     Where ``PROMETHEUS_MULTIPROC_DIR`` names a folder, as ``recommend serve --workers`` arranges, workers share their
-    counts through it, and any of them answers for all.
+    counts through it, and any of them answers for all. One that found no room there counts for itself.
 
     Attributes:
         fallbacks: answers in which the latest articles stand in for related ones.
@@ -50,13 +56,15 @@ class Metrics:
             ("rule",),
             registry=self._registry,
         )
-        self._observers: dict[tuple[str, str, int, str], Histogram] = {}
+        self._observers: dict[tuple[str, str, int | str, str], Histogram] = {}
 
     def observe(self, method: str, route: str, status: int, cache: str, seconds: float) -> None:
         """Counts a request under its route's template; ``cache`` is hit, miss or none."""
-        labels = method, route, status, cache
+        labels: tuple[str, str, int | str, str] = method, route, status, cache
         observer = self._observers.get(labels)
         if observer is None:
+            if len(self._observers) >= counters.MOST_SERIES - 1:
+                labels = _OTHER
             observer = self._observers[labels] = self._requests.labels(*labels)
         observer.observe(seconds)
 
@@ -73,7 +81,7 @@ class Metrics:
             recommender: None while there is none.
         """
         counted = self._registry
-        if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        if os.environ.get(counters.FOLDER):
             counted = CollectorRegistry()
             MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
         present = CollectorRegistry()

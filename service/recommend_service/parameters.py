@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from recommend.article import Access
+from recommend.fields import same_id
 from recommend.table import Filters
 
 Duration = Annotated[
@@ -16,6 +18,10 @@ Duration = Annotated[
     Field(ge=timedelta(0)),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "duration"}]}),
 ]
+
+
+def _separated(values: Any) -> Any:
+    return values and [part for value in values for part in str(value).split(",")]
 
 
 class Parameters(BaseModel):
@@ -30,6 +36,12 @@ class Parameters(BaseModel):
     tag: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    access: Annotated[list[Access] | None, BeforeValidator(_separated)] = Field(
+        None, description="only articles of these, separated by commas or repeated"
+    )
+    reader: Access = Field(
+        Access.PUBLIC, description="what this reader may open, of which policy.readable keeps some in the box"
+    )
     max_age: Duration | None = Field(None, description="seconds, or an ISO 8601 duration such as P7D")
     exclude: list[str] | None = Field(None, description="ids, separated by commas or repeated")
     explain: bool = Field(False, description="add each feature's value and weight")
@@ -39,8 +51,8 @@ class Parameters(BaseModel):
         """What a query string says, None where that is not valid: what FastAPI would read, in a tenth of the time."""
         pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
         given: dict[str, Any] = dict(pairs)
-        if "exclude" in given:
-            given["exclude"] = [value for name, value in pairs if name == "exclude"]
+        for several in given.keys() & {"access", "exclude"}:
+            given[several] = [value for name, value in pairs if name == several]
         try:
             return cls.model_validate(given)
         except ValidationError:
@@ -55,8 +67,10 @@ class Parameters(BaseModel):
             except OverflowError:
                 oldest = datetime.min.replace(tzinfo=UTC)
             since = oldest if since is None else max(since, oldest)
-        excluded = frozenset(part for value in self.exclude or [] for part in (value, *value.split(",")) if part)
-        return Filters(self.section, self.language, self.site, self.tag, since, until, excluded)
+        named = (part for value in self.exclude or [] for part in (value, *value.split(",")) if part)
+        excluded = frozenset(map(same_id, named))
+        access = frozenset(self.access or ())
+        return Filters(self.section, self.language, self.site, self.tag, since, until, excluded, access, self.reader)
 
 
 class BoxParameters(Parameters):

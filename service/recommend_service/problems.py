@@ -55,10 +55,10 @@ KEY_PROBLEMS: dict[int | str, dict[str, Any]] = {
     401: {**PROBLEM, "description": "No valid key"},
     403: {**PROBLEM, "description": "The key lacks the scope that this needs"},
 }
-READ_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {**declared, "description": f"With service.read_needs_key: {declared['description'].lower()}"}
-    for status, declared in KEY_PROBLEMS.items()
-}
+READ_PROBLEMS, OPERATOR_PROBLEMS = (
+    {status: {**one, "description": f"{when}: {one['description'].lower()}"} for status, one in KEY_PROBLEMS.items()}
+    for when in ("With service.read_needs_key", "Unless service.operations is open")
+)
 LIMIT_PROBLEMS: dict[int | str, dict[str, Any]] = {
     429: {**PROBLEM, "description": "Too many requests of this key or address; Retry-After says when to come back"},
     503: {**PROBLEM, "description": "Too busy or too slow; Retry-After says when to come back"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query, Request
@@ -10,15 +9,22 @@ from starlette.responses import Response
 
 from recommend.answer import Answer
 from recommend.article import parse_article
+from recommend.fields import same_id
 from recommend.recommender import Recommender
 from recommend.table import Filters
-from recommend_service.auth import require_reader
+from recommend_service.auth import KeyFirstRoute, require_reader
 from recommend_service.backend import BackendOf, RecommenderOf
 from recommend_service.parameters import Parameters
 from recommend_service.problems import BODY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
-from recommend_service.schemas import AnswerBody, History, QueryBody, answer_bytes
+from recommend_service.schemas import AnswerBody, Draft, History, QueryBody, answer_bytes
 
-router = APIRouter(prefix="/v1", tags=["related"], dependencies=[Depends(require_reader)], responses=LIMIT_PROBLEMS)
+router = APIRouter(
+    prefix="/v1",
+    tags=["related"],
+    dependencies=[Depends(require_reader)],
+    responses=LIMIT_PROBLEMS,
+    route_class=KeyFirstRoute,
+)
 
 _EXAMPLES: dict[str, Any] = {
     "draft": {"summary": "A draft", "value": {"title": "Leaders condemn drone attack", "text": "…"}},
@@ -53,15 +59,14 @@ async def related_to(
     asked, filters, limit, explain = query.root, given.filters(), given.limit, given.explain
     if isinstance(asked, History):
         async with backend.turn():
-            answer = recommender.answer_history(asked.ids, limit, filters, explain=explain)
+            ids = [same_id(article_id) for article_id in asked.ids]
+            answer = recommender.answer_history(ids, limit, filters, explain=explain)
     else:
-        article = parse_article(asked.row())
-        answer = await backend.in_writer(_answer_to, recommender, article, limit, filters, explain)
-        if not asked.has_id:
-            answer = replace(answer, article_id=None)
+        answer = await backend.in_drafter(_answer_to, recommender, asked, limit, filters, explain)
     body = answer_bytes(answer, request.scope["request_id"], explain=explain)
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _answer_to(recommender: Recommender, article: Any, limit: int, filters: Filters, explain: bool) -> Answer:
-    return recommender.answer_to(article, limit, filters, explain=explain)
+def _answer_to(recommender: Recommender, draft: Draft, limit: int, filters: Filters, explain: bool) -> Answer:
+    article = parse_article(draft.row())
+    return recommender.answer_to(article, limit, filters, explain=explain, nameless=not draft.has_id)

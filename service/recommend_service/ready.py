@@ -22,6 +22,7 @@ GZIP_FROM = 1_000
 
 _STALE_SECONDS = 86_400
 _SHARE_OF_AGE = 0.01
+_OVERHEAD = 3_500  # headers of each kind, and the objects
 _MARK = "\0"
 _MARKED = b'"request_id":"\\u0000'  # no string in JSON holds this: its quotes would be escaped
 _STORED_MOST = 0xFFFF
@@ -83,6 +84,12 @@ class Ready:
         check = zlib.crc32(self.after, zlib.crc32(opening))
         body = b"".join((self._zipped_head, opening, tail, check.to_bytes(4, "little"), size))
         return HTTPStatus.OK, self._zipped_headers, body
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that this takes at most, once it has been asked for compressed, too."""
+        length = len(self.before) + len(self.after)
+        return _OVERHEAD + length + (length if self._compressible else 0)
 
     @cached_property
     def tag(self) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import time
 from typing import Annotated, Any
 
@@ -16,16 +15,16 @@ from recommend.recommender import Recommender
 from recommend.table import MISSING
 from recommend_service.auth import require_reader
 from recommend_service.backend import Backend
-from recommend_service.cache import Asked, Target
+from recommend_service.cache import Asked
 from recommend_service.direct import DirectRoute
 from recommend_service.parameters import BoxParameters, UrlParameters
-from recommend_service.paths import ARTICLE
+from recommend_service.paths import ARTICLE, raw_path
 from recommend_service.problems import LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.ready import Ready, max_age
 from recommend_service.schemas import AnswerBody
 from recommend_service.variants import chosen, marked
 
-_LONGEST_KEPT = 2_048  # what was asked is kept too: its length is bounded, so that the number of answers bounds memory
+_LONGEST_KEPT = 2_048  # bytes of path and query string: what is longer is hardly asked twice
 
 router = APIRouter(
     prefix="/v1",
@@ -48,18 +47,22 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 @router.get(f"/articles/{ARTICLE}/related", responses=_RESPONSES, response_class=Response)
 async def related(request: Request, given: Annotated[BoxParameters, Query()], article_id: str) -> Response:
     """The stories that best belong under a published article."""
-    return await _respond(request, chosen(request, given.variant), given, article_id, lambda: article_id)
+    recommender = chosen(request, given.variant)
+    return await _respond(request, recommender, given, recommender.view(), article_id, article_id)
 
 
 @router.get("/related", responses=_RESPONSES, response_class=Response)
 async def related_by_url(request: Request, given: Annotated[UrlParameters, Query()]) -> Response:
     """The same by the article's URL; tracking parameters, fragment and trailing slash do not matter."""
     recommender = chosen(request, given.variant)
-    return await _respond(request, recommender, given, given.url, lambda: recommender.store.find_url(given.url))
+    backend: Backend = request.scope["app"].state.backend
+    view = recommender.view()  # as it is before the database is asked
+    found = await backend.in_reader(recommender.store.find_url, given.url)
+    return await _respond(request, recommender, given, view, given.url, found)
 
 
 async def _respond(
-    request: Request, recommender: Recommender, given: BoxParameters, name: str, find: Callable[[], str | None]
+    request: Request, recommender: Recommender, given: BoxParameters, view: View, name: str, found: str | None
 ) -> Response:
     """Responds from the cache, or fills it when it is this request's turn.
 
@@ -67,15 +70,18 @@ async def _respond(
         request: of one who may read.
         recommender: of the variant that is asked for.
         given: the parameters.
+        view: what held when the article was looked up.
         name: what the article is asked for by.
-        find: gives its id, None where no article has that name.
+        found: its id, None where no article has that name.
     """
     scope = request.scope
     backend: Backend = scope["app"].state.backend
-    ready = _answered(scope, backend, recommender, given, name, find, makes=False)
+    asked = Asked(name if found is None else found, given.limit, given.fallback, given.filters(), given.explain)
+    known = found is not None
+    ready = _answered(scope, backend, recommender, given, view, asked, known=known, makes=False)
     if ready is None:
         async with backend.turn():
-            ready = _answered(scope, backend, recommender, given, name, find, makes=True)
+            ready = _answered(scope, backend, recommender, given, view, asked, known=known, makes=True)
     assert ready is not None
     if ready.fallback:
         backend.metrics.fallbacks.inc()
@@ -90,27 +96,25 @@ def _answered(
     backend: Backend,
     recommender: Recommender,
     given: BoxParameters,
-    name: str,
-    find: Callable[[], str | None],
+    view: View,
+    asked: Asked,
     *,
+    known: bool,
     makes: bool,
 ) -> Ready | None:
     """The answer from the cache; where it is not there, made and kept if ``makes``, else None."""
-    view = recommender.view()  # as it is before anything is looked up
-    found = find()
-    known = found is not None
-    cache = backend.cache(recommender)
-    asked = Asked(found if found is not None else name, given.limit, given.fallback, given.filters(), given.explain)
-    key = asked.normalised(view)
-    ready = cache.get(view, time(), key) if known else None
-    hit, target = ready is not None, (scope["path"], scope["query_string"])
+    present = recommender.view()
+    cache, key = backend.cache(recommender), asked.normalised(present)
+    ready = cache.get(present, time(), key) if known else None
+    hit, target = ready is not None, (raw_path(scope), scope["query_string"])
     scope["cache"] = "hit" if hit else "miss"
     if ready is None and makes:
         ready = _ready(backend, recommender, asked, known=known)
-    if ready is not None and (hit or recommender.view() is view) and sum(map(len, target)) <= _LONGEST_KEPT:
-        if known:
-            cache.put(view, key, ready)
-        cache.put_target(view, target, Target(ready, scope["route"].path_format, key.until(given.max_age)))
+    # what a change during all this may have made untrue is not kept
+    if ready is not None and present is view is recommender.view() and sum(map(len, target)) <= _LONGEST_KEPT:
+        leads = target, scope["route"].path_format, key.until(given.max_age)
+        exists = hit or (known and present.locate(asked.article_id) is not None)
+        cache.put(present, key if known else None, ready, leads, known=exists)
     return ready
 
 

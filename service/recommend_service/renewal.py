@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 
 from recommend.errors import RecommendError
-from recommend.status import Status, read_status
+from recommend.status import Status
 from recommend_service.backend import Backend
 
 SECONDS = 60.0
@@ -35,7 +35,7 @@ class Renewal:
         while True:
             await asyncio.sleep(self.seconds * random.uniform(0.5, 1.5))  # noqa: S311  # spreads, hides nothing
             try:
-                status = await self.backend.in_writer(read_status, self.backend.store, self.backend.settings)
+                status = await self.backend.status(None)
             except RecommendError as problem:
                 logger.error("whether a re-index is due cannot be told: %s", problem)
                 continue

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, RootModel, Tag
+from pydantic.dataclasses import dataclass
 
-from recommend.answer import Answer
+from recommend.answer import Answer, Recommendation
+from recommend.card import Card
 from recommend.curation import Curation
+from recommend.explanation import BLOCKED
 
-Text = str | None
+_BY_SETTING = Field(description="only where service.public_fields names it and access is public")
 
 
 class ReasonBody(BaseModel):
@@ -29,20 +33,23 @@ class Contribution(BaseModel):
     adds: float
 
 
-class Item(BaseModel):
-    """One story, with everything a card shows."""
+@dataclass(frozen=True)
+class Item(Card):
+    """One story: its card, and why it is in the box."""
 
-    id: str
-    title: str
-    summary: str | None
-    url: str | None
-    image_url: str | None
-    published_at: datetime | None
-    section: str | None
-    score: float = Field(ge=0, le=1, description="calibrated probability of being related; 0 in a fallback")
-    rank: int = Field(ge=1)
+    score: Annotated[float, Field(ge=0, le=1, description="calibrated probability of being related; 0 in a fallback")]
+    rank: Annotated[int, Field(ge=1)]
     reason: ReasonBody
-    explanation: dict[str, Contribution] | None = Field(None, description="with explain=true")
+    explanation: Annotated[dict[str, Contribution] | None, Field(description="with explain=true")] = None
+
+
+@dataclass(frozen=True)
+class PublicArticle(Card):
+    """What everybody may see of an article."""
+
+    text: Annotated[str | None, _BY_SETTING] = None
+    expires_at: Annotated[datetime | None, _BY_SETTING] = None
+    extra: Annotated[dict[str, Any] | None, _BY_SETTING] = None
 
 
 class NearMissBody(BaseModel):
@@ -113,7 +120,7 @@ class Draft(BaseModel):
         return bool((self.model_extra or {}).get("id"))
 
     def row(self) -> dict[str, Any]:
-        """As :func:`recommend.article.parse_article` takes it."""
+        """As :func:`recommend.article.parse_article` takes it: with a stand-in for the id that it lacks."""
         given = self.model_dump()
         return {"id": "draft", **{key: value for key, value in given.items() if key != "id" or value}}
 
@@ -130,12 +137,15 @@ class QueryBody(RootModel[Annotated[Annotated[Draft, Tag("draft")] | Annotated[H
     """A draft, or a reading history."""
 
 
+_EXPLAINED = tuple(field.name for field in fields(Recommendation))
+_ITEM = tuple(name for name in _EXPLAINED if name != "explanation")
+
+
 def answer_bytes(answer: Answer, request_id: str, *, explain: bool) -> bytes:
-    """An answer as JSON; without ``request_id`` when that is empty."""
-    items = []
-    for item in answer.items:
-        shown = {name: getattr(item, name) for name in item.__slots__ if explain or name != "explanation"}
-        items.append(shown)
+    """An answer as JSON; without ``request_id`` when that is empty, and without what editors blocked: anybody may read
+    it."""
+    names = _EXPLAINED if explain else _ITEM
+    items = [{name: getattr(item, name) for name in names} for item in answer.items]
     body: dict[str, object] = {"article_id": answer.article_id}
     if request_id:
         body["request_id"] = request_id
@@ -147,5 +157,6 @@ def answer_bytes(answer: Answer, request_id: str, *, explain: bool) -> bytes:
         "short": answer.short,
     }
     if explain:
-        body |= {"removed": answer.removed, "near_misses": answer.near_misses}
+        missed = [one for one in answer.near_misses or () if one.why != BLOCKED]
+        body |= {"removed": answer.removed, "near_misses": None if answer.near_misses is None else missed}
     return orjson.dumps(body, option=orjson.OPT_UTC_Z)

@@ -18,7 +18,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from recommend.article import Article
+from recommend.article import Access, Article
+from recommend.card import card_of
 from recommend_service.paths import ARTICLE
 
 _INSIDE = Path(__file__).parent / "web"
@@ -52,6 +53,8 @@ class Story(Protocol):
     def published_at(self) -> datetime | None: ...
     @property
     def section(self) -> str | None: ...
+    @property
+    def access(self) -> Access: ...
 
 
 class Library(Protocol):
@@ -81,8 +84,10 @@ class _Asset:
     version: str
 
 
-def site_router(site_name: str = "Related Articles") -> APIRouter:
+def site_router(site_name: str = "Related Articles", *, texts: bool = False) -> APIRouter:
     """The routes ``/``, ``/stories/{id}`` and ``/assets/{name}``, under the name shown in the masthead.
+
+    Pages show cards; with ``texts`` also the text of a story, if its access is public.
 
     Raises:
         OSError: a file of the site is missing from `WEB`.
@@ -97,6 +102,7 @@ def site_router(site_name: str = "Related Articles") -> APIRouter:
     )
     environment.filters.update(day=_day, moment=_moment)
     environment.globals.update(
+        access_labels={Access.MEMBERS: "For members", Access.PAID: "For subscribers"},
         site_name=site_name,
         story_path=_story_path,
         front_path=_front_path,
@@ -134,7 +140,7 @@ def site_router(site_name: str = "Related Articles") -> APIRouter:
     @router.api_route(f"/stories/{ARTICLE}", methods=_METHODS)
     async def story(request: Request, article_id: str) -> Response:
         library = _library(request)
-        article = library.article(article_id)
+        article = await request.app.state.backend.read(library.article, article_id)
         if article is None:
             return missing(request)
         section = article.section
@@ -144,7 +150,8 @@ def site_router(site_name: str = "Related Articles") -> APIRouter:
         context = {
             "current": article.section,
             "language": article.language,
-            "article": article,
+            "article": card_of(article),
+            "text": article.text if texts and article.access == Access.PUBLIC else "",
             "label": _genre_label(article.genre),
             "section": section,
             "others": others,

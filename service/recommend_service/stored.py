@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from threading import Lock
 
 import orjson
 from cachetools import LRUCache
 
-from recommend.article import Article
+from recommend.article import Access, Article
+from recommend.card import card_of
 from recommend.store import Store
 
 _KEPT_BYTES = 2**24
+_OBJECT_BYTES = 3_000
 
 
 @dataclass(frozen=True, slots=True)
 class StoredArticle:
-    """An article and its JSON."""
+    """An article.
+
+    Attributes:
+        card: as JSON, what everybody may see of it; ``whole`` all of it.
+    """
 
     article: Article
-    body: bytes
+    card: bytes
+    whole: bytes
+
+    @classmethod
+    def of(cls, article: Article, public_fields: Sequence[str]) -> StoredArticle:
+        """An article of which everybody may see ``public_fields``, too, if its access is public."""
+        opened = public_fields if article.access == Access.PUBLIC else ()
+        shown = asdict(card_of(article)) | {name: getattr(article, name) for name in opened}
+        return cls(article, _json(shown), _json(article.model_dump()))
 
 
 class StoredArticles:
     """Reads articles from a store; the most recently asked ones are kept until anything in the store changes.
 
-    Used from the event loop's thread only.
+    Safe to share between threads.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, public_fields: Sequence[str] = ()) -> None:
         self._store = store
+        self._public_fields = public_fields
         self._revision = -1
-        self._kept: LRUCache[str, StoredArticle] = LRUCache(_KEPT_BYTES, getsizeof=lambda kept: len(kept.body))
+        self._kept: LRUCache[str, StoredArticle] = LRUCache(_KEPT_BYTES, getsizeof=_size)
+        self._lock = Lock()
 
     def get(self, article_id: str) -> StoredArticle | None:
         """The article of an id, of any status; None when unknown or taken down.
@@ -39,15 +58,26 @@ class StoredArticles:
             StoreError: when the store cannot be read.
         """
         revision = self._store.latest_revision()  # before the article is read: what changes after it is read again
-        if revision != self._revision:
-            self._kept.clear()
-            self._revision = revision
-        found = self._kept.get(article_id)
+        with self._lock:
+            if revision != self._revision:
+                self._kept.clear()
+                self._revision = revision
+            found = self._kept.get(article_id)
         if found is None:
             article = self._store.get(article_id)
             if article is None:
                 return None
-            found = StoredArticle(article, orjson.dumps(article.model_dump(), option=orjson.OPT_UTC_Z))
-            if len(found.body) <= _KEPT_BYTES:
-                self._kept[article_id] = found
+            found = StoredArticle.of(article, self._public_fields)
+            with self._lock:
+                if revision == self._revision and _size(found) <= _KEPT_BYTES:
+                    self._kept[article_id] = found
         return found
+
+
+def _json(fields: dict[str, object]) -> bytes:
+    return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
+
+
+def _size(kept: StoredArticle) -> int:
+    """Bytes of memory, about: each text once in the JSON and once or twice in the article."""
+    return _OBJECT_BYTES + len(kept.card) + 2 * len(kept.whole) + sys.getsizeof(kept.article.text)

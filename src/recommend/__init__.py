@@ -3,6 +3,10 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from recommend.offline import disable_telemetry
+
+disable_telemetry()
+
 if TYPE_CHECKING:
     from recommend.answer import Answer, Recommendation
     from recommend.article import Article

@@ -7,16 +7,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from recommend.article import Access
+from recommend.card import CARD_FIELDS, Card
 from recommend.explanation import NearMiss, contributions
 from recommend.live import View
 from recommend.ranking import Candidates
-from recommend.reasons import Reason, reason, shared_terms
+from recommend.reasons import Reason, reason, shared_terms, told_by
 from recommend.segment import Query
-from recommend.table import MISSING, Card
+from recommend.table import MISSING
+
+_PUBLIC = Access.PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
-class Recommendation:
+class Recommendation(Card):
     """One story in the box, with everything a card shows.
 
     Attributes:
@@ -25,13 +29,6 @@ class Recommendation:
         explanation: per feature its value and what it added to the ranking score, when that was asked for.
     """
 
-    id: str
-    title: str
-    summary: str | None
-    url: str | None
-    image_url: str | None
-    published_at: datetime | None
-    section: str | None
     score: float
     rank: int
     reason: Reason
@@ -72,11 +69,13 @@ def recommendations(
     found = []
     for i, (segment, row), terms in zip(which, places, shared, strict=True):
         card = segment.table.card(row)
+        headline = segment.table.headline(row)
+        told = [own for own, access in ((headline, card.access), (query.headline, query.access)) if access != _PUBLIC]
         why = reason(
-            terms,
+            told_by(terms, told),
             float(lexical[i]),
             float(chosen.probabilities[i]),
-            [f"{card.title}\n{card.summary or ''}", query.headline],
+            [headline, query.headline],
             None if card.published_at is None or asked is None else card.published_at - asked,
             card.section if card.section == query.section else None,
         )
@@ -92,4 +91,4 @@ def listed(card: Card, rank: int, why: Reason) -> Recommendation:
 
 
 def _shown(card: Card) -> dict[str, Any]:
-    return {name: getattr(card, name) for name in card.__slots__}
+    return {name: getattr(card, name) for name in CARD_FIELDS}

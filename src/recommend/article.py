@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
-from recommend.errors import ArticleError
-from recommend.text import clean_line, clean_text, lead_sentence
+from recommend import fields
+from recommend.articles.addresses import canonical_url
+from recommend.articles.extra import read_extra
+from recommend.articles.limits import ID_LIMIT, LINE_LIMIT, TEXT_LIMIT
+from recommend.errors import ArticleError, shown
+from recommend.fields import Context, Reading, TooLargeError
+from recommend.text import lead_sentence
 
-ID_LIMIT = 512
-LINE_LIMIT = 5_000
-TEXT_LIMIT = 1_000_000
+__all__ = [
+    "CLOCK_SKEW", "ID_LIMIT", "LINE_LIMIT", "TEXT_LIMIT", "Access", "Article", "ArticleId", "FieldWarning", "Moment",
+    "Status", "canonical_url", "opens", "parse_article", "read_access",
+]  # fmt: skip
+
 CLOCK_SKEW = timedelta(minutes=10)
 
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*|[A-Za-z]{4,8}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_TRACKING = re.compile(r"utm_\w+|fbclid|gclid|mc_[ce]id|igshid")
+_UNSAID = {"access": "public", "evergreen": False}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldWarning:
+    """A field that was not taken as it was written, of an article that was.
+
+    Attributes:
+        article_id: of the article.
+        field: its name.
+        value: as written, cut for display.
+        reason: a clause that completes "<field> <value> …".
+    """
+
+    article_id: str
+    field: str
+    value: str
+    reason: str
 
 
 class Status(StrEnum):
@@ -34,132 +55,64 @@ class Status(StrEnum):
     UNPUBLISHED = "unpublished"
 
 
-def _string(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("is not a string")
-    text = str(value)
-    if "\x00" in text:
-        raise ValueError("contains a NUL byte")
-    if not text.isascii():
+class Access(StrEnum):
+    """Who may read the body of a published article; title and summary are everybody's."""
+
+    PUBLIC = "public"
+    MEMBERS = "members"
+    PAID = "paid"
+
+
+def opens(access: Access) -> tuple[Access, ...]:
+    """What a reader with some access may open: a subscriber everything, a member what is not paid for."""
+    return tuple(Access)[: tuple(Access).index(access) + 1]
+
+
+_ACCESS = dict.fromkeys(("public", "free", "true", "everyone"), Access.PUBLIC) | dict.fromkeys(
+    ("members", "member", "subscribers"), Access.MEMBERS
+)
+
+
+def read_access(value: object) -> Access:
+    """Who may read an article, in the words of a CMS, a page's ``isAccessibleForFree`` or a column.
+
+    Nothing given is ``public``; a word that nobody knows is ``paid``, so that no body is shown by a guess.
+    """
+    if value is None or value == "":
+        return Access.PUBLIC
+    return _ACCESS.get(str(value).strip().lower(), Access.PAID)
+
+
+def _access(value: object, context: Context) -> Access:
+    access = read_access(value)
+    if access == Access.PAID and str(value).strip().lower() not in {"paid", "tiers"}:
+        context.note(value, "is no access that is known: paid is taken")
+    return access
+
+
+def _reads(read: Callable[[object, Context], Any], *, required: bool = False) -> BeforeValidator:
+    """Reads a field; :func:`parse_article` drops one that is not required when it cannot be understood."""
+
+    def validate(value: object, info: ValidationInfo) -> Any:
+        reading = info.context if isinstance(info.context, Reading) else Reading()
+        context = Context(str(info.field_name), info.data, reading)
         try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise ValueError("contains half of a surrogate pair and is not valid Unicode") from None
-    return text
+            return read(value, context)
+        except TooLargeError:
+            raise
+        except ValueError as problem:
+            if required or not reading.lenient:
+                raise
+            context.note(value, str(problem))
+            return read(None, context)
+
+    return BeforeValidator(validate)
 
 
-def _optional(value: object) -> str | None:
-    return None if value is None or value == "" else _string(value)
-
-
-def _article_id(value: object) -> str:
-    if value is None or value == "":
-        raise ValueError("is missing: every article needs one")
-    text = _string(value)
-    if not text.strip():
-        raise ValueError("is blank: every article needs one")
-    if len(text) > ID_LIMIT:
-        raise ValueError(f"has {len(text)} characters, more than {ID_LIMIT}")
-    if _CONTROL.search(text):
-        raise ValueError("contains a control character")
-    return text
-
-
-def _line(value: object) -> str | None:
-    text = _optional(value)
-    if text is None:
-        return None
-    if len(text) > LINE_LIMIT:
-        raise ValueError(f"has {len(text)} characters, more than {LINE_LIMIT}")
-    return clean_line(text) or None
-
-
-def _title(value: object) -> str:
-    title = _line(value)
-    if title is None:
-        raise ValueError("is missing or empty: every article needs a headline")
-    return title
-
-
-def _text(value: object) -> str:
-    text = _optional(value)
-    if text is None:
-        return ""
-    if len(text) > TEXT_LIMIT:
-        raise ValueError(f"has {len(text)} characters, more than {TEXT_LIMIT}")
-    return clean_text(text)
-
-
-def _moment(value: object) -> datetime | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            raise ValueError("is not an ISO 8601 date") from None
-    if not isinstance(value, datetime):
-        raise ValueError("is not an ISO 8601 date")
-    if value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("lies outside the years 1 to 9999") from None
-
-
-def _strings(value: object) -> list[str]:
-    if value is None or value == "":
-        return []
-    if isinstance(value, str):
-        value = re.split(r"[;|]", value)
-    if not isinstance(value, list | tuple):
-        raise ValueError("is neither a list of strings nor a string separated by ';' or '|'")
-    cleaned = (clean_line(_string(item)) for item in value)
-    return list(dict.fromkeys(item for item in cleaned if item))
-
-
-def _language(value: object) -> str | None:
-    text = _optional(value)
-    if text is None:
-        return None
-    if not _LANGUAGE.fullmatch(text.strip().replace("_", "-")):
-        raise ValueError("is not a BCP 47 language tag such as 'en' or 'pt-BR'")
-    primary, *rest = text.strip().replace("_", "-").split("-")
-    return "-".join([primary.lower(), *rest])
-
-
-def _url(value: object) -> str | None:
-    text = _optional(value)
-    if text is None:
-        return None
-    text = text.strip()
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        raise ValueError("is not a valid URL") from None
-    rooted = not parts.scheme and not parts.netloc and text.startswith("/")
-    if not rooted and not (parts.scheme in {"http", "https"} and parts.netloc):
-        raise ValueError("is neither an http(s) URL nor a path that starts with '/'")
-    if _CONTROL.search(text) or " " in text:
-        raise ValueError("contains a space or a control character")
-    return text
-
-
-def _genre(value: object) -> str | None:
-    text = _line(value)
-    return None if text is None else text.lower()
-
-
-def _status(value: object) -> object:
-    return Status.PUBLISHED if value is None or value == "" else value
-
-
-ArticleId = Annotated[str, BeforeValidator(_article_id)]
-Line = Annotated[str | None, BeforeValidator(_line)]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-Strings = Annotated[list[str], BeforeValidator(_strings)]
-Url = Annotated[str | None, BeforeValidator(_url)]
+ArticleId = Annotated[str, _reads(fields.read_id, required=True)]
+Line = Annotated[str | None, _reads(fields.read_line)]
+Moment = Annotated[datetime | None, _reads(fields.read_moment, required=True)]
+Url = Annotated[str | None, _reads(fields.read_url)]
 
 
 class Article(BaseModel):
@@ -171,36 +124,42 @@ class Article(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: ArticleId
-    title: Annotated[str, BeforeValidator(_title)]
-    text: Annotated[str, BeforeValidator(_text)] = ""
+    title: Annotated[str, _reads(fields.read_title, required=True)]
+    text: Annotated[str, _reads(fields.read_text)] = ""
     summary: Line = None
     url: Url = None
     image_url: Url = None
     published_at: Moment = None
-    updated_at: Moment = None
+    updated_at: Annotated[datetime | None, _reads(fields.read_moment)] = None
     section: Line = None
-    tags: Strings = Field(default_factory=list)
-    authors: Strings = Field(default_factory=list)
-    language: Annotated[str | None, BeforeValidator(_language)] = None
+    tags: Annotated[list[str], _reads(fields.read_tags)] = Field(default_factory=list)
+    authors: Annotated[list[str], _reads(fields.read_authors)] = Field(default_factory=list)
+    language: Annotated[str | None, _reads(fields.read_language_tag)] = None
     site: Line = None
-    genre: Annotated[str | None, BeforeValidator(_genre)] = None
-    status: Annotated[Status, BeforeValidator(_status)] = Status.PUBLISHED
-    expires_at: Moment = None
-    extra: Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value is None else value)] = Field(
-        default_factory=dict
-    )
+    genre: Annotated[str | None, _reads(fields.read_genre)] = None
+    status: Annotated[Status, _reads(fields.read_status, required=True)] = Status.PUBLISHED
+    expires_at: Annotated[datetime | None, _reads(fields.read_expiry, required=True)] = None
+    access: Annotated[Access, _reads(_access)] = Access.PUBLIC
+    evergreen: Annotated[bool, _reads(fields.read_flag)] = False
+    extra: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
-    def _keep_unknown_fields(cls, row: Any) -> Any:
+    def _keep_unknown_fields(cls, row: Any, info: ValidationInfo) -> Any:
         if not isinstance(row, Mapping):
             return row
         unknown = {key: value for key, value in row.items() if key not in cls.model_fields}
-        if not unknown:
-            return row
+        given = row.get("extra")
+        if not unknown and not given:
+            return {**row, "extra": {}} if "extra" in row else row
+        reading = info.context if isinstance(info.context, Reading) else Reading()
+        if not isinstance(given, Mapping):
+            if given:
+                reading.notes.append(("extra", given, "is not an object with fields"))
+            given = {}
         known = {key: value for key, value in row.items() if key in cls.model_fields}
-        given = known.get("extra") or {}
-        return {**known, "extra": {**given, **unknown} if isinstance(given, Mapping) else given}
+        extra = read_extra({**given, **unknown}, lambda *about: reading.notes.append(about))
+        return {**known, "extra": extra}
 
     def is_public(self, now: datetime) -> bool:
         """Whether readers may see it at ``now``: published, not expired, and its date not yet to come but for a clock
@@ -224,13 +183,15 @@ class Article(BaseModel):
 
     @property
     def standfirst(self) -> str | None:
-        """The summary; without one, the lead sentence of the text."""
-        return self.summary or (lead_sentence(self.text) if self.text else None)
+        """The summary; without one, the lead sentence of a text that everybody may read."""
+        return self.summary or (lead_sentence(self.text) if self.text and self.access == Access.PUBLIC else None)
 
     @property
     def content_hash(self) -> bytes:
-        """32 bytes (SHA-256) that change with any field."""
-        return hashlib.sha256(orjson.dumps(self.model_dump(), option=orjson.OPT_SORT_KEYS)).digest()
+        """32 bytes (SHA-256) that change with any field; those that stores did not have at first count from where they
+        say something, so that what was stored before stays as it was."""
+        silent = {name for name, value in _UNSAID.items() if getattr(self, name) == value}
+        return hashlib.sha256(orjson.dumps(self.model_dump(exclude=silent), option=orjson.OPT_SORT_KEYS)).digest()
 
     @property
     def text_hash(self) -> bytes:
@@ -238,21 +199,43 @@ class Article(BaseModel):
         return hashlib.sha256(f"{self.title}\x00{self.body}".encode()).digest()
 
 
-def parse_article(row: object) -> Article:
+def _ignore(_warning: FieldWarning) -> None:
+    pass
+
+
+def parse_article(
+    row: object,
+    *,
+    warn: Callable[[FieldWarning], None] = _ignore,
+    base_url: str | None = None,
+    day_first: bool | None = None,
+) -> Article:
     """A mapping from outside as an Article.
+
+    A field that an article can do without is dropped when it cannot be understood. A row is refused only where it has
+    no id or no title, is larger than any article may be, or has a ``status``, ``published_at`` or ``expires_at`` that
+    cannot be read: they decide whether it may be public, and nothing is published by a guess.
+
+    Time and memory are proportional to the size of the row, within the bounds of :mod:`recommend.articles.limits`.
+
+    Args:
+        row: field names and values.
+        warn: gets each field that was dropped, or that was read in one of several possible ways.
+        base_url: where the row comes from; relative addresses in it start there.
+        day_first: whether 3/4/2025 is in April, or in March; None refuses it as ambiguous.
 
     Raises:
         ArticleError: naming the first field at fault, its value and what is wrong with it.
     """
     if not isinstance(row, Mapping):
         raise ArticleError(None, None, row, f"is not an object with fields but {type(row).__name__}")
+    reading = Reading(base_url, day_first, lenient=True)
     try:
-        article = Article.model_validate(row)
-        orjson.dumps(article.extra)
+        article = Article.model_validate(row, context=reading)
     except ValidationError as problem:
         raise _article_error(row, problem) from None
-    except TypeError as problem:
-        raise ArticleError(_id_for_message(row), "extra", "…", f"cannot be written as JSON: {problem}") from None
+    for field, value, reason in reading.notes:
+        warn(FieldWarning(article.id, field, shown(value), reason))
     return article
 
 
@@ -274,15 +257,3 @@ def _article_error(row: Mapping[Any, Any], problem: ValidationError) -> ArticleE
     else:
         reason = f"is not valid: {first['msg']}"
     return ArticleError(_id_for_message(row), field, value, reason)
-
-
-def canonical_url(url: str) -> str:
-    """The form under which an article's URL is looked up: no fragment, no tracking parameters, no trailing slash,
-    host in lower case, http and https alike. What is no URL stays as it is."""
-    try:
-        parts = urlsplit(url.strip())
-    except ValueError:
-        return url
-    query = urlencode([(key, value) for key, value in parse_qsl(parts.query) if not _TRACKING.fullmatch(key)])
-    scheme = "https" if parts.scheme in {"http", "https"} else parts.scheme
-    return urlunsplit((scheme, parts.netloc.lower(), parts.path.rstrip("/") or "/", query, ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,12 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, text, update
 
-from recommend.errors import SnapshotError, StoreError
+from recommend.errors import OutputError, SnapshotError, StoreError, shown
+from recommend.files import Kept, Kind, check_output, starts_with, whole, write_private
 from recommend.snapshot import IndexLayout, list_snapshots, locked, publish
-from recommend.snapshot.layout import sync
 from recommend.store import Store
 from recommend.store.database import open_engine, reading
 from recommend.store.schema import articles, counter, embeddings, lineage, metadata, tombstone
+from recommend.store.sqlite import store_files
 from recommend.store.takedowns import TakedownLog, Withdrawal
 
 _GAP = 1_000_000  # more changes than a store that is lost has seen since the last that is known of
@@ -41,32 +42,60 @@ class Restored:
     snapshot: str | None
 
 
-def backup(store: Store, target: Path) -> int:
-    """Writes a consistent copy of the store, as of one moment, while others write to it; whole or not at all.
+def backup(store: Store, target: Path, *, kept: Iterable[Kept] = (), force: bool = False) -> int:
+    """Writes a consistent copy of the store, as of one moment, while others write to it; whole or not at all, and for
+    its owner alone to read.
+
+    Args:
+        store: on SQLite, of any schema.
+        target: the file.
+        kept: what it must not be, beside the files of the store itself.
+        force: replace what exists there, though it is no backup.
 
     Returns:
         Its revision.
 
     Raises:
         StoreError: for a store on PostgreSQL, or when the copy cannot be written.
+        OutputError: when it would take the place of something else than a backup.
     """
     _sqlite_file(store.engine)
-    beside = target.with_name(f".{target.name}.part")
-    beside.unlink(missing_ok=True)
+    own = [Kept(file, "the store") for file in store_files(str(store.engine.url))]
+    check_output("--out", target, BACKUP, [*own, *kept], force=force)
+    if target.exists() and not target.is_file():
+        raise OutputError(f"--out {shown(str(target))} is no file, which a database has to be")
     try:
-        with closing(store.engine.raw_connection()) as connection:
-            connection.cursor().execute("VACUUM INTO ?", (str(beside),))
-        _check(beside)
-        sync(beside)
-        with closing(sqlite3.connect(beside)) as copy:
-            revision = int(copy.execute("SELECT value FROM revision").fetchone()[0])
-        beside.replace(target)
-        sync(target.parent)
-    except sqlite3.Error as problem:
+        with whole(target) as beside:
+            beside.unlink(missing_ok=True)  # what a killed one left
+            write_private(beside)
+            _copy(store.engine, beside)
+            _check(beside)
+            with closing(sqlite3.connect(beside)) as copy:
+                return int(copy.execute("SELECT value FROM revision").fetchone()[0])
+    except (sqlite3.Error, OSError) as problem:
         raise StoreError(f"backup {target} was not written: {problem}") from problem
-    finally:
-        beside.unlink(missing_ok=True)
-    return revision
+
+
+def _copy(engine: Engine, target: Path) -> None:
+    with closing(engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        readonly = cursor.execute("PRAGMA query_only").fetchone()[0]
+        cursor.execute("PRAGMA query_only=OFF")  # else nothing is written into the new file either
+        try:
+            cursor.execute("VACUUM INTO ?", (str(target),))
+        finally:
+            cursor.execute(f"PRAGMA query_only={readonly}")
+
+
+def _is_backup(path: Path) -> bool:
+    """Whether a file is a database of SQLite's that was never opened to be written to: a store in use logs ahead."""
+    if not starts_with(path, b"SQLite format 3\0"):
+        return False
+    with path.open("rb") as file:
+        return file.read(20)[18:] == b"\1\1"
+
+
+BACKUP = Kind("a backup", _is_backup)
 
 
 def restore(store: Store, source: Path, layout: IndexLayout, *, accept_lost_takedowns: bool = False) -> Restored:
@@ -200,6 +229,7 @@ def _copied(source: Path, file: Path) -> Iterator[Engine]:
     _remove(copy)  # by a restore that was killed
     try:
         try:
+            write_private(copy)
             shutil.copyfile(source, copy)
             _check(copy)
         except (OSError, sqlite3.Error) as problem:

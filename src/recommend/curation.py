@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -65,3 +65,5 @@ class Curation(BaseModel):
 
 
 UNCURATED = Curation()
+UNREADABLE = Curation(hidden_until=datetime.max.replace(tzinfo=UTC))
+"""Stands in for a curation that cannot be read: what editors may have hidden stays hidden."""

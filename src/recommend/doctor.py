@@ -15,7 +15,8 @@ from recommend.encoder.adapter import find_adapter
 from recommend.errors import RecommendError, SnapshotError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, current_name, list_snapshots, live_manifest, locked, verify
+from recommend.snapshot import IndexLayout, current_name, is_locked, list_snapshots, live_manifest, verify
+from recommend.status import read_status, told
 from recommend.store import Store
 from recommend.store.database import reading
 from recommend.store.rows import VECTOR_DTYPE
@@ -41,11 +42,12 @@ def examine(settings: Settings) -> list[Finding]:
     if absent := list(_attempt(store_file, settings)):
         return absent + found
     try:
-        store = Store(settings.store)
+        store = Store(settings.store, readonly=True)
     except RecommendError as problem:
-        return [Finding("store", str(problem), "restore a backup with recommend restore, or correct --store"), *found]
+        remedy = "restore a backup with recommend restore, correct --store, or do as it says"
+        return [Finding("store", str(problem), remedy), *found]
     with closing(store):
-        for check in (integrity, revisions, vectors, unembedded, takedowns, history, overlay, answers):
+        for check in (integrity, revisions, vectors, unembedded, takedowns, history, clock, overlay, answers):
             found += _attempt(check, settings, store)
     return found
 
@@ -146,10 +148,8 @@ def leftovers(settings: Settings) -> Iterator[Finding]:
     layout = IndexLayout(settings.index)
     if not layout.root.is_dir():
         return
-    try:
-        with locked(layout):
-            found = [*layout.snapshots.glob(".*"), *layout.unfinished()]
-    except SnapshotError:  # a job is at work: what looks left over is its own
+    found = [*layout.snapshots.glob(".*"), *layout.unfinished()]
+    if is_locked(layout):  # a job is at work: what looks left over is its own
         return
     for path in sorted(found):
         remedy = "run recommend reindex --full, which removes it, or delete it"
@@ -172,6 +172,14 @@ def takedowns(settings: Settings, store: Store) -> Iterator[Finding]:
         yield Finding("takedowns", problem, "move it aside, which begins a new one; make a backup")
 
 
+def clock(settings: Settings, store: Store) -> Iterator[Finding]:
+    """Nothing was made in the future."""
+    ahead = read_status(store, settings).ahead
+    if ahead:
+        problem = f"snapshot or last job are dated {ahead / 3600:.1f} hours in the future: a clock was, or is, wrong"
+        yield Finding("clock", problem, "set the clock right, then run recommend reindex --full")
+
+
 def overlay(settings: Settings, store: Store) -> Iterator[Finding]:
     """Few enough changes lie over the live snapshot: each is prepared anew when a process starts."""
     live = next((one.manifest for one in list_snapshots(IndexLayout(settings.index)) if one.live), None)
@@ -183,12 +191,15 @@ def overlay(settings: Settings, store: Store) -> Iterator[Finding]:
 
 
 def answers(settings: Settings, store: Store) -> Iterator[Finding]:
-    """Related stories can be given: the ranker is readable, the snapshot opens, a box is filled without an error."""
+    """Related stories can be given: the ranker is readable, the snapshot opens, a box is filled without an error, no
+    article is set aside."""
     if current_name(IndexLayout(settings.index)) is not None:
         recommender = Recommender(store, settings)
         for article_id in [*recommender.view().ids()][:1]:
             recommender.answer(article_id, 5)
-    yield from ()
+        if recommender.set_aside:
+            remedy = "send them again, or delete what is damaged; then run recommend reindex"
+            yield Finding("answers", told(recommender.set_aside), remedy)
 
 
 def room(settings: Settings) -> Iterator[Finding]:

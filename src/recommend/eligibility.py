@@ -69,6 +69,11 @@ class Eligibility:
             found.append(_all(given))
         return found
 
+    @cached_property
+    def readable(self) -> Masks:
+        """Rows that this reader may open, by their access."""
+        return [segment.table.readable(self.filters.reader) for segment in self.view.segments]
+
     def under(self, query: Query | None, *, any_kind: bool = False) -> Masks:
         """Those rows that the rules let stand under a query, the same arrays for all that the rules treat alike;
         ``any_kind`` lets every genre and language pass."""
@@ -117,6 +122,17 @@ def excluding(view: View, masks: Masks, gone: Sequence[Place]) -> Masks:
         kept[rows] = False
         remaining[number] = kept
     return remaining
+
+
+def both(masks: Masks, others: Masks) -> Masks:
+    """The rows that pass the masks of two lists."""
+    return [_all(pair) for pair in zip(masks, others, strict=True)]
+
+
+def passes(masks: Masks, segments: NDArray[np.int32], rows: NDArray[np.int64]) -> BoolArray:
+    """(n,) which of the rows (n,) of segments (n,) pass."""
+    passing = (mask is None or bool(mask[row]) for row, mask in zip(rows, (masks[s] for s in segments), strict=True))
+    return np.fromiter(passing, np.bool_, len(rows))
 
 
 def _all(masks: Iterable[BoolArray | None]) -> BoolArray | None:

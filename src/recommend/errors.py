@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 _SHOWN = 80
+# controls of a terminal, C0 but tab and line feed, and C1; marks that turn the direction of text; halves of pairs
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """``text`` with its characters that a terminal would obey, or that turn the direction of writing, as escapes."""
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def shown(value: object) -> str:
@@ -77,6 +86,10 @@ class UnknownArticleError(RecommendError):
 
 class EvaluationError(RecommendError):
     """Judgements or a run cannot be used: malformed line, no overlap with the articles, unknown measure."""
+
+
+class OutputError(RecommendError):
+    """An output would take the place of something that is to be kept."""
 
 
 class ExportError(RecommendError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommend import policy
 from recommend.live import View
@@ -12,6 +14,9 @@ from recommend.ranking import FEATURES, Candidates
 from recommend.segment import Query
 from recommend.settings import PolicySettings
 
+BoolArray = NDArray[np.bool_]
+
+BLOCKED = "blocked by editors"
 _MOST = 10
 
 
@@ -48,6 +53,7 @@ def near_misses(
     *,
     pinned: int = 0,
     blocked: frozenset[str] = frozenset(),
+    readable: Sequence[BoolArray | None],
 ) -> list[NearMiss]:
     """The best of ``ranked`` that are not among ``chosen``.
 
@@ -59,6 +65,7 @@ def near_misses(
         rules: that chose them.
         pinned: how many of the chosen stand first because editors want them there.
         blocked: ids that editors want not to be shown.
+        readable: by segment (n,) which articles this reader may open; None where all.
     """
     shown = {(int(s), int(r)): n for n, (s, r) in enumerate(zip(chosen.segments, chosen.rows, strict=True), start=1)}
     places = [(int(s), int(r)) for s, r in zip(ranked.segments, ranked.rows, strict=True)]
@@ -74,7 +81,7 @@ def near_misses(
         broken = next((rule for rule, mask in kinds.items() if mask[row]), None)
         twins = np.flatnonzero(alike[i] | (chosen.groups == missed.groups[i]))
         if table.id(row) in blocked:
-            why = "blocked by editors"
+            why = BLOCKED
         elif broken is not None:
             why = f"{broken} {table.value(broken, row)!r} does not belong under this story"
         elif rules.on and rules.hide_duplicates and retelling[i]:
@@ -83,6 +90,15 @@ def near_misses(
             why = f"tells the same as number {twins[0] + 1}"
         elif rules.on and missed.probabilities[i] < rules.floor:
             why = f"score below the floor of {rules.floor:g}"
+        elif (
+            rules.on
+            and rules.readable
+            and len(chosen) > pinned
+            and missed.scores[i] > chosen.scores[pinned:].min()
+            and (open_ := readable[number]) is not None
+            and not open_[row]
+        ):
+            why = "gives way to one that this reader may open"
         elif len(chosen) > pinned and missed.scores[i] > chosen.scores[pinned:].min():
             why = "too like another one that is shown"
         else:

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, fields
-from itertools import islice
 from typing import Literal
 
 from recommend.article import Article
+from recommend.collisions import Collision, repeated, with_stored
 from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.isolation import encode_each
 from recommend.engines import Engine, LocalEngine
@@ -20,6 +20,9 @@ BATCH = 1024
 
 Failed = Callable[[str, str], object]
 """Called with the id of an article whose embedding failed, and the reason."""
+
+Collided = Callable[[Collision], object]
+"""Called for each story that meets another under one id or one address."""
 
 logger = logging.getLogger(__name__)
 
@@ -86,11 +89,12 @@ def put(store: Store, encoder: Encoder, article: Article) -> tuple[int, bool]:
     known = store.known([article.id]).get(article.id)
     new = known is None or known.deleted
     if known is not None and not new and known.content_hash == article.content_hash:
-        revision = store.revision_of(article.id)
+        revision = store.revision_of(article.id) if store.get(article.id) is not None else None
         if revision is not None and _has_embedding(store, encoder, article):
             return revision, False
     vector = None if not new and _has_embedding(store, encoder, article) else encode_articles(encoder, [article])[0]
-    return store.put([(article, vector)], encoder.fingerprint)[0], new
+    written = store.write([(article, vector)], encoder.fingerprint)[0]
+    return written.revision, written.before is None or written.before.deleted
 
 
 def ingest(
@@ -101,6 +105,7 @@ def ingest(
     republish: bool = False,
     progress: Callable[[IngestCounts], None] = lambda _: None,
     on_failure: Failed = lambda _id, _reason: None,
+    on_collision: Collided = lambda _: None,
 ) -> IngestCounts:
     """Stores articles in batches: each batch is durable before the next begins, and only what changed is embedded.
 
@@ -114,13 +119,19 @@ def ingest(
             nightly file that still carries a story must not bring it back.
         progress: called after each batch with that batch's counts.
         on_failure: called for each article whose embedding failed.
+        on_collision: called for each story that replaces another one of its id, or shares its address.
 
     Raises:
         EncoderError: when the encoder fails on any text.
     """
-    total = IngestCounts()
-    for batch in _batches(articles):
-        outcomes = put_batch(store, encoder, batch, republish=republish)
+    total, since = IngestCounts(), store.latest_revision()
+    for batch in _batches(articles, on_collision):
+
+        def tell(changed: list[Article], held: Mapping[str, Known]) -> None:
+            for collision in with_stored(store, changed, held, since):
+                on_collision(collision)
+
+        outcomes = put_batch(store, encoder, batch, republish=republish, on_change=tell)
         for article_id, outcome in outcomes.items():
             if outcome.failure is not None:
                 on_failure(article_id, outcome.failure)
@@ -158,7 +169,7 @@ def embed_missing(
     """
     on_failure = on_failure or (lambda id_, reason: logger.warning("article %r was not embedded: %s", id_, reason))
     engine, total = engine or LocalEngine(encoder, BATCH), 0
-    with closing(engine.embeddings(_unembedded(store, encoder.fingerprint, engine.batch))) as ready:
+    with closing(engine.embeddings(store.embeddings.all_lacking(encoder.fingerprint, engine.batch))) as ready:
         for done in ready:
             store.embeddings.put(
                 list(zip(done.texts, done.vectors, strict=True)), encoder.fingerprint, announce=announce
@@ -170,16 +181,13 @@ def embed_missing(
     return total
 
 
-def _unembedded(store: Store, fingerprint: str, batch: int) -> Iterator[list[Article]]:
-    """Batches, by id, each article once, however late its embedding comes."""
-    after = ""
-    while articles := store.embeddings.lacking(fingerprint, batch, after):
-        after = articles[-1].id
-        yield articles
-
-
 def put_batch(
-    store: Store, encoder: Encoder | None, batch: Mapping[str, Article], *, republish: bool = True
+    store: Store,
+    encoder: Encoder | None,
+    batch: Mapping[str, Article],
+    *,
+    republish: bool = True,
+    on_change: Callable[[list[Article], Mapping[str, Known]], object] = lambda _articles, _held: None,
 ) -> dict[str, Outcome]:
     """Stores articles by id in one transaction and tells what became of each; only what changed is embedded.
 
@@ -188,6 +196,7 @@ def put_batch(
         encoder: makes the embeddings; None leaves them to ``reindex``.
         batch: a bounded number.
         republish: also those whose id was taken down, see :func:`ingest`.
+        on_change: called with the articles that are new or changed, and what is held of the batch.
     """
     known = store.known(batch)
     held = {id_: known[id_] for id_ in batch if id_ in known}
@@ -201,21 +210,26 @@ def put_batch(
         stale = [article for article in offered if embedded.get(article.id) != article.text_hash]
         vectors, failures = _encode_once(encoder, stale)
     changed = [article for article in offered if _differs(article, held.get(article.id))]
+    on_change(changed, held)
     fingerprint = "" if encoder is None else encoder.fingerprint
-    found = store.put([(article, vectors.get(article.id)) for article in changed], fingerprint, republish=republish)
-    revisions = dict(zip((article.id for article in changed), found, strict=True))
+    found = store.write([(article, vectors.get(article.id)) for article in changed], fingerprint, republish=republish)
+    written = dict(zip((article.id for article in changed), found, strict=True))
     store.embeddings.put(
-        [(article, vectors[article.id]) for article in stale if article.id in vectors.keys() - revisions.keys()],
+        [(article, vectors[article.id]) for article in stale if article.id in vectors.keys() - written.keys()],
         fingerprint,
     )
 
     def outcome(id_: str) -> Outcome:
-        before, revision = held.get(id_), revisions.get(id_)
-        if id_ in refused or revision == 0:  # 0: taken down while the batch was being embedded
+        mine = written.get(id_)
+        if id_ in refused or (mine is not None and mine.revision == 0):  # 0: taken down while it was being embedded
             return Outcome("taken_down", None, id_ in vectors)
-        if revision is None:
-            return Outcome("unchanged", None if before is None else before.revision, id_ in vectors, failures.get(id_))
-        kind: Literal["added", "changed"] = "added" if before is None or before.deleted else "changed"
+        before = held.get(id_) if mine is None else mine.before  # another process may have written it meanwhile
+        revision = mine.revision if mine is not None else None if before is None else before.revision
+        kind: Literal["added", "changed", "unchanged"] = "unchanged"
+        if before is None or before.deleted:
+            kind = "added"
+        elif mine is not None and before.content_hash != batch[id_].content_hash:
+            kind = "changed"
         return Outcome(kind, revision, id_ in vectors, failures.get(id_))
 
     return {id_: outcome(id_) for id_ in batch}
@@ -238,7 +252,14 @@ def _has_embedding(store: Store, encoder: Encoder, article: Article) -> bool:
     return store.embeddings.text_hashes([article.id], encoder.fingerprint).get(article.id) == article.text_hash
 
 
-def _batches(articles: Iterable[Article]) -> Iterator[dict[str, Article]]:
-    remaining = iter(articles)
-    while batch := {article.id: article for article in islice(remaining, BATCH)}:
+def _batches(articles: Iterable[Article], on_collision: Collided) -> Iterator[dict[str, Article]]:
+    remaining, batch = iter(articles), dict[str, Article]()
+    for article in remaining:
+        if (earlier := batch.get(article.id)) is not None and (found := repeated(earlier, article)) is not None:
+            on_collision(found)
+        batch[article.id] = article
+        if len(batch) == BATCH:
+            yield batch
+            batch = {}
+    if batch:
         yield batch

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from threading import Lock
-from typing import Any
+from threading import Lock, Thread
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import widened
 from recommend.article import CLOCK_SKEW, Status
-from recommend.curation import Curation
-from recommend.errors import SnapshotError
+from recommend.curation import UNREADABLE, Curation
+from recommend.errors import SnapshotError, StoreError
 from recommend.lexical import cosines
 from recommend.ranking import Candidates
 from recommend.segment import Prepared, Segment
-from recommend.snapshot import IndexLayout, Snapshot, current_name, open_snapshot
+from recommend.snapshot import IndexLayout, Snapshot, current_name, is_stamped, open_verified, published_names
 from recommend.store import Store
-from recommend.store.rows import Change, News
+from recommend.store.rows import Change, News, told, vector_fault
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
+T = TypeVar("T")
 
 _MOST_RECENT = 256
+_CURATION = "its curation cannot be read: it is hidden until editors put another"
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ class View:
         revision: of the store up to which changes are applied.
         curations: of every article that has one, by id.
         hidden: per segment the rows (h,) that editors hide, and until when (h,), float64 seconds since 1970.
+        set_aside: why published articles are in no segment, by id: what the store holds of them cannot be used.
     """
 
     snapshot: Snapshot
@@ -51,10 +54,11 @@ class View:
     revision: int
     curations: dict[str, Curation] = field(default_factory=dict)
     hidden: tuple[tuple[IntArray, NDArray[np.float64]], ...] = ()
+    set_aside: Mapping[str, str] = field(default_factory=dict)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickled without what the snapshot's files hold: whoever unpickles it maps those again."""
-        later = self.segments[1:], self.alive, self.revision, self.curations, self.hidden
+        later = self.segments[1:], self.alive, self.revision, self.curations, self.hidden, self.set_aside
         return _on, (self.snapshot, *later)
 
     def __len__(self) -> int:
@@ -144,54 +148,73 @@ class SnapshotView(FixedView):
         Raises:
             SnapshotError: when the snapshot is missing or cannot be opened.
         """
-        view = _unchanged(open_snapshot(layout, name))
+        view = _unchanged(open_verified(layout, name))
         super().__init__(_hide(view, view))
+
+
+class Opened(NamedTuple):
+    """A view and all articles of its later segments by id."""
+
+    view: View
+    changed: dict[str, Prepared]
+
+
+class Awaited(NamedTuple):
+    """A snapshot that is verified and opened while another one is served: which, by the stamp of ``CURRENT``."""
+
+    stamp: tuple[int, int] | None
+    opened: Future[Opened]
 
 
 class LiveView:
     """Keeps a view up to date with the store and the index folder.
 
+    No snapshot is opened that was not verified on this machine as it is.
+
     Attributes:
         problem: why the published snapshot is not the one that is served, None when it is.
     """
 
-    def __init__(self, store: Store, layout: IndexLayout) -> None:
-        """Opens the published snapshot and applies the changes since.
+    def __init__(self, store: Store, layout: IndexLayout, *, serving: bool = False) -> None:
+        """Opens the published snapshot and applies the changes since. Where it is damaged, or a restore undid it, the
+        one that was published before it stands in, with all changes since.
+
+        Args:
+            store: the truth.
+            layout: the index folder.
+            serving: whether others wait for answers: a snapshot that nobody on this machine has verified yet is then
+                verified, and opened, by a thread of its own while the one before is served, and it is noted beside the
+                snapshots that it was. Otherwise whoever looks waits, and nothing is written.
 
         Raises:
-            SnapshotError: when none is published or it cannot be opened.
+            SnapshotError: when none is published or none of those that were can be opened.
         """
         self._store = store
         self._layout = layout
+        self._serving = serving
         self._current = str(layout.current)
         self._lock = Lock()
         self._published = self._stamp()
-        self._view, self._changed = self._open()
+        self._awaited: Awaited | None = None
         self.problem: str | None = None
+        self._view, self._changed = self._open_any()
 
     def refresh(self) -> View:
         """The view as of the store's latest revision; microseconds when nothing changed.
 
         Raises:
-            SnapshotError: when a restore of the store undid what view and published snapshot hold.
+            SnapshotError: when a restore of the store undid what view and published snapshots hold.
         """
         stamp = self._stamp()
-        if stamp == self._published and self._store.latest_revision() == self._view.revision:
+        if stamp == self._published and self._awaited is None and self._store.latest_revision() == self._view.revision:
             return self._view
         with self._lock:
-            if stamp != self._published:
-                try:
-                    self._view, self._changed = self._open()
-                    self.problem = None
-                except SnapshotError as problem:
-                    self.problem = f"still serving snapshot {self._view.snapshot.manifest.name}: {problem}"
-                    logger.error("keeping snapshot %s: %s", self._view.snapshot.manifest.name, problem)
-                self._published = stamp
+            self._follow(stamp)
             if self._store.latest_revision() != self._view.revision:
                 known = self._view.revision
                 news = self._store.news(known, known, self._view.snapshot.manifest.encoder)
                 if news.void:
-                    self._view, self._changed = self._open()
+                    self._view, self._changed = self._open_any()
                 else:
                     self._view = _apply(self._view, self._changed, news)
             return self._view
@@ -208,11 +231,63 @@ class LiveView:
             return None
         return status.st_mtime_ns, status.st_ino
 
-    def _open(self) -> tuple[View, dict[str, Prepared]]:
+    def _follow(self, stamp: tuple[int, int] | None) -> None:
+        """Goes over to the published snapshot as soon as it is known to be whole."""
+        if self._awaited is not None and self._awaited.opened.done():
+            (awaited, opened), self._awaited = self._awaited, None
+            if awaited == stamp:  # else another one has been published since
+                self._switch(opened.result)
+        if stamp == self._published or self._awaited is not None:
+            return
         name = current_name(self._layout)
+        if self._serving and name is not None and not self._is_stamped(name):
+            logger.info("verifying snapshot %s", name)
+            self._awaited = Awaited(stamp, beside(lambda: self._open(name)))
+        else:
+            self._switch(lambda: self._open(name))
+        self._published = stamp
+
+    def _switch(self, opened: Callable[[], Opened]) -> None:
+        try:
+            self._view, self._changed = opened()
+            self.problem = None
+        except StoreError:
+            self._published = None  # it is tried again when the store can be read
+            raise
+        except Exception as problem:  # whatever reading a file can come to: the view that there is stays good
+            self.problem = f"still serving snapshot {self._view.snapshot.manifest.name}: {problem}"
+            logger.error("keeping snapshot %s: %s", self._view.snapshot.manifest.name, problem)
+
+    def _is_stamped(self, name: str) -> bool:
+        try:
+            return is_stamped(self._layout, name)
+        except SnapshotError:
+            return True  # opening it tells at once what is wrong with its name
+
+    def _open_any(self) -> Opened:
+        """The published snapshot or, where that cannot be used, the latest before it that can."""
+        published = current_name(self._layout)
+        before = [name for name in reversed(published_names(self._layout)) if name != published]
+        try:
+            opened = self._open(published)
+        except SnapshotError as problem:
+            for name in before if published is not None else ():
+                try:
+                    opened = self._open(name)
+                except SnapshotError as other:
+                    logger.warning("snapshot %s does not stand in: %s", name, other)
+                    continue
+                self.problem = f"serving snapshot {name} instead: {problem}"
+                logger.error("serving snapshot %s instead: %s", name, problem)
+                return opened
+            raise
+        self.problem = None
+        return opened
+
+    def _open(self, name: str | None) -> Opened:
         if name is None:
             raise SnapshotError(f"{self._layout.root} holds no published snapshot; run recommend reindex")
-        snapshot = open_snapshot(self._layout, name)
+        snapshot = open_verified(self._layout, name, remember=self._serving)
         view = _unchanged(snapshot)
         changed: dict[str, Prepared] = {}
         news = self._store.news(view.revision, 0, snapshot.manifest.encoder)
@@ -221,7 +296,21 @@ class LiveView:
                 f"snapshot {name} holds revision {snapshot.manifest.revision}, which a restore of the store undid; "
                 "run recommend reindex"
             )
-        return _apply(view, changed, news), changed
+        return Opened(_apply(view, changed, news), changed)
+
+
+def beside(work: Callable[[], T]) -> Future[T]:
+    """What becomes of work in a thread that no exit of the process waits for."""
+    future = Future[T]()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as problem:  # whoever asks for the result meets it
+            future.set_exception(problem)
+
+    Thread(target=run, name="snapshot", daemon=True).start()
+    return future
 
 
 def _on(snapshot: Snapshot, segments: tuple[Segment, ...], *others: Any) -> View:
@@ -230,29 +319,32 @@ def _on(snapshot: Snapshot, segments: tuple[Segment, ...], *others: Any) -> View
 
 
 def _unchanged(snapshot: Snapshot) -> View:
-    return View(snapshot, (snapshot.segment,), (None,), snapshot.manifest.revision)
+    manifest = snapshot.manifest
+    return View(snapshot, (snapshot.segment,), (None,), manifest.revision, set_aside=manifest.set_aside)
 
 
 def _apply(view: View, changed: dict[str, Prepared], news: News) -> View:
     """The view after ``news``; ``changed``, all articles of the later segments by id, is brought along."""
     after = _change_articles(view, changed, news.changes)
     curations = {i: curation for i, curation in (view.curations | news.curations).items() if curation is not None}
-    return _hide(view, replace(after, curations=curations, revision=news.revision))
+    aside = {i: why for i, why in after.set_aside.items() if why != _CURATION}
+    aside |= {i: _CURATION for i, curation in curations.items() if curation == UNREADABLE}
+    return _hide(view, replace(after, curations=curations, revision=news.revision, set_aside=aside))
 
 
 def _hide(before: View, view: View) -> View:
     """The view with the rows of its hidden articles, looked up only where segments or hidden articles are others."""
-    now = datetime.now(UTC)
-    until = _hidden_until(view.curations, now)
-    same = until == _hidden_until(before.curations, now)
+    until = _hidden_until(view.curations)
+    same = until == _hidden_until(before.curations)
     known = zip(before.segments, before.hidden, strict=False) if same else ()
     found = {id(segment): rows for segment, rows in known}
     hidden = (found[id(s)] if id(s) in found else _hidden_rows(s, until) for s in view.segments)
     return replace(view, hidden=tuple(hidden))
 
 
-def _hidden_until(curations: Mapping[str, Curation], now: datetime) -> dict[str, float]:
-    moments = {article_id: curation.hidden_until for article_id, curation in curations.items() if curation.hides(now)}
+def _hidden_until(curations: Mapping[str, Curation]) -> dict[str, float]:
+    """Until when, past moments too: the clock may yet be set back, and is asked when answers are made."""
+    moments = {article_id: curation.hidden_until for article_id, curation in curations.items()}
     return {article_id: moment.timestamp() for article_id, moment in moments.items() if moment is not None}
 
 
@@ -273,14 +365,15 @@ def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Cha
     touched = [change.article_id for change in changes]
     for article_id in touched:
         changed.pop(article_id, None)
-    blank = np.zeros(view.snapshot.manifest.dimension, np.float32)
-    published = {
-        change.article_id: view.snapshot.prepare(
-            change.article, blank if change.embedding is None else change.embedding
-        )
-        for change in changes
-        if change.article is not None and change.article.status == Status.PUBLISHED
-    }
+    gone = frozenset(touched)
+    published, aside = dict[str, Prepared](), {i: why for i, why in view.set_aside.items() if i not in gone}
+    for change in changes:
+        prepared = _prepared(view.snapshot, change)
+        if isinstance(prepared, str):
+            aside[change.article_id] = prepared
+            logger.error("article %r is set aside: %s", change.article_id, prepared)
+        elif prepared is not None:
+            published[change.article_id] = prepared
     changed.update(published)
     segments, recent = list(view.segments), published
     if len(segments) > 1:
@@ -295,7 +388,22 @@ def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Cha
         view,
         segments=(*segments, _segment(view, recent)),
         alive=(*alive, None),
+        set_aside=aside,
     )
+
+
+def _prepared(snapshot: Snapshot, change: Change) -> Prepared | str | None:
+    """A changed article as the snapshot's own are; None when it is not published, or why it cannot be used."""
+    article, embedding, dimension = change.article, change.embedding, snapshot.manifest.dimension
+    if change.fault is not None or article is None or article.status != Status.PUBLISHED:
+        return change.fault
+    fault = None if embedding is None else vector_fault(embedding, dimension)
+    if fault is not None:
+        return fault
+    try:
+        return snapshot.prepare(article, np.zeros(dimension, np.float32) if embedding is None else embedding)
+    except Exception as problem:  # one article's text costs no other its place
+        return told(problem)
 
 
 def _segment(view: View, changed: dict[str, Prepared]) -> Segment:

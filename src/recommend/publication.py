@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from recommend.encoder import Encoder
 from recommend.ingest import embed_missing
-from recommend.snapshot import IndexLayout, point_to, verify
+from recommend.snapshot import IndexLayout, confirm, point_to
 from recommend.store import Store
 
 
@@ -32,7 +32,7 @@ def publish_embedded(
     Raises:
         SnapshotError: when the snapshot fails verification.
     """
-    verify(layout, name)
+    confirm(layout, name)
     embedded = 0
     while True:
         seen = store.latest_revision()

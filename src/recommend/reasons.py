@@ -95,6 +95,15 @@ def shared_terms(query: TermVector, others: Sequence[TermVector], lexicon: Lexic
     return found
 
 
+def told_by(shares: Mapping[str, float], texts: Sequence[str]) -> Mapping[str, float]:
+    """Those of the terms that every one of some texts holds: of an article whose body is not public, a reason may name
+    what its title and summary say, and nothing else."""
+    for text in texts:
+        held = {term for span in spans(text, shares.keys()) for term in span.terms}
+        shares = {term: share for term, share in shares.items() if term in held}
+    return shares
+
+
 def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
     """Terms as the texts write them, strongest first; terms that no text holds are left out.
 

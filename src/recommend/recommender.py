@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,7 +40,13 @@ class Recommender:
     """Answers from the published snapshot and every change since; safe to share between threads."""
 
     def __init__(
-        self, store: Store, settings: Settings, encoder: Encoder | None = None, *, view: FixedView | None = None
+        self,
+        store: Store,
+        settings: Settings,
+        encoder: Encoder | None = None,
+        *,
+        view: FixedView | None = None,
+        serving: bool = False,
     ) -> None:
         """
         Args:
@@ -48,6 +54,7 @@ class Recommender:
             settings: index folder, ranking, policy.
             encoder: for drafts; opened at first use when not given.
             view: what is answered from instead of the published snapshot and every change since.
+            serving: see :class:`~recommend.live.LiveView`.
 
         Raises:
             SnapshotError: when no usable snapshot is published.
@@ -58,7 +65,7 @@ class Recommender:
         self._encoders = {} if encoder is None else {encoder.fingerprint: encoder}
         self._encoder_failed = False
         self._eligible: Eligibility | None = None
-        self._live: FixedView | LiveView = view or LiveView(store, IndexLayout(settings.index))
+        self._live: FixedView | LiveView = view or LiveView(store, IndexLayout(settings.index), serving=serving)
         self._load_ranker()
 
     @classmethod
@@ -142,6 +149,11 @@ class Recommender:
         return self._live.problem
 
     @property
+    def set_aside(self) -> Mapping[str, str]:
+        """Why articles of the store are not recommended although they should be, by id: rows that cannot be used."""
+        return self.view().set_aside
+
+    @property
     def overlay_size(self) -> int:
         """Articles that are served from changes since the snapshot."""
         return self._live.overlay_size
@@ -186,8 +198,23 @@ class Recommender:
         for one in ids:
             yield self._box(selection, eligibility, found[one], one, k) if one in found else None
 
-    def answer_to(self, article: Article, k: int, filters: Filters = Filters(), *, explain: bool = False) -> Answer:
+    def answer_to(
+        self,
+        article: Article,
+        k: int,
+        filters: Filters = Filters(),
+        *,
+        explain: bool = False,
+        nameless: bool = False,
+    ) -> Answer:
         """The box under an article that need not be stored.
+
+        Args:
+            article: if one of its id is stored, that is left out, and its curation holds.
+            k: how many.
+            filters: which articles may be in it.
+            explain: whether to tell each feature's part in the ranking.
+            nameless: whether its id is a stand-in, and so that of no article, whatever is stored under it.
 
         Raises:
             EncoderError: when the snapshot's encoder cannot be opened.
@@ -195,7 +222,8 @@ class Recommender:
         view = self.view()
         embedding = encode_articles(self._encoder_of(view), [article])[0]
         query = view.snapshot.prepare(article, embedding).query()
-        return self._box(self._selection(view), self._eligibility(view, filters), query, article.id, k, explain)
+        name = None if nameless else article.id
+        return self._box(self._selection(view), self._eligibility(view, filters), query, name, k, explain)
 
     def answer_history(
         self, ids: Sequence[str], k: int, filters: Filters = Filters(), *, explain: bool = False
@@ -318,32 +346,39 @@ class Recommender:
         selection: Selection,
         eligibility: Eligibility,
         query: Query,
-        article_id: str,
+        article_id: str | None,
         k: int,
         explain: bool = False,
     ) -> Answer:
         view = selection.view
+        place = None if article_id is None else view.locate(article_id)
         chosen, pinned, removed = selection.choose(query, article_id, k, eligibility)
         items = recommendations(view, query, chosen, range(len(chosen)), explain=explain)
         items[:pinned] = [replace(item, reason=PINNED) for item in items[:pinned]]
         missed = None
         if explain:
             allowed = eligibility.under(query, any_kind=True)
-            ranked = selection.ranked(query, allowed, view.locate(article_id), self.settings.ranking.candidates)
+            ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
             _, blocked = eligibility.curated(article_id)
-            missed = near_misses(view, query, ranked, chosen, self.settings.policy, pinned=pinned, blocked=blocked)
+            missed = near_misses(
+                view, query, ranked, chosen, self.settings.policy,
+                pinned=pinned, blocked=blocked, readable=eligibility.readable,
+            )  # fmt: skip
         short = None
         if len(items) < k:
             counts = ((_REMOVED_BY.get(rule, rule), count) for rule, count in removed.items() if rule != "pinned")
             taken = ", ".join(f"{count} removed by {rule}" for rule, count in counts if count)
-            others = len(view) - (view.locate(article_id) is not None)
+            others = len(view) - (place is not None)
             short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
         return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed, missed)
 
     def _latest(
         self, view: View, k: int, filters: Filters, pins: Sequence[str] = (), *, any_kind: bool = False
     ) -> list[Recommendation]:
-        found, pinned = newest(self._eligibility(view, filters), k, pins, any_kind=any_kind)
+        rules = self.settings.policy
+        readable = rules.readable if rules.on and not any_kind else 0
+        eligibility = self._eligibility(view, filters)
+        found, pinned = newest(eligibility, k, pins, any_kind=any_kind, readable=readable)
         return [
             listed(view.segments[number].table.card(row), rank, PINNED if rank <= pinned else LATEST)
             for rank, (number, row) in enumerate(found, start=1)

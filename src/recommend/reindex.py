@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from recommend.encoder import Encoder, encode_articles, located
 from recommend.encoder.adapter import find_adapter
@@ -121,6 +122,7 @@ class ReindexResult:
         published: False when it was built only to be looked at.
         dropped: embeddings removed because no snapshot that is kept needs them.
         failed: articles whose embedding failed: they are not in the snapshot, and the next job tries again.
+        set_aside: why other published articles are not in it, by id: what the store holds of them cannot be used.
     """
 
     manifest: Manifest
@@ -130,6 +132,7 @@ class ReindexResult:
     published: bool = True
     dropped: int = 0
     failed: int = 0
+    set_aside: Mapping[str, str] = field(default_factory=dict)
 
 
 def reindex(
@@ -179,16 +182,23 @@ def reindex(
             on_failure(article_id, reason)
 
         embedded = embed_missing(store, encoder, engine, progress=on_embedded, on_failure=note)
+
+        def done(manifest: Manifest, *, built: bool = True, **known: Any) -> ReindexResult:
+            aside = {i: reason for i, reason in manifest.set_aside.items() if i not in failures}
+            return ReindexResult(manifest, embedded, built, failed=len(failures), set_aside=aside, **known)
+
         recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing)
         live = None if full or embedded else _up_to_date(store, layout, recipe)
         if live is not None:
-            return ReindexResult(live, embedded, built=False, failed=len(failures))
+            return done(live, built=False)
         on_stage("building")
         name = located(settings.encoder.name, settings.models)
         candidates = settings.ranking.candidates
         manifest = build_snapshot(
             store, layout, encoder, name, adapter, settings.indexing, candidates, anew=full, on_stage=on_stage
         )
+        if manifest.set_aside:
+            store.doubt(manifest.set_aside, encoder.fingerprint)
         on_stage("comparing")
         try:
             compared = _compare(layout, manifest, settings, canary, force=force)
@@ -196,13 +206,13 @@ def reindex(
             remove(layout, manifest.name)
             raise
         if not publishes:
-            return ReindexResult(manifest, embedded, built=True, canary=compared, published=False, failed=len(failures))
+            return done(manifest, canary=compared, published=False)
         on_stage("publishing")
         embedded += publish_embedded(store, layout, manifest.name, encoder, progress=on_embedded)
         before = _fingerprints(layout)
         prune(layout, settings.indexing.keep)
         dropped = sum(map(store.embeddings.drop, before - _fingerprints(layout)))
-    return ReindexResult(manifest, embedded, built=True, canary=compared, dropped=dropped, failed=len(failures))
+        return done(manifest, canary=compared, dropped=dropped)
 
 
 def _fingerprints(layout: IndexLayout) -> set[str]:
@@ -271,5 +281,7 @@ def _up_to_date(store: Store, layout: IndexLayout, recipe: str) -> Manifest | No
         manifest = verify(layout, name)
     except SnapshotError as problem:
         logger.warning("building anew: %s", problem)
+        return None
+    if manifest.set_aside:  # no revision tells whether those rows can be used by now
         return None
     return manifest if (manifest.revision, manifest.recipe) == (store.latest_revision(), recipe) else None

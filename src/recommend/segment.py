@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import distinct, widened
-from recommend.article import Article
+from recommend.article import Access, Article
 from recommend.labels import NONE, likeness
 from recommend.lexical import TermMatrix, TermVector, stack
 from recommend.neighbourhood import SHARE, terms_in_company
@@ -52,6 +52,7 @@ class Query:
         terms: its own; ``context`` those in company.
         published_at: seconds since 1970 or MISSING.
         headline: title and standfirst, in which reasons look up how terms are written.
+        access: of the article: where its body is not public, no reason says what only that holds.
         tags, authors: see :mod:`recommend.labels`.
         near: see :meth:`Segment.look_up`.
     """
@@ -65,6 +66,7 @@ class Query:
     genre: str | None
     headline: str
     group: int
+    access: Access = Access.PUBLIC
     tags: TermVector = NONE
     authors: TermVector = NONE
     near: Near | None = None
@@ -101,6 +103,7 @@ class Prepared:
             article.genre,
             f"{article.title}\n{article.standfirst or ''}",
             self.group,
+            article.access,
             self.tags,
             self.authors,
         )
@@ -170,6 +173,7 @@ class Segment:
             self.table.value("genre", row),
             self.table.headline(row),
             int(self.groups[row]),
+            self.table.access(row),
             self.tags.vector(row),
             self.authors.vector(row),
         )

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend import history, policy
-from recommend.eligibility import Eligibility, Masks, Place, excluding, places
+from recommend.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.live import View
 from recommend.ranking import Candidates, Ranker, alikeness, score
 from recommend.segment import Query
 from recommend.settings import Settings
 from recommend.table import same_language
+
+BoolArray = NDArray[np.bool_]
 
 _SPARE = 8
 
@@ -49,11 +51,11 @@ class Selection:
         return found
 
     def choose(
-        self, query: Query, article_id: str, k: int, eligibility: Eligibility
+        self, query: Query, article_id: str | None, k: int, eligibility: Eligibility
     ) -> tuple[Candidates, int, dict[str, int]]:
         """The k best after policy, how many of them are pinned, and how many each rule removed; looks further when
         rules leave too few."""
-        own = self.view.locate(article_id)
+        own = None if article_id is None else self.view.locate(article_id)
         wanted, blocks = eligibility.curated(article_id)
         pinned = [place for place in places(self.view, eligibility.masks, wanted) if place != own]
         curated = {"pinned": len(wanted) - len(pinned)} if len(wanted) > len(pinned) else {}
@@ -62,12 +64,15 @@ class Selection:
         if blocked:
             allowed = excluding(self.view, allowed, blocked)
             curated["blocked"] = len(blocked)
-        count = self._count(k)
+        count, readable = self._count(k), None
         while True:
-            ranked = self.ranked(query, allowed, own, count)
+            ranked = self.ranked(query, allowed, own, count, readable)
             pins, others = self._pinned(query, ranked, pinned[:k])
-            chosen, removed = self._spared(pins, others, query, k)
-            if len(chosen) >= k or self._exhausted(count):
+            chosen, removed, lacks = self._chosen(pins, others, query, k, eligibility)
+            if lacks and readable is None:
+                readable = both(allowed, eligibility.readable)
+                continue
+            if self._complete(chosen, k, count, readable if lacks else None):
                 return chosen, len(pins), removed | curated
             count *= 4
 
@@ -84,22 +89,34 @@ class Selection:
         """
         allowed = [eligibility.under(query) for query in queries]
         rules, count = self.settings.policy, self._count(k)
+        readable: list[Masks | None] = [None] * len(queries)
         while True:
-            lists = [self.ranked(query, masks, None, count) for query, masks in zip(queries, allowed, strict=True)]
+            searched = zip(queries, allowed, readable, strict=True)
+            lists = [self.ranked(query, masks, None, count, also) for query, masks, also in searched]
             if rules.on and rules.hide_duplicates:
                 lists = history.without_read(lists, groups, rules.duplicate_dense, rules.duplicate_lexical)
             merged, strongest = history.combine(lists, history.weights(len(queries)))
             ranked = self._best_first(merged)
-            chosen, removed = self._spared(ranked.first(0), ranked, queries[0], k)
-            if len(chosen) >= k or self._exhausted(count):
+            chosen, removed, lacks = self._chosen(ranked.first(0), ranked, queries[0], k, eligibility)
+            if lacks and readable[0] is None:
+                readable = [both(masks, eligibility.readable) for masks in allowed]
+                continue
+            if all(self._complete(chosen, k, count, masks if lacks else None) for masks in readable):
                 break
             count *= 4
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
         return chosen, [queries[owed[key]] for key in history.keys(chosen).tolist()], removed
 
-    def ranked(self, query: Query, allowed: Masks, own: Place | None, count: int) -> Candidates:
+    def ranked(
+        self, query: Query, allowed: Masks, own: Place | None, count: int, also: Masks | None = None
+    ) -> Candidates:
         """About ``count`` candidates from dense search and as many from lexical search, scored, best first, ties by id;
-        ``own`` is the query article's place."""
+        ``own`` is the query article's place. As many that pass the masks ``also`` come beside them, whose scores stay
+        as they are."""
+        if also is not None:
+            ranked, others = self.ranked(query, allowed, own, count), self.ranked(query, also, own, count)
+            places = list(zip(others.segments.tolist(), others.rows.tolist(), strict=True))
+            return self._best_first(Candidates.joined(list(self._pinned(query, ranked, places))))
         parts = []
         for number, segment in enumerate(self.view.segments):
             rows = segment.retrieve(query, count, self.settings.ranking, allowed[number])
@@ -116,8 +133,13 @@ class Selection:
         """How many candidates are searched for at first, where k are wanted."""
         return max(self.settings.ranking.candidates, 2 * k)
 
-    def _exhausted(self, count: int) -> bool:
-        return count >= max(map(len, self.view.segments))
+    def _complete(self, chosen: Candidates, k: int, count: int, lacking: Masks | None) -> bool:
+        """Whether a search for more than ``count`` would bring nothing: k are chosen, or all were found; ``lacking``
+        are masks of which more ought to be among those chosen."""
+        sizes = list(map(len, self.view.segments))
+        passing = () if lacking is None else zip(sizes, lacking, strict=True)
+        fewer = (n if mask is None else int(np.count_nonzero(mask)) for n, mask in passing)
+        return (len(chosen) >= k or count >= max(sizes)) and count >= max(fewer, default=0)
 
     def _scored(self, query: Query, candidates: Candidates) -> Candidates:
         manifest = self.view.snapshot.manifest
@@ -144,6 +166,28 @@ class Selection:
         position = found | {place: 2 * len(ranked) + i for i, place in enumerate(missing)}
         others = np.setdiff1d(np.arange(len(ranked)), [found[place] for place in pinned if place in found])
         return both.take(np.array([position[place] for place in pinned], np.int64)), ranked.take(others)
+
+    def _chosen(
+        self, pins: Candidates, ranked: Candidates, query: Query, k: int, eligibility: Eligibility
+    ) -> tuple[Candidates, dict[str, int], bool]:
+        """What :meth:`_spared` leaves, the lowest giving way where readers could open fewer than the policy says to the
+        best that they can; and whether they are too few all the same."""
+
+        def opened(some: Candidates) -> BoolArray:
+            return passes(eligibility.readable, some.segments, some.rows)
+
+        chosen, removed = self._spared(pins, ranked, query, k)
+        if not (self.settings.policy.on and self.settings.policy.readable):
+            return chosen, removed, False
+        closed = len(pins) - int(np.count_nonzero(opened(pins)))
+        least = min(self.settings.policy.readable, k - closed)
+        if np.count_nonzero(opened(chosen)) >= least:
+            return chosen, removed, False
+        first, missed = self._spared(pins, ranked.take(opened(ranked)), query, closed + least)
+        others = ranked.take(~np.isin(history.keys(ranked), history.keys(first)))
+        filled, removed = self._spared(first, others, query, k)
+        chosen = Candidates.joined([pins, self._best_first(filled.take(slice(len(pins), None)))])
+        return chosen, removed, bool(np.count_nonzero(opened(chosen)) < least) and not missed.get("floor")
 
     def _spared(self, pins: Candidates, ranked: Candidates, query: Query, k: int) -> tuple[Candidates, dict[str, int]]:
         """The pins and the best of the others that no rule removes, k in all, and how many each rule removed."""
@@ -184,16 +228,31 @@ class Selection:
 
 
 def newest(
-    eligibility: Eligibility, k: int, pins: Sequence[str] = (), *, any_kind: bool = False
+    eligibility: Eligibility, k: int, pins: Sequence[str] = (), *, any_kind: bool = False, readable: int = 0
 ) -> tuple[list[Place], int]:
-    """Where the k newest articles are, ties by id, after those of ``pins`` that may be shown, and how many these are;
-    ``any_kind`` lets every genre pass."""
-    view = eligibility.view
+    """Where the k newest articles are, ties by id, after those of ``pins`` that may be shown, and how many these are.
+
+    ``any_kind`` lets every genre pass. At least ``readable`` are such as the reader may open, if there are so many.
+    """
+    view, masks = eligibility.view, eligibility.under(None, any_kind=any_kind)
     first = places(view, eligibility.masks, pins)[:k]
+    others = [one for one in _newest(view, masks, k) if one[2:] not in first][: k - len(first)]
+    if readable:
+        open_ = _newest(view, both(masks, eligibility.readable), k)
+        opened = [mask is None or mask[row] for mask, row in ((eligibility.readable[n], row) for n, row in first)]
+        least = min(readable, k) - sum(map(bool, opened))
+        kept = [one for one in open_ if one[2:] not in first][: max(0, min(least, k - len(first)))]
+        rest = [one for one in others if one not in kept]
+        if len(others) - len(rest) < len(kept):
+            others = sorted([*kept, *rest[: k - len(first) - len(kept)]])
+    return [*first, *(one[2:] for one in others)], len(first)
+
+
+def _newest(view: View, masks: Masks, k: int) -> list[tuple[float, str, int, int]]:
+    """The k newest rows that pass, as age, id, segment and row, in that order."""
     found: list[tuple[float, str, int, int]] = []
-    for number, allowed in enumerate(eligibility.under(None, any_kind=any_kind)):
+    for number, allowed in enumerate(masks):
         table = view.segments[number].table
         rows = (table.newest_first if allowed is None else table.newest_first[allowed[table.newest_first]])[:k]
         found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)
-    others = [(number, row) for _, _, number, row in sorted(found) if (number, row) not in first]
-    return [*first, *others][:k], len(first)
+    return sorted(found)[:k]

@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     StringConstraints,
     ValidationError,
     ValidationInfo,
@@ -121,6 +122,7 @@ class PolicySettings(_Group):
     same_language: bool = True
     diversity: float = Field(0.0, ge=0.0, le=1.0, description="0: by score alone; 1: by variety alone (MMR)")
     floor: float = Field(0.0, ge=0.0, le=1.0, description="least calibrated score of a related story")
+    readable: int = Field(0, ge=0, le=50, description="stories of a box, at least, that the reader may open")
 
 
 class VariantSettings(_Group):
@@ -153,15 +155,30 @@ class ServiceSettings(_Group):
         default_factory=list, description="SHA-256 (hex) of keys with every scope, beside those of the store"
     )
     read_needs_key: bool = Field(False, description="related stories and articles only with a key of scope read")
+    public_fields: list[Literal["text", "extra", "expires_at"]] = Field(
+        default_factory=list, description="shown of articles of public access to everybody, beside the card"
+    )
+    operations: Literal["auto", "open", "key"] = Field(
+        "auto",
+        description="/metrics, /v1/status and the problems of /readyz: open, or with a key of scope read; auto: open "
+        "where recommend serve listens on loopback only",
+    )
     rate_limit: str = Field(
         "", pattern=r"^([1-9]\d*/(second|minute|hour|day))?$", description="as 600/minute, for each key or address"
     )
+    trusted_proxies: list[IPvAnyNetwork] = Field(
+        default_factory=list, description="addresses or networks whose X-Forwarded-For tells who asks"
+    )
     max_concurrency: int = Field(256, ge=1, description="requests at work in one process; more are refused")
+    max_uploads: int = Field(0, ge=0, description="those of them with a body, 0: half")
+    max_connections: int = Field(4096, ge=1, description="in one process; the one idle longest makes room for another")
+    header_timeout: float = Field(10.0, gt=0.0, le=3600.0, description="seconds for the head of a request")
     timeout: float = Field(10.0, gt=0.0, le=3600.0, description="seconds until an answer must begin")
     cors_origins: list[str] = Field(default_factory=list)
     max_age: int = Field(60, ge=0, description="seconds browsers and CDNs may cache the box of a new story")
     max_age_old: int = Field(600, ge=0, description="the same of an old one: a hundredth of its age, up to this")
-    cache_size: int = Field(10_000, ge=0, description="ready answers each worker keeps, 0: none")
+    cache_size: int = Field(10_000, ge=0, description="ready answers each worker keeps at most, 0: none")
+    cache_bytes: int = Field(64_000_000, ge=0, description="bytes of memory that they take at most")
     access_log: bool = Field(False, description="a line of JSON for every request")
     bulk_limit: int = Field(2**30, ge=1, description="bytes of one bulk request")
     variants: dict[VariantName, VariantSettings] = Field(
@@ -169,6 +186,11 @@ class ServiceSettings(_Group):
     )
     reindex: bool = Field(False, description="start the re-index that indexing.due asks for")
     staleness: float = Field(0.25, ge=0.0, description="PostgreSQL: seconds between looks for new changes")
+
+    @property
+    def uploads(self) -> int:
+        """Requests with a body that may be at work in one process."""
+        return min(self.max_uploads or max(1, self.max_concurrency // 2), self.max_concurrency)
 
 
 class Settings(BaseSettings):

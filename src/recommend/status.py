@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from recommend.encoder import encoder_fingerprint
-from recommend.errors import SnapshotError
+from recommend.errors import SnapshotError, shown
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, LastRun, current_name, read_last_run
+from recommend.snapshot import IndexLayout, LastRun, current_name, live_manifest, read_last_run
 from recommend.store import Store
+from recommend.store.rows import Change, vector_fault
+
+_NAMED = 10
+
+SKEW = 60.0
+"""Seconds that the clocks of two machines may well be apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +25,17 @@ class Status:
 
     Attributes:
         snapshot: name of the live snapshot, None before the first.
-        snapshot_age: seconds since it was built.
+        snapshot_age: seconds since it was built; 0 when its date lies in the future.
         snapshot_articles: articles in it.
         staleness: seconds since the live snapshot was built or a job found nothing to add to it, whichever is later;
-            no change has been waiting for longer.
+            no change has been waiting for longer. None when both are dated in the future, which tells nothing.
+        ahead: seconds that the later of both lies in the future: a clock was, or is, wrong. 0 up to a minute.
         last_run: what became of the last job.
         revision: the store's; ``revision_lag`` how many changes the snapshot is behind (readers still see them).
         changed: articles changed since the snapshot, drafts and takedowns included; ``due`` whether they are as many as
             ``indexing.due`` says.
+        set_aside: why published articles are not recommended, by id: what the store holds of them cannot be used. Those
+            that the last job found, of a worker those among the changes since, too.
         encoder: fingerprint of the snapshot's embeddings; ``encoder_matches`` whether the settings name the same.
         articles: in the store, by status, with takedowns and those without an embedding.
         error: why nothing can be answered from the snapshot, or the last run cannot be read; None when all is well.
@@ -44,6 +54,8 @@ class Status:
     last_run: LastRun | None
     changed: int = 0
     due: bool = False
+    set_aside: dict[str, str] = field(default_factory=dict)
+    ahead: float = 0.0
 
 
 def read_status(store: Store, settings: Settings) -> Status:
@@ -62,9 +74,11 @@ def read_status(store: Store, settings: Settings) -> Status:
     changed = 0 if manifest is None else store.changed_since(manifest.revision)
     built = None if manifest is None else datetime.fromisoformat(manifest.created_at)
     confirmed = last_run.succeeded if last_run is not None and last_run.snapshot == name else None
+    ages = [(now - moment).total_seconds() for moment in (built, confirmed) if moment is not None and built is not None]
+    told = [max(age, 0.0) for age in ages if age >= -SKEW]
     return Status(
         snapshot=name,
-        snapshot_age=None if built is None else (now - built).total_seconds(),
+        snapshot_age=None if built is None else max(ages[0], 0.0),
         snapshot_articles=None if manifest is None else manifest.articles,
         revision=revision,
         revision_lag=revision - (0 if manifest is None else manifest.revision),
@@ -72,8 +86,34 @@ def read_status(store: Store, settings: Settings) -> Status:
         encoder_matches=None if manifest is None else manifest.encoder == wanted,
         articles=store.counts(wanted if manifest is None else manifest.encoder),
         error=error,
-        staleness=None if built is None else (now - max(built, confirmed or built)).total_seconds(),
+        staleness=min(told, default=None),
         last_run=last_run,
         changed=changed,
         due=changed >= settings.indexing.due,
+        set_aside={} if manifest is None else manifest.set_aside,
+        ahead=max((-age for age in ages if age < -SKEW), default=0.0),
     )
+
+
+def told(set_aside: Mapping[str, str]) -> str:
+    """Which articles are set aside, and why the first few are, in one sentence."""
+    some = "; ".join(f"{shown(article_id)}: {reason}" for article_id, reason in sorted(set_aside.items())[:_NAMED])
+    more = f"; and {len(set_aside) - _NAMED:,} more" if len(set_aside) > _NAMED else ""
+    return f"{len(set_aside):,} articles are set aside, send them again: {some}{more}"
+
+
+def set_aside(store: Store, settings: Settings) -> dict[str, str]:
+    """Why published articles are not recommended, by id: those that the last job found, and rows changed since the live
+    snapshot that cannot be read."""
+    manifest = live_manifest(IndexLayout(settings.index))
+    if manifest is None:
+        return {}
+    changes = store.changes(manifest.revision, manifest.encoder)
+    changed = {change.article_id for change in changes}
+    before = {one: reason for one, reason in manifest.set_aside.items() if one not in changed}
+    faults = {change.article_id: _fault(change, manifest.dimension) for change in changes}
+    return before | {article_id: fault for article_id, fault in faults.items() if fault is not None}
+
+
+def _fault(change: Change, dimension: int) -> str | None:
+    return change.fault if change.embedding is None else vector_fault(change.embedding, dimension)

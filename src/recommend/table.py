@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recommend.article import Article
+from recommend.article import Access, Article, opens
+from recommend.card import CARD_FIELDS, Card, card_of
 from recommend.errors import SnapshotError
 
 IntArray = NDArray[np.int64]
@@ -38,10 +39,15 @@ SCHEMA = pa.schema(
         pa.field("site", _CODES),
         pa.field("genre", _CODES),
         pa.field("tags", pa.large_list(pa.string()), nullable=False),
+        pa.field("updated_at", pa.int64(), nullable=False),
         pa.field("authors", pa.large_list(pa.string()), nullable=False),
+        pa.field("access", _CODES),
+        pa.field("evergreen", pa.bool_(), nullable=False),
     ]
 )
-_TEXTS = ("title", "summary", "url", "image_url", "section", "language", "site", "genre")
+_PLAIN = ("title", "summary", "url", "image_url", "tags", "authors", "evergreen")
+_MOMENTS = ("published_at", "updated_at", "expires_at")
+_CODED = ("section", "language", "site", "genre", "access")
 
 
 def seconds(moment: datetime | None) -> int:
@@ -54,22 +60,15 @@ def moment(value: int) -> datetime | None:
     return None if value == MISSING else datetime.fromtimestamp(value, UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What a front end needs to show one article."""
-
-    id: str
-    title: str
-    summary: str | None
-    url: str | None
-    image_url: str | None
-    published_at: datetime | None
-    section: str | None
-
-
 @dataclass(frozen=True)
 class Filters:
-    """Conditions a reader's page sets on the list. ``since`` and ``until`` include their bounds."""
+    """Conditions a reader's page sets on the list. ``since`` and ``until`` include their bounds.
+
+    Attributes:
+        access: only articles of one of these; empty: of any.
+        reader: the access that the reader has, see :func:`~recommend.article.opens`; hides nothing, but
+            ``policy.readable`` keeps stories in the list that this reader may open.
+    """
 
     section: str | None = None
     language: str | None = None
@@ -78,6 +77,8 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     exclude: frozenset[str] = field(default_factory=frozenset)
+    access: frozenset[Access] = field(default_factory=frozenset)
+    reader: Access = Access.PUBLIC
 
     def __bool__(self) -> bool:
         return self != Filters()
@@ -87,7 +88,7 @@ class ArticleTable:
     """n articles; rows are positions 0…n-1.
 
     Attributes:
-        published_at: (n,) int64 seconds since 1970, MISSING where unknown; ``expires_at`` likewise.
+        published_at: (n,) int64 seconds since 1970, MISSING where unknown; ``updated_at`` and ``expires_at`` likewise.
     """
 
     def __init__(self, batch: pa.RecordBatch) -> None:
@@ -95,7 +96,10 @@ class ArticleTable:
         self.published_at: IntArray = _numbers(batch.column("published_at"))
         self.expires_at: IntArray = _numbers(batch.column("expires_at"))
         self._ids = batch.column("id")
-        self._texts = {name: batch.column(name) for name in _TEXTS}
+        self.updated_at: IntArray = _numbers(batch.column("updated_at"))
+        self._plain = {name: batch.column(name) for name in _PLAIN}
+        self._indices = {name: batch.column(name).indices for name in _CODED}
+        self._codes: dict[str, NDArray[np.int32]] = {}
         self._speaking: dict[str, BoolArray | None] = {}
 
     @classmethod
@@ -142,29 +146,47 @@ class ArticleTable:
 
     def card(self, row: int) -> Card:
         """What to show of a row."""
-        text = {name: self._text(name, row) for name in ("summary", "url", "image_url", "section")}
-        published_at = moment(int(self.published_at[row]))
-        return Card(id=self.id(row), title=self.title(row), published_at=published_at, **text)
+        return Card(
+            id=self.id(row),
+            published_at=moment(int(self.published_at[row])),
+            updated_at=moment(int(self.updated_at[row])),
+            section=self.value("section", row),
+            language=self.value("language", row),
+            site=self.value("site", row),
+            genre=self.value("genre", row),
+            access=self.access(row),
+            **{name: column[row].as_py() for name, column in self._plain.items()},
+        )
 
     def title(self, row: int) -> str:
         """The title of a row."""
-        return str(self._texts["title"][row])
+        return str(self._plain["title"][row])
 
     def headline(self, row: int) -> str:
         """Title and standfirst of a row, a line each."""
-        return f"{self.title(row)}\n{self._text('summary', row) or ''}"
+        return f"{self.title(row)}\n{self._plain['summary'][row].as_py() or ''}"
+
+    def access(self, row: int) -> Access:
+        """Who may read a row."""
+        return Access(str(self.value("access", row)))
 
     def value(self, name: str, row: int) -> str | None:
-        """The section, language, site or genre of a row."""
-        return self._text(name, row)
+        """The section, language, site, genre or access of a row."""
+        code = self._indices[name][row].as_py()
+        return None if code is None else self._values[name][code]
 
     def values(self, name: str) -> list[str]:
-        """The distinct sections, languages, sites or genres, by code."""
-        return [str(value) for value in self.batch.column(name).dictionary]
+        """The distinct sections, languages, sites, genres or accesses, by code."""
+        return self._values[name]
 
     def codes(self, name: str) -> NDArray[np.int32]:
-        """(n,) the section, language, site or genre of each row as an index into :meth:`values`, -1 where absent."""
-        return self._codes[name]
+        """(n,) the section, language, site, genre or access of each row as an index into :meth:`values`, -1: none."""
+        found = self._codes.get(name)
+        if found is None:
+            indices, found = self._indices[name], np.full(len(self), -1, np.int32)
+            found[_numbers(indices.is_valid().cast(pa.int8())).view(np.bool_)] = _numbers(indices.drop_null())
+            self._codes[name] = found
+        return found
 
     def code(self, name: str, value: str | None) -> int:
         """The code of a value: -1 for None, -2 for one that no row has."""
@@ -172,7 +194,7 @@ class ArticleTable:
 
     def tags(self, row: int) -> list[str]:
         """The tags of a row."""
-        return list(self.batch.column("tags")[row].as_py())
+        return list(self._plain["tags"][row].as_py())
 
     def labels(self, name: str) -> list[list[str]]:
         """The tags or the authors of every row."""
@@ -192,6 +214,8 @@ class ArticleTable:
             wanted = getattr(filters, name)
             if wanted is not None:
                 masks.append(self.codes(name) == self.code(name, wanted))
+        if filters.access:
+            masks.extend(mask for mask in [self._of_access(filters.access)] if mask is not None)
         if filters.language is not None:
             masks.extend(mask for mask in [self.speaks(filters.language)] if mask is not None)
         if filters.tag is not None:
@@ -252,6 +276,14 @@ class ArticleTable:
         hidden = [code for code in (self.code("genre", genre) for genre in genres) if code >= 0]
         return np.isin(self.codes("genre"), hidden) if hidden else None
 
+    def readable(self, reader: Access) -> BoolArray | None:
+        """(n,) which a reader with some access may open; None when that holds of all."""
+        return self._of_access(opens(reader))
+
+    def _of_access(self, values: Iterable[Access]) -> BoolArray | None:
+        mask = np.isin(self.codes("access"), [self.code("access", value) for value in values])
+        return None if mask.all() else mask
+
     def _tagged(self, tag: str) -> BoolArray:
         lists = self.batch.column("tags")
         matches = _numbers(pc.indices_nonzero(pc.equal(lists.flatten(), tag)))
@@ -260,21 +292,13 @@ class ArticleTable:
         mask[np.searchsorted(offsets - offsets[0], matches, side="right") - 1] = True
         return mask
 
-    def _text(self, name: str, row: int) -> str | None:
-        found: str | None = self._texts[name][row].as_py()
-        return found
-
     @cached_property
-    def _codes(self) -> dict[str, NDArray[np.int32]]:
-        found = {name: np.full(len(self), -1, np.int32) for name in ("section", "language", "site", "genre")}
-        for name, codes in found.items():
-            indices = self.batch.column(name).indices
-            codes[_numbers(indices.is_valid().cast(pa.int8())).view(np.bool_)] = _numbers(indices.drop_null())
-        return found
+    def _values(self) -> dict[str, list[str]]:
+        return {name: self.batch.column(name).dictionary.to_pylist() for name in _CODED}
 
     @cached_property
     def _positions(self) -> dict[str, dict[str, int]]:
-        return {name: {value: code for code, value in enumerate(self.values(name))} for name in self._codes}
+        return {name: {value: code for code, value in enumerate(self.values(name))} for name in _CODED}
 
     @cached_property
     def _expiries(self) -> IntArray:
@@ -336,19 +360,7 @@ def primary_language(tag: str) -> str:
 
 
 def row_of(article: Article) -> Row:
-    """What a table holds of an article."""
-    return {
-        "id": article.id,
-        "title": article.title,
-        "summary": article.standfirst,
-        "url": article.url,
-        "image_url": article.image_url,
-        "published_at": seconds(article.published_at),
-        "expires_at": seconds(article.expires_at),
-        "section": article.section,
-        "language": article.language,
-        "site": article.site,
-        "genre": article.genre,
-        "tags": article.tags,
-        "authors": article.authors,
-    }
+    """What a table holds of an article: its card, and when it expires."""
+    card = card_of(article)
+    row: Row = {name: getattr(card, name) for name in CARD_FIELDS}
+    return row | {name: seconds(getattr(article, name)) for name in _MOMENTS}

@@ -2,58 +2,75 @@
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from collections.abc import Iterator, Set
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
-from selectolax.lexbor import LexborHTMLParser
+from recommend.articles.limits import MARKS_A_LETTER, WORD_LIMIT
+from recommend.articles.markup import has_markup, without_markup, without_shortcodes
 
-_MARKUP = re.compile(
-    r"</?(?:a|abbr|article|aside|b|blockquote|body|br|button|caption|cite|code|dd|div|dl|dt|em|figcaption|figure|footer"
-    r"|form|h[1-6]|header|hr|html|i|iframe|img|li|link|main|meta|nav|noscript|ol|p|picture|pre|q|s|script|section|small"
-    r"|source|span|strong|style|sub|sup|svg|table|tbody|td|template|th|thead|time|tr|u|ul|video)(?=[\s/>])"
-    r"|<!--|<!\[CDATA\[|<!doctype|&(?:[a-z]{2,8}|#\d{1,7}|#x[0-9a-f]{1,6});",
-    re.IGNORECASE,
-)
-_DROPPED = "script, style, noscript, template, iframe, svg, form, nav, figure, aside, button, head > title"
-_BLOCK = re.compile(
-    r"</?(?:p|div|br|li|ul|ol|tr|table|blockquote|pre|section|article|header|footer|h[1-6]|hr)(?=[\s/>])", re.IGNORECASE
-)
-_MOST_TAGS = 5_000  # parsers take time that grows with the square of the depth, and no article needs so many
-_SCRIPT = re.compile(r"<(?:script|style)\b.*?</(?:script|style)\s*>", re.IGNORECASE | re.DOTALL)
-_SCRIPT_END = re.compile(r"</(?:script|style)\s*>", re.IGNORECASE)
-_TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
-_CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
-_SPACES = re.compile(r"[^\S\n]+")
+_SPACES = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
 _BREAKS = re.compile(r" ?\n[ \n]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_WIDTHLESS = "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+_JOINERS = "\u200c\u200d"  # which change letters of some scripts and make one picture of several
+_FLAG = "\U0001f3f4[\U000e0020-\U000e007e]{1,8}\U000e007f"
+_UNSEEN = re.compile(f"({_FLAG})|[{_WIDTHLESS}]")
+_JOINED = "\u0590-\u1dbf\u2190-\U0010ffff"
+_STRAY_JOINER = re.compile(f"(?<![{_JOINED}])[{_JOINERS}]+|[{_JOINERS}]+(?![{_JOINED}{_JOINERS}])")
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
-_WORD = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
-_ASCII_WORD = re.compile(r"[a-zA-Z0-9]+")  # the same words, in a fourth of the time
 _UNSPACED_WORD = re.compile(f"[{_UNSPACED}]")
+_ASCII_WORD = re.compile(r"[a-zA-Z0-9]+")  # the same words, in a fourth of the time
+_PLAIN_WORD = re.compile(r"[^\W_]+")
+_ODD = re.compile(  # where all marks, characters without width and scripts without spaces lie
+    r"[\xad\u0300-\u036f\u0483-\u0489\u0591-\u1dff\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\u2c00-\U0010ffff]"
+)
+_PERHAPS_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{MARKS_A_LETTER + 1}}}")
 _FOREIGN = re.compile(r"[^\x00-\x7f‘’“”–—…]")
 _STEM = 5
 _PLURAL = re.compile(r"(?<=..[^sui])s$")
-_COMBINING = re.compile(r"[\u0300-\u036f]+")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+(?=[\"'“‘«(\[¿¡]*[A-Z0-9À-ÖØ-ÞА-Я])|[。！？]+[」』”]*|\n+")
+_OPTIONAL = re.compile(  # accents of Latin, Greek and Cyrillic; the vowels of Hebrew and Arabic, which most texts lack
+    r"[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0670\u06d6-\u06dc"
+    rf"\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed{_WIDTHLESS}{_JOINERS}]+"
+)
+_SENTENCE_END = re.compile(
+    r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+\s++(?=[\"'“‘«(\[¿¡]*+[A-Z0-9À-ÖØ-ÞА-Я])|[。！？।॥؟۔]++[」』”]*+|\n++"
+)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Gen|Sen|Rep|Gov|Lt|Col|Sgt|Maj|Jr|Sr|Prof|Rev|vs|No|approx"
     r"|Jan|Feb|Aug|Sept?|Oct|Nov|Dec|z\.\s?B|bzw|ca|Nr)|\b\d{1,2})\.\s+$"
 )
+_LONGEST_ABBREVIATION = 8
 
 
 def clean_text(value: str) -> str:
     """Body text without markup: entities resolved, scripts and captions dropped, blocks kept apart by a blank line.
 
-    Text that holds no HTML tag and no entity is only settled in whitespace and Unicode form (NFC).
+    Text that holds no HTML tag and no entity is only settled: whitespace, Unicode form (NFC), no shortcodes and no
+    characters without width, but for joiners that change what letters look like.
     """
-    if _MARKUP.search(value):
-        value = _without_markup(value)
-    value = unicodedata.normalize("NFC", _CONTROL.sub(" ", value))
-    return _BREAKS.sub("\n\n", _SPACES.sub(" ", value)).strip()
+    if has_markup(value):
+        value = without_markup(value)
+    odd = not value.replace("\n", "").isprintable()
+    if odd:
+        value = _UNSEEN.sub(r"\1", _CONTROL.sub(" ", value))
+    value = without_shortcodes(value)
+    if not value.isascii():
+        value = _settled(value)
+    if odd or "  " in value:
+        value = _SPACES.sub(" ", value)
+    return _BREAKS.sub("\n\n", value).strip()
+
+
+def _settled(value: str) -> str:
+    if "\u200c" in value or "\u200d" in value:
+        value = _STRAY_JOINER.sub("", value)
+    if _PERHAPS_MARKS.search(value):
+        value = _long_runs_of_marks().sub(r"\1", value)
+    return unicodedata.normalize("NFC", value)
 
 
 def clean_line(value: str) -> str:
@@ -61,21 +78,12 @@ def clean_line(value: str) -> str:
     return " ".join(clean_text(value).split())
 
 
-def _without_markup(value: str) -> str:
-    if value.count("<") > _MOST_TAGS:
-        return _without_many_tags(value)
-    one_line = _CDATA.sub("", value).replace("\n", " ")
-    tree = LexborHTMLParser(_BLOCK.sub(lambda match: f"\n{match[0]}", one_line))
-    for node in tree.css(_DROPPED):
-        node.decompose()
-    return tree.body.text(deep=True, separator="") if tree.body is not None else ""
-
-
 def lead_sentence(text: str, limit: int = 280) -> str:
     """The first sentence of a body, cut at a word and marked with an ellipsis when longer than ``limit`` characters."""
-    end = len(text)
-    for match in _SENTENCE_END.finditer(text):
-        if match.start() > 0 and not _ABBREVIATION.search(text[: match.end()]):
+    beginning, end = text[: 2 * limit], len(text)
+    for match in _SENTENCE_END.finditer(beginning):
+        before = text[max(match.start() - _LONGEST_ABBREVIATION, 0) : match.end()]
+        if match.start() > 0 and not _ABBREVIATION.search(before):
             end = match.end()
             break
         if match.end() > limit:
@@ -85,12 +93,6 @@ def lead_sentence(text: str, limit: int = 280) -> str:
         return sentence
     cut = sentence[: limit - 1]
     return f"{cut[: cut.rfind(' ')] if ' ' in cut else cut}…"
-
-
-def _without_many_tags(value: str) -> str:
-    ends = [match.end() for match in _SCRIPT_END.finditer(value)]
-    last = ends[-1] if ends else 0  # behind it no script ends, and looking for an end from each start takes too long
-    return html.unescape(_TAG.sub("\n", _SCRIPT.sub("", value[:last]) + value[last:]))
 
 
 class Span(NamedTuple):
@@ -111,10 +113,14 @@ def terms(text: str, stop_words: Set[str] = frozenset()) -> list[str]:
 
     Runs of a script that is written without spaces, or glues its particles on (Chinese, Japanese, Korean, Thai, Lao,
     Khmer, Burmese), give overlapping pairs of characters.
+
+    Marks belong to their word, but those that a text may leave out, accents and the vowels of Hebrew and Arabic, are
+    not looked at, and neither are characters without width.
     """
     found: list[str] = []
-    for word in (_ASCII_WORD if text.isascii() else _WORD).findall(text):
-        plain, own = _word_terms(word)
+    pattern = _ASCII_WORD if text.isascii() else _any_word() if _ODD.search(text) else _PLAIN_WORD
+    for word in pattern.findall(text):
+        plain, own = _word_terms(word) if len(word) <= WORD_LIMIT else _terms_of(word)
         if plain not in stop_words:
             found += own
     return found
@@ -123,8 +129,8 @@ def terms(text: str, stop_words: Set[str] = frozenset()) -> list[str]:
 def spans(text: str, wanted: Set[str]) -> list[Span]:
     """The words of a text that stand for at least one of the terms ``wanted``, in order, see :func:`terms`."""
     found: list[Span] = []
-    for match in _WORD.finditer(text) if _FOREIGN.search(text) else _beginning(text, wanted):
-        own = _word_terms(match[0])[1]
+    for match in _any_word().finditer(text) if _FOREIGN.search(text) else _beginning(text, wanted):
+        own = _terms_of(match[0])[1]
         if wanted.isdisjoint(own):
             continue
         start = match.start()
@@ -147,16 +153,46 @@ def _beginning(text: str, wanted: Set[str]) -> Iterator[re.Match[str]]:
                 starts.add(start)
             start = lower.find(stem, start + 1)
     for start in sorted(starts):
-        match = _WORD.match(text, start)
+        match = _PLAIN_WORD.match(text, start)
         if match:
             yield match
 
 
+@cache
+def _marks() -> str:
+    """All combining marks but those of scripts without spaces, as a regular expression's class holds them."""
+    codes = [*range(0x300, 0x1F000), *range(0xE0100, 0xE01F0)]
+    marks = [code for code in codes if unicodedata.category(chr(code)) in {"Mn", "Mc", "Me"}]
+    ranges = groupby(enumerate(code for code in marks if not _UNSPACED_WORD.match(chr(code))), lambda at: at[1] - at[0])
+    runs = ([code for _, code in run] for _, run in ranges)
+    return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in runs)
+
+
+@cache
+def _long_runs_of_marks() -> re.Pattern[str]:
+    return re.compile(f"([{_marks()}]{{{MARKS_A_LETTER}}})[{_marks()}]++")
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    letters, within = rf"[^\W_{_UNSPACED}]", f"[{_marks()}{_WIDTHLESS}{_JOINERS}]"
+    # the look ahead spares a search in a long class where a plain space follows
+    return re.compile(rf"[{_UNSPACED}]++|{letters}++(?:(?=[^\x00-\xac]){within}++{letters}*+)*+")
+
+
+def _terms_of(word: str) -> tuple[str, tuple[str, ...]]:
+    """A word in lower case without accents, and its terms; a run of unspaced script as it is, and its pairs."""
+    if len(word) <= WORD_LIMIT:
+        return _word_terms(word)
+    if _UNSPACED_WORD.match(word):
+        return word, _pairs(word)
+    return _word_terms(word[:WORD_LIMIT])
+
+
 @lru_cache(maxsize=2**17)
 def _word_terms(word: str) -> tuple[str, tuple[str, ...]]:
-    """A word in lower case without accents, and its terms; a run of unspaced script as it is, and its pairs."""
     if not word.isascii() and _UNSPACED_WORD.match(word):
-        return word, tuple(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
+        return word, _pairs(word)
     plain = word.lower() if word.isascii() else _without_accents(word)
     if len(plain) < 2:
         return plain, ()
@@ -164,5 +200,9 @@ def _word_terms(word: str) -> tuple[str, tuple[str, ...]]:
     return plain, (stem, stem.capitalize()) if word[0].isupper() else (stem,)
 
 
+def _pairs(word: str) -> tuple[str, ...]:
+    return tuple(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
+
+
 def _without_accents(word: str) -> str:
-    return _COMBINING.sub("", unicodedata.normalize("NFKD", word.casefold()))
+    return _OPTIONAL.sub("", unicodedata.normalize("NFKD", word.casefold()))

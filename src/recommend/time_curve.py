@@ -59,7 +59,8 @@ class TimeCurve(BaseModel):
 
     @cached_property
     def _points(self) -> NDArray[np.float64]:
-        return np.asarray(np.log1p(self.days), np.float64)
+        points: NDArray[np.float64] = np.log1p(np.array(self.days))
+        return points
 
 
 FLAT = TimeCurve(pairs=0, days=(0.0,), evidence=(0.0,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -134,6 +135,21 @@ class VectorIndex:
             raise SnapshotError(f"{path} is not a FAISS index: {str(problem).splitlines()[-1]}") from None
         probes = kind.probes if isinstance(faiss.downcast_index(index), faiss.IndexIVF) else 0
         return cls(index, kind, probes, vectors)
+
+    def check(self) -> None:
+        """Looks whether it is over its vectors and finds no others.
+
+        Raises:
+            ValueError: when it is not.
+        """
+        if (len(self), self._index.d) != self._vectors.shape:
+            raise ValueError(f"the FAISS index is over {(len(self), self._index.d)} != {self._vectors.shape} vectors")
+        partitioned: Any = faiss.try_extract_index_ivf(self._index)
+        for number in range(0 if partitioned is None else partitioned.nlist):
+            if size := partitioned.invlists.list_size(number):
+                ids = faiss.rev_swig_ptr(partitioned.invlists.get_ids(number), size)
+                if not 0 <= ids.min() <= ids.max() < len(self):
+                    raise ValueError(f"the FAISS index holds rows {ids.min()} to {ids.max()}, there are {len(self)}")
 
     def search(self, query: FloatArray, k: int, allowed: BoolArray | None = None) -> IntArray:
         """Rows of the k nearest to ``query`` (d,), nearest first; fewer when fewer are allowed.

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from recommend.errors import EvaluationError
 from recommend.evaluation.judgements import Run, read_qrels, read_run, strictly_falling, write_run
 
-NAMES = st.text(st.characters(categories=["L", "Nd"], include_characters="-_/"), min_size=1)
+CHARACTERS = st.characters(categories=["L", "Nd", "Zs"], include_characters="-_/%")
+NAMES = st.text(CHARACTERS, min_size=1).filter(lambda name: name == name.strip())
 SCORES = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1.0])
 
 
@@ -37,6 +38,11 @@ def test_a_run_is_read_back_in_the_order_it_was_written(tmp_path_factory: pytest
         scores = [score for _, score in documents]
         assert scores == pytest.approx([score for _, score in run[query]], rel=1e-4, abs=1e-3)
         assert all(later < earlier for earlier, later in pairwise(scores))
+
+
+def test_only_a_line_with_a_blank_in_an_id_has_tabs(tmp_path: Path) -> None:
+    write_run({"q": [("a b", 2.0), ("c", 1.0)]}, tmp_path / "run", "ours")
+    assert (tmp_path / "run").read_text() == "q\tQ0\ta b\t1\t2\tours\nq Q0 c 2 1 ours\n"
 
 
 def test_scores_that_tie_are_set_a_hair_apart() -> None:

@@ -124,13 +124,15 @@ def test_the_page_needs_nothing_else_and_articles_cannot_write_into_it(
     newsroom: Newsroom, stories: list[Article]
 ) -> None:
     evil = "<script>alert(1)</script><img src=x>\"'"
-    newsroom.take(*(replace_title(story, f"{evil} {story.title}") for story in stories[:12]))
+    turned = "\u202e\x9b"
+    newsroom.take(*(replace_title(story, f"{evil} {story.title}{turned}") for story in stories[:12]))
     recommender = newsroom.recommender()
     qrels: Qrels = {story.id: {stories[n + 6].id: 1, evil: 2} for n, story in enumerate(stories[:6])}
     run = rank_queries(recommender, qrels)
     page = render_report(recommender, qrels, run, per_query(qrels, run), sources=[evil])
     parsed = LexborHTMLParser(page)
     assert "&lt;script&gt;" in page
+    assert not set(turned) & set(page)
     assert parsed.css("script, img, link, iframe, object, [src], [href], [onclick]") == []
     assert not re.search(r"url\(|@import|https?://", page)
     assert all(evil in node.text() for node in parsed.css("summary strong"))

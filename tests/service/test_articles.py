@@ -62,7 +62,7 @@ def test_a_new_article_is_created_an_equal_one_changes_nothing_and_a_changed_one
     created, unchanged, replaced = (Stored.model_validate_json(answer.content) for answer in answers)
     assert [answer.status_code for answer in answers] == [201, 200, 200]
     assert created.revision == unchanged.revision < replaced.revision
-    stored = newsroom.reader.article("GET", "thrice").json()
+    stored = newsroom.writer.article("GET", "thrice").json()
     assert stored.keys() == Article.model_fields.keys()
     assert Article.model_validate(stored).title == "Storks return late"
     assert stored["extra"] == {"byline": "kept"}
@@ -101,7 +101,7 @@ def test_a_deleted_article_is_gone_everywhere_at_once_and_deleting_again_is_no_e
 
 def test_a_deleted_article_of_the_snapshot_is_gone_and_comes_back_when_put_again(newsroom: Any) -> None:
     taken = "a-lavrov-novgorod-drone-claim"
-    article = newsroom.reader.article("GET", taken).json()
+    article = newsroom.writer.article("GET", taken).json()
     assert taken in newsroom.reader.shown(OLD_STORY)
     newsroom.writer.article("DELETE", taken)
     assert taken not in newsroom.reader.shown(OLD_STORY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +15,13 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Send
 
-from recommend.errors import StoreError
+from recommend.errors import SnapshotError, StoreError
 from recommend.settings import ServiceSettings, Settings
 from recommend.store import Store
 from recommend.store.keys import Key, Keys, Scope
 from recommend_service.auth import Identify, authorize
+from recommend_service.backend import Backend
+from recommend_service.metrics import Metrics
 
 STORY, DRAFT = "a-central-asia-condemns-drone-attack", "b-draft-tiktok-user-questions"
 BOX = f"/v1/articles/{STORY}/related"
@@ -53,12 +55,12 @@ def test_a_key_holds_from_its_creation_to_its_revocation(newsroom: Any, keys: St
 
 
 def test_a_key_without_the_scope_is_refused_by_name_and_writes_nothing(newsroom: Any, keys: Store) -> None:
-    headers = bearer(keys.keys.create("only reads and curates", [Scope.READ, Scope.CURATE]))
+    headers = bearer(keys.keys.create("only curates", [Scope.CURATE]))
     for method in ("PUT", "DELETE"):
         refused = newsroom.reader.article(method, STORY, json={"title": "Mine now"}, headers=headers)
         assert refused.status_code == 403
         assert refused.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="write"'
-        assert "the key 'only reads and curates' lacks the scope write" in refused.json()["detail"]
+        assert "the key 'only curates' lacks the scope write" in refused.json()["detail"]
     assert newsroom.reader.article("GET", STORY).json()["title"] != "Mine now"
     assert newsroom.reader.article("GET", DRAFT, headers=headers).status_code == 404
     assert newsroom.reader.get(BOX, headers=headers).status_code == 200
@@ -162,9 +164,12 @@ def _identify(settings: ServiceSettings, headers: Mapping[str, str], store: Stor
         raise AssertionError(message)
 
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    running: Any = SimpleNamespace(state=SimpleNamespace(backend=SimpleNamespace(store=store)))
-    scope = {"type": "http", "path": "/v1/related", "headers": raw, "app": running}
-    asyncio.run(Identify(app, settings)(scope, None, send))  # type: ignore[arg-type]
+    with closing(Backend(Settings(store=str(store.engine.url), service=settings), Metrics())) as backend:
+        running: Any = SimpleNamespace(state=SimpleNamespace(backend=backend))
+        with suppress(SnapshotError):
+            backend.open()
+        scope = {"type": "http", "path": "/v1/related", "headers": raw, "app": running}
+        asyncio.run(Identify(app, settings)(scope, None, send))  # type: ignore[arg-type]
     return seen
 
 

@@ -171,12 +171,17 @@ def test_a_line_that_no_article_may_have_is_rejected_and_the_next_one_read(newsr
     assert "more than 16,777,216" in results[0]["detail"]
 
 
-def test_a_store_that_refuses_to_write_rejects_its_lines(newsroom: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_that_a_store_refuses_to_write_are_not_rejected_but_to_be_sent_again(
+    newsroom: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise StoreError("store: the change was not written: disk full")
 
+    good = {"id": "bulk-a", "title": "x"}
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "put", full)
-        results = _send(newsroom, {"id": "bulk-a", "title": "x"}, {"delete": "bulk-b"}, {"id": "bulk-b", "title": "x"})
-    assert [result["status"] for result in results] == ["rejected", "unchanged", "rejected"]
-    assert results[0]["detail"] == "store: the change was not written: disk full"
+        patch.setattr(Store, "write", full)
+        refused = newsroom.writer.post(PATH, content=_ndjson(good, good))
+        results = _send(newsroom, {"id": "bulk-c"}, good, {"delete": "bulk-b"}, good)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert [result["status"] for result in results] == ["rejected", "failed", "unchanged", "failed"]
+    assert results[1]["detail"] == "store: the change was not written: disk full; send this line again"

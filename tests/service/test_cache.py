@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from recommend.article import parse_article
+from recommend.card import Card
 from recommend.encoder import Encoder
 from recommend.ingest import put
 from recommend.live import LiveView, View
@@ -20,9 +22,9 @@ from recommend.reindex import reindex
 from recommend.settings import Settings
 from recommend.snapshot import IndexLayout
 from recommend.store import Store
-from recommend.table import Card, Filters
+from recommend.table import Filters
 from recommend_service.backend import Backend
-from recommend_service.cache import AnswerCache, Asked, Target
+from recommend_service.cache import AnswerCache, Asked
 from recommend_service.metrics import Metrics
 from recommend_service.ready import Ready
 
@@ -53,7 +55,7 @@ def store(copied: Settings) -> Iterator[Store]:
 def test_what_was_kept_is_dropped_with_its_view_and_when_time_changes_it(
     copied: Settings, store: Store, encoder: Encoder
 ) -> None:
-    live, cache, now = LiveView(store, IndexLayout(copied.index)), AnswerCache(8), 4e9
+    live, cache, now = LiveView(store, IndexLayout(copied.index)), AnswerCache(8, 10**6), 4e9
     old = live.refresh()
     assert cache.get(old, now, ASKED) is None
     cache.put(old, ASKED, READY)
@@ -67,27 +69,64 @@ def test_what_was_kept_is_dropped_with_its_view_and_when_time_changes_it(
     for begin, last in ((now, 4_999_999_999.9), (5_000_000_000, 9e9)):
         assert cache.get(new, begin, ASKED) is None
         cache.put(new, ASKED, READY)
-        cache.put_target(new, ("/x", b""), Target(READY, "/x"))
+        cache.put(new, ASKED, READY, ((b"/x", b""), "/x", math.inf))
         assert cache.get(new, last, ASKED) is READY
-    assert cache.target(new, 9e9, ("/x", b"")) is not None
+    assert cache.target(new, 9e9, (b"/x", b"")) is not None
     assert cache.get(new, now, ASKED) is None, "a clock that was set back"
-    assert cache.target(new, now, ("/x", b"")) is None
+    assert cache.target(new, now, (b"/x", b"")) is None
 
 
 def test_it_keeps_as_many_answers_as_it_may_and_drops_the_least_recently_asked(
     indexed: tuple[Settings, Store],
 ) -> None:
     settings, store = indexed
-    view, cache, off = LiveView(store, IndexLayout(settings.index)).refresh(), AnswerCache(2), AnswerCache(0)
+    view, cache, off = (
+        LiveView(store, IndexLayout(settings.index)).refresh(),
+        AnswerCache(2, 10**6),
+        AnswerCache(0, 10**6),
+    )
     asked = [Asked(f"story-{number}", 5, "latest") for number in range(3)]
     for one in asked:
         cache.get(view, 1.0, asked[0])
         off.get(view, 1.0, one)
         cache.put(view, one, READY)
         off.put(view, one, READY)
-        off.put_target(view, (one.article_id, b""), Target(READY, ""))
+        off.put(view, one, READY, ((b"", b""), "", math.inf))
     assert [cache.get(view, 1.0, one) for one in asked] == [READY, None, READY]
     assert (len(cache), len(off)) == (2, 0)
+
+
+def test_what_it_keeps_is_bounded_in_bytes_and_answers_about_unknown_articles_go_first(
+    indexed: tuple[Settings, Store],
+) -> None:
+    settings, store = indexed
+    view = LiveView(store, IndexLayout(settings.index)).refresh()
+    cache, large = AnswerCache(10**6, 100_000), Ready(b"x" * 10_000, b"", fallback=False, caching="")
+    known = ASKED._replace(article_id="known")
+    cache.get(view, 1.0, known)
+    cache.put(view, known, large, ((b"/known", b""), "", math.inf))
+    for number in range(1_000):
+        cache.put(view, None, large, ((b"/unknown/%d" % number, b""), "", math.inf), known=False)
+        assert cache.size <= 100_000
+    assert 1 < len(cache) < 10
+    assert cache.target(view, 1.0, (b"/known", b"")) is not None
+    for number in range(1_000):  # other words for the same: the answer goes, with all that leads to it
+        cache.put(view, known, large, ((b"/known", b"%d" % number), "", math.inf))
+        assert cache.size <= 100_000
+
+
+def test_a_path_leads_to_what_was_put_last(indexed: tuple[Settings, Store]) -> None:
+    settings, store = indexed
+    view, cache = LiveView(store, IndexLayout(settings.index)).refresh(), AnswerCache(8, 10**6)
+    cache.get(view, 1.0, ASKED)
+    other = ASKED._replace(limit=7)
+    for asked, until in ((ASKED, 2.0), (other, 3.0)):
+        cache.put(view, asked, READY, ((b"/x", b""), "", until))
+    size = cache.size
+    cache.put(view, other, READY, ((b"/x", b""), "", 3.0))
+    assert cache.size == size
+    assert cache.target(view, 2.5, (b"/x", b"")) is not None
+    assert cache.target(view, 3.5, (b"/x", b"")) is None
 
 
 def test_bounds_between_which_no_article_is_dated_ask_the_same(indexed: tuple[Settings, Store]) -> None:
@@ -118,9 +157,9 @@ def test_a_path_with_a_moving_bound_is_kept_until_the_oldest_article_within_it_i
         ends = asked.until(timedelta(days=7))
         assert ends == bound.timestamp() + 7 * 86_400
         cache.get(view, ends - 10, asked)
-        cache.put_target(view, ("/x", b"max_age=P7D"), Target(READY, "/x", ends))
-        assert cache.target(view, ends - 0.1, ("/x", b"max_age=P7D")) is not None
-        assert cache.target(view, ends, ("/x", b"max_age=P7D")) is None
+        cache.put(view, asked, READY, ((b"/x", b"max_age=P7D"), "/x", ends))
+        assert cache.target(view, ends - 0.1, (b"/x", b"max_age=P7D")) is not None
+        assert cache.target(view, ends, (b"/x", b"max_age=P7D")) is None
         assert asked.until(None) == ASKED.until(timedelta(days=7)) == float("inf")
 
 

@@ -20,6 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
+import hostile
 from recommend.settings import Settings
 from recommend_service.bulk import BulkResult
 
@@ -135,3 +136,16 @@ def test_made_up_bulk_lines_each_get_a_result(newsroom: Any) -> None:
         assert all(result.detail for result in results if result.status == "rejected")
 
     one()
+
+
+def test_bodies_of_nasty_repetitions_are_answered_like_any_others(newsroom: Any) -> None:
+    for number, (name, text) in enumerate(hostile.samples(CASES * 50)):
+        article = {"title": text[:200], "text": text, "tags": [text[:100]], "section": text[:50]}
+        for answer in (
+            newsroom.reader.post("/v1/related", json=article),
+            newsroom.writer.article("PUT", f"hostile-{number}", json=article),
+            newsroom.writer.post("/v1/articles:bulk", content=_dumps({"id": f"hostile-{number}", **article})),
+            newsroom.reader.post("/v1/events", content=text.encode(errors="replace")),
+        ):
+            assert answer.status_code < 500, name
+        newsroom.writer.article("DELETE", f"hostile-{number}")

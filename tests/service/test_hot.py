@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -16,6 +17,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from recommend.answer import Answer, Recommendation
+from recommend.article import Article
+from recommend.card import card_of
 from recommend.reasons import Reason
 from recommend.settings import Settings
 from recommend_service.parameters import BoxParameters, UrlParameters
@@ -35,6 +38,8 @@ queries = st.fixed_dictionaries(
         "limit": st.sampled_from(["1", "5", "05", "50", "51", "x"]),
         "fallback": st.sampled_from(["latest", "none", "popular"]),
         "section": st.sampled_from(["World", ""]),
+        "access": st.sampled_from(["public", "public,paid", "", "x", "members"]),
+        "reader": st.sampled_from(["paid", "public", "", "x"]),
         "explain": st.sampled_from(["true", "0"]),
         "max_age": st.sampled_from(["0", "P999D", "PT1.5S"]),
         "since": st.sampled_from(["2026-01-05", "2026-01-05T10:00:00.5+02:00"]),
@@ -183,7 +188,12 @@ def test_plain_and_compressed_bodies_are_the_answer_with_its_request_id(
     article_id: str, title: str, count: int
 ) -> None:
     items = [
-        Recommendation(str(rank), title, None, None, None, None, None, 0.5, rank, Reason("topic", title))
+        Recommendation(
+            **asdict(card_of(Article(id=str(rank), title="T"))) | {"title": title},
+            score=0.5,
+            rank=rank,
+            reason=Reason("topic", title),
+        )
         for rank in range(1, count + 1)
     ]
     ready = Ready.of(Answer(article_id, "s", 1, None, items, None), "public", explain=False)

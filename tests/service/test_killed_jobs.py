@@ -224,6 +224,7 @@ def test_a_kill_at_any_moment_loses_nothing_brings_nothing_back_and_the_service_
     assert not [path for path in layout.snapshots.iterdir() if path.name.startswith(".")]
     assert sorted(path.name for path in layout.root.iterdir()) == [
         ".lock",
+        ".verified",
         "CURRENT",
         "PUBLISHED",
         "last_run.json",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import orjson
 
 from recommend.settings import Settings
 
@@ -104,6 +105,10 @@ def test_a_killed_worker_loses_nothing_acknowledged_brings_nothing_back_and_is_r
                 one.result(60)
             workers.wait()
             assert killed not in workers.processes
+            lines = [orjson.loads(line) for line in workers.log.read_bytes().splitlines()]
+            told = [line["message"] for line in lines if line["name"] == "recommend.workers"]
+            assert told[-1].startswith(f"worker {killed} ended by SIGKILL")
+            assert told[-1].rsplit(" ", 1)[1] in {str(worker) for worker in workers.processes}
             for worker in workers.processes:
                 with workers.only(worker), connect(workers.address, key=True, limits=each_connects_anew) as client:
                     for writing in writings:

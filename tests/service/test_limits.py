@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,12 +13,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.types import Message
 
 from recommend.settings import Settings
 from recommend.store import Store
+from recommend.store.rows import Written
 from recommend_service.app import create_app
-from recommend_service.limits import Timeout
+from recommend_service.limits import BodyLimit, Timeout
 
 BOX = "/v1/articles/a-central-asia-condemns-drone-attack/related"
 WATCHED = ("/healthz", "/readyz")
@@ -36,7 +40,7 @@ def limited(newsroom: Any, serve: Any) -> Callable[..., AbstractContextManager[A
 
 
 def test_a_full_service_refuses_at_once_and_serves_again_when_there_is_room(limited: Any, upload: Any) -> None:
-    with limited(max_concurrency=2) as service:
+    with limited(max_concurrency=2, max_uploads=2) as service:
         held = [upload(service.address, f"held-{uuid4()}") for _ in range(2)]
         for _ in range(3):
             refused = service.reader.get(BOX)
@@ -46,6 +50,16 @@ def test_a_full_service_refuses_at_once_and_serves_again_when_there_is_room(limi
         assert held.pop().finish()[0] == 201
         assert service.reader.get(BOX).status_code == 200
         assert held.pop().finish()[0] == 201
+
+
+def test_uploads_take_no_more_than_their_places_and_readers_have_the_others(limited: Any, upload: Any) -> None:
+    with limited(max_concurrency=4) as service:
+        held = [upload(service.address, f"held-{uuid4()}") for _ in range(2)]
+        refused = service.writer.article("PUT", f"held-{uuid4()}", json={"title": "One too many"})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+        assert refused.json()["detail"] == "2 requests with a body are at work already; try again"
+        assert [service.reader.get(path).status_code for path in (BOX, "/v1/status", *WATCHED)] == [200] * 4
+        assert [one.finish()[0] for one in held] == [201, 201]
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(limited: Any, upload: Any) -> None:
@@ -60,13 +74,13 @@ def test_a_body_that_does_not_come_is_not_waited_for(limited: Any, upload: Any) 
 def test_a_write_that_hangs_is_answered_while_it_hangs_and_what_waits_behind_it_is_not_carried_out(
     limited: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free, put = threading.Event(), Store.put
+    free, write = threading.Event(), Store.write
 
-    def hanging(*arguments: Any, **options: Any) -> list[int]:
+    def hanging(*arguments: Any, **options: Any) -> list[Written]:
         assert free.wait(60)
-        return put(*arguments, **options)
+        return write(*arguments, **options)
 
-    monkeypatch.setattr(Store, "put", hanging)
+    monkeypatch.setattr(Store, "write", hanging)
     hangs, waits = f"hangs-{uuid4()}", f"waits-{uuid4()}"
     with limited(timeout=1.0) as service:
         for article_id in (hangs, waits):
@@ -128,3 +142,36 @@ def test_after_the_window_it_is_answered_again(limited: Any) -> None:
 def test_a_rate_that_is_none_is_refused(rate: str) -> None:
     with pytest.raises(ValueError, match="rate_limit"):
         Settings.model_validate({"service": {"rate_limit": rate}})
+
+
+@pytest.mark.parametrize(("size", "whole"), [(100, False), (2_000_000, True)])
+def test_a_body_must_come_at_some_speed_however_long_it_is(size: int, whole: bool) -> None:
+    messages = [{"type": "http.request", "body": b"x" * size, "more_body": True}] * 3
+
+    async def receive() -> Message:
+        await asyncio.sleep(0.2)
+        return messages.pop()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while messages:
+            await receive()
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/articles:bulk", "headers": []}
+    limited = BodyLimit(app, limit=10**9, patience=0.3)
+    if whole:
+        asyncio.run(limited(scope, receive, app))  # type: ignore[arg-type]
+    else:
+        with pytest.raises(HTTPException, match=r"100 bytes of the body came in"):
+            asyncio.run(limited(scope, receive, app))  # type: ignore[arg-type]
+    assert bool(messages) is not whole
+
+
+def test_open_files_are_raised_to_what_connections_need_or_as_far_as_they_may_be() -> None:
+    code = (
+        "import resource, sys\nfrom recommend_service.connections import raise_descriptors\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (300, 1000))\n"
+        "print(raise_descriptors(500), *resource.getrlimit(resource.RLIMIT_NOFILE))\n"
+        "print(raise_descriptors(5000), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split("\n")[:2] == ["500 756 1000", "744 1000 1000"]

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from recommend.encoder import Encoder
 from recommend.reindex import reindex
-from recommend.settings import Settings
+from recommend.settings import ServiceSettings, Settings
 from recommend.store import Store
 
 STORY = "a-central-asia-condemns-drone-attack"
@@ -91,7 +91,7 @@ def test_the_state_of_store_and_index_is_told(copied: Settings, encoder: Encoder
 
 
 def test_without_a_snapshot_there_are_metrics_and_a_problem(settings: Settings, store: Store, serve: Any) -> None:
-    with serve(settings) as service:
+    with serve(settings.model_copy(update={"service": ServiceSettings(operations="open")})) as service:
         assert gauge(service.reader, "problem") == 1
         assert gauge(service.reader, "articles") is None
         assert gauge(service.reader, "revision") == 0

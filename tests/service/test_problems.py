@@ -101,7 +101,7 @@ def test_a_store_that_refuses_to_write_is_a_503_with_its_reason(newsroom: Any, m
     def full(*_: object) -> None:
         raise StoreError("store: the change was not written: disk full")
 
-    monkeypatch.setattr(Store, "put", full)
+    monkeypatch.setattr(Store, "write", full)
     monkeypatch.setattr(Store, "delete", full)
     for refused in (newsroom.writer.put(ARTICLE, json={"title": "x"}), newsroom.writer.delete(ARTICLE)):
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")

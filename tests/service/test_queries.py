@@ -71,7 +71,7 @@ def test_unknown_ids_are_passed_over_and_a_repeated_one_counts_where_it_came_las
 
 
 def test_what_was_published_a_moment_ago_belongs_to_a_history_and_what_was_taken_down_does_not(newsroom: Any) -> None:
-    article = newsroom.reader.article("GET", DRONES).json()
+    article = newsroom.writer.article("GET", DRONES).json()
     texts = {
         "read-now": "Drone wreckage from Novgorod goes on display in Moscow",
         "shown-now": "Kazakhstan repeats its condemnation of the drone attack on Putin's Novgorod residence",

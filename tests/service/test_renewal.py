@@ -43,6 +43,7 @@ def watch(settings: Settings, until: Callable[[Backend], object]) -> None:
 
     async def watching() -> None:
         with closing(Backend(settings, Metrics())) as backend:
+            backend.open()
             task = asyncio.create_task(Renewal(backend, 0.01).watch())
             async with asyncio.timeout(300):
                 while not until(backend):

@@ -36,7 +36,7 @@ def test_what_an_article_says_never_becomes_markup(newsroom: Any) -> None:
         "published_at": "2026-01-09T20:00:00Z",
     }  # fmt: skip
     assert newsroom.writer.article("PUT", article_id, json=body).status_code == 201
-    stored = newsroom.reader.article("GET", article_id).json()
+    stored = newsroom.writer.article("GET", article_id).json()
     assert all(SCRIPT in stored[name] for name in ("title", "text", "summary", "section"))
     story = newsroom.reader.get(f"/stories/{quote(article_id, safe='')}")
     front = newsroom.reader.get("/", params={"section": stored["section"]})

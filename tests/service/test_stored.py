@@ -62,16 +62,16 @@ def test_what_another_process_changed_or_took_down_is_not_shown_as_it_was(store:
         found = articles.get("storks")
         assert found is not None
         assert found.article == changed
-        assert orjson.loads(found.body)["title"] == "Storks return late"
+        assert orjson.loads(found.card)["title"] == "Storks return late"
         other.delete("storks")
         assert articles.get("storks") is None
         assert articles.get("storks") is None
 
 
 def test_what_is_kept_is_bounded_in_bytes(store: Store, read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stored, "_KEPT_BYTES", 3_000)
+    monkeypatch.setattr(stored, "_KEPT_BYTES", 18_000)
     articles = StoredArticles(store)
-    for name, length in (("a", 1_000), ("b", 1_000), ("c", 1_000), ("long", 4_000)):
+    for name, length in (("a", 1_000), ("b", 1_000), ("c", 1_000), ("long", 6_000)):
         put(store, name, text="x" * length)
     for name in ("a", "b", "b", "a", "c", "a", "b", "long", "long"):
         assert articles.get(name) is not None

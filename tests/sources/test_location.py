@@ -165,7 +165,6 @@ def test_lines_from_a_pipe_arrive_before_it_ends() -> None:
         ("a.jsonl.gz", b"{}", r"a\.jsonl\.gz cannot be read: Not a gzipped file"),
         ("a.csv", b"", "does not begin with a CSV header"),
         ("a.xml", b"<a/>", "is neither an RSS nor an Atom feed"),
-        ("a.jsonl", "{}".encode("utf-16"), "is UTF-16: save it as UTF-8"),
     ],
 )
 def test_a_location_that_cannot_be_read_at_all_is_an_error_with_a_way_out(

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import decimal
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from recommend.article import Article
 from recommend.errors import SourceError
 from recommend.sources.parquet import read_parquet
-from recommend.sources.row import Reject, Row
+from recommend.sources.row import Reject, Row, RowWarning
 
 Columns = dict[str, Any]
 
@@ -136,11 +137,8 @@ def test_null_ids_and_titles_cost_only_their_rows(tmp_path: Path) -> None:
     [
         ("title", [["x"]]),
         ("title", [True]),
-        ("tags", [7]),
-        ("tags", [[["x"]]]),
         ("published_at", [7]),
         ("published_at", [1.5]),
-        ("extra", [7]),
         ("status", ["gone"]),
     ],
 )
@@ -204,3 +202,66 @@ def test_what_is_not_parquet_is_refused(tmp_path: Path, data: bytes) -> None:
 def test_without_columns_id_and_title_the_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="has no column 'title'"):
         rows_of(tmp_path, {"id": ["1"], "headline": ["x"]})
+
+
+@pytest.mark.parametrize(("field", "values"), [("tags", [7]), ("tags", [[["x"]]]), ("extra", [7]), ("language", [7.5])])
+def test_an_optional_column_of_a_wrong_type_is_left_out_with_warnings(
+    tmp_path: Path, field: str, values: list[object]
+) -> None:
+    row, warning = rows_of(tmp_path, {"id": ["1"], "title": ["x"], field: values})
+    assert isinstance(row, Article)
+    assert isinstance(warning, RowWarning)
+    assert (warning.line, warning.article_id, warning.field) == (1, "1", field)
+
+
+def test_numbers_since_1970_nulls_in_lists_and_authors_as_objects_are_understood(tmp_path: Path) -> None:
+    columns: Columns = {
+        "id": [1, 2],
+        "title": ["x", "y"],
+        "published_at": [1741000000000, 1741000000],
+        "updated_at": [1741000000.0, None],
+        "tags": [["a", None], None],
+        "authors": pa.array([[{"name": "Ann Lee", "id": 1}], []]),
+    }
+    first, second = rows_of(tmp_path, columns)
+    assert isinstance(first, Article)
+    assert isinstance(second, Article)
+    moment = datetime(2025, 3, 3, 11, 6, 40, tzinfo=UTC)
+    assert (first.published_at, second.published_at, first.updated_at) == (moment, moment, moment)
+    assert (first.tags, first.authors) == (["a"], ["Ann Lee"])
+
+
+def shared_by_rows() -> pa.Table:
+    note = pa.DictionaryArray.from_arrays(pa.array(np.zeros(20_000, np.int32)), pa.array(["x" * 3_200_000]))
+    return pa.table({"id": pa.array(range(20_000)), "title": ["x"] * 20_000, "note": note})
+
+
+def shared_by_a_list() -> pa.Table:
+    texts = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, np.int32)), pa.array(["y" * 1_000]))
+    return pa.table({"id": ["1"], "title": ["x"], "tags": pa.ListArray.from_arrays(pa.array([0, 1_000_000]), texts)})
+
+
+def many_numbers() -> pa.Table:
+    numbers = pa.ListArray.from_arrays(pa.array([0, 5_000_000]), pa.array(np.zeros(5_000_000)))
+    return pa.table({"id": ["1"], "title": ["x"], "note": numbers})
+
+
+def one_letter() -> pa.Table:
+    return pa.table({"id": ["1"], "title": ["x"], "text": ["z" * 100_000_000]})
+
+
+@pytest.mark.parametrize("make", [shared_by_rows, shared_by_a_list, many_numbers, one_letter])
+def test_a_small_file_that_holds_very_much_costs_rows_and_no_memory(
+    tmp_path: Path, make: Callable[[], pa.Table]
+) -> None:
+    path, dictionary = tmp_path / "a.parquet", make is not one_letter
+    pq.write_table(make(), path, compression="zstd", dictionary_pagesize_limit=2**26, use_dictionary=dictionary)
+    assert path.stat().st_size < 300_000
+    before, peak, found = pa.total_allocated_bytes(), 0, list[Row]()
+    for row in read_parquet(path, "a.parquet"):
+        found.append(row)
+        peak = max(peak, pa.total_allocated_bytes() - before)
+    reject = next(row for row in found if isinstance(row, Reject))
+    assert "times" in reject.reason or "more than 16,777,216" in reject.reason
+    assert len(found) < 60
+    assert peak < 150 * 2**20

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,11 +11,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import URL, create_engine, text
 
 from recommend.article import Article
 from recommend.errors import SourceError
 from recommend.sources import Reject, read
+from recommend.sources import query as query_source
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -66,7 +69,9 @@ def test_nulls_and_types_of_postgresql_are_understood(postgresql: Server) -> Non
         (None, "a database needs a query: give one with --query"),
         ("SELECT nonsense", "no such column: nonsense"),
         ("SELECT 1 AS id", "has no column 'title'"),
-        ("DELETE FROM posts", "the query gives no rows: write a SELECT"),
+        ("DELETE FROM posts", "attempt to write a readonly database"),
+        ("DROP TABLE posts", "attempt to write a readonly database"),
+        ("BEGIN", "write a SELECT|within a transaction"),
     ],
 )
 def test_a_query_that_gives_no_articles_is_refused(database: str, query: str | None, message: str) -> None:
@@ -81,3 +86,40 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(url: st
         list(read(url, query=QUERY))
     assert "127.0.0.1:1/cms" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a b.db", "50%.db", "what?.db", "#1.db", "ü.db"])
+def test_a_file_of_any_name_is_opened_for_reading_and_none_is_made(tmp_path: Path, name: str) -> None:
+    url = URL.create("sqlite", database=str(tmp_path / name))
+    with pytest.raises(SourceError, match="unable to open database file"):
+        list(read(url.render_as_string(), query="SELECT 1 AS id, 'x' AS title"))
+    assert list(tmp_path.iterdir()) == []
+    with closing(sqlite3.connect(tmp_path / name)) as connection, connection:
+        connection.execute("CREATE TABLE posts (id, title)")
+        connection.execute("INSERT INTO posts VALUES (1, 'x')")
+    (row,) = read(url.render_as_string(), query="SELECT * FROM posts")
+    assert isinstance(row, Article)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["DROP TABLE posts", "DELETE FROM posts RETURNING id, title", "SELECT 1 AS id, 'x' AS title; DROP TABLE posts"],
+)
+def test_a_query_of_postgresql_changes_nothing(postgresql: Server, query: str) -> None:
+    with postgresql.database() as url:
+        engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE posts (id integer, title text)"))
+            connection.execute(text("INSERT INTO posts VALUES (1, 'x')"))
+        with pytest.raises(SourceError):
+            list(read(url, query=query))
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT count(*) FROM posts")).scalar_one() == 1
+        engine.dispose()
+
+
+def test_a_query_of_postgresql_does_not_run_for_ever(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_source, "_STATEMENT_SECONDS", 1)
+    with postgresql.database() as url, pytest.raises(SourceError, match="statement timeout"):
+        list(read(url, query="SELECT pg_sleep(60)::text AS id, 'x' AS title"))

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommend.errors import SourceError
+from recommend.sources.limits import LINE_LIMIT, RATIO_FROM
 from recommend.sources.row import Reject
-from recommend.sources.stream import LINE_LIMIT, ByteStream
+from recommend.sources.stream import ByteStream
 
 
 class FailingFile(io.RawIOBase):
@@ -40,10 +41,13 @@ def test_a_byte_order_mark_is_no_part_of_a_line() -> None:
     assert numbered(b"\xef\xbb\xbfa\n") == [(1, b"a\n")]
 
 
-@pytest.mark.parametrize("text", ["utf-16-le", "utf-16-be"])
-def test_utf_16_is_refused(text: str) -> None:
-    with pytest.raises(SourceError, match="x is UTF-16: save it as UTF-8"):
-        ByteStream(io.BytesIO("\ufeff{}".encode(text)), "x")
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_utf_16_is_read_as_utf_8(encoding: str, packed: bool) -> None:
+    data = "\ufefffür\nß\n".encode(encoding)
+    stream = ByteStream(io.BytesIO(gzip.compress(data) if packed else data), "x")
+    assert [line for _, line in stream.lines()] == ["für\n".encode(), "ß\n".encode()]
+    assert stream.is_utf8
 
 
 @pytest.mark.parametrize("surplus", [0, 1])
@@ -111,3 +115,18 @@ def test_a_caller_keeps_the_file_open() -> None:
     raw = io.BytesIO(gzip.compress(b"a\n"))
     list(ByteStream(raw, "x").lines())
     assert not raw.closed
+
+
+@pytest.mark.parametrize("size", [30 * 2**20, 200 * 2**20])
+def test_what_unpacks_to_far_more_than_it_is_breaks_off(size: int) -> None:
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=9) as file:
+        for _ in range(size // 2**20):
+            file.write(b"\x00" * 2**20)
+    stream = ByteStream(io.BytesIO(packed.getvalue()), "x")
+    read = 0
+    while data := stream.read(2**16):
+        read += len(data)
+    bounded = size > RATIO_FROM
+    assert read == (RATIO_FROM if bounded else size)
+    assert stream.damage == ("unpacks to more than 200 times its size" if bounded else None)

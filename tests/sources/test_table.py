@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from recommend.article import Article
 from recommend.errors import SourceError
-from recommend.sources.row import Reject, Row
-from recommend.sources.stream import LINE_LIMIT, ByteStream
+from recommend.sources import table as table_source
+from recommend.sources.limits import LINE_LIMIT
+from recommend.sources.row import Reject, Row, RowWarning
+from recommend.sources.stream import ByteStream
 from recommend.sources.table import read_csv
 
 
@@ -68,7 +70,7 @@ def test_empty_lines_and_rows_of_empty_cells_are_skipped() -> None:
         (b"", "does not begin with a CSV header"),
         (b"\n\n", "does not begin with a CSV header"),
         (b'"id', "does not begin with a CSV header"),
-        (b"id,title,r\xe9sum\xe9\n", "header in UTF-8"),
+        ("id,title,заголовок\n".encode("cp1251"), "header in UTF-8"),
         (b"1,A headline,text\n", "has no column 'id'"),
         (b"id,headline\n", "has no column 'title'"),
         (b"id,title,text,text\n", "has 2 columns 'text'"),
@@ -218,4 +220,73 @@ def test_no_line_of_random_bytes_without_quotes_raises_or_costs_a_good_one(lines
 @given(st.binary(max_size=300))
 def test_no_bytes_at_all_raise(data: bytes) -> None:
     for row in table(b'id,title,text\n1,"' + data):
-        assert isinstance(row, Article | Reject)
+        assert isinstance(row, Article | Reject | RowWarning)
+
+
+@pytest.mark.parametrize(
+    ("data", "titles"),
+    [
+        ("sep=;\r\nid;title\r\n1;Hafen, zu\r\n", ["Hafen, zu"]),
+        ('"sep=\t"\nid\ttitle\n1\tx\n', ["x"]),
+        ("ID,Title\n1,x\n", ["x"]),
+        ('id,"a|b|c|d",title\n1,,x\n', ["x"]),
+        ("id,title\r1,Harbour\r2,Ferry\r", ["Harbour", "Ferry"]),
+        ('id,title,text\n1,"He said \\"no\\" twice, then left",x\n2,y,"z"\n', ['He said "no" twice, then left', "y"]),
+    ],
+)
+def test_what_spreadsheets_and_databases_write_is_understood(data: str, titles: list[str]) -> None:
+    rows = table(data)
+    assert [row.title for row in rows if isinstance(row, Article)] == titles
+    assert len(rows) == len(titles)
+
+
+def test_a_null_of_mysql_is_absent() -> None:
+    (row,) = table("id,title,section,published_at\n1,x,\\N,\\N\n")
+    assert isinstance(row, Article)
+    assert (row.section, row.published_at) == (None, None)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_table_in_utf_16_is_read(encoding: str) -> None:
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    (row,) = table(f"{mark}id\ttitle\r\n1\tFähre\r\n".encode(encoding))
+    assert isinstance(row, Article)
+    assert row.title == "Fähre"
+
+
+def test_western_text_that_is_not_utf_8_is_read_as_windows_1252_with_a_warning() -> None:
+    warning, row = table("id;title\r\n1;Die Fähre – für 5 €\r\n".encode("cp1252"))
+    assert isinstance(warning, RowWarning)
+    assert warning.reason.startswith("is not UTF-8 and was read as windows-1252")
+    assert isinstance(row, Article)
+    assert row.title == "Die Fähre – für 5 €"
+
+
+def test_text_of_another_script_is_not_guessed_at() -> None:
+    rows = table("id;title\n1;Порт закрыт\n".encode("cp1251"))
+    assert only_reject(rows).reason.startswith("is not valid UTF-8")
+
+
+def test_a_table_of_too_many_columns_is_refused() -> None:
+    with pytest.raises(SourceError, match="has 2,002 columns, more than 1,000"):
+        table("id,title" + ",x" * 2_000 + "\n")
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_quotes_that_open_in_every_row_cost_work_in_proportion(delimiter: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line closes what the line before opened and opens again: read to the limit from each, it would never end."""
+    monkeypatch.setattr(table_source, "LINE_LIMIT", 20_000)
+    taken: list[int] = []
+    take = table_source._Lines._take
+
+    def counted(lines: table_source._Lines) -> str:
+        taken.append(1)
+        return take(lines)
+
+    monkeypatch.setattr(table_source._Lines, "_take", counted)
+    work = {}
+    for count in (4_000, 32_000):
+        taken.clear()
+        list(table(f"id{delimiter}title{delimiter}text\n" + f'x"{delimiter}y{delimiter}"z\n' * count))
+        work[count] = len(taken)
+    assert work[32_000] < 12 * work[4_000]

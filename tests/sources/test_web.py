@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import ipaddress
 import socket
 from typing import Any
 
@@ -101,7 +100,84 @@ def test_a_name_is_asked_at_the_address_that_was_looked_at(site: Any, monkeypatc
     url, handler = site
     port = int(url.rpartition(":")[2])
     monkeypatch.setattr(web, "_resolved", lambda _: ["127.0.0.1"])
-    monkeypatch.setattr(ipaddress, "ip_address", lambda _: type("Public", (), {"is_global": True})())
+    monkeypatch.setattr(web, "_is_public", lambda _: True)
     handler.answers["/"] = [(200, {}, b"body")]
     assert Web().fetch(f"http://news.example:{port}/", 100).url == f"http://news.example:{port}/"
     assert handler.hosts == [f"news.example:{port}"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0",
+        "100.64.0.1",
+        "224.0.0.1",
+        "::ffff:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::1",
+        "fe80::1%1",
+        "ff02::1",
+    ],
+)
+def test_no_way_of_writing_an_address_leads_past_the_guard(address: str) -> None:
+    assert not web._is_public(address)
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "64:ff9b::101:101", "::ffff:1.1.1.1"])
+def test_public_addresses_are_asked(address: str) -> None:
+    assert web._is_public(address)
+
+
+@pytest.fixture
+def proxy(site: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A site that is the proxy of the environment."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("http_proxy", site[0].removeprefix("http://"))
+    return site
+
+
+def test_a_proxy_carries_the_connection_and_decides(proxy: Any) -> None:
+    _, handler = proxy
+    handler.answers["http://news.example/a"] = [(200, {}, b"body")]
+    assert Web().fetch("http://news.example/a", 100).data == b"body"
+
+
+@pytest.mark.parametrize("bypass", ["127.0.0.1,localhost", "*", ".internal,127.0.0.1"])
+def test_a_connection_that_no_proxy_carries_is_guarded(
+    proxy: Any, monkeypatch: pytest.MonkeyPatch, bypass: str
+) -> None:
+    url, handler = proxy
+    monkeypatch.setenv("no_proxy", bypass)
+    with pytest.raises(SourceError, match="leads to the private address 127"):
+        Web().fetch(f"{url}/", 100)
+    assert handler.asked == []
+
+
+def test_a_redirect_past_the_proxy_is_guarded(proxy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, handler = proxy
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    handler.answers["http://news.example/a"] = [(302, {"Location": f"{url}/secret"}, b"")]
+    with pytest.raises(SourceError, match="leads to the private address 127"):
+        Web().fetch("http://news.example/a", 100)
+    assert handler.asked == ["http://news.example/a"]
+
+
+def test_a_redirect_is_guarded_where_the_first_address_was_public(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, handler = site
+    port = url.rpartition(":")[2]
+    monkeypatch.setattr(web, "_resolved", lambda host: ["127.0.0.1" if host == "news.example" else host])
+    answers = [True, False]
+    monkeypatch.setattr(web, "_is_public", lambda _: answers.pop(0))
+    handler.answers["/a"] = [(302, {"Location": f"{url}/secret"}, b"")]
+    with pytest.raises(SourceError, match="leads to the private address 127"):
+        Web().fetch(f"http://news.example:{port}/a", 100)
+    assert handler.asked == ["/a"]
+
+
+def test_what_is_packed_otherwise_than_was_asked_for_is_not_unpacked(site: Any) -> None:
+    url, handler = site
+    handler.answers["/"] = [(200, {"Content-Encoding": "gzip, gzip"}, gzip.compress(gzip.compress(b"body")))]
+    with pytest.raises(SourceError, match="is packed with 'gzip, gzip', which was not asked for"):
+        LOCAL.fetch(f"{url}/", 100)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+from typing import Any
 
 import pytest
 
 from recommend.errors import SourceError
 from recommend.sources import xml
+from recommend.sources.limits import LINE_LIMIT, NODES, TAG_LIMIT
 from recommend.sources.stream import ByteStream
 
 
@@ -60,3 +62,49 @@ def test_a_long_document_is_read_in_bounded_memory() -> None:
 def test_what_is_no_xml_or_declares_entities_is_refused(text: str, message: str) -> None:
     with pytest.raises(SourceError, match=message):
         list(xml.elements(stream(text), "b"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<a>" * 1_001, "is nested deeper than 1,000 elements"),
+        ("<a>" + "".join(f"<b{number}/>" for number in range(10_001)), "has more than 10,000 names"),
+        (f"<a xmlns='urn:{'x' * 2_048}'/>", "names a namespace of more than 2,048 characters"),
+        ("<a>" + f"<b c='{'x' * (2 * TAG_LIMIT)}'/></a>", "holds a tag or a comment of more than 1,048,576 bytes"),
+        ("<a><!--" + "-x" * TAG_LIMIT, "holds a tag or a comment of more than 1,048,576 bytes"),
+    ],
+)
+def test_what_no_document_needs_is_refused(text: str, message: str) -> None:
+    with pytest.raises(SourceError, match=f"a.xml is refused: it {message}"):
+        list(xml.elements(stream(text), "item"))
+
+
+@pytest.mark.parametrize("inside", ["x" * (LINE_LIMIT + 1), "<b/>" * (NODES + 1), "<b c='d'/>" * (NODES // 2 + 1)])
+def test_an_element_that_is_too_large_is_none_and_the_next_is_read(inside: str) -> None:
+    large, small = xml.elements(stream(f"<a><item>{inside}</item><item>y</item></a>"), "item")
+    assert large is None
+    assert small is not None
+    assert small.text == "y"
+
+
+def test_comments_that_never_end_cost_work_in_proportion() -> None:
+    start = b"<!--" * 2**15
+    found: list[int] = []
+
+    class Counted(bytes):
+        def find(self, *arguments: Any) -> int:
+            found.append(1)
+            return super().find(*arguments)
+
+    assert xml.kind(Counted(start)) == "feed"
+    assert len(found) <= 2
+    assert xml.kind(b"<!-- x -->" * 10_000 + b"<urlset>") == "sitemap"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_white_space_and_the_encoding_of_a_declaration_do_not_matter(encoding: str) -> None:
+    text = '<?xml version="1.0" encoding="UTF-16"?><a><item>ü</item></a>'
+    (element,) = xml.elements(ByteStream(io.BytesIO(text.encode(encoding)), "a.xml"), "item")
+    assert element is not None
+    assert element.text == "ü"
+    assert len(list(xml.elements(stream(f"\n \n{text}"), "item"))) == 1

@@ -5,22 +5,27 @@ from __future__ import annotations
 import math
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
+from ipaddress import ip_address
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
-from recommend.article import parse_article
+from recommend.article import Access, parse_article
 from recommend.cli.app import QUARANTINED, Flags, Json, app
 from recommend.cli.console import err, out, plain, print_json
+from recommend.cli.metrics_folder import metrics_folder
+from recommend.cli.output import check_scratch
 from recommend.errors import SourceError, UnknownArticleError
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend.table import Filters
 from recommend.vectors import set_threads
+
+_DEMO = Path("demo")
 
 
 @app.command()
@@ -37,10 +42,11 @@ def related(
         raise typer.BadParameter("give either an ID or URL, or --text FILE")
     settings = Flags.settings()
     set_threads(1)
-    recommender = Recommender(Store(settings.store), settings)
+    recommender = Recommender(Store(settings.store, readonly=True), settings)
     if text is not None:
         title, _, body = _read_text(text).partition("\n")
-        answer = recommender.answer_to(parse_article({"id": "draft", "title": title, "text": body}), k, explain=explain)
+        draft = parse_article({"id": "draft", "title": title, "text": body})
+        answer = recommender.answer_to(draft, k, explain=explain, nameless=True)
     else:
         assert article is not None
         found = recommender.answer(article, k, Filters(), explain=explain)
@@ -54,7 +60,8 @@ def related(
         return
     for item in answer.items:
         date = f"{item.published_at:%Y-%m-%d}" if item.published_at else "undated   "
-        out.print(f"{item.rank:>2}. [bold]{plain(item.title)}[/bold]")
+        closed = "" if item.access == Access.PUBLIC else f" · {item.access}"
+        out.print(f"{item.rank:>2}. [bold]{plain(item.title)}[/bold]{closed}")
         out.print(f"    {item.score:.2f} · {date} · {plain(item.reason.text)} · [dim]{plain(item.id)}[/dim]")
         for name, part in (item.explanation or {}).items():
             value = "unknown" if part["value"] is None else f"{part['value']:.3f}"
@@ -85,15 +92,17 @@ def demo(
     data: Annotated[Path | None, typer.Option(metavar="FILE", help="Your own articles instead of the sample.")] = None,
     folder: Annotated[
         Path, typer.Option(metavar="DIR", help="Where store and index of the demonstration live.")
-    ] = Path("demo"),
+    ] = _DEMO,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
-    """Sample corpus → index → service → page."""
+    """Sample corpus → index → service → page. It shows the sample's texts, but only the cards of your own articles."""
 
     from recommend.bundled import bundled
     from recommend.cli.batch import ingest, reindex
 
+    if folder != _DEMO:  # which is the demonstration's, whatever the settings name
+        check_scratch("--folder", folder, Flags.settings())
     folder.mkdir(parents=True, exist_ok=True)
     Flags.store, Flags.index = f"sqlite:///{folder / 'recommend.db'}", folder / "index"
     source = data or bundled("examples") / "corpus" / "articles.jsonl"
@@ -104,7 +113,8 @@ def demo(
             raise
     reindex()
     name = "Related Articles" if data else "The Meridian Courier"
-    settings = Flags.settings(["service.site=true", f"service.site_name={name}"])
+    texts = [] if data else ['service.public_fields=["text"]']  # the sample's are anybody's
+    settings = Flags.settings(["service.site=true", f"service.site_name={name}", *texts])
     out.print(f"[bold]http://{host}:{port}/[/bold]  (Ctrl-C ends it)")
     _serve(settings, host, port, 1)
 
@@ -112,22 +122,39 @@ def demo(
 def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
     import uvicorn
 
+    from recommend.cli.workers import run_workers
+
+    run = uvicorn.run if workers == 1 else run_workers
     for name, value in settings.environment().items():
         os.environ[name] = value
-    with TemporaryDirectory(prefix="recommend-metrics-") as folder:
-        if workers > 1:
-            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
-        uvicorn.run(
+    if settings.service.operations == "auto":  # by its own name, which counts for more than the group's
+        os.environ["RECOMMEND_SERVICE__OPERATIONS"] = "open" if _is_loopback(host) else "key"
+    proxies = [str(network) for network in settings.service.trusted_proxies]
+    with metrics_folder() if workers > 1 else nullcontext() as folder:
+        if folder is not None:
+            os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
+        run(
             "recommend_service.app:create_app",
             factory=True,
             host=host,
             port=port,
             workers=workers,
+            http="recommend_service.connections:BoundedProtocol",
+            ws="none",
             log_level="warning",
             access_log=False,  # the service has its own
             server_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=proxies,
             timeout_graceful_shutdown=math.ceil(settings.service.timeout),  # by then every answer has begun
         )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _read_text(path: Path) -> str:

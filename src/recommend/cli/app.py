@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recommend.settings import Settings, load_settings
+from recommend.cli.commands import Commands
+
+if TYPE_CHECKING:
+    from recommend.settings import Settings
 
 FAILED, QUARANTINED = 1, 3
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Fills the Related Articles box under a story.",
 )
@@ -38,7 +42,15 @@ class Flags:
     @classmethod
     def settings(cls, assignments: list[str] | None = None) -> Settings:
         """The settings under these flags and ``--set`` assignments."""
+        from recommend.settings import load_settings
+
         return load_settings(cls.config, assignments or [], {"store": cls.store, "index": cls.index})
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"related-articles {version('related-articles')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -46,6 +58,9 @@ def flags(
     store: Annotated[str | None, typer.Option(metavar="URL", help="sqlite:///FILE or postgresql://…")] = None,
     index: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the snapshots.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings as TOML.")] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Fills the Related Articles box under a story.
 

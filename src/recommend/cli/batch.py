@@ -13,15 +13,17 @@ from recommend.canary import compare
 from recommend.cli.app import QUARANTINED, Assignments, Flags, Json, app
 from recommend.cli.console import Meter, err, meter, out, plain, print_json
 from recommend.cli.encoders import check_unchanged, embed_as_served, serving_encoder
-from recommend.cli.intake import FormatName, Intake, RejectsFile
+from recommend.cli.intake import REJECTS, FormatName, Intake, RejectsFile
+from recommend.cli.output import Force, check_target
 from recommend.cores import available_cores
 from recommend.encoder import open_encoder
 from recommend.engines import EngineName, open_engine
 from recommend.evaluation.judgements import read_qrels
+from recommend.export import TABLE
 from recommend.export import export as write_export
 from recommend.ingest import ingest as ingest_articles
 from recommend.recommender import Recommender
-from recommend.reindex import Canary, Plan, plan
+from recommend.reindex import Canary, Plan, ReindexResult, plan
 from recommend.reindex import reindex as run_job
 from recommend.sources import Reject, Web
 from recommend.store import Store
@@ -41,13 +43,17 @@ def ingest(
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Let URLs lead to addresses of private networks.")
     ] = False,
-    rejects: Annotated[Path, typer.Option(help="Where rows go that cannot be articles.")] = Path("rejects.jsonl"),
+    rejects: Annotated[Path, typer.Option(help="Where rows that cannot be articles go, and warnings.")] = Path(
+        "rejects.jsonl"
+    ),
     republish: Annotated[bool, typer.Option("--republish", help="Also take in articles that were taken down.")] = False,
     embed: Annotated[bool, typer.Option(help="Embed them now, or leave that to reindex.")] = True,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Stores articles, each with its embedding; only what changed is embedded."""
     settings = Flags.settings()
+    check_target("--rejects", rejects, REJECTS, settings, inputs=locations, force=force)
     with RejectsFile(rejects) as rejects_file:
         web = Web(allow_private or settings.sources.allow_private, settings.sources.pause)
         intake = Intake(locations, format, rejects_file.write, web, query)
@@ -61,22 +67,27 @@ def ingest(
                 republish=republish,
                 progress=lambda batch: bar.advance(batch.total, done=intake.consumed, failed=batch.failed),
                 on_failure=lambda article_id, reason: rejects_file.write(_unembedded(article_id, reason)),
+                on_collision=intake.collide,
             )
         if encoder is not None:
             embed_as_served(store, settings, encoder)
     if json:
-        file = str(rejects) if intake.rejected or counts.failed else None
-        print_json({**asdict(counts), "quarantined": intake.rejected, "rejects": file})
+        file = str(rejects) if intake.rejected or intake.warnings or counts.failed else None
+        told = {"quarantined": intake.rejected, "warnings": intake.warnings, "rejects": file}
+        print_json({**asdict(counts), **told})
     else:
         out.print(
             f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged, "
             f"{counts.embedded:,} embedded"
             + (f", {counts.taken_down:,} left out because they were taken down" if counts.taken_down else "")
         )
+    where = plain(str(rejects))
     if intake.rejected:
-        err.print(f"{intake.rejected:,} rows quarantined, with their reasons: {rejects}")
+        err.print(f"{intake.rejected:,} rows quarantined, with their reasons: {where}")
+    if intake.warnings:
+        err.print(f"{intake.warnings:,} warnings about fields that were not taken as they were written: {where}")
     if counts.failed:
-        err.print(f"{counts.failed:,} articles stored but not embedded, tried again by the next run: {rejects}")
+        err.print(f"{counts.failed:,} articles stored but not embedded, tried again by the next run: {where}")
     if intake.rejected or counts.failed:
         raise typer.Exit(QUARANTINED)
 
@@ -110,7 +121,7 @@ def reindex(
     judged = None if qrels is None else read_qrels(qrels)
     if encoder is None and not dry_run and not no_publish:
         check_unchanged(settings, assignments or [])
-    store = Store(settings.store)
+    store = Store(settings.store, readonly=dry_run)
     opened = open_encoder(settings.encoder, settings.models)
     if dry_run:
         _print_plan(plan(store, opened, settings, full=full), json)
@@ -131,11 +142,11 @@ def reindex(
         )
     manifest = result.manifest
     if json:
-        told = {"embedded": result.embedded, "built": result.built, "published": result.published}
-        told["failed"] = result.failed
+        told: dict[str, object] = {"embedded": result.embedded, "built": result.built, "published": result.published}
+        told |= {"failed": result.failed, "set_aside": dict(result.set_aside)}
         canary = {"canary": result.canary and asdict(result.canary), "dropped": result.dropped}
         print_json({**manifest.model_dump(exclude={"sha256"}), **told, **canary})
-        _exit(result.failed)
+        _exit(result)
         return
     if result.canary and (encoder or assignments or no_publish or judged):
         _print_canary(result.canary)
@@ -148,12 +159,15 @@ def reindex(
     )
     if named and Flags.settings(assignments).encoder.name != encoder:
         err.print(f"set encoder.name = {plain(repr(encoder))} in your configuration; until then the next job refuses")
-    _exit(result.failed)
+    _exit(result)
 
 
-def _exit(failed: int) -> None:
-    if failed:
-        err.print(f"{failed:,} articles were not embedded and are not in it; the next run tries again")
+def _exit(result: ReindexResult) -> None:
+    if result.failed:
+        err.print(f"{result.failed:,} articles were not embedded and are not in it; the next run tries again")
+    for article_id, reason in result.set_aside.items():
+        err.print(plain(f"{article_id!r} is set aside: {reason}"))
+    if result.failed or result.set_aside:
         raise typer.Exit(QUARANTINED)
 
 
@@ -197,12 +211,14 @@ def export(
         int | None, typer.Option(min=0, metavar="REVISION", help="Only articles that changed after it; rank 0: gone.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, max=256, help="Processes; 0: as many as there are cores.")] = 0,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Writes the related stories of every article to a file; run again after a kill, it goes on where it was."""
     settings = Flags.settings()
+    check_target("--out", file, TABLE, settings, force=force)
     set_threads(1)
-    recommender = Recommender(Store(settings.store), settings)
+    recommender = Recommender(Store(settings.store, readonly=True), settings)
     revision = recommender.view().revision  # what comes after it is for the next export with --since
     with meter("export", float(len(recommender) if since is None else recommender.store.changed_since(since))) as bar:
         count = write_export(
@@ -211,4 +227,4 @@ def export(
     if json:
         print_json({"rows": count, "file": str(file), "revision": revision})
     else:
-        out.print(f"{count:,} rows written to {file}")
+        out.print(f"{count:,} rows written to {plain(str(file))}")

@@ -13,10 +13,11 @@ import typer
 
 from recommend.cli.app import Flags, Json, app
 from recommend.cli.console import out, plain, print_json
+from recommend.cli.output import Force, check_target
 from recommend.errors import EvaluationError
 from recommend.evaluation.clicks import click_through, qrels_from_clicks
-from recommend.evaluation.judgements import write_qrels
-from recommend.export import write_rows
+from recommend.evaluation.judgements import QRELS, write_qrels
+from recommend.export import table_kind, write_rows
 from recommend.store import Store
 
 SCHEMA = pa.schema(
@@ -31,6 +32,8 @@ SCHEMA = pa.schema(
     ]
 )
 
+EVENTS = table_kind("such a table of events", SCHEMA)
+
 events = typer.Typer(no_args_is_help=True, help="Impressions and clicks.")
 app.add_typer(events, name="events")
 
@@ -41,9 +44,12 @@ Since = Annotated[datetime | None, typer.Option(help="Only events from this mome
 def export(
     destination: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .jsonl or .parquet file.")],
     since: Since = None,
+    force: Force = False,
 ) -> None:
     """Writes all events to one file."""
-    with closing(Store(Flags.settings().store)) as store:
+    settings = Flags.settings()
+    check_target("--out", destination, EVENTS, settings, force=force)
+    with closing(Store(settings.store, readonly=True)) as store:
         count = write_rows((event.model_dump() for event in store.events.read(since)), destination, SCHEMA)
     out.print(f"{count:,} events written to {plain(str(destination))}")
 
@@ -55,7 +61,7 @@ def ctr(
     json: Json = False,
 ) -> None:
     """Prints clicks per impression of each variant with 95 % intervals."""
-    with closing(Store(Flags.settings().store)) as store:
+    with closing(Store(Flags.settings().store, readonly=True)) as store:
         found = click_through(store.events.read(since), k)
     if json:
         print_json([{"variant": variant, **asdict(rate)} for variant, rate in found.items()])
@@ -75,9 +81,12 @@ def qrels(
     ],
     min_clicks: Annotated[int, typer.Option(min=1, help="Least clicks on an item under an article.")] = 2,
     since: Since = None,
+    force: Force = False,
 ) -> None:
     """Writes the pairs that readers clicked as judgements, for train adapter."""
-    with closing(Store(Flags.settings().store)) as store:
+    settings = Flags.settings()
+    check_target("--out", destination, QRELS, settings, force=force)
+    with closing(Store(settings.store, readonly=True)) as store:
         found = qrels_from_clicks(store.events.read(since), min_clicks)
     if not found:
         raise EvaluationError(f"no item was clicked {min_clicks} times under one article; lower --min-clicks")

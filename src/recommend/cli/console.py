@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,6 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+from recommend.errors import visible
+from recommend.files import named
 
 _PLAIN_SECONDS = 10.0
 
@@ -24,6 +28,16 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode() + "\n")
+
+
+def flush() -> None:
+    """Hands on what was printed.
+
+    Raises:
+        OSError: when nobody takes it, or there is no room for it.
+    """
+    with named(Path("standard output")):
+        sys.stdout.flush()
 
 
 @dataclass(slots=True)
@@ -48,7 +62,7 @@ class Meter:
             self.progress.update(self.task, completed=done, items=self.items, failed=self.failed)
         elif time.monotonic() - self.told >= _PLAIN_SECONDS:
             self.told = time.monotonic()
-            share = f"{done / self.total:.0%}, " if self.total else ""
+            share = f"{done / self.total:.0%}, " if self.total and done <= self.total else ""  # more came meanwhile
             rate = self.items / (self.told - self.started)
             err.print(f"{self.label}: {share}{self.items:,} ({rate:,.0f}/s)" + _failed(self.failed))
 
@@ -79,5 +93,5 @@ def meter(label: str, total: float | None = None) -> Iterator[Meter]:
 
 
 def plain(text: str) -> str:
-    """Text that is not markup for the console."""
-    return escape(text)
+    """Text that is not markup for the console, and does nothing to the terminal."""
+    return escape(visible(text))

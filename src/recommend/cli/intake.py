@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import orjson
 
 from recommend.article import Article
-from recommend.sources import Format, Reject, Web, read, size
+from recommend.collisions import Collision
+from recommend.files import Kind, first_line, named, whole
+from recommend.sources import Format, Reject, RowWarning, Web, read, size
 
-FormatName = Literal["jsonl", "json", "csv", "parquet", "feed", "sitemap", "wordpress", "page"]
+FormatName = Literal["jsonl", "json", "csv", "parquet", "feed", "sitemap", "wordpress", "page", "markdown"]
 
 
 class Intake:
@@ -21,13 +24,14 @@ class Intake:
         total: bytes to read, None where that is not known beforehand.
         consumed: bytes read so far.
         rejected: rows so far that cannot be articles.
+        warnings: fields so far that were not taken as they were written.
     """
 
     def __init__(
         self,
         locations: Sequence[str],
         format: FormatName | None = None,
-        on_reject: Callable[[Reject], None] = lambda _: None,
+        on_remark: Callable[[Reject | RowWarning], None] = lambda _: None,
         web: Web = Web(),
         query: str | None = None,
     ) -> None:
@@ -39,9 +43,10 @@ class Intake:
         self.total = None if None in sizes else float(sum(known for known in sizes if known is not None))
         self.consumed = 0
         self.rejected = 0
+        self.warnings = 0
         self._locations = locations
         self._format = None if format is None else Format(format)
-        self._on_reject = on_reject
+        self._on_remark = on_remark
         self._web, self._query = web, query
 
     def __iter__(self) -> Iterator[Article]:
@@ -49,30 +54,51 @@ class Intake:
             for row in read(location, self._format, on_read=self._count, web=self._web, query=self._query):
                 if isinstance(row, Article):
                     yield row
-                else:
-                    self.rejected += 1
-                    self._on_reject(row)
+                    continue
+                self.rejected += isinstance(row, Reject)
+                self.warnings += isinstance(row, RowWarning)
+                self._on_remark(row)
+
+    def collide(self, found: Collision) -> None:
+        """Counts and tells a collision, as a warning."""
+        self.warnings += 1
+        self._on_remark(RowWarning("store", None, found.article_id, found.field, found.value, found.reason))
 
     def _count(self, count: int) -> None:
         self.consumed += count
 
 
+def _is_rejects(path: Path) -> bool:
+    try:
+        row = orjson.loads(first_line(path))
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(row, dict) and {"source", "line", "reason"} <= row.keys()
+
+
+REJECTS = Kind("a rejects file", _is_rejects)
+
+
 class RejectsFile:
-    """JSON lines, one for each rejected row; the file is only created, or replaced, when there is one."""
+    """JSON lines, one for each rejected row and each warning, told apart by their ``kind``; the file is only created,
+    or replaced, when there is one, and appears when the block ends, however it does."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._stack = ExitStack()
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> RejectsFile:
         return self
 
-    def write(self, reject: Reject) -> None:
-        """Adds a row."""
+    def write(self, remark: Reject | RowWarning) -> None:
+        """Adds a row or a warning."""
         if self._file is None:
-            self._file = self._path.open("wb")
-        self._file.write(orjson.dumps(reject.as_json(), option=orjson.OPT_APPEND_NEWLINE))
+            beside = self._stack.enter_context(whole(self._path))
+            with named(self._path, beside):
+                self._file = self._stack.enter_context(beside.open("wb"))
+        with named(self._path):
+            self._file.write(orjson.dumps(remark.as_json(), option=orjson.OPT_APPEND_NEWLINE))
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._stack.close()

@@ -12,11 +12,13 @@ import typer
 from recommend.cli.app import QUARANTINED, Articles, Assignments, Flags, Json, Qrels, Scratch, app
 from recommend.cli.console import err, meter, out, plain, print_json
 from recommend.cli.intake import Intake
+from recommend.cli.output import Force, check_scratch, check_target
 from recommend.evaluation.experiment import rank_queries, scratch
-from recommend.evaluation.judgements import read_qrels, read_run, write_run
+from recommend.evaluation.judgements import RUN, read_qrels, read_run, write_run
 from recommend.evaluation.metrics import READ_BY, holm, interval, most_changed, per_query
 from recommend.evaluation.metrics import compare as compare_values
-from recommend.evaluation.report import render_report
+from recommend.evaluation.report import REPORT, render_report
+from recommend.files import Kept, replace_file
 from recommend.vectors import set_threads
 
 
@@ -30,6 +32,7 @@ def evaluate(
     ] = None,
     keep: Scratch = None,
     assignments: Assignments = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Ranks judged queries through the production path and measures the rankings.
@@ -38,6 +41,13 @@ def evaluate(
     readers see it.
     """
     settings = Flags.settings(["policy=off", *(assignments or [])])
+    inputs: list[str | Path] = [articles, qrels]
+    if run_out is not None:
+        check_target("--run-out", run_out, RUN, settings, inputs=inputs, force=force)
+    if report is not None:
+        others = [] if run_out is None else [Kept(run_out, "--run-out")]
+        check_target("--report", report, REPORT, settings, inputs=inputs, others=others, force=force)
+    check_scratch("--scratch", keep, settings)
     judged = read_qrels(qrels)
     intake = Intake([articles])
     with ExitStack() as stack:
@@ -55,13 +65,14 @@ def evaluate(
             run = rank_queries(recommender, judged, progress=lambda: bar.advance(1))
         values = per_query(judged, run)
         if run_out is not None:
+            run_out.parent.mkdir(parents=True, exist_ok=True)
             write_run(run, run_out, "recommend")
         if report is not None:
             with meter("explaining") as bar:
                 sources = [Path(articles).name, qrels.name]
                 page = render_report(recommender, judged, run, values, sources=sources, progress=lambda: bar.advance(1))
             report.parent.mkdir(parents=True, exist_ok=True)
-            report.write_text(page, encoding="utf-8")
+            replace_file(report, page.encode())
     means = {measure: interval(list(by_query.values())) for measure, by_query in values.items()}
     missing = len(judged) - len(run)
     if json:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from recommend.cli.app import Flags, Json, app
-from recommend.cli.console import err, out, plain, print_json
+from recommend.cli.console import err, flush, out, plain, print_json
 from recommend.store import Store
 from recommend.store.keys import Key, Scope
 
@@ -27,17 +27,22 @@ def create(
     """Makes a key and prints its secret, once: it is kept nowhere."""
     with closing(Store(Flags.settings().store)) as store:
         secret = store.keys.create(name, scopes)
-    if json:
-        print_json({"name": name, "scopes": sorted(set(scopes)), "secret": secret})
-    else:
-        err.print("The secret is shown only now:")
-        out.print(secret, markup=False)
+        try:
+            if json:
+                print_json({"name": name, "scopes": sorted(set(scopes)), "secret": secret})
+            else:
+                err.print("The secret is shown only now:")
+                out.print(secret, markup=False)
+            flush()
+        except BaseException:  # an interrupt, too: nobody has the secret
+            store.keys.remove(name)
+            raise
 
 
 @keys.command("list")
 def list_keys(json: Json = False) -> None:
     """Shows every key, without the secrets."""
-    with closing(Store(Flags.settings().store)) as store:
+    with closing(Store(Flags.settings().store, readonly=True)) as store:
         found = store.keys.all()
     if json:
         print_json([_row(key) for key in found])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -14,10 +14,11 @@ from recommend.backup import restore as restore_backup
 from recommend.cli.app import FAILED, Flags, Json, app
 from recommend.cli.console import err, out, plain, print_json
 from recommend.cli.encoders import open_recorded
+from recommend.cli.output import Force, protected
 from recommend.doctor import examine
 from recommend.rollback import rollback as roll_back
 from recommend.snapshot import IndexLayout, list_snapshots
-from recommend.status import read_status
+from recommend.status import SKEW, read_status, set_aside, told
 from recommend.store import Store
 
 
@@ -41,9 +42,15 @@ def snapshots(json: Json = False) -> None:
             continue
         manifest = one.manifest
         out.print(
-            f"{mark} {one.name}  {(one.age or 0) / 3600:.1f} hours old, {manifest.articles:,} articles, revision "
+            f"{mark} {one.name}  {_age(one.age or 0.0)}, {manifest.articles:,} articles, revision "
             f"{manifest.revision:,}, encoder {manifest.encoder}, {manifest.kind}, recall@10 {manifest.recall:.3f}"
         )
+
+
+def _age(seconds: float) -> str:
+    if seconds < -SKEW:
+        return f"dated {-seconds / 3600:.1f} hours in the future"
+    return f"{max(seconds, 0.0) / 3600:.1f} hours old"
 
 
 @app.command()
@@ -70,10 +77,14 @@ def rollback(
 
 @app.command()
 def backup(
-    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the copy goes.")], json: Json = False
+    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the copy goes.")],
+    force: Force = False,
+    json: Json = False,
 ) -> None:
     """Copies the SQLite store, consistently, while it is in use."""
-    revision = write_backup(Store(Flags.settings().store), file)
+    settings = Flags.settings()
+    store = Store(settings.store, readonly=True, any_schema=True)
+    revision = write_backup(store, file, kept=protected(settings), force=force)
     if json:
         print_json({"file": str(file), "revision": revision})
     else:
@@ -126,14 +137,20 @@ def status(
 ) -> None:
     """How old the snapshot is, how far behind the store, what waits for an embedding, how the last job ended."""
     settings = Flags.settings()
-    found = read_status(Store(settings.store), settings)
+    store = Store(settings.store, readonly=True)
+    found = replace(read_status(store, settings), set_aside=set_aside(store, settings))
     if json:
         print_json(asdict(found))
     else:
-        age = "" if found.snapshot_age is None else f", {found.snapshot_age / 3600:.1f} hours old"
-        out.print(f"snapshot   {found.snapshot or 'none published; run recommend reindex'}{age}")
+        age = "" if found.snapshot_age is None or found.ahead else f", {found.snapshot_age / 3600:.1f} hours old"
+        out.print(f"snapshot   {plain(found.snapshot or 'none published; run recommend reindex')}{age}")
         out.print(f"revision   {found.revision:,}, the snapshot is {found.revision_lag:,} changes behind")
         out.print("articles   " + ", ".join(f"{count:,} {name}" for name, count in found.articles.items()))
+        if found.ahead:
+            out.print(
+                f"clock      snapshot or last job are dated {found.ahead / 3600:.1f} hours in the future: set the "
+                "clock right and run recommend reindex --full"
+            )
         if found.due:
             out.print(f"due        {found.changed:,} articles changed since the snapshot; run recommend reindex")
         if found.encoder_matches is False:
@@ -143,6 +160,8 @@ def status(
             out.print(
                 f"last job   {found.last_run.outcome}, begun {found.last_run.started:%Y-%m-%d %H:%M} UTC{plain(why)}"
             )
+        if found.set_aside:
+            out.print(f"set aside  {plain(told(found.set_aside))}")
         if found.error:
             out.print(f"error      {plain(found.error)}")
     stale = max_staleness is not None and (found.staleness is None or found.staleness > max_staleness)

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from recommend.article import Article
 from recommend.bundled import model_file
 from recommend.cli.app import Articles, Assignments, Flags, Qrels, Scratch, app
-from recommend.cli.console import err, meter, out
+from recommend.cli.console import err, meter, out, plain
 from recommend.cli.intake import Intake
+from recommend.cli.output import Force, check_scratch, check_target
 from recommend.encoder import Encoder, open_encoder
-from recommend.encoder.adapter import AdapterManifest, find_adapter, save_adapter
-from recommend.encoder.manifest import MANIFEST, read_manifest, save_tuning
+from recommend.encoder.adapter import ADAPTER, AdapterManifest, find_adapter, save_adapter
+from recommend.encoder.manifest import MANIFEST, TUNED, read_manifest, save_tuning
 from recommend.encoder.preparation import encoder_text
 from recommend.errors import EncoderError, EvaluationError
 from recommend.evaluation.experiment import scratch
@@ -29,7 +30,7 @@ from recommend.ingest import ingest
 from recommend.projection import Projection
 from recommend.store import Store
 from recommend.training.adapter import Pairs, Recipe, train_adapter
-from recommend.training.ranker import Lists, collect, fit_ranker
+from recommend.training.ranker import RANKER, Lists, collect, fit_ranker, save_ranker
 from recommend.training.tuning import Texts, TuningRecipe, tune_encoder
 
 FloatArray = NDArray[np.float32]
@@ -50,9 +51,12 @@ def adapter(
     hold_out: HoldOut,
     keep: Scratch = None,
     seed: Seed = 0,
+    force: Force = False,
 ) -> None:
     """Learns a small map on the frozen embeddings that brings articles of one story together."""
     settings = Flags.settings()
+    check_target("--out", destination, ADAPTER, settings, inputs=[articles, qrels], force=force)
+    check_scratch("--scratch", keep, settings)
     judged = read_qrels(qrels)
     encoder = open_encoder(settings.encoder, settings.models)
     found, raw = _embedded(encoder, articles, keep)
@@ -68,7 +72,7 @@ def adapter(
         )
     data = _data(articles, qrels, hold_out)
     _save_adapter(destination, weights, encoder.fingerprint, asdict(recipe), data, step)
-    out.print(f"adapter of step {step} written to {destination}; recommend reindex applies it")
+    out.print(f"adapter of step {step} written to {plain(str(destination))}; recommend reindex applies it")
 
 
 @train.command()
@@ -79,17 +83,20 @@ def encoder(
     hold_out: HoldOut,
     keep: Scratch = None,
     seed: Seed = 0,
+    force: Force = False,
 ) -> None:
     """Tunes the upper layers of the encoder, and an adapter behind it, to bring articles of one story together."""
     settings = Flags.settings()
+    check_target("--out", destination, TUNED, settings, inputs=[articles, qrels], force=force)
+    check_scratch("--scratch", keep, settings)
     judged = read_qrels(qrels)
     original = read_manifest(model_file(settings.models, f"{settings.encoder.name}/{MANIFEST}").parent)
     if original.tuning is not None:
         raise EncoderError(f"encoder {original.name!r} is tuned; set encoder.name to the one that it was tuned from")
-    plain = open_encoder(settings.encoder, settings.models)
-    found, raw = _embedded(plain, articles, keep)
+    untuned = open_encoder(settings.encoder, settings.models)
+    found, raw = _embedded(untuned, articles, keep)
     earlier, later = _divided(found, hold_out)
-    start = find_adapter(settings.encoder.adapter, settings.models, plain.fingerprint)
+    start = find_adapter(settings.encoder.adapter, settings.models, untuned.fingerprint)
     recipe = TuningRecipe(seed=seed)
     texts = Texts(
         [encoder_text(article, settings.encoder.max_tokens) for article in found],
@@ -101,7 +108,7 @@ def encoder(
         thin, weights = tune_encoder(
             original.source(),
             texts,
-            np.eye(plain.dimension, dtype=np.float32) if start is None else start.weights,
+            np.eye(untuned.dimension, dtype=np.float32) if start is None else start.weights,
             Pairs.of(judged, earlier),
             Pairs.of(judged, later),
             recipe,
@@ -111,7 +118,7 @@ def encoder(
     manifest = save_tuning(destination, thin, original, asdict(recipe), data)
     fingerprint = manifest.fingerprint(settings.encoder.max_tokens)
     _save_adapter(destination, weights, fingerprint, asdict(recipe), data, recipe.steps)
-    out.print(f"written to {destination}; use it with encoder.name = {destination.name!r}")
+    out.print(f"written to {plain(str(destination))}; use it with encoder.name = {plain(repr(destination.name))}")
 
 
 def _embedded(encoder: Encoder, articles: str, keep: Path | None) -> tuple[list[Article], FloatArray]:
@@ -161,11 +168,14 @@ def ranker(
         float, typer.Option(min=0.0, help="Judgements say nothing on articles less than so many days apart.")
     ] = 0.0,
     assignments: Assignments = None,
+    force: Force = False,
 ) -> None:
     """Fits the weights of the ranker, and the curve that turns its scores into probabilities, to one or more sets."""
     settings = Flags.settings(["policy=off", *(assignments or [])])
     if len(articles) != len(qrels):
         raise EvaluationError(f"--articles is given {len(articles)} times, --qrels {len(qrels)}: every set needs both")
+    check_target("--out", destination, RANKER, settings, inputs=[*articles, *qrels], force=force)
+    check_scratch("--scratch", keep, settings)
     parts = []
     for number, (source, judgements) in enumerate(zip(articles, qrels, strict=True)):
         judged = read_qrels(judgements)
@@ -174,8 +184,7 @@ def ranker(
         with scratch(intake, settings, folder=folder) as recommender, meter("ranking", float(len(judged))) as bar:
             parts.append(collect(recommender, judged, unknown_days=unknown_days, progress=partial(bar.advance, 1)))
     fitted = fit_ranker(Lists.joined(parts))
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    destination.write_text(fitted.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    save_ranker(fitted, destination)
     for name, feature in fitted.features.items():
         out.print(f"{name:<10} {feature.brief:.4f} under brief items, {feature.weight:.4f} under full text")
-    out.print(f"written to {destination}; use it with ranking.model = {destination.stem!r}")
+    out.print(f"written to {plain(str(destination))}; use it with ranking.model = {plain(repr(destination.stem))}")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recommend.bundled import model_folders
 from recommend.encoder.manifest import file_sha256
 from recommend.errors import EncoderError
+from recommend.files import Kind, replace_file, whole
 
 FloatArray = NDArray[np.float32]
 
@@ -76,9 +77,13 @@ def find_adapter(name: str, models: Path, fingerprint: str) -> Adapter | None:
 def save_adapter(folder: Path, weights: FloatArray, manifest: AdapterManifest) -> None:
     """Writes an adapter (as float16) and its manifest, in which the hash is filled in."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / WEIGHTS, weights.astype(np.float16))
-    whole = manifest.model_copy(update={"sha256": file_sha256(folder / WEIGHTS)})
-    (folder / MANIFEST).write_text(whole.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    with whole(folder / WEIGHTS) as beside:
+        np.save(beside, weights.astype(np.float16))
+    complete = manifest.model_copy(update={"sha256": file_sha256(folder / WEIGHTS)})
+    replace_file(folder / MANIFEST, f"{complete.model_dump_json(indent=2)}\n".encode())
+
+
+ADAPTER = Kind("an adapter", lambda folder: (folder / MANIFEST).is_file(), folder=True)
 
 
 def _manifest(path: Path) -> AdapterManifest:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recommend.encoder import preparation
 from recommend.errors import EncoderError
+from recommend.files import Kind, replace_file, whole
 
 MANIFEST = "manifest.json"
 TUNING = "tuning.npz"
@@ -105,11 +106,15 @@ def save_tuning(
 ) -> EncoderManifest:
     """Writes an encoder that is ``original`` with a low-rank change, and gives its manifest."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez(folder / TUNING, allow_pickle=False, **dict(parts))
+    with whole(folder / TUNING) as beside:
+        np.savez(beside, allow_pickle=False, **dict(parts))
     change = {"name": folder.name, "tuning": file_sha256(folder / TUNING), "recipe": recipe, "data": data}
     manifest = original.model_copy(update=change)
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    replace_file(folder / MANIFEST, f"{manifest.model_dump_json(indent=2)}\n".encode())
     return manifest
+
+
+TUNED = Kind("a tuned encoder", lambda folder: (folder / TUNING).is_file(), folder=True)
 
 
 def file_sha256(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import warnings
@@ -14,6 +13,7 @@ import orjson
 
 from recommend.encoder.manifest import TUNING, EncoderManifest, file_sha256
 from recommend.errors import EncoderError
+from recommend.offline import use_local_models
 
 if TYPE_CHECKING:
     import torch
@@ -109,7 +109,7 @@ def _tuning(manifest: EncoderManifest, folder: Path) -> Path:
 
 
 def _export(source: Path, tuning: Path | None, target: Path) -> None:
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    use_local_models()
     import torch
     from transformers import AutoModel
     from transformers.utils import logging

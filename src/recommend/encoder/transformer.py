@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from recommend.encoder import preparation
 from recommend.encoder.manifest import file_sha256
 from recommend.errors import EncoderError
+from recommend.offline import use_local_models
 from recommend.settings import EncoderSettings
 
 FloatArray = NDArray[np.float32]
@@ -24,7 +24,7 @@ class TransformerEncoder:
     unless ``HF_HUB_OFFLINE=0`` asks for the network."""
 
     def __init__(self, settings: EncoderSettings) -> None:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        use_local_models()
         from sentence_transformers import SentenceTransformer
 
         try:

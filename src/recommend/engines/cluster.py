@@ -148,7 +148,6 @@ class RayEngine:
 @contextmanager
 def _connected(settings: RaySettings) -> Iterator[Any]:
     """Ray, connected to the cluster; one that this process is connected to already is used and left alone."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
     import ray.data
 

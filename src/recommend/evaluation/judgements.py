@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from recommend.errors import EvaluationError, shown
+from recommend.files import Kind, whole
 
 Qrels = dict[str, dict[str, int]]
 Run = dict[str, list[tuple[str, float]]]
 
 UNKNOWN = -1
+_RUN_FIELDS, _QRELS_FIELDS = 6, 4
 
 
 def read_qrels(path: Path) -> Qrels:
@@ -37,16 +39,16 @@ def read_qrels(path: Path) -> Qrels:
 
 
 def read_run(path: Path) -> Run:
-    """Documents by query, best first: lines of query, Q0, document, rank, score, name; plain or .gz.
+    """Documents by query, best first: lines of query, Q0, document, rank, score, name, with tabs between them where an
+    id holds a blank; plain or .gz.
 
     Raises:
         EvaluationError: when the file is missing, empty, or a line is malformed (the message names it).
     """
     run: Run = {}
     for number, line in _lines(path):
-        parts = line.split()
         try:
-            query, _, document, _, score, *_ = parts
+            query, _, document, _, score, *_ = _run_fields(line)
             run.setdefault(query, []).append((document, float(score)))
         except ValueError:
             raise EvaluationError(
@@ -59,18 +61,20 @@ def read_run(path: Path) -> Run:
 
 def write_qrels(qrels: Qrels, path: Path) -> None:
     """Writes judgements, separated by tabs, because an id may hold a space."""
-    with _open(path, "wt") as file:
+    with whole(path) as beside, _open(beside, "wt") as file:
         for query, grades in qrels.items():
             for document, grade in grades.items():
                 file.write(f"{query}\t0\t{document}\t{grade}\n")
 
 
 def write_run(run: Mapping[str, list[tuple[str, float]]], path: Path, name: str) -> None:
-    """Writes a run. Scores that tie are set a hair apart, so that every reader keeps the order given."""
-    with _open(path, "wt") as file:
+    """Writes a run. Scores that tie are set a hair apart, so that every reader keeps the order given. A line with a
+    blank in an id has tabs between its fields."""
+    with whole(path) as beside, _open(beside, "wt") as file:
         for query, documents in run.items():
             for rank, (document, score) in enumerate(strictly_falling(documents), start=1):
-                file.write(f"{query} Q0 {document} {rank} {score:.9g} {name}\n")
+                between = " " if [query, document] == f"{query} {document}".split() else "\t"
+                file.write(between.join((query, "Q0", document, str(rank), f"{score:.9g}", name)) + "\n")
 
 
 def strictly_falling(documents: list[tuple[str, float]]) -> list[tuple[str, float]]:
@@ -80,6 +84,32 @@ def strictly_falling(documents: list[tuple[str, float]]) -> list[tuple[str, floa
         least = falling[-1][1] - max(1e-6 * abs(falling[-1][1]), 1e-6) if falling else score
         falling.append((document, min(score, least)))
     return falling
+
+
+def _run_fields(line: str) -> list[str]:
+    fields = line.split("\t")
+    return fields if len(fields) == _RUN_FIELDS else line.split()
+
+
+def _first(path: Path) -> str:
+    try:
+        return next((line for _, line in _lines(path)), "")
+    except EvaluationError:
+        return ""
+
+
+def _is_run(path: Path) -> bool:
+    fields = _run_fields(_first(path))
+    return len(fields) == _RUN_FIELDS and fields[1] == "Q0"
+
+
+def _is_qrels(path: Path) -> bool:
+    fields = _first(path).split("\t")
+    return len(fields) == _QRELS_FIELDS and fields[1] == "0"
+
+
+RUN = Kind("a TREC run", _is_run)
+QRELS = Kind("judgements that were written so", _is_qrels)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -13,12 +13,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from recommend.answer import Answer, Recommendation
+from recommend.card import Card
+from recommend.errors import visible
 from recommend.evaluation.experiment import DEPTH, explain_query
 from recommend.evaluation.judgements import Qrels, Run
 from recommend.evaluation.metrics import READ_BY, interval
+from recommend.files import Kind
 from recommend.recommender import Recommender
 from recommend.settings import Settings
-from recommend.table import Card
 
 SHOWN = 10
 _BINS = 10
@@ -192,6 +194,16 @@ def changed_settings(settings: Settings) -> list[tuple[str, str, bool]]:
     return found
 
 
+def _is_report(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return b"<title>Relevance report" in file.read(4096)
+
+
+REPORT = Kind("a relevance report", _is_report)
+
+
 def _card(recommender: Recommender, article_id: str) -> Card | None:
     view = recommender.view()
     place = view.locate(article_id)
@@ -217,9 +229,14 @@ def _template() -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_printed,
     )
     environment.filters["day"] = _day
     return environment.get_template("report.html")
+
+
+def _printed(value: object) -> object:
+    return visible(value) if type(value) is str else value  # markup of our own is none
 
 
 def _day(moment: datetime) -> str:

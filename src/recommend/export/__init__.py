@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recommend.bundled import model_file
-from recommend.export.files import check_ending, whole, write, write_rows
+from recommend.export.files import check_ending, table_kind, write, write_rows
 from recommend.export.parts import SCHEMA, Part, folder_beside, make
 from recommend.export.standing import Standing
+from recommend.files import whole
 from recommend.live import View
 from recommend.recommender import Recommender
 
@@ -89,4 +90,6 @@ def _with_gone(view: View, part: Part, rows: pa.Table) -> pa.Table:
     return pa.concat_tables([rows, pa.Table.from_pylist(gone, SCHEMA)])
 
 
-__all__ = ["SCHEMA", "export", "write_rows"]
+TABLE = table_kind("such a table of related stories", SCHEMA)
+
+__all__ = ["SCHEMA", "TABLE", "export", "table_kind", "write_rows"]

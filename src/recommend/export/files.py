@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recommend.errors import SettingsError
-from recommend.snapshot.layout import sync
+from recommend.files import Kind, first_line, starts_with, whole
 
 _ENDINGS = (".parquet", ".jsonl")
 _ROWS_A_TABLE = 50_000
@@ -28,21 +28,13 @@ def check_ending(path: Path) -> None:
         raise SettingsError(f"export file {path.name!r} ends neither in {' nor in '.join(_ENDINGS)}")
 
 
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Another path to write to: what is there when the block ends takes the place of ``path``; nothing does when it
-    raises."""
-    beside = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        yield beside
-        beside.replace(path)
-        sync(path.parent)
-    finally:
-        beside.unlink(missing_ok=True)
+def table_kind(name: str, schema: pa.Schema) -> Kind:
+    """The kind of output that :func:`write` makes of tables of a schema."""
+    return Kind(name, partial(_has_columns, names=schema.names))
 
 
 def write(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> int:
-    """Writes tables to a .parquet file, one row group each, or to a .jsonl file; it is durable when this returns.
+    """Writes tables to a .parquet file, one row group each, or to a .jsonl file.
 
     Returns:
         The number of rows.
@@ -59,7 +51,6 @@ def write(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> int:
                 for row in table.to_pylist():
                     file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
                 count += len(table)
-    sync(path)
     return count
 
 
@@ -75,6 +66,19 @@ def write_rows(rows: Iterable[dict[str, object]], path: Path, schema: pa.Schema)
     check_ending(path)
     with whole(path) as beside:
         return write(_tables(rows, schema), beside, schema)
+
+
+def _has_columns(path: Path, names: list[str]) -> bool:
+    if starts_with(path, b"PAR1"):
+        try:
+            return bool(pq.read_schema(path).names == names)
+        except pa.ArrowInvalid:
+            return False
+    try:
+        row = orjson.loads(first_line(path))
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(row, dict) and [*row] == names
 
 
 def _tables(rows: Iterable[dict[str, object]], schema: pa.Schema) -> Iterator[pa.Table]:

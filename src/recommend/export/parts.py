@@ -128,7 +128,7 @@ class _Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
         Thread(target=_end_with_parent, daemon=True).start()
         set_threads(1)
-        cls.recommender = Recommender(Store(settings.store), settings, view=FixedView(view))
+        cls.recommender = Recommender(Store(settings.store, readonly=True), settings, view=FixedView(view))
 
     @classmethod
     def make(cls, part: Part, k: int) -> None:

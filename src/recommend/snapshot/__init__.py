@@ -17,6 +17,7 @@ from recommend.arrays import mapped, widened
 from recommend.article import Article
 from recommend.duplicates import group_key
 from recommend.errors import SnapshotError, shown
+from recommend.files import replace_file
 from recommend.lexical import Lexicon
 from recommend.neighbourhood import CANDIDATES, COUNT, SHARE, TIME_SCALE, mixed_terms, pair_scores
 from recommend.projection import Projection
@@ -31,8 +32,10 @@ from recommend.snapshot.catalog import (
     previous_name,
     published_names,
 )
-from recommend.snapshot.last_run import LastRun, read_last_run, recorded
-from recommend.snapshot.layout import IndexLayout, Manifest, replace_file
+from recommend.snapshot.contents import check_contents
+from recommend.snapshot.last_run import LastRun, is_locked, read_last_run, recorded
+from recommend.snapshot.layout import IndexLayout, Manifest, is_name
+from recommend.snapshot.stamps import drop_stamps, is_stamped, keep_stamp, stamp_of
 from recommend.table import ArticleTable, row_of, same_language, seconds
 from recommend.vectors import KINDS, VectorIndex
 
@@ -125,22 +128,61 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
 
 
 def verify(layout: IndexLayout, name: str) -> Manifest:
-    """Reads every file of a snapshot and holds it against the manifest.
+    """Reads every file of a snapshot and holds it against the manifest, then the parts against each other.
 
     Raises:
-        SnapshotError: naming the first file that is missing, changed or unexpected, or a count that is off.
+        SnapshotError: naming the first file that is missing, changed, unexpected or a link, or what is out of range.
     """
     parts = layout.snapshot(name)
     manifest = parts.read_manifest()
-    found = parts.checksums()
-    for file in sorted(manifest.sha256.keys() | found.keys()):
-        if manifest.sha256.get(file) != found.get(file):
-            raise SnapshotError(f"snapshot {name}: {file} has SHA-256 {found.get(file)} != {manifest.sha256.get(file)}")
-    opened = open_snapshot(layout, name)
-    counts = {len(opened.segment), len(opened.segment.embeddings), opened.segment.matrix.rows.shape[0]}
-    if counts != {manifest.articles}:
-        raise SnapshotError(f"snapshot {name}: its parts hold {sorted(counts)} articles != {manifest.articles}")
+    if manifest.name != name:
+        raise SnapshotError(f"snapshot {name}: manifest.json is that of {shown(manifest.name)}")
+    try:
+        for path in parts.root.rglob("*"):
+            if path.is_symlink():
+                raise SnapshotError(f"snapshot {name}: {path.relative_to(parts.root)} is a symbolic link")
+        found = parts.checksums()
+        for file in sorted(manifest.sha256.keys() | found.keys()):
+            if manifest.sha256.get(file) != found.get(file):
+                raise SnapshotError(
+                    f"snapshot {name}: {file} has SHA-256 {found.get(file)} != {manifest.sha256.get(file)}"
+                )
+        check_contents(parts, manifest)
+    except OSError as problem:
+        raise SnapshotError(f"snapshot {name} cannot be read: {problem}") from None
     return manifest
+
+
+def confirm(layout: IndexLayout, name: str) -> Manifest:
+    """Verifies a snapshot, and notes that beside the snapshots, so that nobody on this machine need do it again.
+
+    Raises:
+        SnapshotError: as :func:`verify`.
+    """
+    layout.snapshot(name).read_manifest()  # a snapshot that is not there is told best by this
+    try:
+        stamp = stamp_of(layout, name)
+    except OSError as problem:
+        raise SnapshotError(f"snapshot {name} cannot be read: {problem}") from None
+    manifest = verify(layout, name)
+    keep_stamp(layout, name, stamp)
+    return manifest
+
+
+def open_verified(layout: IndexLayout, name: str, *, remember: bool = False) -> Snapshot:
+    """Opens a snapshot that was verified and not touched since; one that was not is verified first.
+
+    Args:
+        layout: the index folder.
+        name: of the snapshot.
+        remember: whether to note it beside the snapshots when it had to be verified.
+
+    Raises:
+        SnapshotError: when it fails verification.
+    """
+    if not is_stamped(layout, name):
+        (confirm if remember else verify)(layout, name)
+    return open_snapshot(layout, name)
 
 
 def publish(layout: IndexLayout, name: str) -> None:
@@ -149,7 +191,7 @@ def publish(layout: IndexLayout, name: str) -> None:
     Raises:
         SnapshotError: when it fails verification.
     """
-    verify(layout, name)
+    confirm(layout, name)
     point_to(layout, name)
 
 
@@ -161,7 +203,8 @@ def point_to(layout: IndexLayout, name: str) -> None:
 
 
 def prune(layout: IndexLayout, keep: int) -> list[str]:
-    """Removes all but the ``keep`` newest snapshots (the live one always stays) and what killed builds left.
+    """Removes all but the ``keep`` newest snapshots (the live one always stays) and what killed builds left. What no
+    job put there stays: links, say.
 
     Returns:
         The names removed.
@@ -171,12 +214,18 @@ def prune(layout: IndexLayout, keep: int) -> list[str]:
         shutil.rmtree(leftover, ignore_errors=True)
     for leftover in layout.unfinished():
         leftover.unlink(missing_ok=True)
-    others = [path for path in layout.snapshots.iterdir() if path.name != live]
+    others = [path for path in layout.snapshots.iterdir() if path.name != live and _is_snapshot(path)]
     newest_first = sorted(others, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
     removed = [path.name for path in newest_first[max(keep - 1, 0) :]]
     for name in removed:
         remove(layout, name)
+    drop_stamps(layout)
     return removed
+
+
+def _is_snapshot(path: Path) -> bool:
+    """Whether it was put here by a job: links and whatever else lies among the snapshots are nobody's to remove."""
+    return is_name(path.name) and not path.is_symlink() and path.is_dir()
 
 
 def remove(layout: IndexLayout, name: str) -> None:
@@ -206,19 +255,23 @@ __all__ = [
     "Manifest",
     "Snapshot",
     "build_snapshot",
+    "confirm",
     "current_name",
+    "is_locked",
+    "is_stamped",
     "list_snapshots",
     "live_manifest",
     "locked",
     "open_snapshot",
+    "open_verified",
     "point_to",
     "previous_name",
     "prune",
     "publish",
+    "published_names",
     "read_last_run",
     "recorded",
     "remove",
-    "replace_file",
     "snapshot_recipe",
     "verify",
 ]

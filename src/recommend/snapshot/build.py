@@ -20,12 +20,13 @@ from recommend.arrays import widened
 from recommend.encoder import Encoder
 from recommend.encoder.adapter import Adapter
 from recommend.errors import SnapshotError
+from recommend.files import sync, sync_tree
 from recommend.neighbourhood import in_company, lengths_in_company, likeness, nearest, units
 from recommend.projection import Projection
 from recommend.settings import IndexSettings
 from recommend.snapshot.catalog import current_name
-from recommend.snapshot.corpus import MADE_BY, Corpus, read
-from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout, sync, sync_tree
+from recommend.snapshot.corpus import Corpus, made_by, read
+from recommend.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout
 from recommend.store import Store
 from recommend.table import ArticleTable, primary_language
 from recommend.time_curve import measure
@@ -34,6 +35,7 @@ from recommend.vectors import VectorIndex, choose_kind, set_threads
 _SEED = 7
 _RECALL_AT = 10
 _BLOCK = 16_384
+_SET_ASIDE_NAMED = 1_000
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +114,8 @@ def _write(
     on_stage("reading articles")
     reading, uncounted, raw = read(store, encoder, Corpus.empty() if anew else _live_corpus(index_layout))
     table = reading.table
+    for article_id, reason in reading.set_aside.items():
+        logger.warning("article %r is set aside: %s", article_id, reason)
     on_stage("projecting embeddings")
     projection = Projection.fit(raw, None if adapter is None else adapter.weights)
     alone = projection.apply(raw)
@@ -177,12 +181,13 @@ def _write(
         time_curve=curve,
         dimension=encoder.dimension,
         kind=kind.name,
-        made_by=MADE_BY,
+        made_by=made_by(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         recall=recall,
         sha256=layout.checksums(),
+        set_aside=dict(sorted(reading.set_aside.items())[:_SET_ASIDE_NAMED]),
     )
-    layout.manifest.write_bytes(orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2))
+    layout.manifest.write_bytes(orjson.dumps(manifest.model_dump(exclude_defaults=True), option=orjson.OPT_INDENT_2))
     return manifest
 
 

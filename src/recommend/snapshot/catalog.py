@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from recommend.errors import SnapshotError, shown
-from recommend.snapshot.layout import IndexLayout, Manifest
+from recommend.snapshot.layout import IndexLayout, Manifest, is_name
 
 logger = logging.getLogger(__name__)
 
@@ -40,9 +40,10 @@ def current_name(layout: IndexLayout) -> str | None:
 def published_names(layout: IndexLayout) -> list[str]:
     """The names of the snapshots that are or were live, the latest last."""
     try:
-        return layout.published.read_text(encoding="utf-8", errors="replace").split()
+        lines = layout.published.read_text(encoding="utf-8", errors="replace").split()
     except FileNotFoundError:
         return []
+    return [line for line in lines if is_name(line)]
 
 
 def live_manifest(layout: IndexLayout) -> Manifest | None:

@@ -14,8 +14,9 @@ from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from recommend.errors import SnapshotError
+from recommend.files import replace_file
 from recommend.snapshot.catalog import current_name
-from recommend.snapshot.layout import IndexLayout, replace_file
+from recommend.snapshot.layout import IndexLayout
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def read_last_run(layout: IndexLayout) -> LastRun | None:
         return None
     except ValidationError as problem:
         raise SnapshotError(f"{layout.last_run} is malformed: {problem.errors()[0]['msg']}; delete it") from None
-    return replace(found, outcome="killed") if found.outcome == "running" and not _is_locked(layout) else found
+    return replace(found, outcome="killed") if found.outcome == "running" and not is_locked(layout) else found
 
 
 @contextmanager
@@ -85,7 +86,10 @@ def _write(layout: IndexLayout, run: LastRun) -> None:
     replace_file(layout.last_run, orjson.dumps(asdict(run), option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
 
 
-def _is_locked(layout: IndexLayout) -> bool:
+def is_locked(layout: IndexLayout) -> bool:
+    """Whether a job is at work on the index; creates nothing to find out."""
+    if not layout.lock.exists():
+        return False
     try:
         with FileLock(layout.lock, timeout=0):
             return False

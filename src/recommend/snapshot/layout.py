@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recommend.encoder.manifest import file_sha256
-from recommend.errors import SnapshotError
+from recommend.errors import SnapshotError, shown
 from recommend.settings import EncoderSettings
 from recommend.time_curve import TimeCurve
 
 FORMAT = 5
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 class _Versioned(BaseModel):
@@ -44,6 +45,7 @@ class Manifest(BaseModel):
         created_at: ISO 8601, UTC.
         recall: sampled recall@10 of the dense candidates against exact search, when it was built.
         sha256: of every file, by its path inside the snapshot.
+        set_aside: why articles of the store are not in it, by id; at most a thousand are named.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,6 +71,7 @@ class Manifest(BaseModel):
     created_at: str
     recall: float
     sha256: dict[str, str]
+    set_aside: dict[str, str] = {}
 
     def encoder_settings(self, own: EncoderSettings) -> EncoderSettings:
         """How to open the encoder of the snapshot: its name and length, all else as in ``own``."""
@@ -77,8 +80,8 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class IndexLayout:
-    """The index folder: snapshots side by side, ``CURRENT`` with the name of the live one, and ``PUBLISHED`` with the
-    names of those that were live once, a line each."""
+    """The index folder: snapshots side by side, ``CURRENT`` with the name of the live one, ``PUBLISHED`` with the names
+    of those that were live once, a line each, and ``.verified`` with what tells that a snapshot was verified."""
 
     root: Path
 
@@ -102,12 +105,23 @@ class IndexLayout:
     def snapshots(self) -> Path:
         return self.root / "snapshots"
 
+    @property
+    def verified(self) -> Path:
+        return self.root / ".verified"
+
     def unfinished(self) -> list[Path]:
-        """What a killed :func:`replace_file` left."""
+        """What a killed :func:`recommend.files.replace_file` left."""
         whole = (self.current, self.published, self.last_run)
         return [beside for file in whole for beside in self.root.glob(f"{file.name}.*")]
 
     def snapshot(self, name: str) -> SnapshotLayout:
+        """The snapshot of a name.
+
+        Raises:
+            SnapshotError: for what is no name, a path above all: what is opened lies in this folder.
+        """
+        if not is_name(name):
+            raise SnapshotError(f"{shown(name)} is no name of a snapshot: recommend snapshots lists those there are")
         return SnapshotLayout(self.snapshots / name)
 
 
@@ -174,8 +188,10 @@ class SnapshotLayout:
         """The manifest.
 
         Raises:
-            SnapshotError: when it is missing, malformed or of another format.
+            SnapshotError: when it is missing, malformed or of another format, or the folder is a symbolic link.
         """
+        if self.root.is_symlink():
+            raise SnapshotError(f"{self.root} is a symbolic link, which is refused: put the folder itself there")
         try:
             content = self.manifest.read_bytes()
             found = _Versioned.model_validate_json(content).format
@@ -187,33 +203,15 @@ class SnapshotLayout:
         except (OSError, ValueError) as problem:  # a name that no file can have, a folder, no permission
             raise SnapshotError(f"{str(self.manifest)!r} cannot be read: {problem}") from None
         if manifest is None:
-            raise SnapshotError(f"snapshot {self.root.name} has format {found} != {FORMAT}; run recommend reindex")
+            whose = "an earlier" if found < FORMAT else "a later"
+            raise SnapshotError(
+                f"snapshot {self.root.name} is of {whose} release: it has format {found} != {FORMAT}; "
+                "run recommend reindex"
+            )
         return manifest
 
 
-def sync(path: Path) -> None:
-    """Makes a file's content, or a folder's list of names, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Replaces a small file durably: readers see the old content or the new, never anything between."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        sync(beside)
-        beside.replace(path)
-        sync(path.parent)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def sync_tree(root: Path) -> None:
-    """Makes a folder and all below it durable."""
-    for path in sorted(root.rglob("*"), reverse=True):
-        sync(path)
-    sync(root)
+def is_name(text: str) -> bool:
+    """Whether it can name a snapshot: letters, digits, dots, hyphens and underscores, beginning with one of the first
+    two."""
+    return _NAME.fullmatch(text) is not None

@@ -1,7 +1,7 @@
-"""Where articles come from: files, feeds, sites, databases, object stores, all read as articles and rejects."""
+"""Where articles come from: files, feeds, sites, databases, object stores; read as articles, rejects, warnings."""
 
 from recommend.sources.location import Format, read, size
-from recommend.sources.row import Reject, Row
+from recommend.sources.row import Reject, Row, RowWarning
 from recommend.sources.web import Web
 
-__all__ = ["Format", "Reject", "Row", "Web", "read", "size"]
+__all__ = ["Format", "Reject", "Row", "RowWarning", "Web", "read", "size"]

@@ -5,83 +5,173 @@ from __future__ import annotations
 import html
 import io
 import re
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 from xml.sax import SAXException
 
-import feedparser
-
 from recommend.article import LINE_LIMIT as SUMMARY_LIMIT
 from recommend.errors import SourceError
-from recommend.sources.row import Row, parse_row, reject_cell
+from recommend.sources.encoding import decode
+from recommend.sources.limits import FEED_LIMIT
+from recommend.sources.parsing import ParsingError, parse
+from recommend.sources.row import UNSORTED, Reject, Row, RowWarning, public_rows
 from recommend.sources.stream import ByteStream
 
-FEED_LIMIT = 64 * 2**20
-"""Bytes of one feed, unpacked."""
-
-_REFERENCE = re.compile(rb"&#(?:x[0-9a-f]{4,}|[0-9]{5,});?", re.IGNORECASE)
-_CLOSED = re.compile(rb"</(?:\w+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
+_REFERENCE = re.compile(r"&#(?:x[0-9a-f]{4,8}|[0-9]{5,9});?", re.IGNORECASE)
+_CLOSED = re.compile(r"</(?:[\w.-]{1,40}:)?(?:rss|feed|rdf)\s{0,20}>", re.IGNORECASE)
+_UNIVERSAL = re.compile(r"(?:https?|urn|tag):\S+|[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+_SECTION_WORDS = 4
 
 
 def read_feed(stream: ByteStream, headers: Mapping[str, str] | None = None) -> Iterator[Row]:
     """One article an entry. ``headers`` of the HTTP answer tell the character set and what relative links start from.
 
+    An id that is no address (and no URN, tag or UUID) is unique within its feed only: the site's name goes before it.
+    Of two entries with one id, the second goes by its link, or is passed over; a warning tells of it.
+
     Raises:
-        SourceError: it is no feed, or larger than ``FEED_LIMIT``.
+        SourceError: it is no feed, or larger than ``FEED_LIMIT``, or takes too long to parse.
     """
     data = stream.read(FEED_LIMIT + 1)
     if len(data) > FEED_LIMIT:
         raise SourceError(f"{stream.name} is larger than {FEED_LIMIT:,} bytes, too large for a feed")
-    file = io.BytesIO(_REFERENCE.sub(_possible, data))
     try:
-        parsed = feedparser.parse(file, response_headers=dict(headers or {}), sanitize_html=False)
-    except ValueError as problem:  # an encoding name that is none, an impossible address
-        raise SourceError(f"{stream.name} cannot be parsed as a feed: {problem}") from None
-    malformed = isinstance(parsed.get("bozo_exception"), SAXException)
-    if not parsed.entries and (malformed or not parsed.get("version")):
+        found = parse("feed", data, dict(headers or {}))
+    except ParsingError as problem:
+        raise SourceError(f"{stream.name} {problem}") from None
+    entries: list[dict[str, Any]] = found["entries"]
+    if not entries and not found["is_feed"]:
         raise SourceError(f"{stream.name} is neither an RSS nor an Atom feed")
-    broken = stream.damage is not None or (malformed and not _CLOSED.search(data))
-    entries = parsed.entries[:-1] if broken else parsed.entries  # the last may have lost its second half
+    broken = stream.damage is not None or found["unclosed"]
+    if broken:
+        entries = entries[:-1]  # the last may have lost its second half
+    seen: dict[str, int] = {}
     for number, entry in enumerate(entries, start=1):
-        yield _row(entry, parsed.feed, stream.name, number)
+        yield from _rows(entry, found, stream.name, number, seen)
     if broken:
         yield stream.breakage(len(entries) + 1)
 
 
-def _possible(reference: re.Match[bytes]) -> bytes:
-    """A character reference that feedparser survives: half a surrogate pair, or a number too large, is U+FFFD."""
-    return b"&#xfffd;" if html.unescape(reference.group().decode()) == "\ufffd" else reference.group()
+def _rows(
+    entry: dict[str, Any], feed: Mapping[str, Any], source: str, number: int, seen: dict[str, int]
+) -> Iterator[Row]:
+    row = _row(entry, feed)
+    if not row["id"]:
+        yield Reject(source, number, None, "id", "''", "is missing: the entry has neither an id nor a link")
+        return
+    name, link = str(row["id"] or ""), str(row["url"] or "")
+    if name in seen:
+        other = link if link and link not in seen else ""
+        done = f"it goes by its link {link}" if other else "it is passed over"
+        reason = f"is the id of entry {seen[name]} too: {done}"
+        yield RowWarning(source, number, name, "id", repr(name), reason)
+        if not other:
+            return
+        row["id"] = name = other
+    seen[name] = number
+    seen.setdefault(link, number)
+    instead = {"published_at": _not_to_come(entry["published_parsed"])}
+    yield from public_rows(row, source, number, base_url=feed["base"], instead=instead)
 
 
-def _row(entry: Any, feed: Any, source: str, number: int) -> Row:
-    summary, text = _body(entry)
-    link = entry.get("link") or ""
-    if link == entry.get("id") and not link.startswith(("http://", "https://")):
+def _row(entry: dict[str, Any], feed: Mapping[str, Any]) -> dict[str, object]:
+    link, name = entry["link"], entry["id"]
+    if link == name and not link.startswith(("http://", "https://")):
         link = ""  # an id that feedparser offers as a link
-    row: dict[str, object] = {
-        "id": entry.get("id") or link,
+    site = _host(feed["link"])
+    if name and not _UNIVERSAL.fullmatch(name):
+        scope = _host(link) or site
+        name = f"{scope.removeprefix('www.')}:{name}" if scope else name
+    section, tags = _section(entry["tags"])
+    return {
+        "id": name or link,
+        "title": entry["title"],
+        "text": entry["text"],
+        "summary": entry["summary"],
+        "url": link,
+        "image_url": entry["image"],
+        "section": section,
+        "tags": tags,
+        "authors": entry["authors"],
+        "language": entry["language"] or feed["language"],
+        "site": site,
+        "published_at": entry["published"] or entry["updated"],  # all that many Atom and RSS 1.0 feeds tell
+        "updated_at": entry["updated"],
+    }
+
+
+def _section(categories: list[str]) -> tuple[str | None, list[str]]:
+    """The section and the tags: a single category that is no more than a few words is the section."""
+    named = [category for category in categories if category.strip().lower() not in UNSORTED]
+    if len(named) == 1 and len(named[0].split()) <= _SECTION_WORDS:
+        return named[0], []
+    return None, named
+
+
+def _not_to_come(moment: str | None) -> str | None:
+    """A date whose zone may have been misread, unless that would hold the story back."""
+    return None if moment is None or datetime.fromisoformat(moment) > datetime.now(UTC) else moment
+
+
+def _host(link: str) -> str | None:
+    try:
+        return urlsplit(link).hostname
+    except ValueError:
+        return None
+
+
+def find_entries(data: bytes, headers: Mapping[str, str]) -> dict[str, object]:
+    """What feedparser finds in a feed, as JSON has it; runs in a process of its own, see ``parsing``."""
+    import feedparser
+
+    text = decode(data, headers.get("content-type", ""))
+    file = io.BytesIO(_REFERENCE.sub(_possible, text).encode(errors="replace"))
+    told = {**headers, "content-type": "application/xml; charset=utf-8"}
+    parsed = feedparser.parse(file, response_headers=told, sanitize_html=False, resolve_relative_uris=False)
+    malformed = isinstance(parsed.get("bozo_exception"), SAXException)
+    link = parsed.feed.get("link") or ""
+    return {
+        "is_feed": bool(parsed.get("version")) and not (malformed and not parsed.entries),
+        "unclosed": malformed and not _CLOSED.search(text),
+        "link": link,
+        "base": headers.get("content-location") or (link if link.startswith(("http://", "https://")) else None),
+        "language": parsed.feed.get("language"),
+        "entries": [_entry(entry) for entry in parsed.entries],
+    }
+
+
+def _possible(reference: re.Match[str]) -> str:
+    """A character reference that feedparser survives: half a surrogate pair, or a number too large, is U+FFFD."""
+    return "&#xfffd;" if html.unescape(reference.group()) == "\ufffd" else reference.group()
+
+
+def _entry(entry: Any) -> dict[str, object]:
+    summary, text = _body(entry)
+    parsed = dict.get(entry, "published_parsed") or dict.get(entry, "updated_parsed")
+    return {
+        "id": entry.get("id") or "",
+        "link": entry.get("link") or "",
         "title": entry.get("title"),
         "text": text,
         "summary": summary,
-        "url": link,
-        "image_url": _image(entry),
+        "image": _image(entry, text or summary),
         "tags": [tag.get("label") or tag.get("term") or "" for tag in entry.get("tags", [])],
         "authors": [author["name"] for author in entry.get("authors", []) if author.get("name")],
-        "language": _language(entry) or feed.get("language"),
-        "site": _host(feed.get("link") or ""),
+        "language": _language(entry),
+        "published": dict.get(entry, "published") or None,  # not entry.get: it would take the one for the other
+        "updated": dict.get(entry, "updated") or None,
+        "published_parsed": None if parsed is None else _moment(parsed),
     }
-    for name in ("published", "updated"):
-        if name not in entry or not entry[name]:  # not get: it would take the one for the other
-            continue
-        moment = _moment(entry[f"{name}_parsed"])
-        row[f"{name}_at"] = moment or entry[name]
-        if moment is None:
-            return reject_cell(row, f"{name}_at", source, number, "is neither an RFC 822 nor an ISO 8601 date")
-    row.setdefault("published_at", row.get("updated_at"))  # all that many Atom and RSS 1.0 feeds tell
-    return parse_row(row, source, number)
+
+
+def _moment(parsed: Any) -> str | None:
+    year, month, day, hour, minute, second = parsed[:6]
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC).isoformat()
+    except ValueError:
+        return None
 
 
 def _body(entry: Any) -> tuple[str, str]:
@@ -94,21 +184,29 @@ def _body(entry: Any) -> tuple[str, str]:
     return summary, text
 
 
-def _moment(parsed: time.struct_time | None) -> datetime | None:
-    try:
-        return None if parsed is None else datetime(*parsed[:6], tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def _image(entry: Any) -> str:
+def _image(entry: Any, content: str) -> str | None:
     media = [
         *(part.get("url") for part in entry.get("media_content", []) if _is_image(part)),
         *(part.get("url") for part in entry.get("media_thumbnail", [])),
         *(part.get("href") for part in entry.get("enclosures", []) if (part.get("type") or "").startswith("image/")),
+        (entry.get("image") or {}).get("href"),
     ]
-    url: str = next(filter(None, media), "")
-    return f"https:{url}" if url.startswith("//") else url
+    url = next((url for url in media if url and not url.startswith("data:")), None)
+    return url or _image_in(content)
+
+
+def _image_in(content: str) -> str | None:
+    """The first image of a text in HTML, but for the dots that count readers."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    if "<img" not in content:
+        return None
+    for image in LexborHTMLParser(content).css("img[src]"):
+        dot = {image.attributes.get("width"), image.attributes.get("height")} & {"0", "1"}
+        source = image.attributes["src"] or ""
+        if not dot and not source.startswith("data:"):
+            return source or None
+    return None
 
 
 def _is_image(part: Mapping[str, str]) -> bool:
@@ -119,10 +217,3 @@ def _is_image(part: Mapping[str, str]) -> bool:
 def _language(entry: Any) -> str | None:
     details = [*entry.get("content", []), entry.get("title_detail", {})]
     return entry.get("language") or next(filter(None, (part.get("language") for part in details)), None)
-
-
-def _host(link: str) -> str | None:
-    try:
-        return urlsplit(link).hostname
-    except ValueError:
-        return None

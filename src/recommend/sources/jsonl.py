@@ -1,19 +1,23 @@
-"""JSON lines, and a JSON array read as if each element were a line."""
+"""JSON lines, a JSON array read as if each element were a line, and exports that are one JSON document."""
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
 
 import orjson
 
-from recommend.article import Article
-from recommend.sources.row import Reject, Row, parse_row
-from recommend.sources.stream import LINE_LIMIT, ByteStream, excerpt, oversize
+from recommend.errors import SourceError
+from recommend.sources.exports import as_row, find_posts
+from recommend.sources.limits import DEPTH_LIMIT, EXPORT_LIMIT, LINE_LIMIT
+from recommend.sources.row import Reject, Row, rows
+from recommend.sources.stream import ByteStream, excerpt, oversize
 
 _CHUNK = 2**20
 _ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
+_EXPORT = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:db|data|posts|meta|jsonapi|links)"\s*:')
 _IN_STRING = re.compile(rb'["\\]')
 _IN_ELEMENT = re.compile(rb'["\[\]{}]')
 _IN_ARRAY = re.compile(rb'["\[\]{},]')
@@ -26,35 +30,67 @@ def read_jsonl(stream: ByteStream) -> Iterator[Row]:
         if isinstance(line, Reject):
             yield line
         elif not line.isspace():
-            row = parse_json(line.rstrip(), stream.name, number)
-            if isinstance(row, Article) or stream.damage is None or line.endswith(b"\n"):
-                yield row  # else it is what was left of a line at a break, rejected below
+            found = parse_json(line.rstrip(), stream.name, number)
+            if stream.damage is None or line.endswith(b"\n"):
+                yield from found
+            else:  # a reject would be what was left of a line at the break, which is rejected below
+                yield from (row for row in found if not isinstance(row, Reject))
     if stream.damage is not None:
         yield stream.breakage(number)
 
 
 def read_json(stream: ByteStream) -> Iterator[Row]:
-    """A top-level array of articles, element by element; anything else as JSON lines."""
-    array = _ARRAY.match(stream.peek())
+    """A top-level array of articles, element by element; an export of Ghost or Drupal; anything else as JSON lines.
+
+    Raises:
+        SourceError: it is an export and larger than ``EXPORT_LIMIT``.
+    """
+    start = stream.peek()
+    array = _ARRAY.match(start)
     if array is None:
-        yield from read_jsonl(stream)
+        yield from _read_export(stream) if _EXPORT.match(start) else read_jsonl(stream)
         return
     stream.read(array.end())
     for number, (data, size, ended) in enumerate(_elements(stream), start=1):
         if size > LINE_LIMIT:
             yield Reject(stream.name, number, None, None, excerpt(data), oversize(size))
         else:
-            row = parse_json(data, stream.name, number)
-            if ended or isinstance(row, Article):
-                yield row
+            found = parse_json(data, stream.name, number)
+            yield from (row for row in found if ended or not isinstance(row, Reject))
         if not ended:
             yield stream.breakage(number)
 
 
-def parse_json(data: bytes, source: str, line: int) -> Row:
-    """One article written as JSON, or the reject that says why it is none."""
+def _read_export(stream: ByteStream) -> Iterator[Row]:
+    first = stream.peek().partition(b"\n")[0]
+    try:
+        is_line = find_posts(orjson.loads(first)) is None
+    except orjson.JSONDecodeError:
+        is_line = False
+    if is_line:
+        yield from read_jsonl(stream)
+        return
+    data = stream.read(EXPORT_LIMIT + 1)
+    if len(data) > EXPORT_LIMIT:
+        raise SourceError(f"{stream.name} is one JSON document of more than {EXPORT_LIMIT:,} bytes: write JSON lines")
+    try:
+        posts = find_posts(orjson.loads(data.removeprefix(b"\xef\xbb\xbf")))
+    except orjson.JSONDecodeError:
+        posts = None
+    if posts is None:
+        yield from read_jsonl(ByteStream(io.BytesIO(data), stream.name))
+        return
+    for number, post in enumerate(posts, start=1):
+        yield from rows(post, stream.name, number)
+
+
+def parse_json(data: bytes, source: str, line: int) -> Iterator[Row]:
+    """One article written as JSON and what was dropped of it, or the reject that says why it is none."""
     row = load_json(data, source, line)
-    return row if isinstance(row, Reject) else parse_row(row, source, line)
+    if isinstance(row, Reject):
+        yield row
+    else:
+        yield from rows(as_row(row), source, line)
 
 
 def load_json(data: bytes, source: str, line: int) -> object:
@@ -62,7 +98,7 @@ def load_json(data: bytes, source: str, line: int) -> object:
     try:
         row = orjson.loads(data)
         if isinstance(row, dict) and isinstance(row.get("id"), float):  # an integer beyond 64 bits may be one
-            row["id"] = json.loads(data, parse_float=str)["id"]
+            row["id"] = json.loads(data, parse_float=str, parse_int=str)["id"]
     except orjson.JSONDecodeError as problem:
         return Reject(source, line, None, None, excerpt(data), _not_json(data, problem))
     except RecursionError:
@@ -85,6 +121,7 @@ class _Nesting:
     def __init__(self) -> None:
         self._braces: list[int] = []  # for each open brace, how many brackets were open before it
         self._brackets = 0
+        self._beyond = 0  # braces deeper than any JSON may be, of which only the number is known
 
     @property
     def pattern(self) -> re.Pattern[bytes]:
@@ -92,7 +129,12 @@ class _Nesting:
 
     def ends_element(self, token: bytes) -> bool:
         if token == b"{":
-            self._braces.append(self._brackets)
+            if len(self._braces) < DEPTH_LIMIT:
+                self._braces.append(self._brackets)
+            else:
+                self._beyond += 1
+        elif self._beyond:
+            self._beyond -= token == b"}"
         elif token == b"}":
             self._brackets = self._braces.pop() if self._braces else self._brackets
         elif token == b"[":

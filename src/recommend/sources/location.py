@@ -15,13 +15,15 @@ from typing_extensions import Buffer
 
 from recommend.errors import SourceError
 from recommend.sources import xml
-from recommend.sources.feed import FEED_LIMIT, read_feed
+from recommend.sources.feed import read_feed
 from recommend.sources.jsonl import read_json, read_jsonl
-from recommend.sources.page import PAGE_LIMIT, read_page
+from recommend.sources.limits import FEED_LIMIT, PAGE_LIMIT, SITEMAP_LIMIT
+from recommend.sources.markdown import read_markdown
+from recommend.sources.page import read_page
 from recommend.sources.parquet import read_parquet
 from recommend.sources.query import is_database, read_query
 from recommend.sources.row import Reject, Row
-from recommend.sources.sitemap import SITEMAP_LIMIT, read_sitemap
+from recommend.sources.sitemap import read_sitemap
 from recommend.sources.stream import ByteStream
 from recommend.sources.table import read_csv
 from recommend.sources.web import Web
@@ -39,6 +41,7 @@ class Format(StrEnum):
     SITEMAP = "sitemap"
     WORDPRESS = "wordpress"
     PAGE = "page"
+    MARKDOWN = "markdown"
 
 
 ENDINGS = {
@@ -53,6 +56,8 @@ ENDINGS = {
     ".xml": None,
     ".html": Format.PAGE,
     ".htm": Format.PAGE,
+    ".md": Format.MARKDOWN,
+    ".markdown": Format.MARKDOWN,
 }
 """The format of a file by its ending, None where its beginning tells; all but Parquet may be followed by ``.gz``."""
 
@@ -63,6 +68,7 @@ _STREAM_READERS = {
     Format.FEED: read_feed,
     Format.WORDPRESS: read_wordpress,
     Format.PAGE: read_page,
+    Format.MARKDOWN: read_markdown,
 }
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # two letters at least: C:// is a drive
 _FETCHED = (Format.FEED, Format.SITEMAP, Format.WORDPRESS, Format.PAGE)
@@ -89,7 +95,7 @@ def read(
     web: Web = Web(),
     query: str | None = None,
 ) -> Iterator[Row]:
-    """The articles at a location, and a reject for every row that cannot be one.
+    """The articles at a location, a reject for every row that cannot be one, and warnings of what was dropped.
 
     Args:
         location: a file; a folder, read with all below it in sorted order, but for hidden files and, without
@@ -138,7 +144,7 @@ def _read_url(url: str, format: Format | None, web: Web) -> Iterator[Row]:
     stream = ByteStream(io.BytesIO(fetched.data), fetched.url)
     match format or Format(xml.kind(stream.peek())):
         case Format.PAGE:
-            yield from read_page(stream, fetched.url)
+            yield from read_page(stream, fetched.url, content_type=fetched.content_type)
         case Format.FEED:
             yield from read_feed(stream, fetched.headers)
         case other:

@@ -2,74 +2,114 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
-
-from selectolax.lexbor import LexborHTMLParser
+from urllib.parse import urljoin, urlsplit
 
 from recommend.errors import SourceError
-from recommend.sources.row import Reject, Row, parse_row
+from recommend.sources.encoding import decode
+from recommend.sources.limits import PAGE_LIMIT
+from recommend.sources.parsing import ParsingError, parse
+from recommend.sources.row import Reject, Row, public_rows
 from recommend.sources.stream import ByteStream
 
-PAGE_LIMIT = 16 * 2**20
-"""Bytes of one page."""
 
-
-def read_page(stream: ByteStream, url: str | None = None, known: Mapping[str, object] | None = None) -> Iterator[Row]:
+def read_page(
+    stream: ByteStream,
+    url: str | None = None,
+    known: Mapping[str, object] | None = None,
+    *,
+    content_type: str = "",
+) -> Iterator[Row]:
     """The article of a page, or the reject that says why there is none.
 
     Args:
         stream: the page.
         url: where it is from; without one the page must name its own.
         known: fields that someone tells for certain, such as a news sitemap.
+        content_type: as the server says.
 
     Raises:
         SourceError: the extra ``pages`` is not installed.
     """
-    try:
-        from trafilatura import bare_extraction
-    except ImportError:
-        raise SourceError(f"{stream.name} is a web page: pip install 'related-articles[pages]' to read those") from None
+    if importlib.util.find_spec("trafilatura") is None:
+        raise SourceError(f"{stream.name} is a web page: pip install 'related-articles[pages]' to read those")
     data = stream.read(PAGE_LIMIT + 1)
     if len(data) > PAGE_LIMIT:
         yield Reject(stream.name, None, url, None, "", f"has more than {PAGE_LIMIT:,} bytes, too many for a page")
         return
-    tree = LexborHTMLParser(data)
-    found: Any = bare_extraction(data, url=url, with_metadata=True, include_comments=False)
-    address = _canonical(tree, url)
-    if found is None or not address or not (found.title or (known or {}).get("title")):
-        reason = "is a page without an article" if found is None or address else "is a page that does not name its URL"
+    try:
+        found = parse("page", data, {"content-type": content_type, "url": url or ""})
+    except ParsingError as problem:
+        yield Reject(stream.name, None, url, None, "", str(problem))
+        return
+    row, address = found["row"], found["address"]
+    if row is None or not address or not (row["title"] or (known or {}).get("title")):
+        reason = "is a page without an article" if row is None or address else "is a page that does not name its URL"
         yield Reject(stream.name, None, url, None, "", reason)
         return
-    row: dict[str, object] = {
+    known = known or {}
+    instead = row if "published_at" in known else {"published_at": found["guessed"]}
+    yield from public_rows({**row, **known}, stream.name, 1, base_url=address, instead=instead)
+
+
+def find_article(data: bytes, told: Mapping[str, str]) -> dict[str, object]:
+    """What a page tells of itself, as JSON has it; runs in a process of its own, see ``parsing``."""
+    from selectolax.lexbor import LexborHTMLParser
+    from trafilatura import bare_extraction
+
+    text, url = decode(data, told["content-type"]), told["url"] or None
+    tree = LexborHTMLParser(text)
+    address = _address(tree, url)
+    found: Any = bare_extraction(text, url=url, with_metadata=True, include_comments=False)
+    if found is None:
+        return {"row": None, "address": address}
+    row = {
         "id": address,
         "title": found.title,
         "text": found.text,
         "summary": found.description,
         "url": address,
-        "image_url": found.image,
+        "image_url": _meta(tree, "og:image") or found.image,
         "published_at": _meta(tree, "article:published_time") or found.date,
         "updated_at": _meta(tree, "article:modified_time"),
         "section": _meta(tree, "article:section") or next(iter(found.categories or []), None),
         "tags": found.tags or [],
         "authors": [name.strip() for name in (found.author or "").split(";") if name.strip()],
         "language": _language(tree),
-        "site": urlsplit(address).hostname,
+        "site": None if address is None else urlsplit(address).hostname,
     }
-    yield parse_row({**row, **(known or {})}, stream.name, 1)
+    return {"row": row, "address": address, "guessed": found.date}
 
 
-def _canonical(tree: LexborHTMLParser, url: str | None) -> str | None:
-    link = tree.css_first('link[rel="canonical"][href^="http"]')
-    return url if link is None else link.attributes["href"]
+def _address(tree: Any, url: str | None) -> str | None:
+    """Where a page is: what it says of itself is believed within its own host and below the root."""
+    base = tree.css_first("base[href]")
+    start = urljoin(url or "", (base.attributes["href"] or "") if base is not None else "")
+    links: list[str | None] = [node.attributes.get("href") for node in tree.css("link[rel=canonical i]")]
+    for link in filter(None, [*links, None if url else _meta(tree, "og:url")]):
+        try:
+            named = str(urljoin(start, link.strip()))
+            parts = urlsplit(named)
+        except ValueError:
+            continue
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            continue
+        if (parts.path.strip("/") or parts.query) and (url is None or _site(named) == _site(url)):
+            return named
+    return url
 
 
-def _meta(tree: LexborHTMLParser, name: str) -> str | None:
-    found = tree.css_first(f'meta[property="{name}"]')
-    return None if found is None else found.attributes.get("content")
+def _site(url: str) -> str:
+    return (urlsplit(url).hostname or "").removeprefix("www.")
 
 
-def _language(tree: LexborHTMLParser) -> str | None:
+def _meta(tree: Any, name: str) -> str | None:
+    found: Any = tree.css_first(f'meta[property="{name}"]')
+    return None if found is None else str(found.attributes.get("content") or "").strip() or None
+
+
+def _language(tree: Any) -> str | None:
     html = tree.css_first("html[lang]")
-    return None if html is None else html.attributes["lang"] or None
+    return None if html is None else str(html.attributes["lang"] or "") or None

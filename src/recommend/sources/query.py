@@ -1,20 +1,29 @@
-"""The rows of a database query."""
+"""The rows of a database query, which may only read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from urllib.parse import quote
 from uuid import UUID
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from recommend.errors import SourceError
-from recommend.sources.row import Row, check_columns, parse_cells
+from recommend.sources.row import Row, cell_rows, column_names
 
 _ROWS_A_FETCH = 1024
+_STATEMENT_SECONDS = 600  # until a batch of rows must be there, on PostgreSQL
+_READ_ONLY = {
+    "sqlite": "PRAGMA query_only = ON",
+    "postgresql": "SET default_transaction_read_only = on",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+    "mariadb": "SET SESSION TRANSACTION READ ONLY",
+}
 _DIALECTS = {"postgresql", "sqlite", "mysql", "mariadb", "oracle", "mssql"}
 
 
@@ -24,7 +33,9 @@ def is_database(location: str) -> bool:
 
 
 def read_query(location: str, query: str | None) -> Iterator[Row]:
-    """One article a row, in columns named after the fields; a null is an absent field. Rows stream, nothing is written.
+    """One article a row, in columns named after the fields; a null is an absent field.
+
+    Rows stream. The database is opened for reading alone, so that a query that writes fails.
 
     Args:
         location: SQLAlchemy URL of the database.
@@ -51,19 +62,42 @@ def read_query(location: str, query: str | None) -> Iterator[Row]:
 
 
 def _rows(url: URL, named: str, query: str) -> Iterator[Row]:
-    engine = create_engine(url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url)
+    engine = _engine(url)
     try:
         with engine.connect().execution_options(yield_per=_ROWS_A_FETCH) as connection:
             found = connection.execute(text(query))
             if not found.returns_rows:
                 raise SourceError(f"{named}: the query gives no rows: write a SELECT")
             names = list(found.keys())
-            check_columns(names, named)
+            names = column_names(names, named)
             for number, values in enumerate(found, start=1):
                 cells = {name: _plain(value) for name, value in zip(names, values, strict=True) if value is not None}
-                yield parse_cells(cells, named, number)
+                yield from cell_rows(cells, named, number)
     finally:
         engine.dispose()
+
+
+def _engine(url: URL) -> Engine:
+    kind = url.get_backend_name()
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    if kind == "sqlite" and url.database and url.database != ":memory:":
+        file = url.database if url.database.startswith("file:") else f"file:{quote(url.database)}"
+        url = url.set(database=file, query={**url.query, "uri": "true", "mode": "ro"})
+    engine = create_engine(url)
+    settled = [_READ_ONLY[kind]] if kind in _READ_ONLY else []
+    if kind == "postgresql":
+        settled.append(f"SET statement_timeout = '{_STATEMENT_SECONDS}s'")
+
+    @event.listens_for(engine, "connect")
+    def settle(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        for statement in settled:
+            cursor.execute(statement)
+        cursor.close()
+        connection.commit()
+
+    return engine
 
 
 def _plain(value: object) -> object:

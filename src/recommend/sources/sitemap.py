@@ -8,13 +8,11 @@ from typing import Any
 
 from recommend.errors import SourceError
 from recommend.sources import xml
-from recommend.sources.page import PAGE_LIMIT, read_page
+from recommend.sources.limits import PAGE_LIMIT, SITEMAP_LIMIT
+from recommend.sources.page import read_page
 from recommend.sources.row import Reject, Row
 from recommend.sources.stream import ByteStream
 from recommend.sources.web import Web
-
-SITEMAP_LIMIT = 50 * 2**20
-"""Bytes of one sitemap, unpacked, as the protocol has it."""
 
 _DEEPEST = 3
 
@@ -35,17 +33,30 @@ def read_sitemap(stream: ByteStream, web: Web, above: frozenset[str] = frozenset
     data = stream.read(SITEMAP_LIMIT + 1)
     if len(data) > SITEMAP_LIMIT:
         raise SourceError(f"{stream.name} has more than {SITEMAP_LIMIT:,} bytes, too many for a sitemap")
-    for number, element in enumerate(xml.elements(_stream(data, stream.name), "sitemap"), start=1):
-        yield from _below(xml.texts(element).get("loc", ""), stream.name, number, web, above | {stream.name})
-    for number, element in enumerate(xml.elements(_stream(data, stream.name), "url"), start=1):
-        if number > 1:
+    fetched = 0
+    for number, (kind, url, known) in enumerate(_named(data, stream), start=1):
+        if kind == "sitemap":
+            yield from _below(url, stream.name, number, web, above | {stream.name})
+            continue
+        if fetched:
             web.wait()
-        url = xml.texts(element).get("loc", "")
+        fetched += 1
         try:
             page = web.fetch(url, PAGE_LIMIT)
-            yield from read_page(_stream(page.data, page.url), page.url, _news(element))
+            yield from read_page(_stream(page.data, page.url), page.url, known, content_type=page.content_type)
         except SourceError as problem:
             yield Reject(stream.name, number, url, None, "", str(problem))
+
+
+def _named(data: bytes, stream: ByteStream) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """The sitemaps and pages that are named, and what is told of each; a sitemap may also be a text of addresses."""
+    if xml.is_list(data[:4096]):
+        for line in data.decode(errors="replace").split():
+            yield "url", line, {}
+        return
+    for element in xml.elements(_stream(data, stream.name, is_utf8=stream.is_utf8), "sitemap", "url"):
+        if element is not None:
+            yield xml.local_name(element), xml.texts(element).get("loc", ""), _news(element)
 
 
 def _news(url: Any) -> dict[str, str]:
@@ -68,5 +79,7 @@ def _below(url: str, source: str, number: int, web: Web, above: frozenset[str]) 
         yield Reject(source, number, None, None, "", str(problem))
 
 
-def _stream(data: bytes, name: str) -> ByteStream:
-    return ByteStream(io.BytesIO(data), name)
+def _stream(data: bytes, name: str, *, is_utf8: bool = False) -> ByteStream:
+    stream = ByteStream(io.BytesIO(data), name)
+    stream.is_utf8 |= is_utf8
+    return stream

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zlib
@@ -9,23 +10,27 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
 from recommend.errors import SourceError, shown
+from recommend.sources.encoding import told_by_mark
+from recommend.sources.limits import LINE_LIMIT, RATIO, RATIO_FROM
 from recommend.sources.row import Reject
-
-LINE_LIMIT = 16 * 2**20
-"""Bytes of one line (or one record of a CSV file, one element of a JSON array)."""
 
 _CHUNK = 2**17
 _GZIP = b"\x1f\x8b"
 _UTF8_MARK = b"\xef\xbb\xbf"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class _Tolerant(io.RawIOBase):
-    """Ends where the inner stream fails, and keeps the failure."""
+    """Ends where the inner stream fails, and keeps the failure.
 
-    def __init__(self, inner: BinaryIO) -> None:
+    Attributes:
+        count: bytes that came out so far.
+    """
+
+    def __init__(self, inner: BinaryIO, packed: _Tolerant | None = None) -> None:
         # read1 hands over what was decompressed before a break, where read would drop it with the exception
         self._read = cast("Callable[[int], bytes]", getattr(inner, "read1", inner.read))
+        self._packed = packed
+        self.count = 0
         self.damage: str | None = None
 
     def readable(self) -> bool:
@@ -39,34 +44,78 @@ class _Tolerant(io.RawIOBase):
         except (OSError, EOFError, zlib.error) as problem:
             self.damage = str(problem)
             return 0
+        self.count += len(data)
+        if self._packed is not None and self.count > max(RATIO_FROM, RATIO * self._packed.count):
+            self.damage = f"unpacks to more than {RATIO} times its size"
+            return 0
         buffer[: len(data)] = data
         return len(data)
 
 
+class _Converted(io.RawIOBase):
+    """The bytes of another reader, each piece of them converted."""
+
+    def __init__(self, inner: Any, convert: Callable[[bytes, bool], bytes]) -> None:
+        self._inner, self._convert = inner, convert
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            data = self._inner.read1(_CHUNK)
+            self._ready = self._convert(data, not data)
+            if not data:
+                break
+        count = min(len(buffer), len(self._ready))
+        buffer[:count], self._ready = self._ready[:count], self._ready[count:]
+        return count
+
+
 class ByteStream:
-    """Reads ``raw``, unpacked when it is gzip (``gzipped``: it must be). The caller closes ``raw``.
+    """Reads ``raw``, unpacked when it is gzip (``gzipped``: it must be), UTF-16 as UTF-8. The caller closes ``raw``.
+
+    Attributes:
+        name: for messages.
+        is_utf8: whether a byte order mark told the encoding, whatever else the document says of it.
 
     Raises:
-        SourceError: it is not gzip though it must be, is UTF-16, or fails before the first byte.
+        SourceError: it is not gzip though it must be, or fails before the first byte.
     """
 
     def __init__(self, raw: BinaryIO, name: str, *, gzipped: bool = False) -> None:
         self.name = name
         self._inner = _Tolerant(raw)
-        self._reader = io.BufferedReader(self._inner, _CHUNK)
+        self._reader: io.BufferedReader[Any] = io.BufferedReader(self._inner, _CHUNK)
         if gzipped or self._reader.peek(2)[:2] == _GZIP:
-            self._inner = _Tolerant(cast(BinaryIO, gzip.GzipFile(fileobj=self._reader)))
+            unpacked = cast(BinaryIO, gzip.GzipFile(fileobj=self._reader))
+            self._inner = _Tolerant(unpacked, self._inner)
             self._reader = io.BufferedReader(self._inner, _CHUNK)
-        start = self._reader.peek(2)
+        start = self._reader.peek(4)
         if not start and self.damage is not None:
             raise SourceError(f"{name} cannot be read: {self.damage}")
-        if start[:2] in _UTF16_MARKS:
-            raise SourceError(f"{name} is UTF-16: save it as UTF-8")
+        encoding = told_by_mark(start)
+        self.is_utf8 = encoding is not None
+        if encoding not in {None, "utf-8"}:
+            self.recode(str(encoding))
 
     @property
     def damage(self) -> str | None:
         """Why the bytes break off, once they did; None for a stream that is whole so far."""
         return self._inner.damage
+
+    def recode(self, encoding: str) -> None:
+        """What is still to be read is turned from an encoding into UTF-8."""
+        decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        self._convert(lambda data, final: decoder.decode(data, final).encode(errors="replace"))
+
+    def break_lines(self) -> None:
+        """What is still to be read has its carriage returns turned into line ends."""
+        self._convert(lambda data, _: data.replace(b"\r", b"\n"))
+
+    def _convert(self, convert: Callable[[bytes, bool], bytes]) -> None:
+        self._reader = io.BufferedReader(_Converted(self._reader, convert), _CHUNK)
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes; fewer only at the end."""

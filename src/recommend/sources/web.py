@@ -6,7 +6,7 @@ import ipaddress
 import socket
 import time
 from dataclasses import dataclass
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import stamina
@@ -16,7 +16,9 @@ from recommend.errors import SourceError
 _ATTEMPTS = 4
 _DEADLINE = 120.0
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-_AGENT = {"User-Agent": "related-articles"}
+_HEADERS = {"User-Agent": "related-articles", "Accept-Encoding": "gzip, deflate"}
+_UNPACKED = {"", "identity", "gzip", "x-gzip", "deflate"}  # what unpacks piece by piece to no more than a thousandfold
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # the addresses of IPv4 in networks that have IPv6 alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class Web:
     """How pages are fetched.
 
     Attributes:
-        allow_private: whether addresses of private networks and of this machine may be asked. Behind a proxy that the
-            environment names, the proxy decides.
+        allow_private: whether addresses of private networks and of this machine may be asked. Where a proxy that the
+            environment names carries the connection, the proxy decides.
         pause: seconds between two pages of one sitemap.
     """
 
@@ -86,9 +88,38 @@ class Web:
         raise AssertionError("stamina gives an attempt or raises")
 
     def _client(self) -> httpx.Client:
-        guarded = not self.allow_private and not getproxies()
-        transport = _PublicTransport() if guarded else None
-        return httpx.Client(transport=transport, headers=_AGENT, timeout=_TIMEOUT, follow_redirects=True)
+        transport = _Transport(self.allow_private)
+        return httpx.Client(transport=transport, headers=_HEADERS, timeout=_TIMEOUT, follow_redirects=True)
+
+
+class _Transport(httpx.BaseTransport):
+    """Each request goes through the proxy that the environment names for its address, or else past the guard."""
+
+    def __init__(self, allow_private: bool) -> None:
+        self._direct = httpx.HTTPTransport() if allow_private else _PublicTransport()
+        self._proxies: dict[str, httpx.HTTPTransport] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._carrier(request.url).handle_request(request)
+
+    def close(self) -> None:
+        for transport in (self._direct, *self._proxies.values()):
+            transport.close()
+
+    def _carrier(self, url: httpx.URL) -> httpx.HTTPTransport:
+        named = getproxies()
+        proxy = named.get(url.scheme) or named.get("all")
+        if not proxy or proxy_bypass(f"{url.host}:{url.port}" if url.port else url.host):
+            return self._direct
+        proxy = proxy if "://" in proxy else f"http://{proxy}"
+        if proxy not in self._proxies:
+            try:
+                self._proxies[proxy] = httpx.HTTPTransport(proxy=proxy)
+            except (ValueError, ImportError, httpx.InvalidURL) as problem:
+                raise SourceError(
+                    f"the proxy that the environment names for {url.scheme} cannot be used: {problem}"
+                ) from None
+        return self._proxies[proxy]
 
 
 class _PublicTransport(httpx.HTTPTransport):
@@ -98,7 +129,7 @@ class _PublicTransport(httpx.HTTPTransport):
         host = request.url.host
         addresses = _resolved(host)
         for address in addresses:
-            if not ipaddress.ip_address(address.partition("%")[0]).is_global:
+            if not _is_public(address):
                 way_out = "allow such with --allow-private or sources.allow_private"
                 raise SourceError(f"{host} leads to the private address {address}: {way_out}")
         request.extensions = {**request.extensions, "sni_hostname": host}
@@ -114,6 +145,17 @@ class _PublicTransport(httpx.HTTPTransport):
         raise problem or httpx.ConnectError(f"the name {host} is unknown")
 
 
+def _is_public(address: str) -> bool:
+    """Whether an address leads to the public, whatever form of IPv6 an address of IPv4 is written in."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour
+        inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if found in _TRANSLATED else inner
+        if inner is not None:
+            return inner.is_global and not inner.is_multicast
+    return found.is_global and not found.is_multicast
+
+
 def _resolved(host: str) -> list[str]:
     try:
         return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, None)))
@@ -123,6 +165,9 @@ def _resolved(host: str) -> list[str]:
 
 def _body(answer: httpx.Response, most: int) -> Fetched:
     answer.raise_for_status()
+    packed = answer.headers.get("content-encoding", "").strip().lower()
+    if packed not in _UNPACKED:
+        raise SourceError(f"{answer.url.copy_with(userinfo=b'')} is packed with {packed!r}, which was not asked for")
     data, until = bytearray(), time.monotonic() + _DEADLINE
     for chunk in answer.iter_bytes():
         data += chunk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -24,21 +25,28 @@ from recommend.store.rows import (
     Change,
     FloatArray,
     Known,
+    Label,
     News,
     Published,
-    article_of,
+    Unreadable,
+    Written,
+    article_or_fault,
     article_row,
     change_of,
     embedding_row,
     lacks_vector,
     some_at_a_time,
+    told,
     vector_of,
     with_vectors,
 )
+from recommend.store.salvage import readable, readable_batches
 from recommend.store.schema import articles, counter, embeddings, tombstone
 from recommend.store.takedowns import TakedownLog, Takedowns
 
 _ROWS_A_BATCH = 2000
+
+logger = logging.getLogger(__name__)
 
 
 class Store:
@@ -50,11 +58,13 @@ class Store:
         keys: the API keys of the service.
     """
 
-    def __init__(self, url: str, *, staleness: float = 0.25) -> None:
+    def __init__(self, url: str, *, staleness: float = 0.25, readonly: bool = False, any_schema: bool = False) -> None:
         """Opens ``url`` (``sqlite:///FILE`` or ``postgresql://…``), creating or migrating its schema.
 
         Args:
             url: an SQLAlchemy database URL.
+            readonly: for who only reads: nothing is created, migrated or written, and writing raises an error.
+            any_schema: with ``readonly``, another schema is taken as it is, as a backup does.
             staleness: seconds for which :meth:`latest_revision` and :meth:`Keys.find` may repeat themselves where the
                 database cannot tell for free whether anything changed (PostgreSQL; SQLite always tells at once). What
                 was written through this object they tell at once.
@@ -62,14 +72,15 @@ class Store:
         Raises:
             StoreError: when it cannot be opened.
         """
-        self._engine = open_engine(url)
+        self._engine = open_engine(url, readonly=readonly, any_schema=any_schema)
         self._watch = Watch(self._engine, staleness)
         self._revisions = Revisions(self._engine, self._watch)
         self._takedowns = Takedowns(self._engine)
         self.embeddings = Embeddings(self._engine, self._watch)
         self.events = EventLog(self._engine)
         self.keys = Keys(self._engine, self._watch)
-        self._takedowns.begin(self._watch)
+        if not readonly:
+            self._takedowns.begin(self._watch)
 
     @property
     def engine(self) -> Engine:
@@ -92,12 +103,20 @@ class Store:
         Returns:
             The revision of each pair, in order; pairs that a later one replaced get that one's, those left out 0.
         """
+        return [written.revision for written in self.write(changes, fingerprint, republish=republish)]
+
+    def write(
+        self, changes: Sequence[tuple[Article, FloatArray | None]], fingerprint: str, *, republish: bool = True
+    ) -> list[Written]:
+        """As :meth:`put`, and tells what each replaced, whatever other processes wrote meanwhile."""
         latest = {article.id: (article, vector) for article, vector in changes}
         if not latest:
             return []
         with self._watch.writing() as connection:
+            revisions.lock(connection)
+            before = _known(connection, latest)
             if not republish:
-                for article_id in self._taken_down(connection, list(latest)):
+                for article_id in [id_ for id_, held in before.items() if held.deleted]:
                     del latest[article_id]
             first = revisions.take(connection, len(latest))
             taken = dict(zip(latest, range(first, first + len(latest)), strict=True))
@@ -105,7 +124,7 @@ class Store:
             upsert(connection, articles, [article_row(a, taken[a.id]) for a, _ in latest.values()])
             vectors = [embedding_row(a, v, fingerprint) for a, v in latest.values() if v is not None]
             upsert(connection, embeddings, vectors)
-        return [taken.get(article.id, 0) for article, _ in changes]
+        return [Written(taken.get(article.id, 0), before.get(article.id)) for article, _ in changes]
 
     def delete(self, article_id: str) -> int | None:
         """Takes an article down: its content, embeddings and curation are erased and a tombstone stays.
@@ -126,6 +145,16 @@ class Store:
             if curated is not None:
                 curations.replace(connection, article_id, curated[0], None, revision, TAKEDOWN)
         return revision
+
+    def doubt(self, ids: Iterable[str], fingerprint: str) -> None:
+        """Notes that what is held of articles cannot be used, without a revision: what is sent under their ids next
+        counts as changed, and the encoder of ``fingerprint`` embeds them anew."""
+        with self._watch.writing() as connection:
+            revisions.lock(connection)
+            for some in some_at_a_time(ids):
+                connection.execute(update(articles).where(articles.c.id.in_(some)).values(content_hash=b""))
+                mine = embeddings.c.article_id.in_(some), embeddings.c.fingerprint == fingerprint
+                connection.execute(delete(embeddings).where(*mine))
 
     def put_curation(self, article_id: str, curation: Curation, by: str) -> int:
         """Replaces the curation of an article, which need not be stored; ``by`` goes into the audit trail.
@@ -151,20 +180,18 @@ class Store:
 
     def known(self, ids: Iterable[str]) -> dict[str, Known]:
         """What is held of each of ``ids``; ids never seen are left out."""
-        query = select(*(articles.c[name] for name in ("id", "revision", "content_hash", "text_hash", "deleted_at")))
-        found: dict[str, Known] = {}
         with reading(self._engine) as connection:
-            for some in some_at_a_time(ids):
-                for row in connection.execute(query.where(articles.c.id.in_(some))):
-                    found[row.id] = Known(row.revision, row.content_hash, row.text_hash, row.deleted_at is not None)
-        return found
+            return _known(connection, ids)
 
     def get(self, article_id: str) -> Article | None:
-        """The article as it stands, of any status; None when unknown or taken down."""
+        """The article as it stands, of any status; None when unknown or taken down, or when its row cannot be used."""
         query = select(*ARTICLE).where(articles.c.id == article_id, articles.c.deleted_at.is_(None))
         with reading(self._engine) as connection:
-            row = connection.execute(query).first()
-        return None if row is None else article_of(row)
+            rows = readable(connection, query)
+        found = [row.reason if isinstance(row, Unreadable) else article_or_fault(row) for row in rows]
+        if found and isinstance(found[0], str):
+            logger.warning("article %r is set aside: %s", article_id, found[0])
+        return found[0] if found and isinstance(found[0], Article) else None
 
     def revision_of(self, article_id: str) -> int | None:
         """The revision at which the article last changed; None when unknown or taken down."""
@@ -181,6 +208,27 @@ class Store:
         )
         with reading(self._engine) as connection:
             return connection.execute(query).scalar()
+
+    def labels(self, ids: Iterable[str]) -> dict[str, Label]:
+        """What the articles of ``ids`` that are there go by."""
+        query = select(articles.c.id, articles.c.title, articles.c.url, articles.c.site)
+        found: dict[str, Label] = {}
+        with reading(self._engine) as connection:
+            for some in some_at_a_time(ids):
+                rows = connection.execute(query.where(articles.c.id.in_(some), articles.c.deleted_at.is_(None)))
+                found |= {row.id: Label(row.title, row.url, row.site) for row in rows}
+        return found
+
+    def published_at(self, addresses: Iterable[str]) -> list[tuple[str, str, str]]:
+        """Address, title and id of each published article at one of some canonical URLs."""
+        query = select(articles.c.canonical_url, articles.c.title, articles.c.id)
+        published = articles.c.status == Status.PUBLISHED
+        with reading(self._engine) as connection:
+            return [
+                (row.canonical_url, row.title, row.id)
+                for some in some_at_a_time(addresses)
+                for row in connection.execute(query.where(articles.c.canonical_url.in_(some), published))
+            ]
 
     def latest_revision(self) -> int:
         """The highest revision committed by any process; microseconds when nothing changed since the last call.
@@ -208,6 +256,11 @@ class Store:
         """
         with reading(self._engine) as connection:
             revisions.current(connection)
+
+    @property
+    def writable(self) -> bool:
+        """Whether a write is known to have held, and none was refused since."""
+        return self._watch.writable
 
     def check_writable(self) -> None:
         """Writes something that means nothing, the first time and after a write that was refused.
@@ -240,7 +293,7 @@ class Store:
             revision = revisions.current(connection)
             if revisions.is_void(connection, since):
                 return News(revision, [], {}, void=True)
-            changes = [change_of(row) for row in connection.execute(query)]
+            changes = [change_of(row) for row in readable(connection, query)]
             news = News(revision, changes, curations.changed_since(connection, curated_since))
         self._revisions.saw(version, revision)
         return news
@@ -284,7 +337,7 @@ class Store:
         )
         with reading(self._engine) as connection:
             revision = revisions.current(connection)
-            batches = connection.execute(query).partitions()
+            batches = readable_batches(connection, query)
             yield revision, (one for rows in batches for one in _published(connection, rows, held))
 
     def counts(self, fingerprint: str | None = None) -> dict[str, int]:
@@ -302,20 +355,36 @@ class Store:
                 counts["unembedded"] = connection.execute(lacking).scalar_one()
         return counts
 
-    def _taken_down(self, connection: Connection, ids: Sequence[str]) -> set[str]:
-        revisions.lock(connection)
-        query = select(articles.c.id).where(articles.c.deleted_at.is_not(None))
-        found: set[str] = set()
-        for some in some_at_a_time(ids):
-            found.update(connection.execute(query.where(articles.c.id.in_(some))).scalars())
-        return found
+
+def _known(connection: Connection, ids: Iterable[str]) -> dict[str, Known]:
+    query = select(*(articles.c[name] for name in ("id", "revision", "content_hash", "text_hash", "deleted_at")))
+    found: dict[str, Known] = {}
+    for some in some_at_a_time(ids):
+        for row in readable(connection, query.where(articles.c.id.in_(some))):
+            if isinstance(row, Unreadable):  # whatever is sent differs from it
+                found[row.id] = Known(row.revision, b"", b"", deleted=False)
+                continue
+            found[row.id] = Known(row.revision, row.content_hash, row.text_hash, row.deleted_at is not None)
+    return found
 
 
-def _published(connection: Connection, rows: Sequence[Row[Any]], held: Mapping[str, bytes]) -> Iterator[Published]:
-    wanted = [row.id for row in rows if row.vector is None or held.get(row.id) != row.content_hash]
-    found: dict[str, Article] = {}
+def _published(
+    connection: Connection, rows: Sequence[Row[Any] | Unreadable], held: Mapping[str, bytes]
+) -> Iterator[Published]:
+    known = [row for row in rows if not isinstance(row, Unreadable)]
+    wanted = [row.id for row in known if row.vector is None or held.get(row.id) != row.content_hash]
+    found: dict[str, Article | str] = {}
     for some in some_at_a_time(wanted):
-        rows_of_some = connection.execute(select(*ARTICLE).where(articles.c.id.in_(some)))
-        found.update((row.id, article_of(row)) for row in rows_of_some)
+        for one in readable(connection, select(*ARTICLE).where(articles.c.id.in_(some))):
+            found[one.id] = one.reason if isinstance(one, Unreadable) else article_or_fault(one)
     for row in rows:
-        yield Published(row.id, row.content_hash, found.get(row.id), vector_of(row.vector))
+        article = row.reason if isinstance(row, Unreadable) else found.get(row.id)
+        if isinstance(row, Unreadable) or isinstance(article, str):
+            yield Published(row.id, b"", None, None, str(article))
+            continue
+        try:
+            vector = vector_of(row.vector)
+        except ValueError as problem:
+            yield Published(row.id, b"", None, None, told(problem))
+            continue
+        yield Published(row.id, row.content_hash, article, vector)

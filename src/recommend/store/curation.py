@@ -3,6 +3,7 @@ the store's."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,8 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 
-from recommend.curation import Curation
+from recommend.curation import UNREADABLE, Curation
+from recommend.store.rows import told
+from recommend.store.salvage import of_a_row
 from recommend.store.schema import curation, curation_log
+
+logger = logging.getLogger(__name__)
 
 TAKEDOWN = "takedown"
 """Stands for who changed a curation when the article itself was taken down."""
@@ -30,16 +35,23 @@ class CurationChange:
 
 def find(connection: Connection, article_id: str) -> tuple[Curation, int] | None:
     """The curation of an article and its revision."""
-    row = connection.execute(select(curation).where(curation.c.article_id == article_id)).first()
-    return None if row is None else (_curation(row), int(row.revision))
+    mine = curation.c.article_id == article_id
+    revision = connection.execute(select(curation.c.revision).where(mine)).scalar()
+    return None if revision is None else (_one(connection, article_id), int(revision))
 
 
 def changed_since(connection: Connection, revision: int) -> dict[str, Curation | None]:
     """By article, every curation that changed after ``revision``; None where it was erased."""
     remains = exists().where(curation.c.article_id == curation_log.c.article_id)
     erased = select(curation_log.c.article_id).where(curation_log.c.revision > revision, ~remains)
-    rows = connection.execute(select(curation).where(curation.c.revision > revision))
-    written = {row.article_id: _curation(row) for row in rows}
+    since = curation.c.revision > revision
+    try:
+        written = {row.article_id: _curation(row) for row in connection.execute(select(curation).where(since))}
+    except Exception as problem:
+        if not of_a_row(problem):
+            raise
+        ids = connection.execute(select(curation.c.article_id).where(since)).scalars().all()
+        written = {article_id: _one(connection, article_id) for article_id in ids}
     return dict.fromkeys(connection.execute(erased).scalars()) | written
 
 
@@ -74,6 +86,17 @@ def replace(
             after=None if after is None else after.model_dump(mode="json"),
         )
     )
+
+
+def _one(connection: Connection, article_id: str) -> Curation:
+    """The curation of an article that has one, be it unreadable."""
+    try:
+        return _curation(connection.execute(select(curation).where(curation.c.article_id == article_id)).one())
+    except Exception as problem:
+        if not of_a_row(problem):
+            raise
+        logger.warning("the curation of article %r cannot be read: %s", article_id, told(problem))
+        return UNREADABLE
 
 
 def _curation(row: Row[Any]) -> Curation:

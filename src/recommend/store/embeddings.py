@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, exists, select, update
 
 from recommend.article import Article
 from recommend.store import revisions
 from recommend.store.database import Watch, reading, upsert
-from recommend.store.rows import ARTICLE, FloatArray, HasText, article_of, embedding_row, lacks_vector, some_at_a_time
+from recommend.store.rows import (
+    ARTICLE,
+    FloatArray,
+    HasText,
+    Unreadable,
+    article_or_fault,
+    embedding_row,
+    lacks_vector,
+    some_at_a_time,
+)
+from recommend.store.salvage import readable
 from recommend.store.schema import articles, embeddings
 
 _DROPPED_AT_ONCE = 500
@@ -50,7 +61,8 @@ class Embeddings:
         return found
 
     def lacking(self, fingerprint: str, limit: int, after: str = "") -> list[Article]:
-        """Up to ``limit`` articles that lack a current embedding of the encoder, by id, from after ``after`` on."""
+        """Up to ``limit`` articles that lack a current embedding of the encoder, by id, from after ``after`` on; those
+        whose rows cannot be used are left out."""
         query = (
             select(*ARTICLE)
             .where(articles.c.id > after, lacks_vector(fingerprint))
@@ -58,7 +70,24 @@ class Embeddings:
             .limit(limit)
         )
         with reading(self._engine) as connection:
-            return [article_of(row) for row in connection.execute(query.order_by(articles.c.id).limit(limit))]
+            return sorted(_usable(readable(connection, query)), key=lambda article: article.id)
+
+    def all_lacking(self, fingerprint: str, size: int) -> Iterator[list[Article]]:
+        """All articles that lack a current embedding of the encoder, up to ``size`` at a time, each once, in the order
+        of revisions; those whose rows cannot be used are left out."""
+        after = 0
+        lacking = lacks_vector(fingerprint)
+        while True:
+            some = select(articles.c.revision).where(articles.c.revision > after, lacking)
+            with reading(self._engine) as connection:
+                revisions = connection.execute(some.order_by(articles.c.revision).limit(size)).scalars().all()
+                within = articles.c.revision > after, articles.c.revision <= max(revisions, default=after)
+                found = _usable(readable(connection, select(*ARTICLE).where(*within, lacking)))
+            if not revisions:
+                return
+            after = revisions[-1]
+            if found:
+                yield found
 
     @contextmanager
     def settled(self, fingerprint: str, since: int) -> Iterator[bool]:
@@ -88,6 +117,11 @@ class Embeddings:
             dropped += len(ids)
             if len(ids) < _DROPPED_AT_ONCE:
                 return dropped
+
+
+def _usable(rows: Iterable[Row[Any] | Unreadable]) -> list[Article]:
+    found = (row if isinstance(row, Unreadable) else article_or_fault(row) for row in rows)
+    return [one for one in found if isinstance(one, Article)]
 
 
 def _text_hashes(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:

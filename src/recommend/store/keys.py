@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, delete, insert, select, update
 
 from recommend.errors import KeyNameError, shown
 from recommend.store.database import Watch, reading
@@ -84,6 +84,11 @@ class Keys:
                 raise KeyNameError(f"key {shown(name)} is unknown; recommend keys list shows all")
             valid = update(keys).where(keys.c.name == name, keys.c.revoked_at.is_(None))
             connection.execute(valid.values(revoked_at=datetime.now(UTC)))
+
+    def remove(self, name: str) -> None:
+        """Removes a key whose secret nobody was told, so that its name is free again."""
+        with self._watch.writing() as connection:
+            connection.execute(delete(keys).where(keys.c.name == name))
 
     def all(self) -> list[Key]:
         """Every key, revoked ones too, by name."""

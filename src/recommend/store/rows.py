@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Join, Row, and_, exists
 
-from recommend.article import Article, Status, canonical_url
+from recommend.article import ID_LIMIT, LINE_LIMIT, TEXT_LIMIT, Article, Status, canonical_url, read_access
 from recommend.curation import Curation
+from recommend.errors import ArticleError
 from recommend.store.schema import articles, embeddings
 
 FloatArray = NDArray[np.float32]
@@ -23,6 +24,23 @@ ARTICLE = [articles.c[name] for name in FIELDS]
 
 _FIELD_SET = set(FIELDS)  # one for all articles: of its own, each would take more memory than the article
 _IDS_A_QUERY = 500
+_REASON_LENGTH = 200
+_LISTED_MOST = 10_000
+_LENGTHS = {
+    "id": ID_LIMIT,
+    "title": 2 * LINE_LIMIT,  # cleaning may lengthen what was within its limit
+    "text": 2 * TEXT_LIMIT,
+    "summary": 2 * LINE_LIMIT,
+    "url": TEXT_LIMIT,
+    "image_url": TEXT_LIMIT,
+    "section": 2 * LINE_LIMIT,
+    "language": LINE_LIMIT,
+    "site": 2 * LINE_LIMIT,
+    "genre": 2 * LINE_LIMIT,
+}
+_STATUSES = frozenset(Status)
+_NEEDED = {"id", "title", "text"}
+_REMEDY = "delete it from the table embeddings, and recommend reindex makes it anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +54,42 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What a write did to an article: its revision, 0 where it was left out, and what it replaced, None where it is
+    new."""
+
+    revision: int
+    before: Known | None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a message names an article by."""
+
+    title: str
+    url: str | None
+    site: str | None
+
+    @classmethod
+    def of(cls, article: Article) -> Label:
+        """The label of an article."""
+        return cls(article.title, article.url, article.site)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """The state of one article at its latest revision.
 
-    ``article`` is None after a takedown. ``embedding`` is (d,) float32 of unit length, or None when the article has
-    none from the encoder that was asked for.
+    ``article`` is None after a takedown, and when the row of a published article cannot be used: ``fault`` says why.
+    ``embedding`` is (d,) float32 as it was stored, or None when the article has none from the encoder that was asked
+    for.
     """
 
     revision: int
     article_id: str
     article: Article | None
     embedding: FloatArray | None
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +97,30 @@ class Published:
     """A published article.
 
     ``content_hash`` is empty where a restore changed the row. ``article`` is None where the reader holds it as it is.
-    ``embedding`` is (d,) float32 of unit length, or None when the article has none from the encoder that was asked for.
+    ``embedding`` is (d,) float32 as it was stored, or None when the article has none from the encoder that was asked
+    for. ``fault`` says why the row cannot be used, None when it can.
     """
 
     article_id: str
     content_hash: bytes
     article: Article | None
     embedding: FloatArray | None
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row of an article that cannot be read.
+
+    Attributes:
+        published: whether it would be recommended if it could.
+        reason: a clause that says why it cannot.
+    """
+
+    id: str
+    revision: int
+    published: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +192,83 @@ def embedding_row(text: HasText, vector: FloatArray, fingerprint: str) -> dict[s
 
 
 def article_of(row: Row[Any]) -> Article:
-    """The article of a row with the columns of ARTICLE."""
+    """The article of a row with the columns of ARTICLE.
+
+    Raises:
+        ArticleError: when a field is of another type or larger than what can be stored through this package: the row
+            was written by hand, or by a release that took more in.
+    """
     values = {name: getattr(row, name) for name in FIELDS}
-    return Article.model_construct(_FIELD_SET, **{**values, "status": Status(values["status"])})
+    for name, most in _LENGTHS.items():
+        value = values[name]
+        if value is None and name not in _NEEDED:
+            continue
+        if not isinstance(value, str):
+            raise ArticleError(row.id, name, value, "is not a string")
+        if len(value) > most:
+            raise ArticleError(row.id, name, None, f"has {len(value)} characters, more than {most}")
+    for name in ("tags", "authors"):
+        value = values[name]
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise ArticleError(row.id, name, value, "is not a list of strings")
+        if len(value) > _LISTED_MOST or sum(map(len, value)) > TEXT_LIMIT:
+            raise ArticleError(row.id, name, None, f"has {len(value)} entries or is longer than can be stored")
+    if not isinstance(values["extra"], dict):
+        raise ArticleError(row.id, "extra", values["extra"], "is not an object")
+    if values["status"] not in _STATUSES:
+        raise ArticleError(row.id, "status", values["status"], f"is none of {', '.join(Status)}")
+    known = {"status": Status(values["status"]), "access": read_access(values["access"])}
+    return Article.model_construct(_FIELD_SET, **{**values, **known})
 
 
-def change_of(row: Row[Any]) -> Change:
+def article_or_fault(row: Row[Any]) -> Article | str:
+    """The article of a row, or why there is none."""
+    try:
+        return article_of(row)
+    except ArticleError as problem:
+        return told(problem)
+
+
+def change_of(row: Row[Any] | Unreadable) -> Change:
     """The change of a row of :func:`with_vectors`."""
+    if isinstance(row, Unreadable):
+        return Change(row.revision, row.id, None, None, row.reason if row.published else None)
     if row.deleted_at is not None:
         return Change(row.revision, row.id, None, None)
-    return Change(row.revision, row.id, article_of(row), vector_of(row.vector))
+    try:
+        return Change(row.revision, row.id, article_of(row), vector_of(row.vector))
+    except (ArticleError, ValueError) as problem:
+        return Change(row.revision, row.id, None, None, told(problem) if row.status == Status.PUBLISHED else None)
 
 
 def vector_of(value: bytes | None) -> FloatArray | None:
-    """(d,) float32 as it was stored."""
-    return None if value is None else np.frombuffer(value, VECTOR_DTYPE).astype(np.float32)
+    """(d,) float32 as it was stored.
+
+    Raises:
+        ValueError: when it cannot be an embedding.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, bytes) or len(value) % VECTOR_DTYPE.itemsize:
+        what = f"has {len(value)} bytes" if isinstance(value, bytes) else f"is no bytes but {type(value).__name__}"
+        raise ValueError(f"its embedding {what}, no whole number of values; {_REMEDY}")
+    return np.frombuffer(value, VECTOR_DTYPE).astype(np.float32)
+
+
+def vector_fault(vector: FloatArray, dimension: int) -> str | None:
+    """Why an embedding (d,) cannot be used; None when it can: its values are finite, not all 0, and as many as the
+    encoder gives."""
+    if vector.shape != (dimension,):
+        return f"its embedding has {len(vector)} != {dimension} values; {_REMEDY}"
+    if not np.isfinite(vector).all():
+        return f"its embedding has values that are not finite; {_REMEDY}"
+    return None if vector.any() else f"its embedding is zero; {_REMEDY}"
+
+
+def told(problem: Exception) -> str:
+    """What is wrong with a row, in a line of bounded length."""
+    said = (
+        f"{problem.field} {problem.reason}" if isinstance(problem, ArticleError) else getattr(problem, "orig", problem)
+    )
+    text = " ".join(str(said).split()) or type(problem).__name__
+    return text if len(text) <= _REASON_LENGTH else f"{text[: _REASON_LENGTH - 1]}…"

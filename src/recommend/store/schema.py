@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -18,9 +19,10 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
 
-HEAD = "0003"
+HEAD = "0005"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -72,6 +74,8 @@ articles = Table(
     Column("genre", Text),
     Column("status", Text, nullable=False),
     Column("expires_at", UtcDateTime),
+    Column("access", Text, nullable=False, server_default="public"),
+    Column("evergreen", Boolean, nullable=False, server_default=false()),
     Column("extra", JSON, nullable=False),
     Column("deleted_at", UtcDateTime),
     Index("articles_by_revision", "revision", unique=True),
@@ -155,4 +159,5 @@ def tombstone(revision: int) -> dict[str, object]:
     """What stays of an article that is taken down: its id, and when that was."""
     blank: dict[str, object] = dict.fromkeys(column.name for column in articles.c if column.nullable)
     blank.update(title="", text="", tags=[], authors=[], extra={}, content_hash=b"", text_hash=b"")
+    blank.update(access="public", evergreen=False)
     return {**blank, "status": "unpublished", "revision": revision, "deleted_at": datetime.now(UTC)}

@@ -6,6 +6,7 @@ that was asked for but not acknowledged: a restore carries it out all the same.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, Engine, select
 
 from recommend.article import Article, Status
 from recommend.errors import StoreError
+from recommend.files import sync, write_private
 from recommend.store.database import Watch, reading
 from recommend.store.revisions import current
 from recommend.store.rows import some_at_a_time
@@ -42,11 +44,15 @@ class Withdrawal:
     expires_at: datetime | None
 
 
+logger = logging.getLogger(__name__)
+
+
 class TakedownLog:
     """The log of one store, by the store's identity; complete from the revision it was begun at."""
 
     def __init__(self, database: Path, store: str) -> None:
         self.path = database.with_name(f"{database.name}.takedowns-{store[:8]}")
+        self._database = database
 
     def begin(self, revision: int) -> None:
         """Creates the log, complete from after ``revision`` on. To be called while no other process can write."""
@@ -91,6 +97,9 @@ class TakedownLog:
             return
         new = not self.path.exists()
         try:
+            if new:
+                write_private(self.path)
+                self.path.chmod(self._database.stat().st_mode & 0o777)  # who may write to one may write to the other
             with self.path.open("ab+") as file:
                 if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
                     content = _TORN + b"\n" + content  # closes a line that a kill tore
@@ -98,11 +107,7 @@ class TakedownLog:
                 file.flush()
                 os.fsync(file.fileno())
             if new:
-                folder = os.open(self.path.parent, os.O_RDONLY)
-                try:
-                    os.fsync(folder)
-                finally:
-                    os.close(folder)
+                sync(self.path.parent)
         except OSError as problem:
             raise StoreError(f"takedown log {self.path}: the change was not written: {problem}") from problem
 
@@ -125,15 +130,18 @@ class Takedowns:
         return TakedownLog(Path(str(self._engine.url.database)), origin)
 
     def begin(self, watch: Watch) -> None:
-        """Creates the log where there is none."""
+        """Creates the log where there is none; on a disk that takes no changes, the first withdrawal does."""
         with reading(self._engine) as connection:
             log = self.log(connection)
         if log is None or log.path.exists():
             return
-        with watch.writing() as connection:
-            log = self.log(connection)
-            if log is not None:
-                log.begin(current(connection))
+        try:
+            with watch.writing() as connection:
+                log = self.log(connection)
+                if log is not None:
+                    log.begin(current(connection))
+        except StoreError as problem:
+            logger.warning("the takedown log is begun with the first takedown: %s", problem)
 
     def note_takedown(self, connection: Connection, article_id: str, revision: int) -> None:
         """Notes that an article is taken down.
@@ -143,6 +151,7 @@ class Takedowns:
         """
         log = self.log(connection)
         if log is not None:
+            log.begin(revision - 1)
             log.append([Withdrawal(revision, article_id, None, None)])
 
     def note_changes(self, connection: Connection, new: Iterable[Article], revisions: Mapping[str, int]) -> None:
@@ -160,6 +169,7 @@ class Takedowns:
         log = self.log(connection) if ends else None
         if log is None:
             return
+        log.begin(min(revisions.values()) - 1)
         query = select(articles.c.id, articles.c.expires_at).where(articles.c.status == Status.PUBLISHED)
         for some in some_at_a_time(ends):
             log.append(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels
+from recommend.files import Kind, replace_file
 from recommend.ranking import FEATURES, Calibration, FeatureWeight, Ranker, comparable, standardise
 from recommend.recommender import Recommender
 
@@ -90,6 +93,25 @@ def collect(
         features[i, : len(judged)] = values
         all_grades[i, : len(judged)] = judged
     return Lists(features, all_grades, np.array([full for _, _, full in found]))
+
+
+def save_ranker(ranker: Ranker, path: Path) -> None:
+    """Writes a ranker as the JSON file that ``ranking.model`` names."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, f"{ranker.model_dump_json(indent=2)}\n".encode())
+
+
+def _is_ranker(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        Ranker.model_validate_json(path.read_bytes())
+    except ValidationError:
+        return False
+    return True
+
+
+RANKER = Kind("a ranker", _is_ranker)
 
 
 def fit_ranker(lists: Lists) -> Ranker:

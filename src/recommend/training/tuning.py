@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.encoder.quantise import TOKENIZER
+from recommend.offline import use_local_models
 from recommend.training.adapter import Pairs
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ def tune_encoder(
 
 def _opened(source: Path, recipe: TuningRecipe) -> tuple[torch.nn.Module, dict[str, torch.nn.Parameter]]:
     """The model with thin matrices beside the linear layers at its top, and these by name."""
+    use_local_models()
     import torch
     from transformers import AutoModel
 

@@ -1,0 +1,61 @@
+"""Which module has which command: it is imported when one of them runs, so that help and short ones start at once."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
+
+MODULES = {
+    "demo": ("answers", "Sample corpus → index → service → page."),
+    "ingest": ("batch", "Stores articles, each with its embedding; only what changed is embedded."),
+    "reindex": (
+        "batch",
+        "Builds a snapshot of the store, verifies it, compares it with the live one and publishes it.",
+    ),
+    "related": ("answers", "The stories that belong under an article, or under a draft."),
+    "serve": ("answers", "Serves the HTTP API."),
+    "export": (
+        "batch",
+        "Writes the related stories of every article to a file; run again after a kill, it goes on where it was.",
+    ),
+    "evaluate": ("judging", "Ranks judged queries through the production path and measures the rankings."),
+    "compare": (
+        "judging",
+        "Tells whether run B serves readers better than run A: differences with intervals and a paired test.",
+    ),
+    "train": ("training", "Learns an encoder, an adapter or a ranker from judgements."),
+    "events": ("clicks", "Impressions and clicks."),
+    "keys": ("keys", "API keys of the service."),
+    "status": (
+        "operating",
+        "How old the snapshot is, how far behind the store, what waits for an embedding, how the last job ended.",
+    ),
+    "doctor": ("operating", "Checks store, models and index, says how to mend what is wrong, and changes nothing."),
+    "snapshots": ("operating", "The snapshots that are kept, newest first, and which one is live."),
+    "rollback": ("operating", "Makes an earlier snapshot the live one; what was taken down since stays gone."),
+    "backup": ("operating", "Copies the SQLite store, consistently, while it is in use."),
+    "restore": ("operating", "Puts the articles of a backup into the store; what was taken down since stays gone."),
+}
+
+
+class Unloaded(TyperCommand):
+    """What stands for a command in lists until it runs."""
+
+
+class Commands(TyperGroup):
+    """The commands of MODULES, known by name and line of help; the module of one is imported when it runs."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        listed: dict[str, Any] = {name: Unloaded(name, help=line) for name, (_, line) in MODULES.items()}
+        self.commands = listed | dict(self.commands)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the arguments begin with, its module imported."""
+        if args and isinstance(self.commands.get(args[0]), Unloaded):
+            module = import_module(f"recommend.cli.{MODULES[args[0]][0]}")
+            self.commands.update(get_group(module.app).commands)
+        return super().resolve_command(ctx, args)

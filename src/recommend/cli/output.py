@@ -1,0 +1,84 @@
+"""What the outputs of a command must leave alone."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recommend.cli.app import Flags
+from recommend.errors import OutputError, shown
+from recommend.files import Kept, Kind, check_output
+from recommend.settings import Settings
+from recommend.store.sqlite import store_files
+
+Force = Annotated[bool, typer.Option("--force", help="Replace what exists there, whatever it is.")]
+
+_FILE = "file://"
+
+
+def check_target(
+    option: str,
+    target: Path,
+    kind: Kind,
+    settings: Settings,
+    *,
+    inputs: Iterable[str | Path] = (),
+    others: Iterable[Kept] = (),
+    force: bool = False,
+) -> None:
+    """Decides whether an output of a command may be written, before anything is done.
+
+    Args:
+        option: its name.
+        target: the file, or folder, it names.
+        kind: what is to be written.
+        settings: of the store and the index that are to be kept.
+        inputs: what the command reads, as it was given.
+        others: what else is to be kept.
+        force: replace what exists there, whatever it is; never anything of the above.
+
+    Raises:
+        OutputError: naming what would be overwritten and the way out.
+    """
+    check_output(option, target, kind, [*protected(settings), *_read(inputs, target), *others], force=force)
+
+
+def protected(settings: Settings) -> list[Kept]:
+    """The files of store, index and configuration."""
+    config = [] if Flags.config is None else [Kept(Flags.config, "the configuration")]
+    store = [Kept(file, "the store") for file in store_files(settings.store)]
+    return [*store, Kept(settings.index, "the index"), *config]
+
+
+def check_scratch(option: str, folder: Path | None, settings: Settings) -> None:
+    """Refuses a folder to work in whose store or index would be those that the settings name.
+
+    Raises:
+        OutputError: naming the folder and the way out.
+    """
+    if folder is None:
+        return
+    for one in protected(settings):
+        own = [*store_files(f"sqlite:///{folder / 'store.db'}"), folder / "recommend.db", folder / "index"]
+        if any(one.holds(path) for path in own):
+            held = f"{one.name} {shown(str(one.path))}"
+            raise OutputError(f"{option} {shown(str(folder))} holds {held}; give another folder")
+
+
+def _read(inputs: Iterable[str | Path], target: Path) -> Iterator[Kept]:
+    for given in inputs:
+        location = str(given).removeprefix(_FILE)
+        path = Path(location)
+        if "://" in location:
+            files: Iterable[Path] = store_files(location)
+        elif path.is_dir():
+            files = (file for file in path.rglob("*") if file.is_file()) if target.exists() else ()
+        elif path.exists():
+            files = [path]
+        else:
+            files = map(Path, glob.glob(location, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        yield from (Kept(file, "an input") for file in files)

@@ -1,0 +1,164 @@
+"""Files that are written whole or not at all, and what an output may take the place of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from recommend.errors import OutputError, shown
+
+PRIVATE = 0o600
+"""The mode of files that hold articles' texts or keys: for their owner alone."""
+
+
+def sync(path: Path) -> None:
+    """Makes a file's content, or a folder's list of names, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(root: Path) -> None:
+    """Makes a folder and all below it durable."""
+    for path in sorted(root.rglob("*"), reverse=True):
+        sync(path)
+    sync(root)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Replaces a small file durably: readers see the old content or the new, never anything between."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        with named(path):
+            beside.write_bytes(content)
+            _take_place(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Another path to write to: what is there when the block ends takes the place of ``path``, durably; nothing does
+    when it raises. A link stays one: what it leads to is replaced. A device or a pipe is written to as it is.
+
+    Raises:
+        OSError: that names the file, whatever it is.
+    """
+    if path.exists() and not path.is_file():
+        with named(path):
+            yield path
+        return
+    target = path.resolve()
+    beside = target.with_name(f".{target.stem}.part{target.suffix}")
+    try:
+        with named(path, beside):
+            yield beside
+            _take_place(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def named(path: Path, beside: Path | None = None) -> Iterator[None]:
+    """Errors of writing a file tell which: those of the system do not where it is open already, or name the one
+    ``beside``, which nobody asked for."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno is not None and problem.filename in {None, str(beside)}:
+            raise OSError(problem.errno, problem.strerror, str(path)) from problem
+        raise
+
+
+def write_private(path: Path) -> None:
+    """Creates an empty file that its owner alone may read, unless there is one.
+
+    Raises:
+        OSError: when it cannot be created.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
+    except FileExistsError:
+        return
+
+
+def _take_place(beside: Path, path: Path) -> None:
+    sync(beside)
+    beside.replace(path)
+    sync(path.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of output: its name, whether a file or folder that exists is one, and which of the two it is."""
+
+    name: str
+    is_one: Callable[[Path], bool]
+    folder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file, or a folder with all below it, that no output may take the place of, and what a message calls it."""
+
+    path: Path
+    name: str
+
+    def holds(self, target: Path) -> bool:
+        """Whether that is this file, by whatever name or link, or lies in this folder."""
+        try:
+            if target.exists() and self.path.exists() and target.samefile(self.path):
+                return True
+            resolved, own = target.resolve(), self.path.resolve()
+        except OSError:  # a name too long, a loop of links: opening it tells
+            return False
+        return resolved == own or (self.path.is_dir() and resolved.is_relative_to(own))
+
+
+def check_output(option: str, target: Path, kind: Kind, kept: Iterable[Kept], *, force: bool = False) -> None:
+    """Decides whether an output may be written: never over what is to be kept, and over what exists only when it is
+    empty, of the same kind, or ``force`` says so.
+
+    Raises:
+        OutputError: naming both files and the way out.
+    """
+    given = f"{option} {shown(str(target))}"
+    for one in kept:
+        if one.holds(target):
+            verb = "lies in" if one.path.is_dir() else "would overwrite"
+            raise OutputError(f"{given} {verb} {one.name} {shown(str(one.path))}; give another name")
+    try:
+        if not target.exists() or target.is_char_device() or target.is_fifo() or target.is_socket():
+            return
+        if target.is_dir() != kind.folder:
+            raise OutputError(f"{given} is {'a file' if kind.folder else 'a folder'}; give another name")
+        if _is_empty(target) or force or kind.is_one(target):
+            return
+    except OSError as problem:
+        raise OutputError(f"{given} cannot be looked at: {problem.strerror}; give another file") from None
+    raise OutputError(f"{given} exists and is not {kind.name}; give another name, or --force to replace it")
+
+
+def starts_with(path: Path, *beginnings: bytes) -> bool:
+    """Whether a file begins with one of these; False for a folder."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(max(map(len, beginnings))).startswith(beginnings)
+
+
+def first_line(path: Path, *, most: int = 65_536) -> str:
+    """The beginning of a file up to the end of its first line or ``most`` bytes; empty for a folder."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return file.readline(most).decode(errors="replace")
+
+
+def _is_empty(path: Path) -> bool:
+    return not any(path.iterdir()) if path.is_dir() else path.stat().st_size == 0

@@ -1,0 +1,170 @@
+"""Exports and interfaces of publishing systems that are JSON: Ghost, Drupal and WordPress, as rows of articles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from recommend.sources.row import UNSORTED
+
+Document = Mapping[str, Any]
+
+_GHOST_STATUS = {"published": "published", "scheduled": "published"}
+_GHOST_ACCESS = {"public": "public", "members": "members"}
+_WORDPRESS_STATUS = {"publish": "published", "future": "published", "trash": "unpublished"}
+
+
+def find_posts(document: object) -> Iterator[dict[str, object]] | None:
+    """The rows of an export; None for a document of another kind."""
+    if not isinstance(document, Mapping):
+        return None
+    database = _first(document.get("db"))
+    tables = database.get("data") if isinstance(database, Mapping) else document.get("data")
+    if isinstance(tables, Mapping) and _is_rows(tables.get("posts")):
+        return _ghost_posts(tables)
+    if _is_rows(document.get("posts")):
+        return _ghost_posts(document)
+    nodes = _rows(tables)
+    if nodes and all("attributes" in node and "type" in node for node in nodes):
+        return _drupal_nodes(nodes, document.get("included"))
+    return None
+
+
+def as_row(element: object) -> object:
+    """An element of a JSON array as a row: a post as the REST interface of WordPress gives it, or what it was."""
+    title = element.get("title") if isinstance(element, Mapping) else None
+    return _wordpress_post(element) if isinstance(title, Mapping) and "rendered" in title else element  # type: ignore[arg-type]
+
+
+def _wordpress_post(post: Document) -> dict[str, object]:
+    content, embedded = post.get("content"), _mapping(post.get("_embedded"))
+    groups = embedded.get("wp:term")
+    terms = [term for group in (groups if isinstance(groups, list) else []) for term in _rows(group)]
+    categories = [term for term in terms if term.get("taxonomy") == "category"]
+    sections = [name for name in _names(categories) if name.lower() not in UNSORTED]
+    published = post.get("date_gmt") or post.get("date")
+    status = _WORDPRESS_STATUS.get(str(post.get("status", "publish")), "draft")
+    if _mapping(content).get("protected"):
+        status = "unpublished"
+    elif post.get("status") == "future" and not published:
+        status = "draft"
+    return {
+        "id": _rendered(post.get("guid")) or post.get("link") or post.get("id"),
+        "title": _rendered(post.get("title")),
+        "text": _rendered(content),
+        "summary": _rendered(post.get("excerpt")),
+        "url": post.get("link"),
+        "image_url": _mapping(_first(embedded.get("wp:featuredmedia"))).get("source_url"),
+        "published_at": published,
+        "updated_at": post.get("modified_gmt") or post.get("modified"),
+        "section": next(iter(sections), None),
+        "tags": sections[1:] + _names(term for term in terms if term.get("taxonomy") == "post_tag"),
+        "authors": _names(_rows(embedded.get("author"))),
+        "status": status,
+    }
+
+
+def _ghost_posts(tables: Document) -> Iterator[dict[str, object]]:
+    tags = _linked(tables, "posts_tags", "tag_id", tables.get("tags"))
+    authors = _linked(tables, "posts_authors", "author_id", tables.get("users"))
+    for post in _rows(tables["posts"]):
+        if post.get("type", "post") != "post" or post.get("page") in (True, 1):
+            continue
+        named = _names(_rows(post.get("tags"))) or tags(post.get("id"))
+        public = [name for name in named if not name.startswith("#")]  # the others are Ghost's own
+        published, status = post.get("published_at"), str(post.get("status", "published"))
+        slug = post.get("slug")
+        yield {
+            "id": post.get("uuid") or post.get("id"),
+            "title": post.get("title"),
+            "text": post.get("html") or post.get("plaintext"),
+            "summary": post.get("custom_excerpt") or post.get("excerpt"),
+            "url": _placed(post.get("url")) or (f"/{slug}/" if slug else None),
+            "image_url": _placed(post.get("feature_image")),
+            "published_at": published,
+            "updated_at": post.get("updated_at"),
+            "section": next(iter(public), None),
+            "tags": public[1:],
+            "authors": _names(_rows(post.get("authors"))) or authors(post.get("id")),
+            "language": post.get("locale"),
+            "access": _GHOST_ACCESS.get(str(post.get("visibility") or "public"), "paid"),
+            "status": _GHOST_STATUS.get(status, "draft") if published or status == "published" else "draft",
+        }
+
+
+def _linked(tables: Document, table: str, key: str, named: object) -> Callable[[object], list[str]]:
+    """The names that a table of pairs links to a post, in their order."""
+    names = {str(row.get("id")): str(row.get("name")) for row in _rows(named) if row.get("name")}
+    found: dict[str, list[str]] = {}
+    for pair in sorted(_rows(tables.get(table)), key=_order):
+        if (end := str(pair.get(key))) in names:
+            found.setdefault(str(pair.get("post_id")), []).append(names[end])
+    return lambda post: found.get(str(post), [])
+
+
+def _order(pair: Document) -> int:
+    place = pair.get("sort_order")
+    return place if isinstance(place, int) else 0
+
+
+def _placed(address: object) -> str | None:
+    """An address without the mark that stands in an export of Ghost for the site."""
+    return str(address).replace("__GHOST_URL__", "") if address else None
+
+
+def _drupal_nodes(nodes: Sequence[Document], included: object) -> Iterator[dict[str, object]]:
+    others = {str(other.get("id")): _mapping(other.get("attributes")) for other in _rows(included)}
+    kinds = {str(other.get("id")): str(other.get("type")) for other in _rows(included)}
+    for node in nodes:
+        if not str(node["type"]).startswith("node--") or node["type"] == "node--page":
+            continue
+        told, links = _mapping(node["attributes"]), _mapping(node.get("relationships"))
+        body = _mapping(told.get("body"))
+        ends = [str(end.get("id")) for link in links.values() for end in _ends(_mapping(link).get("data"))]
+        named = {
+            kind: [others[end] for end in ends if kinds.get(end, "").startswith(kind)]
+            for kind in ("taxonomy", "user", "file")
+        }
+        uri = _mapping(_mapping(_first(named["file"])).get("uri")).get("url")
+        yield {
+            "id": node.get("id"),
+            "title": told.get("title"),
+            "text": body.get("processed") or body.get("value"),
+            "summary": body.get("summary"),
+            "url": _mapping(told.get("path")).get("alias"),
+            "image_url": uri,
+            "published_at": told.get("created"),
+            "updated_at": told.get("changed"),
+            "tags": _names(named["taxonomy"]),
+            "authors": [str(user.get("display_name") or user.get("name")) for user in named["user"]],
+            "language": told.get("langcode"),
+            "status": "published" if told.get("status") is True else "draft",
+        }
+
+
+def _ends(data: object) -> list[Document]:
+    return _rows(data if isinstance(data, list) else [data])
+
+
+def _rendered(value: object) -> object:
+    return value.get("rendered") if isinstance(value, Mapping) else value
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
+
+
+def _rows(value: object) -> list[Any]:
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
+
+
+def _mapping(value: object) -> Document:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _first(value: object) -> object:
+    return value[0] if isinstance(value, list) and value else None
+
+
+def _names(rows: Any) -> list[str]:
+    return [str(row["name"]) for row in rows if isinstance(row, Mapping) and row.get("name")]

@@ -1,0 +1,122 @@
+"""P1: the archive is not to be read without a key."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recommend.encoder import Encoder
+from recommend.export import export
+from recommend.recommender import Recommender
+from recommend.reindex import reindex
+from recommend.settings import Settings, VariantSettings
+from recommend.store import Store
+from recommend.store.keys import Scope
+
+STORY = "a-central-asia-condemns-drone-attack"
+SECRETS = ("Zyxxaltext", "Zyxxallead", "Zyxxalextra", "Zyxxaldraft", "Zyxxalgone", "Zyxxalcurator")
+WORD = "Quagmirella"
+NEAR = {"published_at": "2026-01-02T08:00:00Z", "language": "en", "genre": "news", "section": "World"}
+TITLE = "Central Asian leaders condemn the drone attack on Putin's Novgorod residence"
+BODY = f"Zyxxallead met in Astana. Zyxxaltext spoke of {WORD}, and {WORD} it was. {TITLE}."
+
+
+def _fill(writer: Any, store: Store, count: int) -> list[str]:
+    """Stories with secrets in every place that is not the public's; the ids of those that are published."""
+    extra = {"desk_note": "Zyxxalextra", "email": "Zyxxalextra@example.com"}
+    named = []
+    for number in range(count):
+        for access in ("members", "paid", "tiers"):
+            body = {**NEAR, **extra, "title": f"{TITLE}, part {number}", "text": BODY, "access": access}
+            named.append(f"secret-{access}-{number}")
+            writer.article("PUT", named[-1], json=body)
+        open_ = {**NEAR, **extra, "title": f"{TITLE} again, {number}", "summary": "Short.", "text": BODY}
+        named.append(f"open-{number}")
+        writer.article("PUT", named[-1], json=open_)
+        # of a body that is not public its neighbour's headline must tell nothing
+        about = {**NEAR, "title": f"{WORD} and the drone attack on Novgorod, {number}", "text": f"{WORD} again."}
+        named.append(f"about-{number}")
+        writer.article("PUT", named[-1], json=about)
+    for status in ("draft", "unpublished"):
+        hidden = {**NEAR, **extra, "title": f"Zyxxaldraft {TITLE}", "text": BODY, "status": status}
+        writer.article("PUT", f"hidden-{status}", json=hidden)
+    writer.article("PUT", "gone", json={**NEAR, "title": f"Zyxxalgone {TITLE}", "text": BODY})
+    writer.article("DELETE", "gone")
+    curator = {"Authorization": f"Bearer {store.keys.create('Zyxxalcurator', [Scope.CURATE])}"}
+    curation = {"pinned": [{"id": "hidden-draft"}, {"id": "open-0"}], "blocked": [{"id": "about-0"}]}
+    writer.put(f"/v1/articles/{STORY}/curation", json=curation, headers=curator)
+    return named
+
+
+def _public_answers(reader: Any, ids: list[str]) -> list[Any]:
+    """Everything that anybody can ask for, with what is asked for kept out of it."""
+    hidden = ["hidden-draft", "hidden-unpublished", "gone"]
+    paths = ["/", "/?section=World", "/openapi.json", "/docs", "/redoc"]
+    paths += ["/healthz", "/readyz", "/metrics", "/v1/status"]
+    for article_id in [*ids, *hidden, STORY, "unknown"]:
+        article = f"/v1/articles/{article_id}"
+        paths += [article, f"{article}/related?limit=50", f"{article}/related?limit=50&explain=true"]
+        paths += [
+            f"{article}/related?variant=auto:7&access=paid,members",
+            f"{article}/curation",
+            f"/stories/{article_id}",
+        ]
+    bodies: list[dict[str, Any]] = [
+        {"title": TITLE, "text": f"{TITLE}. {WORD}."},
+        {"title": f"{WORD}", "text": f"{WORD} " * 3},
+        {"ids": [*ids[:40], *hidden]},
+        {"title": ""},
+        {"id": "hidden-draft", "title": TITLE},
+    ]
+    answers = [reader.get(path) for path in paths]
+    answers += [
+        reader.post(f"/v1/related?limit=50&explain={flag}", json=b) for b in bodies for flag in ("true", "false")
+    ]
+    answers += [
+        reader.request(method, f"/v1/articles/{ids[0]}", json={"title": "Mine"}) for method in ("PUT", "DELETE")
+    ]
+    answers.append(reader.post("/v1/events", json={"kind": "click", "article_id": ids[0], "item_id": ids[1]}))
+    return answers
+
+
+def test_nothing_but_cards_comes_out_without_a_key(
+    copied: Settings,
+    serve: Any,
+    encoder: Encoder,
+    tmp_path: Path,
+    held: Callable[..., None],
+    sized: Callable[[int, int], int],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    service = copied.service.model_copy(update={"access_log": True, "variants": {"control": VariantSettings()}})
+    settings = copied.model_copy(update={"service": service})
+    answers = []
+    with serve(settings) as running, closing(Store(settings.store)) as store:
+        ids = _fill(running.writer, store, sized(1, 20))
+        answers += _public_answers(running.reader, ids)  # from what changed since the snapshot
+        reindex(store, encoder, settings)
+        answers += _public_answers(running.reader, ids)  # from the snapshot
+        assert f"{WORD}" in running.writer.article("GET", ids[0]).json()["text"]
+        file = tmp_path / "related.jsonl"
+        assert export(Recommender(store, settings, encoder), file, 50) > 0
+    said = [*(answer.text for answer in answers), *(str(answer.headers) for answer in answers)]
+    for place, texts in (("answers", said), ("export", [file.read_text()]), ("log", [caplog.text])):
+        assert [(place, secret) for secret in SECRETS if any(secret in text for text in texts)] == []
+    boxes = [answer.json() for answer in answers if answer.status_code == 200 and "/related" in str(answer.url)]
+    closed = [
+        item["reason"]
+        for box in boxes
+        for item in box["items"]
+        if item["access"] != "public" or str(box["article_id"]).startswith("secret-")
+    ]
+    assert closed
+    assert [reason for reason in closed if WORD in str(reason)] == []
+    named = [item for box in boxes for item in box["items"] if item["id"].startswith("open-")]
+    assert any(WORD in str(item["reason"]) for item in named), "of a public body the word is a reason"
+    held("P1", "texts, extra, drafts, names and bodies' words asked for without a key", requests=len(answers))

@@ -1,0 +1,115 @@
+"""Work and memory on whatever arrives grow with its length and not with its square.
+
+Work is counted in processor time of this thread, so that other processes do not sway it, and between two sizes: what is
+quadratic takes 64 times as long for eight times the length. A case fails only where it does so again and again.
+"""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from hostile import NAMES, hostile
+from recommend.article import Article, parse_article
+from recommend.articles.addresses import canonical_url, read_address
+from recommend.articles.dates import read_date
+from recommend.articles.languages import read_language
+from recommend.articles.markup import without_markup, without_shortcodes
+from recommend.errors import ArticleError
+from recommend.text import clean_line, clean_text, lead_sentence, spans, terms
+
+SMALL, TIMES = 4_000, 8
+MOST = 24  # times the work for eight times the length: between 8 and 64
+NOISE = 0.03  # seconds: nothing that is quadratic takes less at the larger size
+
+LINES = ("id", "title", "summary", "url", "published_at", "expires_at", "language", "status", "genre")
+
+
+def parse_text(text: str) -> Article:
+    return parse_article({"id": "a", "title": "T", "text": text})
+
+
+def parse_lists(text: str) -> Article:
+    return parse_article({"id": "a", "title": "T", "tags": text, "authors": [text[:400]] * (len(text) // 400)})
+
+
+def parse_lines(text: str) -> None:
+    for name in LINES:
+        with suppress(ArticleError):
+            parse_article({"id": "a", "title": "T", name: text})
+
+
+def parse_unknown(text: str) -> Article:
+    value: object = text
+    for _ in range(len(text) // 100):
+        value = [value, text[:5]]
+    return parse_article({"id": "a", "title": "T", "deep": value, **{f"{n}": text[:9] for n in range(len(text) // 20)}})
+
+
+def standfirst(text: str) -> str | None:
+    return Article.model_construct(id="a", title="T", summary=None, text=text).standfirst
+
+
+ENTRIES: list[Callable[[str], object]] = [
+    clean_text, clean_line, without_markup, without_shortcodes, lead_sentence, standfirst, terms, parse_text,
+    parse_lists, parse_lines, parse_unknown, canonical_url, read_address, read_date, read_language,
+    lambda text: spans(text, {"word", "a", "x", "vc", "ss"}),
+]  # fmt: skip
+
+
+def seconds(entry: Callable[[str], object], text: str, repeats: int) -> float:
+    """The least processor time of some runs."""
+    least = float("inf")
+    for _ in range(repeats):
+        begun = time.thread_time()
+        with suppress(ValueError):  # a reason is an answer as well
+            entry(text)
+        least = min(least, time.thread_time() - begun)
+    return least
+
+
+def grows(entry: Callable[[str], object], small: str, large: str) -> float:
+    """How many times the work of ``small`` that of ``large`` is; the least of three attempts, 0 where it is noise."""
+    least = float("inf")
+    for _ in range(3):
+        work = seconds(entry, large, 1)
+        if work < NOISE:
+            return 0.0
+        least = min(least, work / seconds(entry, small, 5))
+        if least <= MOST:
+            break
+    return least
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.__name__)
+def test_work_grows_with_the_length_of_what_arrives(entry: Callable[[str], object]) -> None:
+    with suppress(ValueError):
+        entry("warmed up, so that patterns are compiled: é क")
+    found = {name: grows(entry, hostile(name, SMALL), hostile(name, SMALL * TIMES)) for name in NAMES}
+    assert {name: factor for name, factor in found.items() if factor > MOST} == {}
+
+
+@pytest.mark.parametrize("entry", [clean_text, terms, parse_text], ids=lambda entry: entry.__name__)
+def test_memory_grows_with_the_length_of_what_arrives(entry: Callable[[str], object]) -> None:
+    entry("warmed up, so that patterns are compiled: é क")
+
+    def peak(text: str) -> int:
+        tracemalloc.start()
+        entry(text)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    a_character = {name: peak(hostile(name, SMALL * 2)) / (SMALL * 2) for name in NAMES}
+    assert {name: size for name, size in a_character.items() if size > 400} == {}
+
+
+def test_the_check_sees_what_is_quadratic() -> None:
+    def quadratic(text: str) -> int:
+        return sum(text.count("b", start) for start in range(len(text)))
+
+    assert grows(quadratic, "a" * SMALL, "a" * SMALL * TIMES) > MOST
