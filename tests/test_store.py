@@ -52,13 +52,12 @@ def sql(url: str, statement: str) -> list[Any]:
     return rows
 
 
+MOMENTS = st.datetimes(datetime(1601, 1, 1), datetime(9998, 12, 31), timezones=st.timezones())
 EXTRA = st.text(max_size=3) | st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 2**53)
 
 
 @hypothesis_settings(max_examples=40)
-@given(
-    st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=3), EXTRA), st.datetimes(timezones=st.timezones())
-)
+@given(st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=3), EXTRA), MOMENTS)
 def test_an_article_comes_back_as_it_went_in(new_store: NewStore, extra: dict[str, object], moment: Any) -> None:
     plain = {"text": "Body", "summary": "Lead", "url": "/1", "section": "World", "language": "de", "status": "draft"}
     one = parse_article({**plain, "id": "a", "title": "Vote", "tags": "a;b", "extra": extra, "published_at": moment})
@@ -107,7 +106,7 @@ CURATIONS = st.builds(
     Curation,
     pinned=st.sampled_from([(), (Choice(id="b"), Choice(id="a", until=datetime(2026, 3, 1, tzinfo=UTC)))]),
     blocked=st.sampled_from([(), (Choice(id="never stored"),)]),
-    hidden_until=st.none() | st.datetimes(timezones=st.timezones()),
+    hidden_until=st.none() | MOMENTS,
 )
 
 

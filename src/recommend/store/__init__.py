@@ -215,8 +215,8 @@ class Store:
         found: dict[str, Label] = {}
         with reading(self._engine) as connection:
             for some in some_at_a_time(ids):
-                rows = connection.execute(query.where(articles.c.id.in_(some), articles.c.deleted_at.is_(None)))
-                found |= {row.id: Label(row.title, row.url, row.site) for row in rows}
+                rows = readable(connection, query.where(articles.c.id.in_(some), articles.c.deleted_at.is_(None)))
+                found |= {r.id: Label(r.title, r.url, r.site) for r in rows if not isinstance(r, Unreadable)}
         return found
 
     def published_at(self, addresses: Iterable[str]) -> list[tuple[str, str, str]]:
@@ -227,7 +227,8 @@ class Store:
             return [
                 (row.canonical_url, row.title, row.id)
                 for some in some_at_a_time(addresses)
-                for row in connection.execute(query.where(articles.c.canonical_url.in_(some), published))
+                for row in readable(connection, query.where(articles.c.canonical_url.in_(some), published))
+                if not isinstance(row, Unreadable)
             ]
 
     def latest_revision(self) -> int:
