@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import Response
 
-from recommend.article import Article, parse_article
+from recommend.article import Article, FieldWarning, parse_article
 from recommend.encoder import Encoder, encode_articles
 from recommend.errors import ArticleError, UnknownArticleError
 from recommend.fields import same_id
@@ -21,7 +22,7 @@ from recommend_service.backend import Backend, BackendOf, RecommenderOf
 from recommend_service.direct import DirectRoute
 from recommend_service.paths import ARTICLE
 from recommend_service.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
-from recommend_service.schemas import PublicArticle, Stored
+from recommend_service.schemas import LeftOut, PublicArticle, Stored
 
 router = APIRouter(prefix="/v1/articles", tags=["articles"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
 
@@ -58,9 +59,12 @@ async def put_article(
         raise ArticleError(article_id, "id", given, f"is not the id in the path, {article_id!r}")
     row = {**body, "id": article_id}
     large = len(await request.body()) > SMALL
-    article = await backend.in_parser(parse_article, row) if large else parse_article(row)
+    left_out: list[FieldWarning] = []
+    parse = partial(parse_article, row, warn=left_out.append)
+    article = await backend.in_parser(parse) if large else parse()
     revision, new = await backend.in_writer(_put, recommender, article)
-    stored = Stored(id=article_id, revision=revision).model_dump_json()
+    warnings = [LeftOut(field=one.field, value=one.value, reason=one.reason) for one in left_out]
+    stored = Stored(id=article_id, revision=revision, warnings=warnings).model_dump_json()
     return Response(stored, HTTPStatus.CREATED if new else HTTPStatus.OK, media_type="application/json")
 
 

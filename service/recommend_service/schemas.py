@@ -75,11 +75,20 @@ class AnswerBody(BaseModel):
     near_misses: list[NearMissBody] | None = Field(None, description="with explain=true: the best that are not shown")
 
 
+class LeftOut(BaseModel):
+    """A field that was not taken as it was written, of an article that was."""
+
+    field: str
+    value: str = Field(description="as written, cut for display")
+    reason: str
+
+
 class Stored(BaseModel):
     """An acknowledged change: durable, and applied by every worker before its next answer."""
 
     id: str
     revision: int
+    warnings: list[LeftOut] = Field(default_factory=list, description="optional fields that could not be read")
 
 
 class CurationEntry(BaseModel):

@@ -7,7 +7,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -88,7 +88,11 @@ def _item(article_id: str, title: str, url: str) -> dict[str, Any]:
 def _app() -> FastAPI:
     app = FastAPI()
     library = _Library()
-    app.state.backend = SimpleNamespace(recommender=lambda: library)
+
+    async def read(work: Callable[[str], Any], article_id: str) -> Any:
+        return work(article_id)
+
+    app.state.backend = SimpleNamespace(recommender=lambda: library, read=read)
     app.include_router(site_router("The Test Courier"))
     app.add_middleware(Front, metrics=Metrics())
 
