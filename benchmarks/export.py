@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.servers import ENVIRONMENT, run
-from recommend.cores import available_cores
+from recommend.cpus import available_cores
 from recommend.snapshot import IndexLayout, current_name
 from recommend.store import Store
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from recommend.cores import available_cores
+from recommend.cpus import available_cores
 
 ROOT = Path(__file__).parents[1]
 KEPT = Path(os.environ.get("RECOMMEND_SCRATCH", tempfile.gettempdir())) / "recommend-benchmarks"

@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from recommend.article import Article
-from recommend.bundled import bundled
 from recommend.encoder import Encoder, encode_articles, encoder_fingerprint, open_encoder
 from recommend.encoder.adapter import MANIFEST, WEIGHTS, AdapterManifest, find_adapter, save_adapter
 from recommend.errors import EncoderError
 from recommend.projection import Projection
+from recommend.resources import bundled
 from recommend.settings import EncoderSettings, IndexSettings
 from recommend.snapshot import open_snapshot, snapshot_recipe
 

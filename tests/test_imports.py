@@ -14,14 +14,14 @@ import recommend
 
 PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
-    "errors offline files arrays cores articles text fields article card curation events settings bundled",
-    "sources store encoder engines term_counts lexical vectors table duplicates projection neighbourhood ranking policy"
-    " reasons segment history time_curve labels",
-    "ingest snapshot collisions",
-    "publication live reindex explanation answer eligibility selection rollback backup",
+    "arrays article articles card cpus curation duplicates errors events fields files offline resources settings text",
+    "encoder engines sources store",
+    "collisions ingest labels lexical projection table term_counts time_curve vectors",
+    "answer eligibility explanation history live neighbourhood policy ranking reasons segment selection snapshot",
     "recommender",
-    "canary export status evaluation training recommend",
-    "doctor",
+    "backup doctor export publication reindex rollback status",
+    "canary evaluation recommend",
+    "training",
     "cli",
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

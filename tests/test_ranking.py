@@ -12,9 +12,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from recommend import ranking
-from recommend.bundled import bundled
 from recommend.errors import SettingsError
 from recommend.ranking import FEATURES, TIME_FEATURES, Calibration, Candidates, FeatureWeight, Ranker
+from recommend.resources import bundled
 from recommend.table import MISSING
 
 Floats = NDArray[np.float32]

@@ -20,8 +20,8 @@ import orjson
 import pytest
 
 from recommend.curation import Curation
-from recommend.encoder.manifest import file_sha256
 from recommend.errors import SnapshotError
+from recommend.files import file_sha256
 from recommend.live import LiveView
 from recommend.rollback import rollback
 from recommend.snapshot import (

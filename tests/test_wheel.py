@@ -18,7 +18,7 @@ sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() not in so
 
 import recommend
 import recommend_service
-from recommend.bundled import bundled
+from recommend.resources import bundled
 from recommend.cli import main
 
 for package in (recommend, recommend_service):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -162,3 +163,11 @@ def first_line(path: Path, *, most: int = 65_536) -> str:
 
 def _is_empty(path: Path) -> bool:
     return not any(path.iterdir()) if path.is_dir() else path.stat().st_size == 0
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file in hexadecimal; that of nothing when the file is missing."""
+    if not path.is_file():
+        return hashlib.sha256().hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from recommend import history
 from recommend.answer import Answer, Recommendation, listed, recommendations
 from recommend.article import Article
-from recommend.bundled import model_file
 from recommend.eligibility import Eligibility
 from recommend.encoder import Encoder, check_encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError, UnknownArticleError
@@ -25,6 +24,7 @@ from recommend.explanation import near_misses
 from recommend.live import FixedView, LiveView, View
 from recommend.ranking import Candidates, Ranker
 from recommend.reasons import LATEST, PINNED
+from recommend.resources import model_file
 from recommend.segment import Query
 from recommend.selection import Selection, newest
 from recommend.settings import PolicySettings, RankingSettings, Settings

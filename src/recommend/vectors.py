@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from recommend.arrays import widened
-from recommend.cores import available_cores
+from recommend.cpus import available_cores
 from recommend.errors import SettingsError, SnapshotError, shown
 
 FloatArray = NDArray[np.float32]

@@ -98,8 +98,8 @@ def demo(
 ) -> None:
     """Sample corpus → index → service → page. It shows the sample's texts, but only the cards of your own articles."""
 
-    from recommend.bundled import bundled
     from recommend.cli.batch import ingest, reindex
+    from recommend.resources import bundled
 
     if folder != _DEMO:  # which is the demonstration's, whatever the settings name
         check_scratch("--folder", folder, Flags.settings())

@@ -15,7 +15,7 @@ from recommend.cli.console import Meter, err, meter, out, plain, print_json
 from recommend.cli.encoders import check_unchanged, embed_as_served, serving_encoder
 from recommend.cli.intake import REJECTS, FormatName, Intake, RejectsFile
 from recommend.cli.output import Force, check_target
-from recommend.cores import available_cores
+from recommend.cpus import available_cores
 from recommend.encoder import open_encoder
 from recommend.engines import EngineName, open_engine
 from recommend.evaluation.judgements import read_qrels

@@ -14,7 +14,6 @@ import typer
 from numpy.typing import NDArray
 
 from recommend.article import Article
-from recommend.bundled import model_file
 from recommend.cli.app import Articles, Assignments, Flags, Qrels, Scratch, app
 from recommend.cli.console import err, meter, out, plain
 from recommend.cli.intake import Intake
@@ -28,6 +27,7 @@ from recommend.evaluation.experiment import scratch
 from recommend.evaluation.judgements import read_qrels
 from recommend.ingest import ingest
 from recommend.projection import Projection
+from recommend.resources import model_file
 from recommend.store import Store
 from recommend.training.adapter import Pairs, Recipe, train_adapter
 from recommend.training.ranker import RANKER, Lists, collect, fit_ranker, save_ranker

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.article import Article
-from recommend.bundled import model_file
 from recommend.encoder.preparation import encoder_text
 from recommend.errors import EncoderError
+from recommend.resources import model_file
 from recommend.settings import EncoderSettings
 
 FloatArray = NDArray[np.float32]

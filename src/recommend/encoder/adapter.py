@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from recommend.bundled import model_folders
-from recommend.encoder.manifest import file_sha256
 from recommend.errors import EncoderError
-from recommend.files import Kind, replace_file, whole
+from recommend.files import Kind, file_sha256, replace_file, whole
+from recommend.resources import model_folders
 
 FloatArray = NDArray[np.float32]
 

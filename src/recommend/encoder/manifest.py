@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recommend.encoder import preparation
 from recommend.errors import EncoderError
-from recommend.files import Kind, replace_file, whole
+from recommend.files import Kind, file_sha256, replace_file, whole
 
 MANIFEST = "manifest.json"
 TUNING = "tuning.npz"
@@ -115,11 +115,3 @@ def save_tuning(
 
 
 TUNED = Kind("a tuned encoder", lambda folder: (folder / TUNING).is_file(), folder=True)
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file in hexadecimal; that of nothing when the file is missing."""
-    if not path.is_file():
-        return hashlib.sha256().hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.cores import available_cores
+from recommend.cpus import available_cores
 from recommend.encoder.manifest import EncoderManifest, read_manifest
 from recommend.encoder.quantise import MODEL, TOKENIZER, ensure_weights, verify_weights
 from recommend.settings import EncoderSettings

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
-from recommend.encoder.manifest import TUNING, EncoderManifest, file_sha256
+from recommend.encoder.manifest import TUNING, EncoderManifest
 from recommend.errors import EncoderError
+from recommend.files import file_sha256
 from recommend.offline import use_local_models
 
 if TYPE_CHECKING:

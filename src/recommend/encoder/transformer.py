@@ -11,8 +11,8 @@ import orjson
 from numpy.typing import NDArray
 
 from recommend.encoder import preparation
-from recommend.encoder.manifest import file_sha256
 from recommend.errors import EncoderError
+from recommend.files import file_sha256
 from recommend.offline import use_local_models
 from recommend.settings import EncoderSettings
 

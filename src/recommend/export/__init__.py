@@ -11,13 +11,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recommend.bundled import model_file
 from recommend.export.files import check_ending, table_kind, write, write_rows
 from recommend.export.parts import SCHEMA, Part, folder_beside, make
 from recommend.export.standing import Standing
 from recommend.files import whole
 from recommend.live import View
 from recommend.recommender import Recommender
+from recommend.resources import model_file
 
 _ARTICLES_A_PART = 1_000
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from recommend.encoder.manifest import file_sha256
 from recommend.errors import SnapshotError, shown
+from recommend.files import file_sha256
 from recommend.settings import EncoderSettings
 from recommend.time_curve import TimeCurve
 

@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
-from recommend.cores import available_cores
+from recommend.cpus import available_cores
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system lets no process choose its cores")
 def test_only_the_cores_that_a_process_may_use_count() -> None:
     script = (
-        "import os; from recommend.cores import available_cores\n"
+        "import os; from recommend.cpus import available_cores\n"
         "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); print(available_cores())"
     )
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)

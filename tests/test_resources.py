@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from recommend.bundled import bundled, model_file, model_folders
+from recommend.resources import bundled, model_file, model_folders
 
 
 def test_a_file_of_the_settings_folder_stands_before_the_shipped_one_and_the_shipped_one_where_it_has_none(
