@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks import report
 from recommend.arrays import widened
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder import open_encoder
 from recommend.settings import EncoderSettings
 from recommend.store import Store

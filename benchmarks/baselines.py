@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from txtai import Embeddings
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder.manifest import read_manifest
 from recommend.evaluation.judgements import Run
 

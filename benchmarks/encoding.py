@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from benchmarks import report
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder import Encoder, open_encoder
 from recommend.encoder.manifest import read_manifest
 from recommend.encoder.preparation import encoder_text

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks import report
 from benchmarks.archive import Archive, Halves
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.canary import compare
 from recommend.encoder import Encoder, encode_articles, open_encoder
 from recommend.ingest import BATCH, ingest

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks import report
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder import Encoder, open_encoder
 from recommend.ingest import ingest
 from recommend.recommender import Recommender

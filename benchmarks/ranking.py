@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks import report
 from benchmarks.relevance import CANDIDATES
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.evaluation.experiment import scratch
 from recommend.ranking import Ranker, alikeness, score
 from recommend.settings import load_settings

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks import report
 from benchmarks.baselines import Baselines
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder import encode_articles, open_encoder
 from recommend.evaluation.experiment import rank_queries, scratch
 from recommend.evaluation.judgements import Qrels, Run, read_qrels

@@ -23,7 +23,8 @@ from hypothesis import settings as hypothesis_settings
 from numpy.typing import NDArray
 from sqlalchemy import make_url
 
-from recommend.article import Article, parse_article
+from recommend.articles.article import Article, parse_article
+from recommend.articles.text import terms
 from recommend.encoder import Encoder, open_encoder
 from recommend.ingest import ingest
 from recommend.recommender import Recommender
@@ -31,7 +32,6 @@ from recommend.reindex import ReindexResult, reindex
 from recommend.settings import EncoderSettings, IndexSettings, Settings
 from recommend.snapshot import IndexLayout, Manifest, build_snapshot, current_name
 from recommend.store import Store
-from recommend.text import terms
 
 ROOT = Path(__file__).parents[1]
 

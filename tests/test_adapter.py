@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder import Encoder, encode_articles, encoder_fingerprint, open_encoder
 from recommend.encoder.adapter import MANIFEST, WEIGHTS, AdapterManifest, find_adapter, save_adapter
 from recommend.errors import EncoderError

@@ -16,7 +16,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from recommend.article import Article, Status, parse_article
+from recommend.articles.article import Article, Status, parse_article
 from recommend.backup import Restored, backup, restore
 from recommend.cli.app import app
 from recommend.doctor import examine

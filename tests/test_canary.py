@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.canary import compare
 from recommend.errors import SnapshotError
 from recommend.reindex import Canary, ReindexResult, reindex

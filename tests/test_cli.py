@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 from selectolax.lexbor import LexborHTMLParser
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.cli import main
 from recommend.encoder import Encoder, open_encoder
 from recommend.encoder.adapter import find_adapter

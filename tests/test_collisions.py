@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from recommend.article import Article, parse_article
+from recommend.articles.article import Article, parse_article
 from recommend.collisions import Collision
 from recommend.ingest import ingest
 from recommend.settings import Settings

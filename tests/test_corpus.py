@@ -10,12 +10,12 @@ import orjson
 import pytest
 from sqlalchemy import update
 
-from recommend.article import Article, Status
+from recommend.articles.article import Article, Status
+from recommend.articles.text import terms
 from recommend.snapshot import Manifest, build, corpus
 from recommend.store.schema import articles
 from recommend.table import ArticleTable
 from recommend.term_counts import TermCounts
-from recommend.text import terms
 
 if TYPE_CHECKING:
     from conftest import Newsroom

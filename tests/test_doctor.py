@@ -15,7 +15,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from recommend.article import Article, parse_article
+from recommend.articles.article import Article, parse_article
 from recommend.cli.app import app
 from recommend.doctor import Finding, examine
 from recommend.encoder import Encoder

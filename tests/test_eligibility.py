@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recommend.article import Article, Status
-from recommend.curation import Choice, Curation
+from recommend.articles.article import Article, Status
+from recommend.articles.curation import Choice, Curation
 from recommend.eligibility import Eligibility
 from recommend.encoder import Encoder
 from recommend.recommender import Recommender

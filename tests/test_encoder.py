@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommend.article import Article, parse_article
+from recommend.articles.article import Article, parse_article
 from recommend.encoder import Encoder, encode_articles, encoder_fingerprint, open_encoder
 from recommend.encoder.manifest import TUNING, read_manifest
 from recommend.encoder.preparation import encoder_text

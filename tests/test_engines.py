@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 import pytest
 
-from recommend.article import Article, parse_article
+from recommend.articles.article import Article, parse_article
 from recommend.encoder import Encoder, encode_articles
 from recommend.engines import EngineName, LocalEngine, open_engine
 from recommend.engines import cluster as cluster_module

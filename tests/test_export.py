@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from recommend.answer import Answer
-from recommend.article import Article, Status
-from recommend.curation import Choice, Curation
+from recommend.articles.article import Article, Status
+from recommend.articles.curation import Choice, Curation
 from recommend.errors import ExportError, SettingsError
 from recommend.export import SCHEMA, export
 from recommend.recommender import Recommender

@@ -14,13 +14,13 @@ from contextlib import suppress
 import pytest
 
 from hostile import NAMES, hostile
-from recommend.article import Article, parse_article
 from recommend.articles.addresses import canonical_url, read_address
+from recommend.articles.article import Article, parse_article
 from recommend.articles.dates import read_date
 from recommend.articles.languages import read_language
 from recommend.articles.markup import without_markup, without_shortcodes
+from recommend.articles.text import clean_line, clean_text, lead_sentence, spans, terms
 from recommend.errors import ArticleError
-from recommend.text import clean_line, clean_text, lead_sentence, spans, terms
 
 SMALL, TIMES = 4_000, 8
 MOST = 24  # times the work for eight times the length: between 8 and 64

@@ -14,7 +14,7 @@ import recommend
 
 PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
-    "arrays article articles card cpus curation duplicates errors events fields files offline resources settings text",
+    "arrays articles cpus errors files offline resources settings",
     "encoder engines sources store",
     "collisions ingest labels lexical projection table term_counts time_curve vectors",
     "answer eligibility explanation history live neighbourhood policy ranking reasons segment selection snapshot",
@@ -88,10 +88,10 @@ def test_the_library_knows_nothing_of_the_service_or_of_web_frameworks() -> None
 def test_the_check_sees_imports_wherever_they_stand(tmp_path: Path) -> None:
     (tmp_path / "x.py").write_text(
         "if TYPE_CHECKING:\n    import recommend.cli.app\n"
-        "def f():\n    from recommend import policy, lexical\n    from recommend.store import Store\n",
+        "def f():\n    from recommend import recommender, settings\n    from recommend.store import Store\n",
         encoding="utf-8",
     )
-    names = ["cli.app", "policy", "lexical", "store"]
+    names = ["cli.app", "recommender", "settings", "store"]
     assert set(imported(tmp_path / "x.py")) == {f"recommend.{name}" for name in names}
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from numpy.typing import NDArray
 
-from recommend.article import Article, parse_article
+from recommend.articles.article import Article, parse_article
 from recommend.encoder import Encoder, encode_articles
 from recommend.engines import LocalEngine
 from recommend.ingest import IngestCounts, embed_missing, ingest, put

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from recommend.article import parse_article
+from recommend.articles.article import parse_article
 from recommend.cli.app import app
 from recommend.encoder import Encoder
 from recommend.errors import SnapshotError

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer, TfidfTransformer
 
 from recommend import lexical
-from recommend.article import Article
+from recommend.articles.article import Article
+from recommend.articles.text import terms
 from recommend.encoder import Encoder, encode_articles
 from recommend.lexical import Lexicon, TermMatrix, TermVector
 from recommend.term_counts import TermCounts
-from recommend.text import terms
 
 Fitted = tuple[Lexicon, TermMatrix]
 WORDS = st.sampled_from(

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from recommend.article import Article, parse_article
-from recommend.curation import Choice, Curation
+from recommend.articles.article import Article, parse_article
+from recommend.articles.curation import Choice, Curation
 from recommend.errors import SnapshotError
 from recommend.live import LiveView, View
 from recommend.settings import IndexSettings, Settings

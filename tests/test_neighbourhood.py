@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder import Encoder, encode_articles
 from recommend.lexical import TermMatrix, TermVector, stack
 from recommend.neighbourhood import (

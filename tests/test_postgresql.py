@@ -16,8 +16,8 @@ import numpy as np
 import psycopg
 import pytest
 
-from recommend.article import Article, parse_article
-from recommend.curation import Choice, Curation
+from recommend.articles.article import Article, parse_article
+from recommend.articles.curation import Choice, Curation
 from recommend.errors import StoreError
 from recommend.settings import Settings
 from recommend.store import Store

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from recommend import publication
-from recommend.article import Article, parse_article
+from recommend.articles.article import Article, parse_article
 from recommend.canary import compare
 from recommend.encoder import Encoder
 from recommend.ingest import put

@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recommend.article import Article, Status, parse_article
-from recommend.curation import Choice, Curation
+from recommend.articles.article import Article, Status, parse_article
+from recommend.articles.curation import Choice, Curation
 from recommend.encoder import Encoder
 from recommend.errors import EncoderError, SnapshotError, UnknownArticleError
 from recommend.ingest import ingest

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recommend.article import Article, Status, parse_article
+from recommend.articles.article import Article, Status, parse_article
 from recommend.encoder import Encoder
 from recommend.reindex import Plan, plan, reindex
 from recommend.settings import Settings

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner, Result
 
-from recommend.article import Article, Status, parse_article
+from recommend.articles.article import Article, Status, parse_article
 from recommend.cli.app import app
 from recommend.encoder import Encoder
 from recommend.errors import EncoderError, SnapshotError

@@ -9,8 +9,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from recommend.answer import Recommendation
-from recommend.article import Access, Article, opens
-from recommend.curation import Choice, Curation
+from recommend.articles.article import Access, Article, opens
+from recommend.articles.curation import Choice, Curation
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, RankingSettings
 from recommend.table import Filters

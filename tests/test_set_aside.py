@@ -13,9 +13,9 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from recommend.article import Article, parse_article
+from recommend.articles.article import Article, parse_article
+from recommend.articles.curation import Choice, Curation
 from recommend.cli.app import app
-from recommend.curation import Choice, Curation
 from recommend.encoder import Encoder
 from recommend.ingest import put
 from recommend.live import LiveView

@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 import pytest
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.errors import SnapshotError
 from recommend.snapshot import (
     IndexLayout,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder import Encoder
 from recommend.settings import EncoderSettings, Settings
 from recommend.status import read_status

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from recommend import store as store_package
-from recommend.article import Access, Article, parse_article
-from recommend.curation import Choice, Curation
+from recommend.articles.article import Access, Article, parse_article
+from recommend.articles.curation import Choice, Curation
 from recommend.errors import StoreError
 from recommend.settings import Settings
 from recommend.store import Store
@@ -282,7 +282,7 @@ def test_threads_that_write_at_once_all_succeed_with_revisions_of_their_own(stor
 WRITER = """
 import sys
 import numpy as np
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.store import Store
 print("ready", flush=True)
 input()

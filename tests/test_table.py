@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.article import Access, Article, opens, parse_article
-from recommend.card import CARD_FIELDS, card_of
+from recommend.articles.article import Access, Article, opens, parse_article
+from recommend.articles.card import CARD_FIELDS, card_of
 from recommend.errors import SnapshotError
 from recommend.table import MISSING, ArticleTable, Filters, moment, same_language, seconds
 

@@ -19,7 +19,7 @@ import numpy as np
 import orjson
 import pytest
 
-from recommend.curation import Curation
+from recommend.articles.curation import Curation
 from recommend.errors import SnapshotError
 from recommend.files import file_sha256
 from recommend.live import LiveView

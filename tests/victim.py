@@ -23,7 +23,7 @@ import sklearn.feature_extraction.text  # noqa: F401 - else each child would imp
 from sqlalchemy import Engine, event
 
 from conftest import ToyEncoder
-from recommend.article import parse_article
+from recommend.articles.article import parse_article
 from recommend.backup import backup, restore
 from recommend.canary import compare
 from recommend.ingest import ingest, put

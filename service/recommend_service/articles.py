@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Request
 from starlette.responses import Response
 
-from recommend.article import Article, FieldWarning, parse_article
+from recommend.articles.article import Article, FieldWarning, parse_article
+from recommend.articles.fields import same_id
 from recommend.encoder import Encoder, encode_articles
 from recommend.errors import ArticleError, UnknownArticleError
-from recommend.fields import same_id
 from recommend.ingest import put
 from recommend.recommender import Recommender
 from recommend_service.auth import KeyFirstRoute, require_reader, require_writer, sees_all

@@ -15,8 +15,8 @@ from weakref import WeakKeyDictionary
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
+from recommend.articles.events import Event
 from recommend.errors import RecommendError, StoreUnreachableError
-from recommend.events import Event
 from recommend.live import LiveView
 from recommend.recommender import Recommender
 from recommend.settings import Settings

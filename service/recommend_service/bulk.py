@@ -16,9 +16,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from recommend.article import Article
+from recommend.articles.article import Article
+from recommend.articles.fields import same_id
 from recommend.errors import RecommendError, shown
-from recommend.fields import same_id
 from recommend.ingest import put_batch
 from recommend.recommender import Recommender
 from recommend.sources.jsonl import load_json

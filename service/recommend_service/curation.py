@@ -11,8 +11,8 @@ from fastapi import APIRouter, Body, Depends, HTTPException
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from recommend.article import ArticleId
-from recommend.curation import Curation
+from recommend.articles.article import ArticleId
+from recommend.articles.curation import Curation
 from recommend.errors import shown
 from recommend.store.keys import Key
 from recommend_service.auth import KeyFirstRoute, require_curator

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, TypeAdapter, ValidationError
 from starlette.responses import Response
 
-from recommend.events import Event
+from recommend.articles.events import Event
 from recommend_service.backend import BackendOf
 from recommend_service.problems import BODY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
 

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from recommend.article import Access
-from recommend.fields import same_id
+from recommend.articles.article import Access
+from recommend.articles.fields import same_id
 from recommend.table import Filters
 
 Duration = Annotated[

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import Scope
 
-from recommend.fields import same_id
+from recommend.articles.fields import same_id
 
 SLASH = "\udc2f"
 """Stands in a decoded path for a slash that was sent as ``%2F``: no path decodes to half of a surrogate pair."""

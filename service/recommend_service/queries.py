@@ -8,8 +8,8 @@ from fastapi import APIRouter, Body, Depends, Query, Request
 from starlette.responses import Response
 
 from recommend.answer import Answer
-from recommend.article import parse_article
-from recommend.fields import same_id
+from recommend.articles.article import parse_article
+from recommend.articles.fields import same_id
 from recommend.recommender import Recommender
 from recommend.table import Filters
 from recommend_service.auth import KeyFirstRoute, require_reader

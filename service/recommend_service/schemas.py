@@ -11,8 +11,8 @@ from pydantic import BaseModel, BeforeValidator, Discriminator, Field, RootModel
 from pydantic.dataclasses import dataclass
 
 from recommend.answer import Answer, Recommendation
-from recommend.card import Card
-from recommend.curation import Curation
+from recommend.articles.card import Card
+from recommend.articles.curation import Curation
 from recommend.explanation import BLOCKED
 
 _BY_SETTING = Field(description="only where service.public_fields names it and access is public")
@@ -129,7 +129,7 @@ class Draft(BaseModel):
         return bool((self.model_extra or {}).get("id"))
 
     def row(self) -> dict[str, Any]:
-        """As :func:`recommend.article.parse_article` takes it: with a stand-in for the id that it lacks."""
+        """As :func:`recommend.articles.article.parse_article` takes it: with a stand-in for the id that it lacks."""
         given = self.model_dump()
         return {"id": "draft", **{key: value for key, value in given.items() if key != "id" or value}}
 

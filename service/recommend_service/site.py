@@ -18,8 +18,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from recommend.article import Access, Article
-from recommend.card import card_of
+from recommend.articles.article import Access, Article
+from recommend.articles.card import card_of
 from recommend_service.paths import ARTICLE
 
 _INSIDE = Path(__file__).parent / "web"

@@ -10,8 +10,8 @@ from threading import Lock
 import orjson
 from cachetools import LRUCache
 
-from recommend.article import Access, Article
-from recommend.card import card_of
+from recommend.articles.article import Access, Article
+from recommend.articles.card import card_of
 from recommend.store import Store
 
 _KEPT_BYTES = 2**24

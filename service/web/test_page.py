@@ -20,7 +20,7 @@ from fastapi import FastAPI, Response
 from fastapi import Request as Incoming
 from fastapi.responses import HTMLResponse
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend_service.front import Front
 from recommend_service.metrics import Metrics
 from recommend_service.site import Story, site_router

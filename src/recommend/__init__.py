@@ -9,7 +9,7 @@ disable_telemetry()
 
 if TYPE_CHECKING:
     from recommend.answer import Answer, Recommendation
-    from recommend.article import Article
+    from recommend.articles.article import Article
     from recommend.errors import RecommendError
     from recommend.recommender import Recommender
     from recommend.settings import Settings, load_settings
@@ -27,7 +27,7 @@ __all__ = [
 ]
 _HOMES = {
     "Answer": "answer",
-    "Article": "article",
+    "Article": "articles.article",
     "Filters": "table",
     "RecommendError": "errors",
     "Recommendation": "answer",

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from recommend.article import Access
-from recommend.card import CARD_FIELDS, Card
+from recommend.articles.article import Access
+from recommend.articles.card import CARD_FIELDS, Card
 from recommend.explanation import NearMiss, contributions
 from recommend.live import View
 from recommend.ranking import Candidates

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from recommend.article import Article, Status, canonical_url
+from recommend.articles.article import Article, Status, canonical_url
 from recommend.errors import shown
 from recommend.store import Store
 from recommend.store.rows import Known, Label

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend import policy
-from recommend.article import CLOCK_SKEW
-from recommend.curation import UNCURATED
+from recommend.articles.article import CLOCK_SKEW
+from recommend.articles.curation import UNCURATED
 from recommend.live import View
 from recommend.segment import Query
 from recommend.settings import Settings

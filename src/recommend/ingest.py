@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.collisions import Collision, repeated, with_stored
 from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.isolation import encode_each

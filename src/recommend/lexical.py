@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommend.arrays import mapped
+from recommend.articles.text import terms
 from recommend.term_counts import TermCounts
-from recommend.text import terms
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import widened
-from recommend.article import CLOCK_SKEW, Status
-from recommend.curation import UNREADABLE, Curation
+from recommend.articles.article import CLOCK_SKEW, Status
+from recommend.articles.curation import UNREADABLE, Curation
 from recommend.errors import SnapshotError, StoreError
 from recommend.lexical import cosines
 from recommend.ranking import Candidates

@@ -11,8 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from recommend.articles.text import spans
 from recommend.lexical import Lexicon, TermVector
-from recommend.text import spans
 
 _MOST_TERMS = 8
 _MOST_SHOWN = 3

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from recommend import history
 from recommend.answer import Answer, Recommendation, listed, recommendations
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.eligibility import Eligibility
 from recommend.encoder import Encoder, check_encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError, UnknownArticleError

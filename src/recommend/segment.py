@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import distinct, widened
-from recommend.article import Access, Article
+from recommend.articles.article import Access, Article
 from recommend.labels import NONE, likeness
 from recommend.lexical import TermMatrix, TermVector, stack
 from recommend.neighbourhood import SHARE, terms_in_company

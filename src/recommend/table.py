@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recommend.article import Access, Article, opens
-from recommend.card import CARD_FIELDS, Card, card_of
+from recommend.articles.article import Access, Article, opens
+from recommend.articles.card import CARD_FIELDS, Card, card_of
 from recommend.errors import SnapshotError
 
 IntArray = NDArray[np.int64]
@@ -66,7 +66,7 @@ class Filters:
 
     Attributes:
         access: only articles of one of these; empty: of any.
-        reader: the access that the reader has, see :func:`~recommend.article.opens`; hides nothing, but
+        reader: the access that the reader has, see :func:`~recommend.articles.article.opens`; hides nothing, but
             ``policy.readable`` keeps stories in the list that this reader may open.
     """
 

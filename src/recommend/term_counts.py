@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recommend.text import terms
+from recommend.articles.text import terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recommend.articles.events import Event
 from recommend.evaluation.clicks import ClickThrough, click_through, qrels_from_clicks
-from recommend.events import Event
 
 EVENTS = st.lists(
     st.builds(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.cli.intake import Intake
 from recommend.errors import EvaluationError
 from recommend.evaluation.experiment import rank_queries, scratch

@@ -15,7 +15,7 @@ from selectolax.lexbor import LexborHTMLParser
 if TYPE_CHECKING:
     from conftest import Newsroom
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.errors import UnknownArticleError
 from recommend.evaluation.experiment import explain_query, rank_queries
 from recommend.evaluation.judgements import Qrels, read_qrels

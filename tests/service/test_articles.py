@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend_service.schemas import Stored
 
 OLD_STORY, DRAFT = "a-central-asia-condemns-drone-attack", "b-draft-tiktok-user-questions"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from recommend.article import parse_article
-from recommend.card import Card
+from recommend.articles.article import parse_article
+from recommend.articles.card import Card
 from recommend.encoder import Encoder
 from recommend.ingest import put
 from recommend.live import LiveView, View

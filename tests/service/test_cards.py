@@ -10,8 +10,8 @@ from uuid import uuid4
 import orjson
 import pytest
 
-from recommend.article import Access, Article
-from recommend.card import CARD_FIELDS
+from recommend.articles.article import Access, Article
+from recommend.articles.card import CARD_FIELDS
 from recommend.reasons import ReasonKind
 from recommend.settings import ServiceSettings, Settings
 from recommend.store import Store

@@ -11,8 +11,8 @@ import httpx
 import orjson
 import pytest
 
+from recommend.articles.events import Event
 from recommend.errors import StoreError
-from recommend.events import Event
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend.store.events import EventLog

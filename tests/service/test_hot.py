@@ -17,8 +17,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from recommend.answer import Answer, Recommendation
-from recommend.article import Article
-from recommend.card import card_of
+from recommend.articles.article import Article
+from recommend.articles.card import card_of
 from recommend.reasons import Reason
 from recommend.settings import Settings
 from recommend_service.parameters import BoxParameters, UrlParameters

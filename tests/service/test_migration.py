@@ -6,7 +6,7 @@ import threading
 from contextlib import closing
 from typing import Any
 
-from recommend.article import parse_article
+from recommend.articles.article import parse_article
 from recommend.encoder import Encoder, open_encoder
 from recommend.ingest import put
 from recommend.recommender import Recommender

@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 from sqlalchemy import make_url
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.backup import backup, restore
 from recommend.encoder import Encoder
 from recommend.ingest import ingest

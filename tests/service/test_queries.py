@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend_service.schemas import AnswerBody, Item
 
 DRONES, TWIN = "a-central-asia-condemns-drone-attack", "a-wire-central-asia-drone-attack"

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.ranking import FEATURES
 from recommend.settings import Settings
 from recommend_service.schemas import AnswerBody, Item

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from recommend.article import parse_article
+from recommend.articles.article import parse_article
 from recommend.encoder import Encoder
 from recommend.ingest import put
 from recommend.settings import Settings

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from recommend.article import parse_article
+from recommend.articles.article import parse_article
 from recommend.encoder import Encoder
 from recommend.ingest import ingest
 from recommend.reindex import reindex

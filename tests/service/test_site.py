@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from recommend.article import Article, Status
+from recommend.articles.article import Article, Status
 from recommend.settings import Settings
 from recommend_service.app import create_app
 

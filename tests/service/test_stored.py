@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from recommend.article import Article, parse_article
+from recommend.articles.article import Article, parse_article
 from recommend.store import Store
 from recommend_service import stored
 from recommend_service.stored import StoredArticles

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recommend.article import Article, Status
+from recommend.articles.article import Article, Status
 from recommend.errors import SourceError
 from recommend.sources import jsonl
 from recommend.sources.exports import as_row, find_posts

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.errors import SourceError
 from recommend.sources import feed, parsing
 from recommend.sources.feed import read_feed

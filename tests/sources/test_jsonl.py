@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.sources.jsonl import read_json, read_jsonl
 from recommend.sources.limits import LINE_LIMIT
 from recommend.sources.row import Reject, Row, RowWarning

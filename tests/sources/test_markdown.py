@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recommend.article import Article, Status
+from recommend.articles.article import Article, Status
 from recommend.sources import Reject, Row, RowWarning, read
 
 HUGO = """+++

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.errors import SourceError
 from recommend.sources import page, parsing
 from recommend.sources.page import read_page

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import URL, create_engine, text
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.errors import SourceError
 from recommend.sources import Reject, read
 from recommend.sources import query as query_source

@@ -3,7 +3,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.errors import SourceError
 from recommend.sources.row import Reject, Row, RowWarning, cell_rows, column_names, parse_row, public_rows, reject_cell
 

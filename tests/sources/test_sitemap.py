@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.errors import SourceError
 from recommend.sources import Reject, Web, read, sitemap
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.errors import SourceError
 from recommend.sources import table as table_source
 from recommend.sources.limits import LINE_LIMIT

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.errors import SourceError
 from recommend.sources import Reject, Row, RowWarning, read
 from recommend.sources.limits import LINE_LIMIT

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder import Encoder
 from recommend.errors import EvaluationError
 from recommend.evaluation.judgements import UNKNOWN, Qrels

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from recommend.article import Access, parse_article
+from recommend.articles.article import Access, parse_article
 from recommend.cli.app import QUARANTINED, Flags, Json, app
 from recommend.cli.console import err, out, plain, print_json
 from recommend.cli.metrics_folder import metrics_folder

@@ -9,7 +9,7 @@ from typing import BinaryIO, Literal
 
 import orjson
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.collisions import Collision
 from recommend.files import Kind, first_line, named, whole
 from recommend.sources import Format, Reject, RowWarning, Web, read, size

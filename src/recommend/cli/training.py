@@ -13,7 +13,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.cli.app import Articles, Assignments, Flags, Qrels, Scratch, app
 from recommend.cli.console import err, meter, out, plain
 from recommend.cli.intake import Intake

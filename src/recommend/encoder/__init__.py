@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder.preparation import encoder_text
 from recommend.errors import EncoderError
 from recommend.resources import model_file

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder import Encoder, encode_articles
 from recommend.errors import EncoderError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recommend.article import Article
+from recommend.articles.article import Article
 
 VERSION = 1
 _CHARACTERS_A_TOKEN = 16

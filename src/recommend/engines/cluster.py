@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder import Encoder, open_encoder
 from recommend.encoder.preparation import encoder_text
 from recommend.engines import Embedded, Text

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from recommend.articles.events import Event
 from recommend.evaluation.judgements import Qrels
-from recommend.events import Event
 
 
 @dataclass(frozen=True, slots=True)

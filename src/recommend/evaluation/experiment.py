@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from recommend.answer import Answer
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.encoder import open_encoder
 from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels, Run

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from recommend.answer import Answer, Recommendation
-from recommend.card import Card
+from recommend.articles.card import Card
 from recommend.errors import visible
 from recommend.evaluation.experiment import DEPTH, explain_query
 from recommend.evaluation.judgements import Qrels, Run

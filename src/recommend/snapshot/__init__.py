@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from recommend import labels, lexical
 from recommend.arrays import mapped, widened
-from recommend.article import Article
-from recommend.duplicates import group_key
+from recommend.articles.article import Article
+from recommend.articles.duplicates import group_key
 from recommend.errors import SnapshotError, shown
 from recommend.files import replace_file
 from recommend.lexical import Lexicon

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from recommend import lexical
 from recommend.arrays import mapped
-from recommend.duplicates import group_key
+from recommend.articles.duplicates import group_key
 from recommend.encoder import Encoder
 from recommend.encoder.isolation import encode_each
 from recommend.errors import SnapshotError
@@ -40,8 +40,8 @@ class Corpus:
     """n articles in ascending order of ids, and what their texts come to.
 
     Attributes:
-        hashes: (n, 32) uint8 content hashes, see :attr:`~recommend.article.Article.content_hash`; zeros where the store
-            has none, as after a restore that changed a row, so that it is read again.
+        hashes: (n, 32) uint8 content hashes, see :attr:`~recommend.articles.article.Article.content_hash`; zeros where
+            the store has none, as after a restore that changed a row, so that it is read again.
         groups: (n,) uint64 duplicate groups.
     """
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.sax import SAXException
 
-from recommend.article import LINE_LIMIT as SUMMARY_LIMIT
+from recommend.articles.article import LINE_LIMIT as SUMMARY_LIMIT
 from recommend.errors import SourceError
 from recommend.sources.encoding import decode
 from recommend.sources.limits import FEED_LIMIT

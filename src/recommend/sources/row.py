@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import orjson
 
-from recommend.article import Article, FieldWarning, parse_article
+from recommend.articles.article import Article, FieldWarning, parse_article
 from recommend.errors import ArticleError, SourceError, shown
 from recommend.sources.limits import COLUMNS
 

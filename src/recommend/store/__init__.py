@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, and_, delete, func, select, update
 
-from recommend.article import Article, Status, canonical_url
-from recommend.curation import Curation
+from recommend.articles.article import Article, Status, canonical_url
+from recommend.articles.curation import Curation
 from recommend.store import curation as curations
 from recommend.store import revisions
 from recommend.store.curation import TAKEDOWN, CurationChange

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 
-from recommend.curation import UNREADABLE, Curation
+from recommend.articles.curation import UNREADABLE, Curation
 from recommend.store.rows import told
 from recommend.store.salvage import of_a_row
 from recommend.store.schema import curation, curation_log

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, exists, select, update
 
-from recommend.article import Article
+from recommend.articles.article import Article
 from recommend.store import revisions
 from recommend.store.database import Watch, reading, upsert
 from recommend.store.rows import (

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine, insert, select
 
-from recommend.events import Event
+from recommend.articles.events import Event
 from recommend.store.database import reading, writing
 from recommend.store.schema import events
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Join, Row, and_, exists
 
-from recommend.article import ID_LIMIT, LINE_LIMIT, TEXT_LIMIT, Article, Status, canonical_url, read_access
-from recommend.curation import Curation
+from recommend.articles.article import ID_LIMIT, LINE_LIMIT, TEXT_LIMIT, Article, Status, canonical_url, read_access
+from recommend.articles.curation import Curation
 from recommend.errors import ArticleError
 from recommend.store.schema import articles, embeddings
 

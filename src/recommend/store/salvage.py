@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.exc import DataError, DBAPIError
 
-from recommend.article import Status
+from recommend.articles.article import Status
 from recommend.store.rows import Unreadable, told
 from recommend.store.schema import articles
 

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, select
 
-from recommend.article import Article, Status
+from recommend.articles.article import Article, Status
 from recommend.errors import StoreError
 from recommend.files import sync, write_private
 from recommend.store.database import Watch, reading

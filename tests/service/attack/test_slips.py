@@ -31,13 +31,13 @@ from alembic.config import Config
 from sqlalchemy import create_engine, make_url
 
 import recommend.store
-from recommend.article import Article
+from recommend.articles.article import Article
+from recommend.articles.events import Event
 from recommend.backup import backup
 from recommend.cli import console, main, operating
 from recommend.doctor import examine
 from recommend.encoder import Encoder
 from recommend.errors import StoreError
-from recommend.events import Event
 from recommend.ingest import IngestCounts, put_batch
 from recommend.settings import Settings
 from recommend.snapshot import IndexLayout, current_name

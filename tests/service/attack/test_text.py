@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 from hostile import hostile
-from recommend.article import parse_article
-from recommend.text import terms
+from recommend.articles.article import parse_article
+from recommend.articles.text import terms
 
 MEMORY = 300  # megabytes beyond what the process had
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from recommend.curation import MOST_BLOCKED, MOST_PINNED, UNCURATED, Choice, Curation
+from recommend.articles.curation import MOST_BLOCKED, MOST_PINNED, UNCURATED, Choice, Curation
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MOMENTS = st.none() | st.integers(-3, 3).map(lambda hours: NOON + timedelta(hours=hours))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.article import Access, Article, FieldWarning, Status, opens, parse_article, read_access
+from recommend.articles.article import Access, Article, FieldWarning, Status, opens, parse_article, read_access
 from recommend.errors import ArticleError
 
 LONG = "x" * 5_001

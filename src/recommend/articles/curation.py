@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from recommend.article import ArticleId, Moment
+from recommend.articles.article import ArticleId, Moment
 
 MOST_PINNED = 50
 MOST_BLOCKED = 1_000

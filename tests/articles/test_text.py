@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.text import _ODD, _UNSPACED_WORD, clean_line, clean_text, lead_sentence, spans, terms
+from recommend.articles.text import _ODD, _UNSPACED_WORD, clean_line, clean_text, lead_sentence, spans, terms
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from hashlib import blake2b
 
-from recommend.article import Article
+from recommend.articles.article import Article
 
 _ENOUGH_WORDS = 20
 _WORD = re.compile(r"\w+")

@@ -17,7 +17,7 @@ from recommend.articles.addresses import read_address
 from recommend.articles.dates import NEVER_YEAR, read_date
 from recommend.articles.languages import read_language
 from recommend.articles.limits import ID_LIMIT, LINE_LIMIT, MOST_STRINGS, STRING_LIMIT, TEXT_LIMIT
-from recommend.text import clean_line, clean_text
+from recommend.articles.text import clean_line, clean_text
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAMES = ("name", "rendered", "title", "label")

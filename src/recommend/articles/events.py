@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from recommend.article import ID_LIMIT
+from recommend.articles.article import ID_LIMIT
 
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 _ArticleId = Annotated[str, StringConstraints(max_length=ID_LIMIT, pattern=_PRINTABLE)]

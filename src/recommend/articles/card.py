@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from recommend.article import Access, Article
+from recommend.articles.article import Access, Article
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recommend.article import Article, parse_article
-from recommend.duplicates import group_key
+from recommend.articles.article import Article, parse_article
+from recommend.articles.duplicates import group_key
 
 if TYPE_CHECKING:
     from conftest import Newsroom

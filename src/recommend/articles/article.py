@@ -12,13 +12,13 @@ from typing import Annotated, Any
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
-from recommend import fields
+from recommend.articles import fields
 from recommend.articles.addresses import canonical_url
 from recommend.articles.extra import read_extra
+from recommend.articles.fields import Context, Reading, TooLargeError
 from recommend.articles.limits import ID_LIMIT, LINE_LIMIT, TEXT_LIMIT
+from recommend.articles.text import lead_sentence
 from recommend.errors import ArticleError, shown
-from recommend.fields import Context, Reading, TooLargeError
-from recommend.text import lead_sentence
 
 __all__ = [
     "CLOCK_SKEW", "ID_LIMIT", "LINE_LIMIT", "TEXT_LIMIT", "Access", "Article", "ArticleId", "FieldWarning", "Moment",

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from recommend.articles.events import Event
 from recommend.cli import main
 from recommend.cli.clicks import SCHEMA
 from recommend.evaluation.judgements import read_qrels
-from recommend.events import Event
 from recommend.settings import Settings
 from recommend.store import Store
 
@@ -51,7 +51,7 @@ def test_events_come_back_as_they_went_in_by_time_and_from_since_to_before_until
 
 def test_events_survive_a_process_that_is_killed_right_after_adding_them(store: Store, settings: Settings) -> None:
     script = (
-        "import os, sys; from recommend.events import Event; from recommend.store import Store\n"
+        "import os, sys; from recommend.articles.events import Event; from recommend.store import Store\n"
         "event = Event(kind='click', article_id='a', item_id='b', position=3)\n"
         "Store(sys.argv[1]).events.add([event] * 5); os.kill(os.getpid(), 9)"
     )
