@@ -30,7 +30,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, make_url
 
-import recommend.store
+import recommend.store.store
 from recommend.articles.article import Article
 from recommend.articles.events import Event
 from recommend.backup import backup

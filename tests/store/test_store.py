@@ -22,12 +22,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
-from recommend import store as store_package
 from recommend.articles.article import Access, Article, parse_article
 from recommend.articles.curation import Choice, Curation
 from recommend.errors import StoreError
 from recommend.settings import Settings
 from recommend.store import Store
+from recommend.store import store as store_package
 from recommend.store.database import Watch, open_engine, reading, writing
 from recommend.store.schema import HEAD, metadata
 

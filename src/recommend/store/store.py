@@ -1,0 +1,391 @@
+"""Articles in a database, and a revision for every change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, and_, delete, func, select, update
+
+from recommend.articles.article import Article, Status, canonical_url
+from recommend.articles.curation import Curation
+from recommend.store import curation as curations
+from recommend.store import revisions
+from recommend.store.curation import TAKEDOWN, CurationChange
+from recommend.store.database import Watch, open_engine, reading, upsert
+from recommend.store.embeddings import Embeddings
+from recommend.store.events import EventLog
+from recommend.store.keys import Keys
+from recommend.store.revisions import Revisions
+from recommend.store.rows import (
+    ARTICLE,
+    Change,
+    FloatArray,
+    Known,
+    Label,
+    News,
+    Published,
+    Unreadable,
+    Written,
+    article_or_fault,
+    article_row,
+    change_of,
+    embedding_row,
+    lacks_vector,
+    some_at_a_time,
+    told,
+    vector_of,
+    with_vectors,
+)
+from recommend.store.salvage import readable, readable_batches
+from recommend.store.schema import articles, counter, embeddings, tombstone
+from recommend.store.takedowns import TakedownLog, Takedowns
+
+_ROWS_A_BATCH = 2000
+
+logger = logging.getLogger(__name__)
+
+
+class Store:
+    """Articles in a database. Safe to share between threads; every write is durable when the method returns.
+
+    Attributes:
+        embeddings: of the articles.
+        events: what the service was told of readers.
+        keys: the API keys of the service.
+    """
+
+    def __init__(self, url: str, *, staleness: float = 0.25, readonly: bool = False, any_schema: bool = False) -> None:
+        """Opens ``url`` (``sqlite:///FILE`` or ``postgresql://…``), creating or migrating its schema.
+
+        Args:
+            url: an SQLAlchemy database URL.
+            readonly: for who only reads: nothing is created, migrated or written, and writing raises an error.
+            any_schema: with ``readonly``, another schema is taken as it is, as a backup does.
+            staleness: seconds for which :meth:`latest_revision` and :meth:`Keys.find` may repeat themselves where the
+                database cannot tell for free whether anything changed (PostgreSQL; SQLite always tells at once). What
+                was written through this object they tell at once.
+
+        Raises:
+            StoreError: when it cannot be opened.
+        """
+        self._engine = open_engine(url, readonly=readonly, any_schema=any_schema)
+        self._watch = Watch(self._engine, staleness)
+        self._revisions = Revisions(self._engine, self._watch)
+        self._takedowns = Takedowns(self._engine)
+        self.embeddings = Embeddings(self._engine, self._watch)
+        self.events = EventLog(self._engine)
+        self.keys = Keys(self._engine, self._watch)
+        if not readonly:
+            self._takedowns.begin(self._watch)
+
+    @property
+    def engine(self) -> Engine:
+        """The database's engine, for what looks at its tables as a whole."""
+        return self._engine
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._watch.close()
+        self._engine.dispose()
+
+    def put(
+        self, changes: Sequence[tuple[Article, FloatArray | None]], fingerprint: str, *, republish: bool = True
+    ) -> list[int]:
+        """Writes articles, each with its embedding (d,), in one transaction.
+
+        None for an embedding keeps the stored one, which counts as long as title and body are those it was made from.
+        A later pair of the same id wins. An id that was taken down is published again if ``republish``, else left out.
+
+        Returns:
+            The revision of each pair, in order; pairs that a later one replaced get that one's, those left out 0.
+        """
+        return [written.revision for written in self.write(changes, fingerprint, republish=republish)]
+
+    def write(
+        self, changes: Sequence[tuple[Article, FloatArray | None]], fingerprint: str, *, republish: bool = True
+    ) -> list[Written]:
+        """As :meth:`put`, and tells what each replaced, whatever other processes wrote meanwhile."""
+        latest = {article.id: (article, vector) for article, vector in changes}
+        if not latest:
+            return []
+        with self._watch.writing() as connection:
+            revisions.lock(connection)
+            before = _known(connection, latest)
+            if not republish:
+                for article_id in [id_ for id_, held in before.items() if held.deleted]:
+                    del latest[article_id]
+            first = revisions.take(connection, len(latest))
+            taken = dict(zip(latest, range(first, first + len(latest)), strict=True))
+            self._takedowns.note_changes(connection, (article for article, _ in latest.values()), taken)
+            upsert(connection, articles, [article_row(a, taken[a.id]) for a, _ in latest.values()])
+            vectors = [embedding_row(a, v, fingerprint) for a, v in latest.values() if v is not None]
+            upsert(connection, embeddings, vectors)
+        return [Written(taken.get(article.id, 0), before.get(article.id)) for article, _ in changes]
+
+    def delete(self, article_id: str) -> int | None:
+        """Takes an article down: its content, embeddings and curation are erased and a tombstone stays.
+
+        Returns:
+            The revision of the takedown, or None when there was nothing to take down.
+        """
+        with self._watch.writing() as connection:
+            revisions.lock(connection)
+            live = and_(articles.c.id == article_id, articles.c.deleted_at.is_(None))
+            if connection.execute(select(articles.c.id).where(live)).first() is None:
+                return None
+            revision = revisions.take(connection, 1)
+            self._takedowns.note_takedown(connection, article_id, revision)
+            connection.execute(update(articles).where(live).values(tombstone(revision)))
+            connection.execute(delete(embeddings).where(embeddings.c.article_id == article_id))
+            curated = curations.find(connection, article_id)
+            if curated is not None:
+                curations.replace(connection, article_id, curated[0], None, revision, TAKEDOWN)
+        return revision
+
+    def doubt(self, ids: Iterable[str], fingerprint: str) -> None:
+        """Notes that what is held of articles cannot be used, without a revision: what is sent under their ids next
+        counts as changed, and the encoder of ``fingerprint`` embeds them anew."""
+        with self._watch.writing() as connection:
+            revisions.lock(connection)
+            for some in some_at_a_time(ids):
+                connection.execute(update(articles).where(articles.c.id.in_(some)).values(content_hash=b""))
+                mine = embeddings.c.article_id.in_(some), embeddings.c.fingerprint == fingerprint
+                connection.execute(delete(embeddings).where(*mine))
+
+    def put_curation(self, article_id: str, curation: Curation, by: str) -> int:
+        """Replaces the curation of an article, which need not be stored; ``by`` goes into the audit trail.
+
+        Returns:
+            The revision from which it holds; that of before when it is the same.
+        """
+        with self._watch.writing() as connection:
+            revisions.lock(connection)
+            present = curations.find(connection, article_id)
+            if present is not None and present[0] == curation:
+                return present[1]
+            revision = revisions.take(connection, 1)
+            before = None if present is None else present[0]
+            curations.replace(connection, article_id, before, curation, revision, by)
+        return revision
+
+    def curation(self, article_id: str, *, most: int = 50) -> tuple[Curation, list[CurationChange]] | None:
+        """The curation of an article and its ``most`` latest changes, latest first; None when there is none."""
+        with reading(self._engine) as connection:
+            present = curations.find(connection, article_id)
+            return None if present is None else (present[0], curations.history(connection, article_id, most))
+
+    def known(self, ids: Iterable[str]) -> dict[str, Known]:
+        """What is held of each of ``ids``; ids never seen are left out."""
+        with reading(self._engine) as connection:
+            return _known(connection, ids)
+
+    def get(self, article_id: str) -> Article | None:
+        """The article as it stands, of any status; None when unknown or taken down, or when its row cannot be used."""
+        query = select(*ARTICLE).where(articles.c.id == article_id, articles.c.deleted_at.is_(None))
+        with reading(self._engine) as connection:
+            rows = readable(connection, query)
+        found = [row.reason if isinstance(row, Unreadable) else article_or_fault(row) for row in rows]
+        if found and isinstance(found[0], str):
+            logger.warning("article %r is set aside: %s", article_id, found[0])
+        return found[0] if found and isinstance(found[0], Article) else None
+
+    def revision_of(self, article_id: str) -> int | None:
+        """The revision at which the article last changed; None when unknown or taken down."""
+        query = select(articles.c.revision).where(articles.c.id == article_id, articles.c.deleted_at.is_(None))
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar()
+
+    def find_url(self, url: str) -> str | None:
+        """The id of the published article whose canonical URL is that of ``url``; the newest one when several are."""
+        query = (
+            select(articles.c.id)
+            .where(articles.c.canonical_url == canonical_url(url), articles.c.status == Status.PUBLISHED)
+            .order_by(articles.c.revision.desc())
+        )
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar()
+
+    def labels(self, ids: Iterable[str]) -> dict[str, Label]:
+        """What the articles of ``ids`` that are there go by."""
+        query = select(articles.c.id, articles.c.title, articles.c.url, articles.c.site)
+        found: dict[str, Label] = {}
+        with reading(self._engine) as connection:
+            for some in some_at_a_time(ids):
+                rows = readable(connection, query.where(articles.c.id.in_(some), articles.c.deleted_at.is_(None)))
+                found |= {r.id: Label(r.title, r.url, r.site) for r in rows if not isinstance(r, Unreadable)}
+        return found
+
+    def published_at(self, addresses: Iterable[str]) -> list[tuple[str, str, str]]:
+        """Address, title and id of each published article at one of some canonical URLs."""
+        query = select(articles.c.canonical_url, articles.c.title, articles.c.id)
+        published = articles.c.status == Status.PUBLISHED
+        with reading(self._engine) as connection:
+            return [
+                (row.canonical_url, row.title, row.id)
+                for some in some_at_a_time(addresses)
+                for row in readable(connection, query.where(articles.c.canonical_url.in_(some), published))
+                if not isinstance(row, Unreadable)
+            ]
+
+    def latest_revision(self) -> int:
+        """The highest revision committed by any process; microseconds when nothing changed since the last call.
+
+        Raises:
+            StoreError: when that cannot be told. A server that cannot be reached is tried again once a second.
+        """
+        return self._revisions.latest()
+
+    def takedown_log(self) -> TakedownLog | None:
+        """The log that outlives the store; None on PostgreSQL, which has its own archiving."""
+        with reading(self._engine) as connection:
+            return self._takedowns.log(connection)
+
+    def is_void(self, revision: int) -> bool:
+        """Whether a restore undid this revision: what was read then need not hold any more."""
+        with reading(self._engine) as connection:
+            return revisions.is_void(connection, revision)
+
+    def check(self) -> None:
+        """Reads one row.
+
+        Raises:
+            StoreError: when the database cannot be read.
+        """
+        with reading(self._engine) as connection:
+            revisions.current(connection)
+
+    @property
+    def writable(self) -> bool:
+        """Whether a write is known to have held, and none was refused since."""
+        return self._watch.writable
+
+    def check_writable(self) -> None:
+        """Writes something that means nothing, the first time and after a write that was refused.
+
+        Raises:
+            StoreError: when the database refuses (disk full, read-only, locked for too long).
+        """
+        if self._watch.writable:
+            return
+        with self._watch.writing() as connection:
+            if self._engine.dialect.name == "sqlite":  # which would skip an update to the same value
+                number = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+                connection.exec_driver_sql(f"PRAGMA user_version = {(number + 1) % 2**31}")
+            else:
+                connection.execute(update(counter).values(value=counter.c.value))
+        self._watch.writable = True
+
+    def changes(self, since: int, fingerprint: str) -> list[Change]:
+        """Every article that changed after revision ``since``, in the order of revisions."""
+        return self.news(since, since, fingerprint).changes
+
+    def news(self, since: int, curated_since: int, fingerprint: str) -> News:
+        """What changed after revision ``since``, and the curations after ``curated_since``, at one moment; or that a
+        restore undid ``since``."""
+        columns = [*ARTICLE, articles.c.revision, articles.c.deleted_at, embeddings.c.vector]
+        query = select(*columns).select_from(with_vectors(fingerprint))
+        query = query.where(articles.c.revision > since).order_by(articles.c.revision)
+        version = self._watch.version()
+        with reading(self._engine) as connection:
+            revision = revisions.current(connection)
+            if revisions.is_void(connection, since):
+                return News(revision, [], {}, void=True)
+            changes = [change_of(row) for row in readable(connection, query)]
+            news = News(revision, changes, curations.changed_since(connection, curated_since))
+        self._revisions.saw(version, revision)
+        return news
+
+    def changed_since(self, revision: int) -> int:
+        """How many articles changed after ``revision``."""
+        query = select(func.count()).select_from(articles).where(articles.c.revision > revision)
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar_one()
+
+    def ids_since(self, revision: int) -> list[str]:
+        """Ids of the articles, of any status and taken down ones, too, that changed after ``revision``."""
+        query = select(articles.c.id).where(articles.c.revision > revision).order_by(articles.c.id)
+        with reading(self._engine) as connection:
+            return list(connection.execute(query).scalars())
+
+    @contextmanager
+    def published(
+        self, fingerprint: str, held: Mapping[str, bytes] = MappingProxyType({})
+    ) -> Iterator[tuple[int, Iterator[Published]]]:
+        """All published articles, those that the encoder of ``fingerprint`` has embedded with that embedding, as of one
+        revision.
+
+        Args:
+            fingerprint: of the encoder.
+            held: by id, the content hash of what the reader has already: as long as an article has that and an
+                embedding, its texts are not read.
+
+        Yields:
+            The revision, and the articles in ascending order of ids (of their code points, as Python compares them),
+            read in batches while the block runs.
+        """
+        by_id = articles.c.id.collate("BINARY" if self._engine.dialect.name == "sqlite" else "C")
+        columns = [articles.c.id, articles.c.content_hash, embeddings.c.vector]
+        query = (
+            select(*columns)
+            .select_from(with_vectors(fingerprint))
+            .where(articles.c.deleted_at.is_(None), articles.c.status == Status.PUBLISHED)
+            .order_by(by_id)
+            .execution_options(yield_per=_ROWS_A_BATCH)
+        )
+        with reading(self._engine) as connection:
+            revision = revisions.current(connection)
+            batches = readable_batches(connection, query)
+            yield revision, (one for rows in batches for one in _published(connection, rows, held))
+
+    def counts(self, fingerprint: str | None = None) -> dict[str, int]:
+        """Numbers of articles by status, of takedowns, and of articles that lack an embedding of ``fingerprint``."""
+        by_status = (
+            select(articles.c.status, func.count()).where(articles.c.deleted_at.is_(None)).group_by(articles.c.status)
+        )
+        with reading(self._engine) as connection:
+            counts = {str(status): 0 for status in Status}
+            counts.update((row[0], row[1]) for row in connection.execute(by_status))
+            taken_down = select(func.count()).select_from(articles).where(articles.c.deleted_at.is_not(None))
+            counts["taken_down"] = connection.execute(taken_down).scalar_one()
+            if fingerprint is not None:
+                lacking = select(func.count()).select_from(articles).where(lacks_vector(fingerprint))
+                counts["unembedded"] = connection.execute(lacking).scalar_one()
+        return counts
+
+
+def _known(connection: Connection, ids: Iterable[str]) -> dict[str, Known]:
+    query = select(*(articles.c[name] for name in ("id", "revision", "content_hash", "text_hash", "deleted_at")))
+    found: dict[str, Known] = {}
+    for some in some_at_a_time(ids):
+        for row in readable(connection, query.where(articles.c.id.in_(some))):
+            if isinstance(row, Unreadable):  # whatever is sent differs from it
+                found[row.id] = Known(row.revision, b"", b"", deleted=False)
+                continue
+            found[row.id] = Known(row.revision, row.content_hash, row.text_hash, row.deleted_at is not None)
+    return found
+
+
+def _published(
+    connection: Connection, rows: Sequence[Row[Any] | Unreadable], held: Mapping[str, bytes]
+) -> Iterator[Published]:
+    known = [row for row in rows if not isinstance(row, Unreadable)]
+    wanted = [row.id for row in known if row.vector is None or held.get(row.id) != row.content_hash]
+    found: dict[str, Article | str] = {}
+    for some in some_at_a_time(wanted):
+        for one in readable(connection, select(*ARTICLE).where(articles.c.id.in_(some))):
+            found[one.id] = one.reason if isinstance(one, Unreadable) else article_or_fault(one)
+    for row in rows:
+        article = row.reason if isinstance(row, Unreadable) else found.get(row.id)
+        if isinstance(row, Unreadable) or isinstance(article, str):
+            yield Published(row.id, b"", None, None, str(article))
+            continue
+        try:
+            vector = vector_of(row.vector)
+        except ValueError as problem:
+            yield Published(row.id, b"", None, None, told(problem))
+            continue
+        yield Published(row.id, row.content_hash, article, vector)
