@@ -15,7 +15,7 @@ import recommend
 PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
     "arrays articles cpus errors files offline resources settings",
-    "encoder engines sources store",
+    "encoder sources store",
     "collisions ingest labels lexical projection table term_counts time_curve vectors",
     "answer eligibility explanation history live neighbourhood policy ranking reasons segment selection snapshot",
     "recommender",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Article, parse_article
 from recommend.encoder import Encoder, encode_articles
-from recommend.engines import LocalEngine
+from recommend.encoder.executors.local import LocalEngine
 from recommend.ingest import IngestCounts, embed_missing, ingest, put
 from recommend.settings import Settings
 from recommend.store import Store

@@ -11,8 +11,9 @@ from typing import Literal
 from recommend.articles.article import Article
 from recommend.collisions import Collision, repeated, with_stored
 from recommend.encoder import Encoder, encode_articles
+from recommend.encoder.executors.engine import Engine
+from recommend.encoder.executors.local import LocalEngine
 from recommend.encoder.isolation import encode_each
-from recommend.engines import Engine, LocalEngine
 from recommend.store import Store
 from recommend.store.rows import FloatArray, Known
 

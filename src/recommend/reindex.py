@@ -10,7 +10,7 @@ from typing import Any
 
 from recommend.encoder import Encoder, encode_articles, located
 from recommend.encoder.adapter import find_adapter
-from recommend.engines import Engine
+from recommend.encoder.executors.engine import Engine
 from recommend.errors import RecommendError, SnapshotError
 from recommend.ingest import Failed, embed_missing
 from recommend.publication import publish_embedded

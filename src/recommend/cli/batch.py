@@ -17,7 +17,7 @@ from recommend.cli.intake import REJECTS, FormatName, Intake, RejectsFile
 from recommend.cli.output import Force, check_target
 from recommend.cpus import available_cores
 from recommend.encoder import open_encoder
-from recommend.engines import EngineName, open_engine
+from recommend.encoder.executors.engine import EngineName, open_engine
 from recommend.evaluation.judgements import read_qrels
 from recommend.export import TABLE
 from recommend.export import export as write_export

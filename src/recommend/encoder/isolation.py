@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.articles.article import Article
-from recommend.encoder import Encoder, encode_articles
+from recommend.encoder.encoder import Encoder, encode_articles
 from recommend.errors import EncoderError
 
 FloatArray = NDArray[np.float32]

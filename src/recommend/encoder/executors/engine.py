@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Article
 from recommend.encoder import Encoder
-from recommend.encoder.isolation import encode_each
 from recommend.settings import Settings
 
 FloatArray = NDArray[np.float32]
@@ -54,25 +53,6 @@ class Engine(Protocol):
         ...
 
 
-class LocalEngine:
-    """Embeds on the cores of this machine, one batch after another."""
-
-    def __init__(self, encoder: Encoder, batch: int = 1024) -> None:
-        self._encoder = encoder
-        self.batch = batch
-
-    def embeddings(self, batches: Iterable[Sequence[Article]]) -> Generator[Embedded]:
-        """See :class:`Engine`."""
-        for articles in batches:
-            vectors, failures = encode_each(self._encoder, articles)
-            done = [article for article in articles if article.text_hash in vectors]
-            yield Embedded(
-                [Text(article.id, article.text_hash) for article in done],
-                np.array([vectors[article.text_hash] for article in done], np.float32),
-                {a.id: failures[a.text_hash] for a in articles if a.text_hash in failures},
-            )
-
-
 def open_engine(name: EngineName, encoder: Encoder, settings: Settings) -> Engine:
     """The engine of this name for an encoder that the settings name.
 
@@ -80,10 +60,9 @@ def open_engine(name: EngineName, encoder: Encoder, settings: Settings) -> Engin
         EngineError: when the engine's package is missing.
     """
     if name is EngineName.LOCAL:
+        from recommend.encoder.executors.local import LocalEngine
+
         return LocalEngine(encoder)
-    from recommend.engines.cluster import RayEngine
+    from recommend.encoder.executors.ray import RayEngine
 
     return RayEngine(encoder, settings)
-
-
-__all__ = ["Embedded", "Engine", "EngineName", "LocalEngine", "Text", "open_engine"]

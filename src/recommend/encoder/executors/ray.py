@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Article
 from recommend.encoder import Encoder, open_encoder
+from recommend.encoder.executors.engine import Embedded, Text
 from recommend.encoder.preparation import encoder_text
-from recommend.engines import Embedded, Text
 from recommend.errors import EncoderError, EngineError
 from recommend.settings import EncoderSettings, RaySettings, Settings
 
@@ -81,7 +81,7 @@ class RayEngine:
         self.batch = settings.ray.batch
 
     def embeddings(self, batches: Iterable[Sequence[Article]]) -> Generator[Embedded]:
-        """See :class:`recommend.engines.Engine`.
+        """See :class:`recommend.encoder.executors.engine.Engine`.
 
         Raises:
             EngineError: when the cluster cannot be reached, has no room for an actor, or an actor fails.

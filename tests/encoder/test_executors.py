@@ -17,9 +17,10 @@ import pytest
 
 from recommend.articles.article import Article, parse_article
 from recommend.encoder import Encoder, encode_articles
-from recommend.engines import EngineName, LocalEngine, open_engine
-from recommend.engines import cluster as cluster_module
-from recommend.engines.cluster import RayEngine
+from recommend.encoder.executors import ray as cluster_module
+from recommend.encoder.executors.engine import EngineName, open_engine
+from recommend.encoder.executors.local import LocalEngine
+from recommend.encoder.executors.ray import RayEngine
 from recommend.errors import EngineError
 from recommend.ingest import embed_missing
 from recommend.settings import RaySettings, Settings
