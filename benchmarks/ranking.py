@@ -10,7 +10,8 @@ from benchmarks import report
 from benchmarks.relevance import CANDIDATES
 from recommend.articles.article import Article
 from recommend.evaluation.experiment import scratch
-from recommend.ranking import Ranker, alikeness, score
+from recommend.ranking.features import compute_features
+from recommend.ranking.model import Ranker, alikeness, fullness, score
 from recommend.settings import load_settings
 from recommend.sources import read
 from recommend.vectors import set_threads
@@ -35,9 +36,9 @@ def main() -> None:
             query = segment.query(row)
             rows = np.sort(segment.nearest(query.embedding, CANDIDATES))
             started = time.perf_counter()
-            candidates = segment.candidates(0, query, rows)
+            candidates = compute_features(segment, 0, query, rows)
             featured = time.perf_counter()
-            scored = score(candidates, ranker, query.fullness, alike, unit)
+            scored = score(candidates, ranker, fullness(query.term_count), alike, unit)
             np.lexsort((scored.rows, -scored.scores))
             parts.append((featured - started, time.perf_counter() - featured))
     features, scores = 1000 * np.median(parts, axis=0)

@@ -21,7 +21,8 @@ from recommend.articles.article import Article
 from recommend.cli import main
 from recommend.encoder import Encoder, open_encoder
 from recommend.encoder.adapter import find_adapter
-from recommend.ranking import FEATURES, Ranker
+from recommend.ranking.candidates import FEATURES
+from recommend.ranking.model import Ranker
 from recommend.settings import EncoderSettings, Settings, load_settings
 from recommend.store import Store
 from recommend.training.adapter import Recipe

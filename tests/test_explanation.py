@@ -5,7 +5,8 @@ import pytest
 
 from recommend.answer import Answer
 from recommend.encoder import Encoder
-from recommend.ranking import FEATURES, Ranker, alikeness
+from recommend.ranking.candidates import FEATURES
+from recommend.ranking.model import Ranker, alikeness
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store

@@ -14,10 +14,11 @@ import recommend
 
 PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
-    "arrays articles cpus errors files offline resources settings",
+    "arrays articles cpus dates errors files offline resources settings",
     "encoder sources store",
-    "collisions ingest labels lexical projection table term_counts time_curve vectors",
-    "answer eligibility explanation history live neighbourhood policy ranking reasons segment selection snapshot",
+    "collisions ingest labels lexical live neighbourhood projection segment snapshot table term_counts"
+    " time_curve vectors",
+    "answer eligibility explanation history policy ranking reasons selection",
     "recommender",
     "backup doctor export publication reindex rollback status",
     "canary evaluation recommend",

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recommend.articles.article import Article
+from recommend.dates import MISSING
 from recommend.encoder import Encoder, encode_articles
 from recommend.lexical import TermMatrix, TermVector, stack
 from recommend.neighbourhood import (
@@ -28,8 +29,8 @@ from recommend.neighbourhood import (
     terms_in_company,
     units,
 )
+from recommend.ranking.features import compute_features
 from recommend.snapshot import Snapshot, open_snapshot
-from recommend.table import MISSING
 from recommend.vectors import KINDS, VectorIndex
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def test_the_context_feature_is_the_cosine_of_both_term_vectors_mixed_by_hand(ne
     mixed = unit((1 - SHARE) * rows + SHARE * rows[segment.neighbours].mean(axis=1))
     wanted = np.array([3, 50, 7, 0, 21])
     for row in range(len(segment)):
-        features = segment.candidates(0, segment.query(row), wanted)
+        features = compute_features(segment, 0, segment.query(row), wanted)
         assert features.feature("context") == pytest.approx(mixed[wanted] @ mixed[row], abs=1e-5)
         assert features.feature("lexical") == pytest.approx(rows[wanted] @ rows[row], abs=1e-5)
 
@@ -276,7 +277,7 @@ def test_without_company_articles_stay_alone_in_the_snapshot_and_after(
     raw = encode_articles(alone.encoder, stories).astype(np.float16)
     assert segment.embeddings.astype(np.float32) == pytest.approx(live(alone).projection.apply(raw), abs=1e-3)
     assert not np.allclose(segment.embeddings, before.segment.embeddings, atol=1e-2)
-    features = segment.candidates(0, segment.query(0), np.arange(len(segment)))
+    features = compute_features(segment, 0, segment.query(0), np.arange(len(segment)))
     assert features.feature("context") == pytest.approx(features.feature("lexical"), abs=1e-5)
     assert np.min(prepared_alike(alone, stories)) > 0.999
 

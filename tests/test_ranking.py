@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from recommend import ranking
+from recommend.dates import MISSING, days_apart, nearness
 from recommend.errors import SettingsError
-from recommend.ranking import FEATURES, TIME_FEATURES, Calibration, Candidates, FeatureWeight, Ranker
+from recommend.ranking import model
+from recommend.ranking.calibration import Calibration
+from recommend.ranking.candidates import FEATURES, TIME_FEATURES, Candidates
+from recommend.ranking.features import DENSE_UNIT, comparable
+from recommend.ranking.model import FeatureWeight, Ranker
 from recommend.resources import bundled
-from recommend.table import MISSING
 
 Floats = NDArray[np.float32]
-WIDTH, DAY, UNIT = len(FEATURES), 86_400, ranking.DENSE_UNIT
+WIDTH, DAY, UNIT = len(FEATURES), 86_400, DENSE_UNIT
 VALUES = st.floats(-1, 1, width=32) | st.just(np.nan)
 FEATURE_ARRAYS = st.integers(1, 20).flatmap(lambda n: arrays(np.float32, (n, WIDTH), elements=VALUES))
 MEAN, DEVIATION = np.linspace(0.0, 0.4, WIDTH), np.linspace(0.1, 0.3, WIDTH)
@@ -39,7 +42,7 @@ def candidates_of(features: Floats, segment: int = 0) -> Candidates:
 
 @given(FEATURE_ARRAYS)
 def test_a_feature_that_says_nothing_neither_helps_nor_harms(features: Floats) -> None:
-    standardised = ranking.standardise(features, MEAN, DEVIATION)
+    standardised = model.standardise(features, MEAN, DEVIATION)
     assert np.isfinite(standardised).all()
     for column in range(WIDTH):
         known = ~np.isnan(features[:, column])
@@ -51,7 +54,7 @@ def test_a_feature_that_says_nothing_neither_helps_nor_harms(features: Floats) -
 
 def test_the_best_of_a_bad_list_is_seen_to_be_bad() -> None:
     good, bad = (np.tile(MEAN + n * DEVIATION, (5, 1)).astype(np.float32) for n in (2, -2))
-    of_good, of_bad = (ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT) for features in (good, bad))
+    of_good, of_bad = (model.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT) for features in (good, bad))
     assert of_bad.probabilities.max() < 0.01 < 0.99 < of_good.probabilities.min()
 
 
@@ -59,24 +62,24 @@ def test_the_best_of_a_bad_list_is_seen_to_be_bad() -> None:
 def test_dense_cosines_count_by_what_random_pairs_of_the_corpus_have(features: Floats, spread: float) -> None:
     spread_out = features.copy()
     spread_out[:, 0] *= spread
-    scored = ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT)
-    of_spread = ranking.score(candidates_of(spread_out), RANKER, 0.3, 1.0, spread * UNIT)
+    scored = model.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT)
+    of_spread = model.score(candidates_of(spread_out), RANKER, 0.3, 1.0, spread * UNIT)
     np.testing.assert_allclose(of_spread.scores, scored.scores, atol=1e-3)
 
 
 def test_a_handful_of_articles_does_not_stretch_the_scale_without_bound() -> None:
     features = np.full((1, WIDTH), 0.5, np.float32)
-    assert ranking.comparable(features, 1e-3)[0, 0] == pytest.approx(1.0)
-    assert ranking.comparable(features, 1.0)[0, 0] == pytest.approx(0.25)
-    assert ranking.comparable(features, 1.0)[0, 1:].tolist() == [0.5] * (WIDTH - 1)
+    assert comparable(features, 1e-3)[0, 0] == pytest.approx(1.0)
+    assert comparable(features, 1.0)[0, 0] == pytest.approx(0.25)
+    assert comparable(features, 1.0)[0, 1:].tolist() == [0.5] * (WIDTH - 1)
 
 
 @given(FEATURE_ARRAYS, st.randoms(use_true_random=False))
 def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, random: Random) -> None:
     order = np.array(random.sample(range(len(features)), len(features)))
     scored, shuffled = (
-        ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT),
-        ranking.score(candidates_of(features[order]), RANKER, 0.3, 1.0, UNIT),
+        model.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT),
+        model.score(candidates_of(features[order]), RANKER, 0.3, 1.0, UNIT),
     )
     np.testing.assert_allclose(shuffled.scores, scored.scores[order], atol=1e-3)
     np.testing.assert_array_equal(shuffled.features, features[order])
@@ -86,20 +89,18 @@ def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, r
 def test_with_a_positive_weight_more_of_a_feature_is_better(features: Floats, column: int) -> None:
     twins = np.vstack([features, features[:1]])
     twins[0, column], twins[-1, column] = 0.25, 0.75
-    scored = ranking.score(candidates_of(twins), RANKER, 0.3, 1.0, UNIT)
+    scored = model.score(candidates_of(twins), RANKER, 0.3, 1.0, UNIT)
     assert scored.scores[-1] > scored.scores[0]
     assert scored.probabilities[-1] >= scored.probabilities[0]
 
 
 @given(FEATURE_ARRAYS)
 def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features: Floats) -> None:
-    intercepts = ranking.Intercepts(weight=1.0, brief=-0.5, apart=7.0)
+    intercepts = model.Intercepts(weight=1.0, brief=-0.5, apart=7.0)
     assert intercepts.of(0.3, 1.0) == pytest.approx(-0.05)
     assert intercepts.of(1.0, 0.5) == pytest.approx(4.0)
-    shifted = ranking.score(
-        candidates_of(features), RANKER.model_copy(update={"intercepts": intercepts}), 0.3, 1.0, UNIT
-    )
-    scored = ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT)
+    shifted = model.score(candidates_of(features), RANKER.model_copy(update={"intercepts": intercepts}), 0.3, 1.0, UNIT)
+    scored = model.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT)
     np.testing.assert_allclose(scored.contributions.sum(axis=1), scored.scores, atol=1e-5)
     np.testing.assert_allclose(shifted.scores, scored.scores - 0.05, atol=1e-4)
     beyond = scored.scores - 0.5
@@ -110,8 +111,8 @@ def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features:
 @given(FEATURE_ARRAYS, st.sets(st.sampled_from([*FEATURES, "time"])))
 def test_features_left_out_or_not_named_do_not_count(features: Floats, names: set[str]) -> None:
     left_out = {feature for name in names for feature in (TIME_FEATURES if name == "time" else (name,))}
-    contributions = ranking.score(candidates_of(features), RANKER.without(sorted(names)), 0.3, 1.0, UNIT).contributions
-    whole = ranking.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT).contributions
+    contributions = model.score(candidates_of(features), RANKER.without(sorted(names)), 0.3, 1.0, UNIT).contributions
+    whole = model.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT).contributions
     for column, name in enumerate(FEATURES):
         expected = np.zeros(len(features)) if name in left_out else whole[:, column]
         np.testing.assert_array_equal(contributions[:, column], expected)
@@ -123,14 +124,14 @@ def test_an_unknown_feature_to_leave_out_is_named() -> None:
 
 
 def test_weights_turn_from_those_under_brief_items_to_those_under_full_text() -> None:
-    assert [ranking.fullness(terms) for terms in (0, 45, 54, 63, 90, 9_000)] == [0.0, 0.0, 0.2, 0.4, 1.0, 1.0]
+    assert [model.fullness(terms) for terms in (0, 45, 54, 63, 90, 9_000)] == [0.0, 0.0, 0.2, 0.4, 1.0, 1.0]
     np.testing.assert_allclose(RANKER.weights(0.0, 0.5), 1.5 - np.arange(WIDTH) / 10)
     np.testing.assert_allclose(RANKER.weights(1.0, 1.0), 0.5 + np.arange(WIDTH) / 10)
     np.testing.assert_allclose(RANKER.weights(0.25, 1.0), 1.25 - np.arange(WIDTH) / 20)
 
 
 def test_under_full_text_weights_follow_how_alike_the_nearest_of_the_corpus_are() -> None:
-    assert [round(ranking.alikeness(mean), 6) for mean in (0.0, 0.25, 0.3, 0.45, 1.0)] == [0.0, 0.0, 0.25, 1.0, 1.0]
+    assert [round(model.alikeness(mean), 6) for mean in (0.0, 0.25, 0.3, 0.45, 1.0)] == [0.0, 0.0, 0.25, 1.0, 1.0]
     np.testing.assert_allclose(RANKER.weights(1.0, 0.0), np.full(WIDTH, 0.1))
     np.testing.assert_allclose(RANKER.weights(1.0, 0.25), 0.25 * (0.5 + np.arange(WIDTH) / 10) + 0.075)
 
@@ -148,13 +149,11 @@ def test_for_a_foreign_language_most_of_the_dense_weight_goes_to_the_lexical_sid
 def test_nearness_falls_alike_in_both_directions_and_is_unknown_without_a_date() -> None:
     moments = np.array([0, 30 * DAY, -30 * DAY, 300 * DAY, MISSING])
     expected = [1, np.exp(-1), np.exp(-1), np.exp(-10), np.nan]
-    np.testing.assert_allclose(ranking.nearness(moments, 0, 30.0), expected, rtol=1e-5)
-    np.testing.assert_allclose(
-        ranking.nearness(moments[::-1], moments, 30.0)[[1, 2, 3]], np.exp([-9, 0, -9]), rtol=1e-4
-    )
-    days = ranking.days_apart(moments, 0)
+    np.testing.assert_allclose(nearness(moments, 0, 30.0), expected, rtol=1e-5)
+    np.testing.assert_allclose(nearness(moments[::-1], moments, 30.0)[[1, 2, 3]], np.exp([-9, 0, -9]), rtol=1e-4)
+    days = days_apart(moments, 0)
     np.testing.assert_allclose(days, [0, 30, 30, 300, np.nan])
-    assert np.isnan(ranking.days_apart(moments, MISSING)).all()
+    assert np.isnan(days_apart(moments, MISSING)).all()
 
 
 def test_candidates_are_taken_and_joined_whole() -> None:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from recommend.lexical import TermVector
 from recommend.neighbourhood import SHARE
-from recommend.ranking import FEATURES
+from recommend.ranking.candidates import FEATURES
+from recommend.ranking.features import compute_features
 from recommend.segment import Prepared, Query, Segment
 from recommend.settings import RankingSettings, Settings
 from recommend.snapshot import IndexLayout, Snapshot, current_name, open_snapshot
@@ -95,7 +96,7 @@ def test_candidates_hold_the_nearest_and_the_best_lexical_matches(
         query = segment.query(int(row))
         found = replace(segment, index=index).retrieve(query, 12, WIDE, allowed)
         assert found.tolist() == sorted(set(found.tolist()) & set(rows.tolist()))
-        features = segment.candidates(0, query, rows).features
+        features = compute_features(segment, 0, query, rows).features
         nearest = rows[np.argsort(-features[:, 0], kind="stable")[:12]]
         lexical = rows[features[:, 1] > np.sort(features[:, 1])[-min(12, len(rows))]]
         assert {*nearest.tolist(), *lexical.tolist()} <= set(found.tolist())
@@ -133,7 +134,7 @@ def test_features_are_the_cosines_alone_and_in_company_nearness_in_time_and_the_
     vectors, when = segment.embeddings.astype(np.float32), segment.table.published_at
     sections = [segment.table.value("section", row) for row in range(len(segment))]
     for row in range(0, len(segment), 10):
-        candidates = segment.candidates(3, segment.query(row), np.arange(len(segment)))
+        candidates = compute_features(segment, 3, segment.query(row), np.arange(len(segment)))
         assert set(candidates.segments.tolist()) == {3}
         assert dense(segment.query(row).context, width) == pytest.approx(company[row], abs=1e-5)
         expected = {"dense": vectors @ vectors[row], "lexical": terms @ terms[row], "context": company @ company[row]}

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from recommend.articles.article import Access, Article, opens, parse_article
 from recommend.articles.card import CARD_FIELDS, card_of
+from recommend.dates import MISSING, moment, seconds
 from recommend.errors import SnapshotError
-from recommend.table import MISSING, ArticleTable, Filters, moment, same_language, seconds
+from recommend.table import ArticleTable, Filters, same_language
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 KNOWN_MOMENTS = st.integers(0, 6).map(lambda hours: START + timedelta(hours=hours))

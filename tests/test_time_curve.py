@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from recommend.table import MISSING
+from recommend.dates import MISSING
 from recommend.time_curve import FLAT, LEAST_PAIRS, TimeCurve, measure
 
 DAY = 86_400

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from recommend.dates import MISSING
 from recommend.errors import UnknownArticleError
 from recommend.live import View
 from recommend.recommender import Recommender
-from recommend.table import MISSING
 from recommend_service.auth import require_reader
 from recommend_service.backend import Backend
 from recommend_service.cache import Asked

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from recommend import policy
 from recommend.live import View
-from recommend.ranking import FEATURES, Candidates
+from recommend.ranking import near_duplicates
+from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.segment import Query
 from recommend.settings import PolicySettings
 
@@ -71,9 +72,11 @@ def near_misses(
     places = [(int(s), int(r)) for s, r in zip(ranked.segments, ranked.rows, strict=True)]
     missed = ranked.take(np.array([i for i, place in enumerate(places) if place not in shown][:_MOST], np.int64))
     both = Candidates.joined([missed, chosen])
-    _, same = view.likeness(both, rules.duplicate_dense, rules.duplicate_lexical)
+    _, same = near_duplicates.among(view, both, rules.duplicate_dense, rules.duplicate_lexical)
     alike = same[: len(missed), len(missed) :]
-    retelling = policy.retelling(missed, rules) | (missed.groups == np.uint64(query.group))
+    retelling = near_duplicates.of_query(missed, rules.duplicate_dense, rules.duplicate_lexical) | (
+        missed.groups == np.uint64(query.group)
+    )
     found = []
     for i, (number, row) in enumerate(zip(missed.segments.tolist(), missed.rows.tolist(), strict=True)):
         table = view.segments[number].table

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.ranking import Candidates
+from recommend.ranking import near_duplicates
+from recommend.ranking.candidates import Candidates
 
 READ = 5
 """How many articles of a history are ranked for."""
@@ -57,10 +58,7 @@ def without_read(
         dense: least dense cosine with one of the queries, and
         lexical: least lexical cosine, at which an article tells the same as that query.
     """
-    told = [
-        np.isin(one.groups, groups) | ((one.feature("dense") >= dense) & (one.feature("lexical") >= lexical))
-        for one in lists
-    ]
+    told = [np.isin(one.groups, groups) | near_duplicates.of_query(one, dense, lexical) for one in lists]
     gone = np.concatenate([keys(one.take(mask)) for one, mask in zip(lists, told, strict=True)])
     return [one.take(~np.isin(keys(one), gone)) for one in lists]
 

@@ -13,12 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.arrays import widened
 from recommend.articles.article import CLOCK_SKEW, Status
 from recommend.articles.curation import UNREADABLE, Curation
 from recommend.errors import SnapshotError, StoreError
-from recommend.lexical import cosines
-from recommend.ranking import Candidates
 from recommend.segment import Prepared, Segment
 from recommend.snapshot import IndexLayout, Snapshot, current_name, is_stamped, open_verified, published_names
 from recommend.store import Store
@@ -70,24 +67,6 @@ class View:
         for segment, alive in zip(self.segments, self.alive, strict=True):
             rows = range(len(segment)) if alive is None else np.flatnonzero(alive)
             yield from (segment.table.id(int(row)) for row in rows)
-
-    def likeness(
-        self, candidates: Candidates, least_dense: float, least_lexical: float
-    ) -> tuple[FloatArray, BoolArray]:
-        """Dense cosines (n, n) between candidates, and which (n, n) tell the same: alike in meaning, and of those that
-        are, alike in words.
-        """
-        places = list(zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True))
-        found = [self.segments[s].embeddings[row] for s, row in places]
-        embeddings = widened(np.array(found, np.float16).reshape(len(found), self.snapshot.manifest.dimension))
-        dense = embeddings @ embeddings.T
-        same = dense >= least_dense
-        np.fill_diagonal(same, False)
-        some = np.flatnonzero(same.any(axis=0))
-        if len(some):
-            vectors = [self.segments[s].matrix.vector(row) for s, row in (places[i] for i in some)]
-            same[np.ix_(some, some)] &= cosines(vectors) >= least_lexical
-        return dense, same
 
     def shown(self, number: int, now: float) -> BoolArray | None:
         """(n,) which rows of a segment editors do not hide ``now``, in seconds since 1970; None when they hide none."""

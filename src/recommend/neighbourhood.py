@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from recommend.dates import nearness
 from recommend.lexical import TermMatrix, TermVector
-from recommend.ranking import nearness
 from recommend.vectors import VectorIndex
 
 FloatArray = NDArray[np.float32]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.ranking import Candidates
+from recommend.ranking.candidates import Candidates
 from recommend.settings import PolicySettings
 from recommend.table import ArticleTable
 
@@ -28,12 +28,6 @@ def first_of_groups(groups: NDArray[np.uint64]) -> BoolArray:
     mask = np.zeros(len(groups), np.bool_)
     mask[np.unique(groups, return_index=True)[1]] = True
     return mask
-
-
-def retelling(candidates: Candidates, rules: PolicySettings) -> BoolArray:
-    """(n,) which tell the same as the query: alike in words and in meaning."""
-    alike = candidates.feature("lexical") >= rules.duplicate_lexical
-    return alike & (candidates.feature("dense") >= rules.duplicate_dense)
 
 
 def floor(candidates: Candidates, least: float) -> Candidates:

@@ -22,7 +22,8 @@ from recommend.encoder import Encoder, check_encoder, encode_articles, open_enco
 from recommend.errors import EncoderError, UnknownArticleError
 from recommend.explanation import near_misses
 from recommend.live import FixedView, LiveView, View
-from recommend.ranking import Candidates, Ranker
+from recommend.ranking.candidates import Candidates
+from recommend.ranking.model import Ranker, fullness
 from recommend.reasons import LATEST, PINNED
 from recommend.resources import model_file
 from recommend.segment import Query
@@ -278,7 +279,7 @@ class Recommender:
         place, query = _published(view, article_id)
         selection, allowed = self._selection(view), self._eligibility(view, Filters()).under(query)
         ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
-        return [selection.id(ranked, i) for i in range(len(ranked))], ranked, query.fullness
+        return [selection.id(ranked, i) for i in range(len(ranked))], ranked, fullness(query.term_count)
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n,) calibrated probabilities of being related, 0…1, for ranking scores (n,)."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.arrays import distinct, widened
+from recommend.arrays import widened
 from recommend.articles.article import Access, Article
-from recommend.labels import NONE, likeness
+from recommend.dates import MISSING, seconds
+from recommend.labels import NONE
 from recommend.lexical import TermMatrix, TermVector, stack
-from recommend.neighbourhood import SHARE, terms_in_company
-from recommend.ranking import Candidates, days_apart, fullness
+from recommend.neighbourhood import terms_in_company
 from recommend.settings import RankingSettings
-from recommend.table import MISSING, ArticleTable, Row, seconds
+from recommend.table import ArticleTable, Row
 from recommend.time_curve import TimeCurve
 from recommend.vectors import KINDS, VectorIndex, exact_search, scans_exactly
 
@@ -72,9 +72,9 @@ class Query:
     near: Near | None = None
 
     @property
-    def fullness(self) -> float:
-        """0…1, see :func:`~recommend.ranking.fullness`."""
-        return fullness(len(self.terms.terms))
+    def term_count(self) -> int:
+        """Different terms of the article itself."""
+        return len(self.terms.terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,24 +213,6 @@ class Segment:
             return exact_search(self.embeddings, vector, count, rows)
         return self.index.search(vector, count, allowed)
 
-    def candidates(self, number: int, query: Query, rows: IntArray) -> Candidates:
-        """The articles at ``rows`` with their features; ``number`` is the segment's own in its view."""
-        lexical, context = self._lexical(query, rows)
-        days = days_apart(self.table.published_at[rows], query.published_at)
-        features = np.column_stack(
-            [
-                widened(self.embeddings[rows]) @ query.embedding,
-                lexical,
-                context,
-                self.time_curve.at(days),
-                -np.log1p(days),
-                self._same_section(query.section, rows),
-                likeness(query.tags, self.tags, rows),
-                likeness(query.authors, self.authors, rows),
-            ]
-        ).astype(np.float32)
-        return Candidates.of(number, rows, self.groups[rows], features)
-
     def _beside_in_time(self, query: Query, count: int, scanned: int, allowed: BoolArray | None) -> IntArray:
         """Rows of the ``count`` nearest embeddings among the ``scanned`` articles about as near in time as any; none
         where nearness in time says nothing."""
@@ -244,23 +226,3 @@ class Segment:
         if self.neighbours is None:
             return self.contexts[row]
         return terms_in_company(self.matrix, row, self.neighbours[row])
-
-    def _lexical(self, query: Query, rows: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Lexical cosines of the articles alone, and of articles and query in company."""
-        if self.neighbours is None:
-            alone, context = self.matrix.scores(rows, query.terms, query.context)
-            return alone, context
-        members = np.column_stack([rows, self.neighbours[rows]])
-        needed, place = distinct(members, len(self))
-        alone, both = self.matrix.scores(needed, query.terms, query.context)
-        scores = both[place]
-        mixed = (1 - SHARE) * scores[:, 0] + SHARE * scores[:, 1:].mean(axis=1)
-        return alone[place[:, 0]], mixed / self.lengths[rows]
-
-    def _same_section(self, section: str | None, rows: IntArray) -> FloatArray:
-        """1 in the query's section, 0 in another, NaN where either is unknown."""
-        if section is None:
-            return np.full(len(rows), np.nan, np.float32)
-        codes = self.table.codes("section")[rows]
-        same = codes == self.table.code("section", section)
-        return np.where(codes < 0, np.nan, same).astype(np.float32)

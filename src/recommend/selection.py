@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from recommend import history, policy
 from recommend.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.live import View
-from recommend.ranking import Candidates, Ranker, alikeness, score
+from recommend.ranking import near_duplicates
+from recommend.ranking.candidates import Candidates
+from recommend.ranking.features import compute_features
+from recommend.ranking.model import Ranker, alikeness, fullness, score
 from recommend.segment import Query
 from recommend.settings import Settings
 from recommend.table import same_language
@@ -122,7 +125,7 @@ class Selection:
             rows = segment.retrieve(query, count, self.settings.ranking, allowed[number])
             if own is not None and own[0] == number:
                 rows = rows[rows != own[1]]
-            parts.append(segment.candidates(number, query, rows))
+            parts.append(compute_features(segment, number, query, rows))
         return self._best_first(self._scored(query, Candidates.joined(parts)))
 
     def id(self, candidates: Candidates, i: int) -> str:
@@ -145,7 +148,7 @@ class Selection:
         manifest = self.view.snapshot.manifest
         native = same_language(query.language, manifest.language)
         ranker = self.ranker if native else self.foreign
-        return score(candidates, ranker, query.fullness, alikeness(manifest.likeness), manifest.units[0])
+        return score(candidates, ranker, fullness(query.term_count), alikeness(manifest.likeness), manifest.units[0])
 
     def _best_first(self, scored: Candidates) -> Candidates:
         order = np.lexsort((scored.rows, scored.segments, -scored.scores))
@@ -160,7 +163,9 @@ class Selection:
             return ranked.first(0), ranked
         found = {place: i for i, place in enumerate(zip(ranked.segments.tolist(), ranked.rows.tolist(), strict=True))}
         missing = [place for place in pinned if place not in found]
-        parts = [self.view.segments[number].candidates(number, query, np.array([row])) for number, row in missing]
+        parts = [
+            compute_features(self.view.segments[number], number, query, np.array([row])) for number, row in missing
+        ]
         beside = [self._scored(query, Candidates.joined([ranked, *parts]))] if parts else []
         both = Candidates.joined([ranked, *beside])
         position = found | {place: 2 * len(ranked) + i for i, place in enumerate(missing)}
@@ -198,7 +203,9 @@ class Selection:
         if rules.hide_duplicates:
             told = np.array([query.group, *pins.groups.tolist()], np.uint64)
             fresh = policy.first_of_groups(np.concatenate([told, kept.groups]))[len(told) :]
-            kept = kept.take(np.flatnonzero(fresh & ~policy.retelling(kept, rules)))
+            kept = kept.take(
+                np.flatnonzero(fresh & ~near_duplicates.of_query(kept, rules.duplicate_dense, rules.duplicate_lexical))
+            )
             removed["duplicates"] = len(ranked) - len(kept)
         if rules.floor > 0:
             above = policy.floor(kept, rules.floor)
@@ -218,7 +225,7 @@ class Selection:
         while True:
             some = kept.first(width)
             both = Candidates.joined([pins, some]) if len(pins) else some
-            dense, repeats = self.view.likeness(both, rules.duplicate_dense, rules.duplicate_lexical)
+            dense, repeats = near_duplicates.among(self.view, both, rules.duplicate_dense, rules.duplicate_lexical)
             repeats &= rules.hide_duplicates
             taken = policy.marginal(both, dense, repeats, k, rules.diversity, len(pins))
             if len(taken) == k or len(some) == len(kept):

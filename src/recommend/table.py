@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Access, Article, opens
 from recommend.articles.card import CARD_FIELDS, Card, card_of
+from recommend.dates import MISSING, moment, seconds
 from recommend.errors import SnapshotError
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 Row = dict[str, object]
 
-MISSING = np.iinfo(np.int64).min
 _CODES = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
     [
@@ -48,16 +48,6 @@ SCHEMA = pa.schema(
 _PLAIN = ("title", "summary", "url", "image_url", "tags", "authors", "evergreen")
 _MOMENTS = ("published_at", "updated_at", "expires_at")
 _CODED = ("section", "language", "site", "genre", "access")
-
-
-def seconds(moment: datetime | None) -> int:
-    """Whole seconds since 1970; MISSING for None."""
-    return MISSING if moment is None else int(moment.timestamp() // 1)
-
-
-def moment(value: int) -> datetime | None:
-    """The reverse of :func:`seconds`."""
-    return None if value == MISSING else datetime.fromtimestamp(value, UTC)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.optimize import isotonic_regression
 
-from recommend.table import MISSING
+from recommend.dates import MISSING
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]

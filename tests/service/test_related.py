@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from recommend.articles.article import Article
-from recommend.ranking import FEATURES
+from recommend.ranking.candidates import FEATURES
 from recommend.settings import Settings
 from recommend_service.schemas import AnswerBody, Item
 

@@ -16,7 +16,9 @@ from recommend.articles.article import Article
 from recommend.encoder import Encoder
 from recommend.errors import EvaluationError
 from recommend.evaluation.judgements import UNKNOWN, Qrels
-from recommend.ranking import DENSE_UNIT, FEATURES, Candidates, Ranker, comparable, score
+from recommend.ranking.candidates import FEATURES, Candidates
+from recommend.ranking.features import DENSE_UNIT, comparable
+from recommend.ranking.model import Ranker, score
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store

@@ -19,13 +19,13 @@ from typing import ClassVar
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
+from recommend.dates import MISSING
 from recommend.errors import ExportError
 from recommend.export.files import write_rows
 from recommend.live import FixedView, View
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
-from recommend.table import MISSING
 from recommend.vectors import set_threads
 
 SCHEMA = pa.schema(

@@ -16,12 +16,12 @@ from recommend import labels, lexical
 from recommend.arrays import mapped, widened
 from recommend.articles.article import Article
 from recommend.articles.duplicates import group_key
+from recommend.dates import nearness, seconds
 from recommend.errors import SnapshotError, shown
 from recommend.files import replace_file
 from recommend.lexical import Lexicon
 from recommend.neighbourhood import CANDIDATES, COUNT, SHARE, TIME_SCALE, mixed_terms, pair_scores
 from recommend.projection import Projection
-from recommend.ranking import nearness
 from recommend.segment import SMALLEST_INDEXED, Prepared, Segment
 from recommend.snapshot.build import build_snapshot, snapshot_recipe
 from recommend.snapshot.catalog import (
@@ -36,7 +36,7 @@ from recommend.snapshot.contents import check_contents
 from recommend.snapshot.last_run import LastRun, is_locked, read_last_run, recorded
 from recommend.snapshot.layout import IndexLayout, Manifest, is_name
 from recommend.snapshot.stamps import drop_stamps, is_stamped, keep_stamp, stamp_of
-from recommend.table import ArticleTable, row_of, same_language, seconds
+from recommend.table import ArticleTable, row_of, same_language
 from recommend.vectors import KINDS, VectorIndex
 
 FloatArray = NDArray[np.float32]

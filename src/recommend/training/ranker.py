@@ -13,7 +13,10 @@ from pydantic import ValidationError
 from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels
 from recommend.files import Kind, replace_file
-from recommend.ranking import FEATURES, Calibration, FeatureWeight, Ranker, comparable, standardise
+from recommend.ranking.calibration import Calibration
+from recommend.ranking.candidates import FEATURES
+from recommend.ranking.features import comparable
+from recommend.ranking.model import FeatureWeight, Ranker, standardise
 from recommend.recommender import Recommender
 
 FloatArray = NDArray[np.float32]

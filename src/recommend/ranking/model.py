@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recommend.errors import SettingsError, shown
-from recommend.table import MISSING
+from recommend.ranking.calibration import Calibration
+from recommend.ranking.candidates import FEATURES, TIME_FEATURES, Candidates
+from recommend.ranking.features import comparable
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -20,68 +22,6 @@ BoolArray = NDArray[np.bool_]
 
 BRIEF_TERMS, FULL_TERMS = 45, 90
 APART, ALIKE = 0.25, 0.45
-DENSE_UNIT = 0.13
-"""Deviation of dense cosines over random pairs of articles, at which rankers' means and deviations are stated."""
-
-TIME_FEATURES = ("time_curve", "days_log")
-FEATURES = ("dense", "lexical", "context", *TIME_FEATURES, "section", "tags", "authors")
-_DENSE = FEATURES.index("dense")
-_MOST_SCALED = 2.0
-_MOST_ODDS = 60.0  # beyond, a float32 overflows
-_DAY = 86_400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """n articles that may be recommended, aligned.
-
-    Attributes:
-        segments: (n,) which segment of the view each comes from; ``rows`` (n,) its row there.
-        groups: (n,) uint64 duplicate groups.
-        features: (n, len(FEATURES)) float32, NaN where a feature says nothing.
-        contributions: (n, len(FEATURES)) float32, what each feature adds to the score.
-        scores: (n,) float32 ranking scores; ``probabilities`` (n,) float32 calibrated to 0…1, in the same order.
-    """
-
-    segments: NDArray[np.int32]
-    rows: IntArray
-    groups: NDArray[np.uint64]
-    features: FloatArray
-    contributions: FloatArray
-    scores: FloatArray
-    probabilities: FloatArray
-
-    @classmethod
-    def of(cls, segment: int, rows: IntArray, groups: NDArray[np.uint64], features: FloatArray) -> Candidates:
-        """Candidates of one segment, not scored yet."""
-        blank = np.zeros(len(rows), np.float32)
-        number = np.full(len(rows), segment, np.int32)
-        return cls(number, rows, groups, features, np.zeros_like(features), blank, blank)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def take(self, which: IntArray | BoolArray | slice) -> Candidates:
-        """Those at the given positions, or where the mask is true."""
-        return Candidates(*(getattr(self, name)[which] for name in _ARRAYS))
-
-    def first(self, count: int) -> Candidates:
-        """The first ``count``."""
-        return self if len(self) <= count else self.take(slice(count))
-
-    def feature(self, name: str) -> FloatArray:
-        """(n,) one feature."""
-        return self.features[:, FEATURES.index(name)]
-
-    @staticmethod
-    def joined(parts: list[Candidates]) -> Candidates:
-        """Candidates of several segments as one."""
-        if len(parts) == 1:
-            return parts[0]
-        return Candidates(*(np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS))
-
-
-_ARRAYS = tuple(field.name for field in fields(Candidates))
 
 
 class FeatureWeight(BaseModel):
@@ -114,30 +54,6 @@ class Intercepts(BaseModel):
     def of(self, full: float, alike: float) -> float:
         """That under a query of fullness 0…1 in a corpus of alikeness 0…1."""
         return (1.0 - full) * self.brief + full * (alike * self.weight + (1.0 - alike) * self.apart)
-
-
-class Calibration(BaseModel):
-    """A logistic curve of a score that bends once: evidence on top of much evidence says less than Platt's (1999)
-    straight log-odds would have it.
-
-    Attributes:
-        intercept: log-odds at ``knot``.
-        below, above: what the log-odds rise with each unit of the score, up to the knot and from there on.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    knot: float
-    intercept: float
-    below: float = Field(ge=0.0)
-    above: float = Field(ge=0.0)
-
-    def probabilities(self, scores: FloatArray) -> FloatArray:
-        """(n,) float32 of 0…1 that rise with scores (n,)."""
-        beyond = scores - np.float32(self.knot)
-        odds = self.intercept + self.below * np.minimum(beyond, 0) + self.above * np.maximum(beyond, 0)
-        probabilities: FloatArray = 1.0 / (1.0 + np.exp(-np.clip(odds, -_MOST_ODDS, _MOST_ODDS)))
-        return probabilities
 
 
 class Ranker(BaseModel):
@@ -253,26 +169,6 @@ def alikeness(likeness: float) -> float:
     """How far, 0…1, an article's nearest may speak for it in a corpus: 0 where the mean lexical cosine of the two is at
     most 0.25, as of a blog's posts, 1 from 0.45 on, as of reports of the same events, straight in between."""
     return min(max((likeness - APART) / (ALIKE - APART), 0.0), 1.0)
-
-
-def nearness(published_at: IntArray, others: IntArray | int, scale: float) -> FloatArray:
-    """exp(−|Δ| / scale) of moments (n,) in seconds from others, ``scale`` in days; NaN where either is unknown."""
-    near = np.exp(-days_apart(published_at, others) / scale)
-    return near.astype(np.float32)
-
-
-def days_apart(published_at: IntArray, others: IntArray | int) -> NDArray[np.float64]:
-    """(n,) days between moments (n,) in seconds and others, NaN where either is unknown."""
-    unknown = (published_at == MISSING) | (np.asarray(others) == MISSING)
-    return np.where(unknown, np.nan, np.abs(published_at.astype(np.float64) - np.asarray(others, np.float64)) / _DAY)
-
-
-def comparable(features: FloatArray, unit: float) -> FloatArray:
-    """Features (n, f) as they would be in a corpus whose dense cosines deviate by DENSE_UNIT over random pairs; in
-    theirs they deviate by ``unit``, which a handful of articles tells badly, so that it counts within bounds."""
-    scaled = features.copy()
-    scaled[:, _DENSE] /= min(max(unit / DENSE_UNIT, 1 / _MOST_SCALED), _MOST_SCALED)
-    return scaled
 
 
 def standardise(features: FloatArray, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:

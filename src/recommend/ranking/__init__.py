@@ -1,0 +1,1 @@
+"""From candidates to the box: features, scores, what may be shown, reasons."""

@@ -1,0 +1,69 @@
+"""Articles that may be recommended, as aligned arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float32]
+BoolArray = NDArray[np.bool_]
+
+
+TIME_FEATURES = ("time_curve", "days_log")
+FEATURES = ("dense", "lexical", "context", *TIME_FEATURES, "section", "tags", "authors")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """n articles that may be recommended, aligned.
+
+    Attributes:
+        segments: (n,) which segment of the view each comes from; ``rows`` (n,) its row there.
+        groups: (n,) uint64 duplicate groups.
+        features: (n, len(FEATURES)) float32, NaN where a feature says nothing.
+        contributions: (n, len(FEATURES)) float32, what each feature adds to the score.
+        scores: (n,) float32 ranking scores; ``probabilities`` (n,) float32 calibrated to 0…1, in the same order.
+    """
+
+    segments: NDArray[np.int32]
+    rows: IntArray
+    groups: NDArray[np.uint64]
+    features: FloatArray
+    contributions: FloatArray
+    scores: FloatArray
+    probabilities: FloatArray
+
+    @classmethod
+    def of(cls, segment: int, rows: IntArray, groups: NDArray[np.uint64], features: FloatArray) -> Candidates:
+        """Candidates of one segment, not scored yet."""
+        blank = np.zeros(len(rows), np.float32)
+        number = np.full(len(rows), segment, np.int32)
+        return cls(number, rows, groups, features, np.zeros_like(features), blank, blank)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, which: IntArray | BoolArray | slice) -> Candidates:
+        """Those at the given positions, or where the mask is true."""
+        return Candidates(*(getattr(self, name)[which] for name in _ARRAYS))
+
+    def first(self, count: int) -> Candidates:
+        """The first ``count``."""
+        return self if len(self) <= count else self.take(slice(count))
+
+    def feature(self, name: str) -> FloatArray:
+        """(n,) one feature."""
+        return self.features[:, FEATURES.index(name)]
+
+    @staticmethod
+    def joined(parts: list[Candidates]) -> Candidates:
+        """Candidates of several segments as one."""
+        if len(parts) == 1:
+            return parts[0]
+        return Candidates(*(np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS))
+
+
+_ARRAYS = tuple(field.name for field in fields(Candidates))
