@@ -13,9 +13,9 @@ from benchmarks import report
 from recommend.arrays import widened
 from recommend.articles.article import Article
 from recommend.encoder import open_encoder
+from recommend.index.dense import KINDS, VectorIndex
 from recommend.settings import EncoderSettings
 from recommend.store import Store
-from recommend.vectors import KINDS, VectorIndex
 
 Halves = NDArray[np.float16]
 IntArray = NDArray[np.int64]

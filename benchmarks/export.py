@@ -12,7 +12,8 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.servers import ENVIRONMENT, run
 from recommend.cpus import available_cores
-from recommend.snapshot import IndexLayout, current_name
+from recommend.index.snapshot.catalog import current_name
+from recommend.index.snapshot.layout import IndexLayout
 from recommend.store import Store
 
 DEPTH = 200

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from benchmarks import report
 from benchmarks.archive import Growth
 from recommend.arrays import mapped, widened
-from recommend.snapshot import IndexLayout, current_name
-from recommend.vectors import KINDS, Kind, VectorIndex, set_threads
+from recommend.index.dense import KINDS, Kind, VectorIndex, set_threads
+from recommend.index.snapshot.catalog import current_name
+from recommend.index.snapshot.layout import IndexLayout
 
 SIZES = (10_000, 100_000, 1_000_000)
 QUERIES = 200

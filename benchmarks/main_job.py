@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import report
+from recommend.index.dense import set_threads
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
-from recommend.vectors import set_threads
 
 ANSWERS = 1_000
 STEPS = ("ingest", "reindex", "ingest again, nothing new", "reindex again, nothing new")

@@ -15,12 +15,12 @@ import numpy as np
 from benchmarks import report
 from recommend.articles.article import Article
 from recommend.encoder import Encoder, open_encoder
+from recommend.index.dense import set_threads
 from recommend.ingest import ingest
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.sources import read
 from recommend.store import Store
-from recommend.vectors import set_threads
 
 SIZES, ANSWERS, CHANGES = (0, 1_000, 10_000), 300, 300
 

@@ -10,11 +10,11 @@ from benchmarks import report
 from benchmarks.relevance import CANDIDATES
 from recommend.articles.article import Article
 from recommend.evaluation.experiment import scratch
+from recommend.index.dense import set_threads
 from recommend.ranking.features import compute_features
 from recommend.ranking.model import Ranker, alikeness, fullness, score
 from recommend.settings import load_settings
 from recommend.sources import read
-from recommend.vectors import set_threads
 
 QUERIES = 500
 

@@ -29,13 +29,13 @@ from benchmarks import report
 from benchmarks.archive import Archive, Growth
 from recommend.arrays import mapped, widened
 from recommend.encoder import open_encoder
+from recommend.index.dense import VectorIndex, choose_kind, set_threads
+from recommend.index.snapshot.catalog import live_manifest
+from recommend.index.snapshot.layout import IndexLayout, SnapshotLayout
 from recommend.recommender import Recommender
 from recommend.reindex import reindex
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, live_manifest
-from recommend.snapshot.layout import SnapshotLayout
 from recommend.store import Store
-from recommend.vectors import VectorIndex, choose_kind, set_threads
 
 SIZES = (10_000, 100_000, 1_000_000)
 VECTORS = 10_000_000

@@ -26,11 +26,13 @@ from sqlalchemy import make_url
 from recommend.articles.article import Article, parse_article
 from recommend.articles.text import terms
 from recommend.encoder import Encoder, open_encoder
+from recommend.index.snapshot.build import build_snapshot
+from recommend.index.snapshot.catalog import current_name
+from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.ingest import ingest
 from recommend.recommender import Recommender
 from recommend.reindex import ReindexResult, reindex
 from recommend.settings import EncoderSettings, IndexSettings, Settings
-from recommend.snapshot import IndexLayout, Manifest, build_snapshot, current_name
 from recommend.store import Store
 
 ROOT = Path(__file__).parents[1]

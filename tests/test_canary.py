@@ -12,8 +12,8 @@ import pytest
 from recommend.articles.article import Article
 from recommend.canary import compare
 from recommend.errors import SnapshotError
+from recommend.index.snapshot.catalog import list_snapshots
 from recommend.reindex import Canary, ReindexResult, reindex
-from recommend.snapshot import list_snapshots
 
 if TYPE_CHECKING:
     from conftest import Newsroom

@@ -19,8 +19,8 @@ from recommend.articles.article import Article, parse_article
 from recommend.cli.app import app
 from recommend.doctor import Finding, examine
 from recommend.encoder import Encoder
+from recommend.index.snapshot.publishing import locked
 from recommend.settings import EncoderSettings, Settings
-from recommend.snapshot import locked
 from recommend.store import Store
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from recommend.articles.article import Article, Status
 from recommend.articles.curation import Choice, Curation
 from recommend.eligibility import Eligibility
 from recommend.encoder import Encoder
+from recommend.index.filters import Filters
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
-from recommend.table import Filters
 
 if TYPE_CHECKING:
     from conftest import Newsroom

@@ -5,12 +5,12 @@ import pytest
 
 from recommend.answer import Answer
 from recommend.encoder import Encoder
+from recommend.index.filters import Filters
 from recommend.ranking.candidates import FEATURES
 from recommend.ranking.model import Ranker, alikeness
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
-from recommend.table import Filters
 
 ANCHOR = "a-central-asia-condemns-drone-attack"
 

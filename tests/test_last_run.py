@@ -14,8 +14,9 @@ from recommend.articles.article import parse_article
 from recommend.cli.app import app
 from recommend.encoder import Encoder
 from recommend.errors import SnapshotError
+from recommend.index.snapshot.last_run import read_last_run, recorded
+from recommend.index.snapshot.publishing import locked
 from recommend.rollback import rollback
-from recommend.snapshot import locked, read_last_run, recorded
 from recommend.status import read_status
 
 if TYPE_CHECKING:

@@ -17,11 +17,12 @@ from recommend import publication
 from recommend.articles.article import Article, parse_article
 from recommend.canary import compare
 from recommend.encoder import Encoder
+from recommend.index.snapshot.catalog import current_name
+from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.snapshot.publishing import point_to
 from recommend.ingest import put
 from recommend.reindex import reindex
 from recommend.rollback import rollback
-from recommend.snapshot import current_name, point_to
-from recommend.snapshot.layout import IndexLayout
 
 if TYPE_CHECKING:
     from conftest import Newsroom

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from recommend.dates import MISSING, days_apart, nearness
 from recommend.errors import SettingsError
+from recommend.index.dates import MISSING, days_apart, nearness
 from recommend.ranking import model
 from recommend.ranking.calibration import Calibration
 from recommend.ranking.candidates import FEATURES, TIME_FEATURES, Candidates

@@ -17,13 +17,14 @@ from recommend.articles.article import Article, Status, parse_article
 from recommend.articles.curation import Choice, Curation
 from recommend.encoder import Encoder
 from recommend.errors import EncoderError, SnapshotError, UnknownArticleError
+from recommend.index.dense import VectorIndex
+from recommend.index.filters import Filters
+from recommend.index.table import same_language
 from recommend.ingest import ingest
 from recommend.recommender import Recommender
 from recommend.reindex import reindex
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
-from recommend.table import Filters, same_language
-from recommend.vectors import VectorIndex
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
@@ -355,9 +356,9 @@ def test_pins_come_first_blocked_and_hidden_ones_never_and_the_list_is_still_ful
 def test_many_answers_at_once_are_those_given_one_by_one_and_search_together(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recommend.snapshot.SMALLEST_INDEXED", 1)
-    monkeypatch.setattr("recommend.vectors._EXACT_ROWS", 0)
-    monkeypatch.setattr("recommend.vectors._EXACT_SHARE", 0)
+    monkeypatch.setattr("recommend.index.snapshot.open.SMALLEST_INDEXED", 1)
+    monkeypatch.setattr("recommend.index.dense._EXACT_ROWS", 0)
+    monkeypatch.setattr("recommend.index.dense._EXACT_SHARE", 0)
     recommender = build(CROWD, 80)
     ids = [article.id for article in PUBLISHED]
     recommender.store.put_curation(ids[-1], Curation(blocked=tuple(Choice(id=one) for one in ids[100:110])), "editor")

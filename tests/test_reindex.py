@@ -10,9 +10,10 @@ import pytest
 
 from recommend.articles.article import Article, Status, parse_article
 from recommend.encoder import Encoder
+from recommend.index.snapshot.open import verify
+from recommend.index.snapshot.publishing import locked, publish
 from recommend.reindex import Plan, plan, reindex
 from recommend.settings import Settings
-from recommend.snapshot import locked, publish, verify
 
 if TYPE_CHECKING:
     from conftest import Newsroom

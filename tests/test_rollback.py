@@ -15,8 +15,10 @@ from recommend.articles.article import Article, Status, parse_article
 from recommend.cli.app import app
 from recommend.encoder import Encoder
 from recommend.errors import EncoderError, SnapshotError
+from recommend.index.snapshot.catalog import current_name, list_snapshots
+from recommend.index.snapshot.open import verify
+from recommend.index.snapshot.publishing import locked
 from recommend.rollback import rollback
-from recommend.snapshot import current_name, list_snapshots, locked, verify
 
 if TYPE_CHECKING:
     from conftest import Newsroom

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from recommend.answer import Recommendation
 from recommend.articles.article import Access, Article, opens
 from recommend.articles.curation import Choice, Curation
+from recommend.index.filters import Filters
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, RankingSettings
-from recommend.table import Filters
 
 if TYPE_CHECKING:
     from conftest import Newsroom

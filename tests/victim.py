@@ -26,11 +26,13 @@ from conftest import ToyEncoder
 from recommend.articles.article import parse_article
 from recommend.backup import backup, restore
 from recommend.canary import compare
+from recommend.index.snapshot.catalog import current_name, list_snapshots
+from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.snapshot.publishing import locked, publish
 from recommend.ingest import ingest, put
 from recommend.reindex import reindex
 from recommend.rollback import rollback
 from recommend.settings import IndexSettings, Settings
-from recommend.snapshot import IndexLayout, current_name, list_snapshots, locked, publish
 from recommend.store import Store
 
 IDS = [f"story-{number}" for number in range(200)]

@@ -17,8 +17,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recommend.errors import SnapshotError, StoreUnreachableError
+from recommend.index.dense import set_threads
 from recommend.settings import ServiceSettings, Settings, load_settings
-from recommend.vectors import set_threads
 from recommend_service import articles, bulk, curation, events, operations, problems, queries, related
 from recommend_service.auth import Identify
 from recommend_service.backend import Backend, logger

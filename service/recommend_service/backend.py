@@ -17,10 +17,10 @@ from fastapi import Depends, Request
 
 from recommend.articles.events import Event
 from recommend.errors import RecommendError, StoreUnreachableError
-from recommend.live import LiveView
+from recommend.index.live import LiveView
+from recommend.index.snapshot.layout import IndexLayout
 from recommend.recommender import Recommender
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout
 from recommend.status import Status, read_status
 from recommend.store import Store
 from recommend_service.cache import AnswerCache

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from recommend.dates import moment, seconds
-from recommend.live import View
-from recommend.table import Filters
+from recommend.index.dates import moment, seconds
+from recommend.index.filters import Filters
+from recommend.index.live import View
 from recommend_service.ready import Ready
 
 _NO_FILTERS = Filters()

@@ -9,7 +9,7 @@ from time import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recommend.errors import RecommendError
-from recommend.live import View
+from recommend.index.live import View
 from recommend_service.backend import Backend
 from recommend_service.paths import raw_path
 

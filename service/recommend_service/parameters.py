@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from recommend.articles.article import Access
 from recommend.articles.fields import same_id
-from recommend.table import Filters
+from recommend.index.filters import Filters
 
 Duration = Annotated[
     timedelta,

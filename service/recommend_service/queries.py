@@ -10,8 +10,8 @@ from starlette.responses import Response
 from recommend.answer import Answer
 from recommend.articles.article import parse_article
 from recommend.articles.fields import same_id
+from recommend.index.filters import Filters
 from recommend.recommender import Recommender
-from recommend.table import Filters
 from recommend_service.auth import KeyFirstRoute, require_reader
 from recommend_service.backend import BackendOf, RecommenderOf
 from recommend_service.parameters import Parameters

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from recommend.dates import MISSING
 from recommend.errors import UnknownArticleError
-from recommend.live import View
+from recommend.index.dates import MISSING
+from recommend.index.live import View
 from recommend.recommender import Recommender
 from recommend_service.auth import require_reader
 from recommend_service.backend import Backend

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from recommend.answer import Answer, Recommendation
     from recommend.articles.article import Article
     from recommend.errors import RecommendError
+    from recommend.index.filters import Filters
     from recommend.recommender import Recommender
     from recommend.settings import Settings, load_settings
-    from recommend.table import Filters
 
 __all__ = [
     "Answer",
@@ -28,7 +28,7 @@ __all__ = [
 _HOMES = {
     "Answer": "answer",
     "Article": "articles.article",
-    "Filters": "table",
+    "Filters": "index.filters",
     "RecommendError": "errors",
     "Recommendation": "answer",
     "Recommender": "recommender",

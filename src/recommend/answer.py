@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from recommend.articles.article import Access
 from recommend.articles.card import CARD_FIELDS, Card
-from recommend.dates import MISSING
 from recommend.explanation import NearMiss, contributions
-from recommend.live import View
+from recommend.index.dates import MISSING
+from recommend.index.live import View
+from recommend.index.segment import Query
 from recommend.ranking.candidates import Candidates
 from recommend.reasons import Reason, reason, shared_terms, told_by
-from recommend.segment import Query
 
 _PUBLIC = Access.PUBLIC
 

@@ -15,7 +15,9 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, sele
 
 from recommend.errors import OutputError, SnapshotError, StoreError, shown
 from recommend.files import Kept, Kind, check_output, starts_with, whole, write_private
-from recommend.snapshot import IndexLayout, list_snapshots, locked, publish
+from recommend.index.snapshot.catalog import list_snapshots
+from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.snapshot.publishing import locked, publish
 from recommend.store import Store
 from recommend.store.database import open_engine, reading
 from recommend.store.schema import articles, counter, embeddings, lineage, metadata, tombstone

@@ -11,11 +11,11 @@ from recommend.errors import SnapshotError
 from recommend.evaluation import metrics
 from recommend.evaluation.experiment import rank_queries
 from recommend.evaluation.judgements import Qrels
-from recommend.live import SnapshotView
+from recommend.index.live import SnapshotView
+from recommend.index.snapshot.layout import IndexLayout
 from recommend.recommender import Recommender
 from recommend.reindex import Canary, ChangedBox, Judged
 from recommend.settings import PolicySettings, Settings
-from recommend.snapshot import IndexLayout
 from recommend.store import Store
 
 logger = logging.getLogger(__name__)

@@ -13,9 +13,12 @@ from sqlalchemy import exists, func, make_url, select
 from recommend.encoder import encoder_fingerprint, verify_encoder
 from recommend.encoder.adapter import find_adapter
 from recommend.errors import RecommendError, SnapshotError
+from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
+from recommend.index.snapshot.last_run import is_locked
+from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.snapshot.open import verify
 from recommend.recommender import Recommender
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, current_name, is_locked, list_snapshots, live_manifest, verify
 from recommend.status import read_status, told
 from recommend.store import Store
 from recommend.store.database import reading

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from recommend import policy
 from recommend.articles.article import CLOCK_SKEW
 from recommend.articles.curation import UNCURATED
-from recommend.dates import MISSING
-from recommend.live import View
-from recommend.segment import Query
+from recommend.index.dates import MISSING
+from recommend.index.filters import Filters
+from recommend.index.live import View
+from recommend.index.segment import Query
 from recommend.settings import Settings
-from recommend.table import Filters
 
 BoolArray = NDArray[np.bool_]
 Masks = Sequence[BoolArray | None]

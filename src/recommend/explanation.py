@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend import policy
-from recommend.live import View
+from recommend.index.live import View
+from recommend.index.segment import Query
 from recommend.ranking import near_duplicates
 from recommend.ranking.candidates import FEATURES, Candidates
-from recommend.segment import Query
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]

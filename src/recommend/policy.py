@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.index.table import ArticleTable
 from recommend.ranking.candidates import Candidates
 from recommend.settings import PolicySettings
-from recommend.table import ArticleTable
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from recommend.encoder import Encoder
+from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.snapshot.open import confirm
+from recommend.index.snapshot.publishing import point_to
 from recommend.ingest import embed_missing
-from recommend.snapshot import IndexLayout, confirm, point_to
 from recommend.store import Store
 
 

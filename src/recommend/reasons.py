@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from recommend.articles.text import spans
-from recommend.lexical import Lexicon, TermVector
+from recommend.index.lexical import Lexicon, TermVector
 
 _MOST_TERMS = 8
 _MOST_SHOWN = 3

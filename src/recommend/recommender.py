@@ -21,17 +21,17 @@ from recommend.eligibility import Eligibility
 from recommend.encoder import Encoder, check_encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError, UnknownArticleError
 from recommend.explanation import near_misses
-from recommend.live import FixedView, LiveView, View
+from recommend.index.filters import Filters
+from recommend.index.live import FixedView, LiveView, View
+from recommend.index.segment import Query
+from recommend.index.snapshot.layout import IndexLayout
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.model import Ranker, fullness
 from recommend.reasons import LATEST, PINNED
 from recommend.resources import model_file
-from recommend.segment import Query
 from recommend.selection import Selection, newest
 from recommend.settings import PolicySettings, RankingSettings, Settings
-from recommend.snapshot import IndexLayout
 from recommend.store import Store
-from recommend.table import Filters
 
 _REMOVED_BY = {"blocked": "editors"}
 _THREADS_A_TEXT = 2  # drafts and changes come one at a time
@@ -55,7 +55,7 @@ class Recommender:
             settings: index folder, ranking, policy.
             encoder: for drafts; opened at first use when not given.
             view: what is answered from instead of the published snapshot and every change since.
-            serving: see :class:`~recommend.live.LiveView`.
+            serving: see :class:`~recommend.index.live.LiveView`.
 
         Raises:
             SnapshotError: when no usable snapshot is published.
@@ -165,7 +165,7 @@ class Recommender:
         Args:
             article_id: the article's id.
             k: how many.
-            filters: fields of :class:`~recommend.table.Filters`.
+            filters: fields of :class:`~recommend.index.filters.Filters`.
 
         Raises:
             UnknownArticleError: when no published article has the id.

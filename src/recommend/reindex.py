@@ -12,25 +12,17 @@ from recommend.encoder import Encoder, encode_articles, located
 from recommend.encoder.adapter import find_adapter
 from recommend.encoder.executors.engine import Engine
 from recommend.errors import RecommendError, SnapshotError
+from recommend.index.dense import choose_kind
+from recommend.index.snapshot.build import build_snapshot, snapshot_recipe
+from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
+from recommend.index.snapshot.last_run import recorded
+from recommend.index.snapshot.layout import IndexLayout, Manifest
+from recommend.index.snapshot.open import verify
+from recommend.index.snapshot.publishing import locked, prune, remove
 from recommend.ingest import Failed, embed_missing
 from recommend.publication import publish_embedded
 from recommend.settings import Settings
-from recommend.snapshot import (
-    IndexLayout,
-    Manifest,
-    build_snapshot,
-    current_name,
-    list_snapshots,
-    live_manifest,
-    locked,
-    prune,
-    recorded,
-    remove,
-    snapshot_recipe,
-    verify,
-)
 from recommend.store import Store
-from recommend.vectors import choose_kind
 
 _MEASURED = 32
 

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 from recommend.encoder import Encoder
 from recommend.errors import SnapshotError
+from recommend.index.snapshot.catalog import previous_name
+from recommend.index.snapshot.layout import IndexLayout, Manifest
+from recommend.index.snapshot.open import verify
+from recommend.index.snapshot.publishing import locked
 from recommend.publication import publish_embedded
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, Manifest, locked, previous_name, verify
 from recommend.store import Store
 
 

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from recommend import history, policy
 from recommend.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
-from recommend.live import View
+from recommend.index.live import View
+from recommend.index.segment import Query
+from recommend.index.table import same_language
 from recommend.ranking import near_duplicates
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.features import compute_features
 from recommend.ranking.model import Ranker, alikeness, fullness, score
-from recommend.segment import Query
 from recommend.settings import Settings
-from recommend.table import same_language
 
 BoolArray = NDArray[np.bool_]
 

@@ -53,7 +53,7 @@ class EncoderSettings(_Group):
 class IndexSettings(_Group):
     """How a snapshot is built and verified."""
 
-    kind: str = Field("auto", description="auto, or the name of a FAISS kind (recommend.vectors.KINDS)")
+    kind: str = Field("auto", description="auto, or the name of a FAISS kind (recommend.index.dense.KINDS)")
     keep: int = Field(3, ge=1, le=1000, description="snapshots kept for rollback, the live one included")
     due: int = Field(
         10_000, ge=1, description="articles changed since the snapshot from which on status and logs ask for a re-index"

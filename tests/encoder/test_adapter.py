@@ -14,10 +14,11 @@ from recommend.articles.article import Article
 from recommend.encoder import Encoder, encode_articles, encoder_fingerprint, open_encoder
 from recommend.encoder.adapter import MANIFEST, WEIGHTS, AdapterManifest, find_adapter, save_adapter
 from recommend.errors import EncoderError
-from recommend.projection import Projection
+from recommend.index.projection import Projection
+from recommend.index.snapshot.build import snapshot_recipe
+from recommend.index.snapshot.open import open_snapshot
 from recommend.resources import bundled
 from recommend.settings import EncoderSettings, IndexSettings
-from recommend.snapshot import open_snapshot, snapshot_recipe
 
 if TYPE_CHECKING:
     from conftest import Newsroom

@@ -15,14 +15,14 @@ import pytest
 from recommend.articles.article import parse_article
 from recommend.articles.card import Card
 from recommend.encoder import Encoder
+from recommend.index.filters import Filters
+from recommend.index.live import LiveView, View
+from recommend.index.snapshot.layout import IndexLayout
 from recommend.ingest import put
-from recommend.live import LiveView, View
 from recommend.recommender import Recommender
 from recommend.reindex import reindex
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout
 from recommend.store import Store
-from recommend.table import Filters
 from recommend_service.backend import Backend
 from recommend_service.cache import AnswerCache, Asked
 from recommend_service.metrics import Metrics

@@ -23,10 +23,12 @@ import orjson
 import pytest
 
 from recommend.encoder import Encoder
+from recommend.index.snapshot.catalog import current_name
+from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.snapshot.open import verify
 from recommend.recommender import Recommender
 from recommend.reindex import reindex
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, current_name, verify
 from recommend.store import Store
 
 ROOT = Path(__file__).parents[2]

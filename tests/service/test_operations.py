@@ -14,11 +14,11 @@ from sqlalchemy import make_url
 from recommend.articles.article import Article
 from recommend.backup import backup, restore
 from recommend.encoder import Encoder
+from recommend.index.snapshot.layout import IndexLayout
 from recommend.ingest import ingest
 from recommend.reindex import reindex
 from recommend.rollback import rollback
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout
 from recommend.status import Status
 from recommend.store import Store
 

@@ -16,11 +16,11 @@ import httpx
 from recommend.backup import backup, restore
 from recommend.encoder import Encoder
 from recommend.export import export
+from recommend.index.snapshot.layout import IndexLayout
 from recommend.recommender import Recommender
 from recommend.reindex import reindex
 from recommend.rollback import rollback
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout
 from recommend.store import Store
 
 STORY = "a-central-asia-condemns-drone-attack"

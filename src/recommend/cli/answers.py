@@ -19,11 +19,11 @@ from recommend.cli.console import err, out, plain, print_json
 from recommend.cli.metrics_folder import metrics_folder
 from recommend.cli.output import check_scratch
 from recommend.errors import SourceError, UnknownArticleError
+from recommend.index.dense import set_threads
+from recommend.index.filters import Filters
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
-from recommend.table import Filters
-from recommend.vectors import set_threads
 
 _DEMO = Path("demo")
 

@@ -21,13 +21,13 @@ from recommend.encoder.executors.engine import EngineName, open_engine
 from recommend.evaluation.judgements import read_qrels
 from recommend.export import TABLE
 from recommend.export import export as write_export
+from recommend.index.dense import set_threads
 from recommend.ingest import ingest as ingest_articles
 from recommend.recommender import Recommender
 from recommend.reindex import Canary, Plan, ReindexResult, plan
 from recommend.reindex import reindex as run_job
 from recommend.sources import Reject, Web
 from recommend.store import Store
-from recommend.vectors import set_threads
 
 
 @app.command()

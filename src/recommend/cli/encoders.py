@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from recommend.encoder import Encoder, located, open_encoder
 from recommend.errors import EncoderError, SettingsError
+from recommend.index.snapshot.catalog import live_manifest
+from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.ingest import embed_missing
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, Manifest, live_manifest
 from recommend.store import Store
 
 logger = logging.getLogger(__name__)

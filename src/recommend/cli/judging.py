@@ -19,7 +19,7 @@ from recommend.evaluation.metrics import READ_BY, holm, interval, most_changed, 
 from recommend.evaluation.metrics import compare as compare_values
 from recommend.evaluation.report import REPORT, render_report
 from recommend.files import Kept, replace_file
-from recommend.vectors import set_threads
+from recommend.index.dense import set_threads
 
 
 @app.command()

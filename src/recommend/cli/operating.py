@@ -16,8 +16,9 @@ from recommend.cli.console import err, out, plain, print_json
 from recommend.cli.encoders import open_recorded
 from recommend.cli.output import Force, protected
 from recommend.doctor import examine
+from recommend.index.snapshot.catalog import list_snapshots
+from recommend.index.snapshot.layout import IndexLayout
 from recommend.rollback import rollback as roll_back
-from recommend.snapshot import IndexLayout, list_snapshots
 from recommend.status import SKEW, read_status, set_aside, told
 from recommend.store import Store
 

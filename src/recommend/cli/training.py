@@ -25,8 +25,8 @@ from recommend.encoder.preparation import encoder_text
 from recommend.errors import EncoderError, EvaluationError
 from recommend.evaluation.experiment import scratch
 from recommend.evaluation.judgements import read_qrels
+from recommend.index.projection import Projection
 from recommend.ingest import ingest
-from recommend.projection import Projection
 from recommend.resources import model_file
 from recommend.store import Store
 from recommend.training.adapter import Pairs, Recipe, train_adapter

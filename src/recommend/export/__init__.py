@@ -15,7 +15,7 @@ from recommend.export.files import check_ending, table_kind, write, write_rows
 from recommend.export.parts import SCHEMA, Part, folder_beside, make
 from recommend.export.standing import Standing
 from recommend.files import whole
-from recommend.live import View
+from recommend.index.live import View
 from recommend.recommender import Recommender
 from recommend.resources import model_file
 

@@ -19,14 +19,14 @@ from typing import ClassVar
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
-from recommend.dates import MISSING
 from recommend.errors import ExportError
 from recommend.export.files import write_rows
-from recommend.live import FixedView, View
+from recommend.index.dates import MISSING
+from recommend.index.dense import set_threads
+from recommend.index.live import FixedView, View
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
-from recommend.vectors import set_threads
 
 SCHEMA = pa.schema(
     [

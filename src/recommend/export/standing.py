@@ -9,11 +9,11 @@ from time import time
 import numpy as np
 import pyarrow as pa
 
-from recommend.dates import MISSING
 from recommend.eligibility import Eligibility, Masks
-from recommend.live import View
+from recommend.index.dates import MISSING
+from recommend.index.filters import Filters
+from recommend.index.live import View
 from recommend.recommender import Recommender
-from recommend.table import Filters
 
 
 @dataclass(frozen=True, slots=True)

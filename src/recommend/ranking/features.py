@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import distinct, widened
-from recommend.dates import days_apart
-from recommend.labels import likeness
-from recommend.neighbourhood import SHARE
+from recommend.index.dates import days_apart
+from recommend.index.expansion import SHARE
+from recommend.index.labels import likeness
+from recommend.index.segment import Query, Segment
 from recommend.ranking.candidates import FEATURES, Candidates
-from recommend.segment import Query, Segment
 
 FloatArray = NDArray[np.float32]
 DENSE_UNIT = 0.13

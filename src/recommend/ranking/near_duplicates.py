@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import widened
-from recommend.lexical import cosines
-from recommend.live import View
+from recommend.index.lexical import cosines
+from recommend.index.live import View
 from recommend.ranking.candidates import Candidates
 
 BoolArray = NDArray[np.bool_]

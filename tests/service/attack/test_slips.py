@@ -38,9 +38,10 @@ from recommend.cli import console, main, operating
 from recommend.doctor import examine
 from recommend.encoder import Encoder
 from recommend.errors import StoreError
+from recommend.index.snapshot.catalog import current_name
+from recommend.index.snapshot.layout import IndexLayout
 from recommend.ingest import IngestCounts, put_batch
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, current_name
 from recommend.status import read_status
 from recommend.store import Store, database
 from recommend.store.keys import Scope

@@ -15,8 +15,9 @@ import httpx
 import orjson
 import pytest
 
+from recommend.index.snapshot.catalog import current_name
+from recommend.index.snapshot.layout import IndexLayout
 from recommend.settings import Settings
-from recommend.snapshot import IndexLayout, current_name
 
 STORY = "a-central-asia-condemns-drone-attack"
 BOX = f"/v1/articles/{STORY}/related"

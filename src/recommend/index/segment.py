@@ -1,0 +1,228 @@
+"""A set of articles that is searched and ranked together: a snapshot's, or the changes since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.arrays import widened
+from recommend.articles.article import Access, Article
+from recommend.index.dates import MISSING, seconds
+from recommend.index.dense import KINDS, VectorIndex, exact_search, scans_exactly
+from recommend.index.expansion import terms_in_company
+from recommend.index.labels import NONE
+from recommend.index.lexical import TermMatrix, TermVector, stack
+from recommend.index.table import ArticleTable, Row
+from recommend.index.time_curve import TimeCurve
+from recommend.settings import RankingSettings
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+SMALLEST_INDEXED = 1_000
+"""Articles from which on an index is searched; to scan fewer takes no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The nearest embeddings of one segment, looked up before they are asked for.
+
+    Attributes:
+        index: of that segment.
+        rows: (count,) at most.
+        allowed: what acted inside the search.
+    """
+
+    index: VectorIndex
+    rows: IntArray
+    count: int
+    allowed: BoolArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What the candidates are compared with: one article's side of every feature.
+
+    Attributes:
+        embedding: (d,) float32, projected, in company.
+        terms: its own; ``context`` those in company.
+        published_at: seconds since 1970 or MISSING.
+        headline: title and standfirst, in which reasons look up how terms are written.
+        access: of the article: where its body is not public, no reason says what only that holds.
+        tags, authors: see :mod:`recommend.index.labels`.
+        near: see :meth:`Segment.look_up`.
+    """
+
+    embedding: FloatArray
+    terms: TermVector
+    context: TermVector
+    published_at: int
+    language: str | None
+    section: str | None
+    genre: str | None
+    headline: str
+    group: int
+    access: Access = Access.PUBLIC
+    tags: TermVector = NONE
+    authors: TermVector = NONE
+    near: Near | None = None
+
+    @property
+    def term_count(self) -> int:
+        """Different terms of the article itself."""
+        return len(self.terms.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An article outside any segment with what ranking needs of it, see :class:`Query`; ``row`` is the table's."""
+
+    article: Article
+    row: Row
+    embedding: FloatArray
+    terms: TermVector
+    context: TermVector
+    group: int
+    tags: TermVector = NONE
+    authors: TermVector = NONE
+
+    def query(self) -> Query:
+        """The query that the article makes."""
+        article = self.article
+        return Query(
+            self.embedding,
+            self.terms,
+            self.context,
+            seconds(article.published_at),
+            article.language,
+            article.section,
+            article.genre,
+            f"{article.title}\n{article.standfirst or ''}",
+            self.group,
+            article.access,
+            self.tags,
+            self.authors,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """n articles with everything ranking needs of them.
+
+    Attributes:
+        embeddings: (n, d) float16, projected, in company (see :mod:`recommend.index.expansion`).
+        groups: (n,) uint64 duplicate groups.
+        neighbours: (n, c) int32 rows of each article's nearest; None where ``contexts`` hold what came of them.
+        lengths: (n,) float32 lengths of the term vectors in company.
+        contexts: of each article, its terms in company; empty where ``neighbours`` tells.
+        index: over ``embeddings``; None where n is so small that a scan is as good.
+        time_curve: of the snapshot.
+        tags, authors: of the articles, see :mod:`recommend.index.labels`.
+    """
+
+    table: ArticleTable
+    embeddings: NDArray[np.float16]
+    matrix: TermMatrix
+    groups: NDArray[np.uint64]
+    neighbours: NDArray[np.int32] | None
+    lengths: FloatArray
+    contexts: tuple[TermVector, ...]
+    index: VectorIndex | None
+    time_curve: TimeCurve
+    tags: TermMatrix
+    authors: TermMatrix
+
+    @classmethod
+    def of(cls, prepared: Iterable[Prepared], beside: Segment) -> Segment:
+        """A segment of prepared articles, whose terms, labels and dimensions are those of the snapshot's segment
+        ``beside``."""
+        ordered = sorted(prepared, key=lambda one: one.article.id)
+        embeddings = np.array([one.embedding for one in ordered], np.float16).reshape(
+            len(ordered), beside.embeddings.shape[1]
+        )
+        return cls(
+            ArticleTable.of_rows([one.row for one in ordered]),
+            embeddings,
+            stack([one.terms for one in ordered], beside.matrix.rows.shape[1]),
+            np.array([one.group for one in ordered], np.uint64),
+            None,
+            np.ones(len(ordered), np.float32),
+            tuple(one.context for one in ordered),
+            VectorIndex.build(embeddings, KINDS["flat"]) if len(ordered) >= SMALLEST_INDEXED else None,
+            beside.time_curve,
+            stack([one.tags for one in ordered], beside.tags.rows.shape[1]),
+            stack([one.authors for one in ordered], beside.authors.rows.shape[1]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def query(self, row: int) -> Query:
+        """The query that one of the segment's articles makes."""
+        return Query(
+            widened(self.embeddings[row]),
+            self.matrix.vector(row),
+            self._context(row),
+            int(self.table.published_at[row]),
+            self.table.value("language", row),
+            self.table.value("section", row),
+            self.table.value("genre", row),
+            self.table.headline(row),
+            int(self.groups[row]),
+            self.table.access(row),
+            self.tags.vector(row),
+            self.authors.vector(row),
+        )
+
+    def retrieve(self, query: Query, count: int, settings: RankingSettings, allowed: BoolArray | None) -> IntArray:
+        """Rows of the candidates, ascending: the ``count`` nearest embeddings, the ``count`` best lexical matches, and
+        of the articles nearest in time the nearest embeddings, so that what is old does not crowd out what is near.
+
+        ``allowed`` (n,) acts inside both searches; where it lets few rows through, all of those are candidates.
+        """
+        if allowed is not None and int(np.count_nonzero(allowed)) <= count:
+            return np.flatnonzero(allowed)
+        if len(self) <= count:
+            return np.arange(len(self))
+        near = query.near
+        if near is not None and near.index is self.index and near.count == count and near.allowed is allowed:
+            dense = near.rows
+        else:
+            dense = self.nearest(query.embedding, count, allowed)
+        lexical = self.matrix.search(query.terms, count, settings.lexical_terms, allowed)
+        beside = self._beside_in_time(query, count // 2, settings.near_in_time, allowed)
+        return np.unique(np.concatenate([dense, lexical, beside]))
+
+    def look_up(self, queries: Sequence[Query], count: int, allowed: BoolArray | None) -> list[Query]:
+        """The queries, each with what :meth:`retrieve` then needs not search for, under the same mask."""
+        index = self.index
+        if index is None or len(self) <= count or scans_exactly(allowed):
+            return list(queries)
+        found = index.search_each(np.array([query.embedding for query in queries]), count, allowed)
+        pairs = zip(queries, found, strict=True)
+        return [replace(query, near=Near(index, rows, count, allowed)) for query, rows in pairs]
+
+    def nearest(self, vector: FloatArray, count: int, allowed: BoolArray | None = None) -> IntArray:
+        """Rows of the ``count`` embeddings nearest to ``vector`` (d,), nearest first."""
+        if self.index is None or scans_exactly(allowed):
+            rows = np.arange(len(self)) if allowed is None else np.flatnonzero(allowed)
+            return exact_search(self.embeddings, vector, count, rows)
+        return self.index.search(vector, count, allowed)
+
+    def _beside_in_time(self, query: Query, count: int, scanned: int, allowed: BoolArray | None) -> IntArray:
+        """Rows of the ``count`` nearest embeddings among the ``scanned`` articles about as near in time as any; none
+        where nearness in time says nothing."""
+        if query.published_at == MISSING or self.time_curve.flat or not scanned:
+            return np.zeros(0, np.int64)
+        rows = self.table.around(query.published_at, scanned)
+        rows = np.sort(rows if allowed is None else rows[allowed[rows]])
+        return exact_search(self.embeddings, query.embedding, count, rows)
+
+    def _context(self, row: int) -> TermVector:
+        if self.neighbours is None:
+            return self.contexts[row]
+        return terms_in_company(self.matrix, row, self.neighbours[row])

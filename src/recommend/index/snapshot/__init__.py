@@ -1,0 +1,1 @@
+"""Snapshots: immutable folders that readers map into memory, published by replacing one file."""

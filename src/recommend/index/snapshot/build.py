@@ -1,0 +1,228 @@
+"""A snapshot is a pure function of the store at one revision, built and verified before it gets its name."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from recommend.arrays import widened
+from recommend.encoder import Encoder
+from recommend.encoder.adapter import Adapter
+from recommend.errors import SnapshotError
+from recommend.files import sync, sync_tree
+from recommend.index import labels, lexical
+from recommend.index.dense import VectorIndex, choose_kind, set_threads
+from recommend.index.expansion import in_company, lengths_in_company, likeness, nearest, units
+from recommend.index.projection import Projection
+from recommend.index.snapshot.catalog import current_name
+from recommend.index.snapshot.incremental import Corpus, made_by, read
+from recommend.index.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout
+from recommend.index.table import ArticleTable, primary_language
+from recommend.index.time_curve import measure
+from recommend.settings import IndexSettings
+from recommend.store import Store
+
+_SEED = 7
+_RECALL_AT = 10
+_BLOCK = 16_384
+_SET_ASIDE_NAMED = 1_000
+
+logger = logging.getLogger(__name__)
+
+
+def snapshot_recipe(fingerprint: str, adapter: Adapter | None, settings: IndexSettings) -> str:
+    """8 hexadecimal digits that stand for everything but the store's revision that decides what a snapshot holds."""
+    mapped = None if adapter is None else adapter.manifest.sha256
+    return sha256(
+        orjson.dumps([FORMAT, fingerprint, mapped, settings.kind, settings.company, settings.company_time])
+    ).hexdigest()[:8]
+
+
+def _free_name(layout: IndexLayout, revision: int, recipe: str) -> str:
+    """A snapshot that readers may have open is never overwritten: a rebuild of the same revision gets a number."""
+    name = f"r{revision:010d}-{recipe}"
+    taken = {path.name for path in layout.snapshots.iterdir()}
+    return next(n for n in (name, *(f"{name}.{i}" for i in range(2, len(taken) + 3))) if n not in taken)
+
+
+def build_snapshot(
+    store: Store,
+    layout: IndexLayout,
+    encoder: Encoder,
+    encoder_name: str,
+    adapter: Adapter | None,
+    settings: IndexSettings,
+    depth: int,
+    *,
+    anew: bool = False,
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> Manifest:
+    """Writes the snapshot of the store's present revision, durable and verified, without publishing it.
+
+    Texts are read of the articles only that the live snapshot does not hold as they are.
+
+    Args:
+        store: where the published articles are read from, in one transaction.
+        layout: where to.
+        encoder: whose embeddings; ``encoder_name`` what settings call it.
+        adapter: what they go through, None for nothing.
+        settings: kind of index, and how it is verified.
+        depth: candidates that dense search contributes; what recall is measured with.
+        anew: keep nothing of the live snapshot.
+        on_stage: called with a few words when a stage begins.
+
+    Raises:
+        SnapshotError: when verification fails; nothing is left behind then.
+    """
+    layout.snapshots.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
+    try:
+        manifest = _write(
+            store, layout, SnapshotLayout(beside), encoder, encoder_name, adapter, settings, depth, anew, on_stage
+        )
+        beside.chmod(0o755)
+        sync_tree(beside)
+        beside.rename(layout.snapshot(manifest.name).root)
+        sync(layout.snapshots)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return manifest
+
+
+def _write(
+    store: Store,
+    index_layout: IndexLayout,
+    layout: SnapshotLayout,
+    encoder: Encoder,
+    encoder_name: str,
+    adapter: Adapter | None,
+    settings: IndexSettings,
+    depth: int,
+    anew: bool,
+    on_stage: Callable[[str], None],
+) -> Manifest:
+    on_stage("reading articles")
+    reading, uncounted, raw = read(store, encoder, Corpus.empty() if anew else _live_corpus(index_layout))
+    table = reading.table
+    for article_id, reason in reading.set_aside.items():
+        logger.warning("article %r is set aside: %s", article_id, reason)
+    on_stage("projecting embeddings")
+    projection = Projection.fit(raw, None if adapter is None else adapter.weights)
+    alone = projection.apply(raw)
+    del raw
+    foreign = None if encoder.language is None else table.foreign_to(encoder.language)
+    trusted = alone if foreign is None else np.where(foreign[:, None], np.float32(0), alone)
+    on_stage("counting terms and indexing embeddings")
+    kind = choose_kind(settings.kind, len(table))
+    set_threads(0)
+    with ThreadPoolExecutor(1) as beside:  # FAISS computes while Python counts words
+        building = beside.submit(VectorIndex.build, alone, kind)
+        counts = uncounted.counts()
+        lexicon, matrix = lexical.fit(counts, trusted, _languages(table))
+        index = building.result()
+    del uncounted, trusted
+    on_stage("finding company")
+    deviations = units(alone, matrix)
+    company, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.company_time)
+    alike = likeness(matrix, timeless)
+    curve = measure(table.published_at, timeless, reading.groups)
+    alone_only = foreign if settings.company else np.ones(len(table), np.bool_)
+    if alone_only is not None:
+        company[alone_only] = np.flatnonzero(alone_only)[:, None]
+    on_stage("indexing embeddings in company")
+    embeddings = in_company(alone, company)
+    index = index.refilled(embeddings)
+    on_stage("checking recall")
+    recall = sampled_recall(index, embeddings, settings.verify_sample, depth)
+    if recall < settings.verify_recall:
+        raise SnapshotError(
+            f"snapshot of revision {reading.revision}: recall@{_RECALL_AT} of {kind.name} is {recall:.4f} < "
+            f"{settings.verify_recall}; choose another indexing.kind or lower indexing.verify_recall"
+        )
+    on_stage("writing")
+    table.save(layout.articles)
+    np.save(layout.embeddings, embeddings)
+    np.save(layout.hashes, reading.hashes)
+    np.save(layout.groups, reading.groups)
+    index.save(layout.vectors)
+    projection.save(layout.projection)
+    lexical.save(lexicon, matrix, counts, layout.lexical)
+    for name, folder in (("tags", layout.tags), ("authors", layout.authors)):
+        labelled = labels.count(table.labels(name))
+        lexical.save(*labels.fit(labelled), labelled, folder)
+    np.save(layout.neighbours, company)
+    np.save(layout.lengths, lengths_in_company(matrix, company))
+    recipe = snapshot_recipe(encoder.fingerprint, adapter, settings)
+    manifest = Manifest(
+        format=FORMAT,
+        name=_free_name(index_layout, reading.revision, recipe),
+        revision=reading.revision,
+        recipe=recipe,
+        articles=len(table),
+        encoder=encoder.fingerprint,
+        encoder_name=encoder_name,
+        max_tokens=encoder.max_tokens,
+        language=encoder.language,
+        adapter=None if adapter is None else adapter.manifest.name,
+        company=settings.company,
+        company_time=settings.company_time,
+        units=deviations,
+        likeness=alike,
+        time_curve=curve,
+        dimension=encoder.dimension,
+        kind=kind.name,
+        made_by=made_by(),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        recall=recall,
+        sha256=layout.checksums(),
+        set_aside=dict(sorted(reading.set_aside.items())[:_SET_ASIDE_NAMED]),
+    )
+    layout.manifest.write_bytes(orjson.dumps(manifest.model_dump(exclude_defaults=True), option=orjson.OPT_INDENT_2))
+    return manifest
+
+
+def _live_corpus(layout: IndexLayout) -> Corpus:
+    """Empty where there is none to rely upon."""
+    name = current_name(layout)
+    try:
+        return Corpus.empty() if name is None else Corpus.load(layout.snapshot(name))
+    except SnapshotError as problem:
+        logger.warning("nothing is kept: %s", problem)
+        return Corpus.empty()
+
+
+def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: int, depth: int) -> float:
+    """The share of a sample's ten exact nearest neighbours that are among ``depth`` results of the index.
+
+    The ranker scores candidates by their exact embeddings, so a neighbour anywhere among the candidates is found.
+    """
+    count = len(embeddings)
+    if count < 2:
+        return 1.0
+    rows = np.random.default_rng(_SEED).choice(count, min(sample, count), replace=False)
+    queries = widened(embeddings[rows])
+    k = min(_RECALL_AT, count)
+    best = np.full((k, len(rows)), -np.inf, np.float32)
+    for start in range(0, count, _BLOCK):
+        scores = np.concatenate([best, widened(embeddings[start : start + _BLOCK]) @ queries.T])
+        best = np.partition(scores, len(scores) - k, axis=0)[-k:]
+    enough = best[0] - 1e-5  # of equally near ones, copies say, any will do
+    near = (widened(embeddings[index.search(query, max(depth, k))]) @ query for query in queries)
+    found = [np.count_nonzero(scores >= least) for scores, least in zip(near, enough, strict=True)]
+    return float(np.minimum(found, k).mean()) / k
+
+
+def _languages(table: ArticleTable) -> list[str | None]:
+    """Of each article, its primary part."""
+    values = [*map(primary_language, table.values("language")), None]
+    return [values[code] for code in table.codes("language").tolist()]

@@ -1,0 +1,186 @@
+"""What a snapshot holds of each article beside vectors: made of its texts, or kept from the snapshot before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import version
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.arrays import mapped
+from recommend.articles.duplicates import group_key
+from recommend.encoder import Encoder
+from recommend.encoder.isolation import encode_each
+from recommend.errors import SnapshotError
+from recommend.index import lexical
+from recommend.index.snapshot.layout import SnapshotLayout
+from recommend.index.table import ArticleTable, Row, row_of
+from recommend.index.term_counts import TermCounts
+from recommend.store import Store
+from recommend.store.rows import VECTOR_DTYPE, Published, told, vector_fault
+
+FloatArray = NDArray[np.float32]
+
+_BATCH = 2000
+_HASH_SIZE = 32
+
+
+@cache
+def made_by() -> str:
+    """What decides, beside an article itself, what is kept of it."""
+    return ", ".join(f"{name} {version(name)}" for name in ("related-articles", "scikit-learn"))
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """n articles in ascending order of ids, and what their texts come to.
+
+    Attributes:
+        hashes: (n, 32) uint8 content hashes, see :attr:`~recommend.articles.article.Article.content_hash`; zeros where
+            the store has none, as after a restore that changed a row, so that it is read again.
+        groups: (n,) uint64 duplicate groups.
+    """
+
+    table: ArticleTable
+    hashes: NDArray[np.uint8]
+    groups: NDArray[np.uint64]
+    counts: TermCounts
+
+    @classmethod
+    def empty(cls) -> Corpus:
+        """That of no article."""
+        return cls(ArticleTable.of([]), np.zeros((0, _HASH_SIZE), np.uint8), np.zeros(0, np.uint64), TermCounts.of([]))
+
+    @classmethod
+    def load(cls, layout: SnapshotLayout) -> Corpus:
+        """That of a snapshot.
+
+        Raises:
+            SnapshotError: when it cannot be relied upon: it is damaged, or was made by other releases.
+        """
+        manifest = layout.read_manifest()
+        if manifest.made_by != made_by():
+            raise SnapshotError(f"snapshot {manifest.name} was made by {manifest.made_by}, this is {made_by()}")
+        if layout.checksums() != manifest.sha256:
+            raise SnapshotError(f"snapshot {manifest.name} is not as it was written")
+        counts = lexical.load_counts(layout.lexical)
+        return cls(ArticleTable.load(layout.articles), mapped(layout.hashes), mapped(layout.groups), counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The published articles of one revision of the store, in ascending order of ids; table, hashes and groups as in
+    :class:`Corpus`.
+
+    Attributes:
+        set_aside: why others are not among them, by id.
+    """
+
+    revision: int
+    table: ArticleTable
+    hashes: NDArray[np.uint8]
+    groups: NDArray[np.uint64]
+    set_aside: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """n articles, the terms of some of which are still to be counted.
+
+    Attributes:
+        kept: counts of the articles that are as they were.
+        texts: of the others.
+        order: (n,) the place of each article among those that are kept, then the others.
+    """
+
+    kept: TermCounts
+    texts: list[str]
+    order: NDArray[np.int64]
+
+    def counts(self) -> TermCounts:
+        """Of all of them."""
+        counted = TermCounts.of(self.texts)
+        return TermCounts.joined([self.kept, counted]).take(self.order) if len(self.kept) else counted
+
+
+def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[Reading, Uncounted, NDArray[np.float16]]:
+    """What the store holds now, with what is large and not needed for long apart: terms, and embeddings (n, d). Of an
+    article that is as it was ``before``, no text is read. Rows that cannot be used are set aside."""
+    ids = before.table.ids()
+    rows, held = dict(zip(ids, range(len(ids)), strict=True)), dict(zip(ids, map(bytes, before.hashes), strict=True))
+    tables, texts, groups = list[ArticleTable](), list[str](), list[int]()
+    kept, new, hashes, embeddings = list[int](), list[bool](), bytearray(), bytearray()
+    aside = dict[str, str]()
+    with store.published(encoder.fingerprint, held) as (revision, found):
+        while some := list(islice(found, _BATCH)):
+            batch = [one for one in map(_prepared, _embedded(some, encoder, aside)) if not _is_aside(one, aside)]
+            tables.append(ArticleTable.of_rows([one.row for one in batch if one.row is not None]))
+            texts += [one.text for one in batch if one.row is not None]
+            groups += [one.group for one in batch if one.row is not None]
+            kept += [rows[one.article_id] for one in batch if one.row is None]
+            new += [one.row is not None for one in batch]
+            hashes += b"".join(one.content_hash.ljust(_HASH_SIZE, b"\0") for one in batch)
+            embeddings += np.array([one.embedding for one in batch], VECTOR_DTYPE).tobytes()
+    remaining, order = np.array(kept, np.int64), np.empty(len(new), np.int64)
+    order[np.argsort(new, kind="stable")] = np.arange(len(new))
+    reading = Reading(
+        revision,
+        ArticleTable.joined([before.table.take(remaining), *tables]).take(order),
+        np.frombuffer(hashes, np.uint8).reshape(len(new), _HASH_SIZE),
+        np.concatenate([before.groups[remaining], np.array(groups, np.uint64)])[order],
+        aside,
+    )
+    raw = np.frombuffer(embeddings, VECTOR_DTYPE).reshape(len(new), encoder.dimension)
+    return reading, Uncounted(before.counts.take(remaining), texts, order), raw
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An article with what is made of its texts; ``row`` is None where that is held already, ``fault`` says why it
+    cannot be used."""
+
+    article_id: str
+    content_hash: bytes
+    embedding: FloatArray | None
+    row: Row | None = None
+    text: str = ""
+    group: int = 0
+    fault: str | None = None
+
+
+def _prepared(one: Published) -> _Prepared:
+    if one.article is None:
+        return _Prepared(one.article_id, one.content_hash, one.embedding)
+    try:
+        made = row_of(one.article), one.article.full_text, group_key(one.article)
+    except Exception as problem:  # one article's text costs no other its place
+        return _Prepared(one.article_id, b"", None, fault=told(problem))
+    return _Prepared(one.article_id, one.content_hash, one.embedding, *made)
+
+
+def _is_aside(one: _Prepared, aside: dict[str, str]) -> bool:
+    if one.fault is not None:
+        aside[one.article_id] = one.fault
+    return one.fault is not None
+
+
+def _embedded(found: list[Published], encoder: Encoder, aside: dict[str, str]) -> Iterator[Published]:
+    """Those that can be used, each with an embedding; the others are put ``aside``. What came in since the job embedded
+    what it found has its place here all the same: readers do not look for changes before the revision."""
+    lacking = [one.article for one in found if one.article is not None and one.embedding is None]
+    vectors, failures = encode_each(encoder, lacking)
+    for one in found:
+        embedding, fault = one.embedding, one.fault
+        if fault is None and one.article is not None and embedding is None:
+            key = one.article.text_hash
+            embedding, fault = vectors.get(key), failures.get(key)
+        if fault is None and embedding is not None:
+            fault = vector_fault(embedding, encoder.dimension)
+        if fault is None:
+            yield replace(one, embedding=embedding)
+        else:
+            aside[one.article_id] = fault

@@ -1,0 +1,217 @@
+"""Where the parts of a snapshot lie, and the manifest that names and checksums them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from recommend.errors import SnapshotError, shown
+from recommend.files import file_sha256
+from recommend.index.time_curve import TimeCurve
+from recommend.settings import EncoderSettings
+
+FORMAT = 5
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+
+
+class _Versioned(BaseModel):
+    """What the manifests of all formats have."""
+
+    format: int
+
+
+class Manifest(BaseModel):
+    """What a snapshot holds.
+
+    Attributes:
+        format: version of the layout; another one is refused.
+        revision: the store's revision of which the snapshot is a function; ``recipe`` names the other inputs.
+        articles: how many it holds.
+        encoder: fingerprint of the encoder that made its embeddings; ``encoder_name`` and ``max_tokens`` say which one
+            to open.
+        language: the only one the encoder is made for, None for many.
+        adapter: name of the adapter they were mapped by, None without one.
+        company: whether vectors are mixed with those of each article's nearest.
+        company_time: how much nearness in time counted for who is nearest.
+        units: deviations of dense and lexical cosines over random pairs.
+        likeness: mean lexical cosine of articles and their nearest by content.
+        time_curve: what nearness in time says here.
+        dimension: of the embeddings.
+        kind: of the FAISS index.
+        made_by: releases of this package and of what counts terms; what was made by others is not kept for the next.
+        created_at: ISO 8601, UTC.
+        recall: sampled recall@10 of the dense candidates against exact search, when it was built.
+        sha256: of every file, by its path inside the snapshot.
+        set_aside: why articles of the store are not in it, by id; at most a thousand are named.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int
+    name: str
+    revision: int
+    recipe: str
+    articles: int
+    encoder: str
+    encoder_name: str
+    max_tokens: int
+    language: str | None
+    adapter: str | None
+    company: bool
+    company_time: float
+    units: tuple[float, float]
+    likeness: float
+    time_curve: TimeCurve
+    dimension: int
+    kind: str
+    made_by: str
+    created_at: str
+    recall: float
+    sha256: dict[str, str]
+    set_aside: dict[str, str] = {}
+
+    def encoder_settings(self, own: EncoderSettings) -> EncoderSettings:
+        """How to open the encoder of the snapshot: its name and length, all else as in ``own``."""
+        return own.model_copy(update={"name": self.encoder_name, "max_tokens": self.max_tokens})
+
+
+@dataclass(frozen=True, slots=True)
+class IndexLayout:
+    """The index folder: snapshots side by side, ``CURRENT`` with the name of the live one, ``PUBLISHED`` with the names
+    of those that were live once, a line each, and ``.verified`` with what tells that a snapshot was verified."""
+
+    root: Path
+
+    @property
+    def current(self) -> Path:
+        return self.root / "CURRENT"
+
+    @property
+    def published(self) -> Path:
+        return self.root / "PUBLISHED"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / ".lock"
+
+    @property
+    def last_run(self) -> Path:
+        return self.root / "last_run.json"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    @property
+    def verified(self) -> Path:
+        return self.root / ".verified"
+
+    def unfinished(self) -> list[Path]:
+        """What a killed :func:`recommend.files.replace_file` left."""
+        whole = (self.current, self.published, self.last_run)
+        return [beside for file in whole for beside in self.root.glob(f"{file.name}.*")]
+
+    def snapshot(self, name: str) -> SnapshotLayout:
+        """The snapshot of a name.
+
+        Raises:
+            SnapshotError: for what is no name, a path above all: what is opened lies in this folder.
+        """
+        if not is_name(name):
+            raise SnapshotError(f"{shown(name)} is no name of a snapshot: recommend snapshots lists those there are")
+        return SnapshotLayout(self.snapshots / name)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotLayout:
+    """One snapshot's folder."""
+
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / "manifest.json"
+
+    @property
+    def articles(self) -> Path:
+        return self.root / "articles.arrow"
+
+    @property
+    def embeddings(self) -> Path:
+        return self.root / "embeddings.npy"
+
+    @property
+    def hashes(self) -> Path:
+        return self.root / "content_hashes.npy"
+
+    @property
+    def groups(self) -> Path:
+        return self.root / "groups.npy"
+
+    @property
+    def neighbours(self) -> Path:
+        return self.root / "neighbours.npy"
+
+    @property
+    def lengths(self) -> Path:
+        return self.root / "lengths.npy"
+
+    @property
+    def vectors(self) -> Path:
+        return self.root / "vectors.faiss"
+
+    @property
+    def lexical(self) -> Path:
+        return self.root / "lexical"
+
+    @property
+    def tags(self) -> Path:
+        return self.root / "tags"
+
+    @property
+    def authors(self) -> Path:
+        return self.root / "authors"
+
+    @property
+    def projection(self) -> Path:
+        return self.root / "projection"
+
+    def checksums(self) -> dict[str, str]:
+        """The SHA-256 of every file but the manifest, by its path inside the snapshot."""
+        files = sorted(p for p in self.root.rglob("*") if p.is_file() and p != self.manifest)
+        return {file.relative_to(self.root).as_posix(): file_sha256(file) for file in files}
+
+    def read_manifest(self) -> Manifest:
+        """The manifest.
+
+        Raises:
+            SnapshotError: when it is missing, malformed or of another format, or the folder is a symbolic link.
+        """
+        if self.root.is_symlink():
+            raise SnapshotError(f"{self.root} is a symbolic link, which is refused: put the folder itself there")
+        try:
+            content = self.manifest.read_bytes()
+            found = _Versioned.model_validate_json(content).format
+            manifest = Manifest.model_validate_json(content) if found == FORMAT else None
+        except FileNotFoundError:
+            raise SnapshotError(f"{self.root} is no snapshot: it has no manifest.json") from None
+        except ValidationError as problem:
+            raise SnapshotError(f"{self.manifest} is malformed: {problem.errors()[0]['msg']}") from None
+        except (OSError, ValueError) as problem:  # a name that no file can have, a folder, no permission
+            raise SnapshotError(f"{str(self.manifest)!r} cannot be read: {problem}") from None
+        if manifest is None:
+            whose = "an earlier" if found < FORMAT else "a later"
+            raise SnapshotError(
+                f"snapshot {self.root.name} is of {whose} release: it has format {found} != {FORMAT}; "
+                "run recommend reindex"
+            )
+        return manifest
+
+
+def is_name(text: str) -> bool:
+    """Whether it can name a snapshot: letters, digits, dots, hyphens and underscores, beginning with one of the first
+    two."""
+    return _NAME.fullmatch(text) is not None

@@ -1,0 +1,167 @@
+"""Snapshots: immutable folders that readers map into memory, published by replacing one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.arrays import mapped, widened
+from recommend.articles.article import Article
+from recommend.articles.duplicates import group_key
+from recommend.errors import SnapshotError, shown
+from recommend.index import labels, lexical
+from recommend.index.dates import nearness, seconds
+from recommend.index.dense import KINDS, VectorIndex
+from recommend.index.expansion import CANDIDATES, COUNT, SHARE, TIME_SCALE, mixed_terms, pair_scores
+from recommend.index.lexical import Lexicon
+from recommend.index.projection import Projection
+from recommend.index.segment import SMALLEST_INDEXED, Prepared, Segment
+from recommend.index.snapshot.contents import check_contents
+from recommend.index.snapshot.layout import IndexLayout, Manifest
+from recommend.index.snapshot.stamps import is_stamped, keep_stamp, stamp_of
+from recommend.index.table import ArticleTable, row_of, same_language
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An open snapshot; pickled by its name in its folder, which whoever unpickles it opens again."""
+
+    layout: IndexLayout
+    manifest: Manifest
+    segment: Segment
+    lexicon: Lexicon
+    projection: Projection
+    tags: Lexicon
+    authors: Lexicon
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open_snapshot, (self.layout, self.manifest.name)
+
+    def prepare(self, article: Article, embedding: FloatArray) -> Prepared:
+        """An article that the snapshot does not hold, prepared as its own are; ``embedding`` (d,) is the encoder's."""
+        segment = self.segment
+        vector = self.projection.apply(embedding[None, :])[0]
+        terms = self.lexicon.weigh(article.full_text)
+        near = segment.nearest(vector, CANDIDATES)
+        near = near[near != segment.table.row(article.id)]
+        if not self.manifest.company or not same_language(article.language, self.manifest.language):
+            near = near[:0]
+        scores = pair_scores(
+            widened(segment.embeddings[near]) @ vector / self.manifest.units[0],
+            segment.matrix.scores(near, terms)[0] / self.manifest.units[1],
+            nearness(segment.table.published_at[near], seconds(article.published_at), TIME_SCALE),
+            self.manifest.company_time,
+        )
+        company = near[np.lexsort((near, -scores))[:COUNT]]
+        own = COUNT - len(company)  # as when the index is built, the article itself stands in for those it lacks
+        share = SHARE / COUNT
+        others = widened(segment.embeddings[company]).sum(axis=0)
+        mixed = (1 - SHARE + own * share) * vector + share * others
+        length = float(np.linalg.norm(mixed))
+        context = mixed_terms(terms, [*map(segment.matrix.vector, company.tolist()), *[terms] * own])
+        return Prepared(
+            article,
+            row_of(article),
+            mixed / length if length else mixed,
+            terms,
+            context,
+            group_key(article),
+            labels.weigh(self.tags, article.tags),
+            labels.weigh(self.authors, article.authors),
+        )
+
+
+def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
+    """Opens a snapshot, mapped into memory; files are not read through.
+
+    Raises:
+        SnapshotError: when it is missing, torn or of another format.
+    """
+    parts = layout.snapshot(name)
+    manifest = parts.read_manifest()
+    try:
+        embeddings = mapped(parts.embeddings)
+        indexed = manifest.articles >= SMALLEST_INDEXED
+        index = VectorIndex.load(parts.vectors, KINDS[manifest.kind], embeddings) if indexed else None
+        lexicon, matrix = lexical.load(parts.lexical)
+        tags, tagged = lexical.load(parts.tags)
+        authors, written = lexical.load(parts.authors)
+        segment = Segment(
+            ArticleTable.load(parts.articles),
+            embeddings,
+            matrix,
+            mapped(parts.groups),
+            mapped(parts.neighbours),
+            mapped(parts.lengths),
+            (),
+            index,
+            manifest.time_curve,
+            tagged,
+            written,
+        )
+        projection = Projection.load(parts.projection)
+    except (OSError, EOFError, ValueError, KeyError) as problem:
+        raise SnapshotError(f"snapshot {name} is torn: {problem}; run recommend reindex") from None
+    return Snapshot(layout, manifest, segment, lexicon, projection, tags, authors)
+
+
+def verify(layout: IndexLayout, name: str) -> Manifest:
+    """Reads every file of a snapshot and holds it against the manifest, then the parts against each other.
+
+    Raises:
+        SnapshotError: naming the first file that is missing, changed, unexpected or a link, or what is out of range.
+    """
+    parts = layout.snapshot(name)
+    manifest = parts.read_manifest()
+    if manifest.name != name:
+        raise SnapshotError(f"snapshot {name}: manifest.json is that of {shown(manifest.name)}")
+    try:
+        for path in parts.root.rglob("*"):
+            if path.is_symlink():
+                raise SnapshotError(f"snapshot {name}: {path.relative_to(parts.root)} is a symbolic link")
+        found = parts.checksums()
+        for file in sorted(manifest.sha256.keys() | found.keys()):
+            if manifest.sha256.get(file) != found.get(file):
+                raise SnapshotError(
+                    f"snapshot {name}: {file} has SHA-256 {found.get(file)} != {manifest.sha256.get(file)}"
+                )
+        check_contents(parts, manifest)
+    except OSError as problem:
+        raise SnapshotError(f"snapshot {name} cannot be read: {problem}") from None
+    return manifest
+
+
+def confirm(layout: IndexLayout, name: str) -> Manifest:
+    """Verifies a snapshot, and notes that beside the snapshots, so that nobody on this machine need do it again.
+
+    Raises:
+        SnapshotError: as :func:`verify`.
+    """
+    layout.snapshot(name).read_manifest()  # a snapshot that is not there is told best by this
+    try:
+        stamp = stamp_of(layout, name)
+    except OSError as problem:
+        raise SnapshotError(f"snapshot {name} cannot be read: {problem}") from None
+    manifest = verify(layout, name)
+    keep_stamp(layout, name, stamp)
+    return manifest
+
+
+def open_verified(layout: IndexLayout, name: str, *, remember: bool = False) -> Snapshot:
+    """Opens a snapshot that was verified and not touched since; one that was not is verified first.
+
+    Args:
+        layout: the index folder.
+        name: of the snapshot.
+        remember: whether to note it beside the snapshots when it had to be verified.
+
+    Raises:
+        SnapshotError: when it fails verification.
+    """
+    if not is_stamped(layout, name):
+        (confirm if remember else verify)(layout, name)
+    return open_snapshot(layout, name)

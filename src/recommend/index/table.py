@@ -1,0 +1,331 @@
+"""What answers and filters need of a set of articles: one Arrow record batch, ordered by id, mapped where it lies."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from recommend.articles.article import Access, Article, opens
+from recommend.articles.card import CARD_FIELDS, Card, card_of
+from recommend.errors import SnapshotError
+from recommend.index.dates import MISSING, moment, seconds
+from recommend.index.filters import Filters
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+Row = dict[str, object]
+
+_CODES = pa.dictionary(pa.int32(), pa.string())
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.large_string(), nullable=False),
+        pa.field("title", pa.large_string(), nullable=False),
+        pa.field("summary", pa.large_string()),
+        pa.field("url", pa.large_string()),
+        pa.field("image_url", pa.large_string()),
+        pa.field("published_at", pa.int64(), nullable=False),
+        pa.field("expires_at", pa.int64(), nullable=False),
+        pa.field("section", _CODES),
+        pa.field("language", _CODES),
+        pa.field("site", _CODES),
+        pa.field("genre", _CODES),
+        pa.field("tags", pa.large_list(pa.string()), nullable=False),
+        pa.field("updated_at", pa.int64(), nullable=False),
+        pa.field("authors", pa.large_list(pa.string()), nullable=False),
+        pa.field("access", _CODES),
+        pa.field("evergreen", pa.bool_(), nullable=False),
+    ]
+)
+_PLAIN = ("title", "summary", "url", "image_url", "tags", "authors", "evergreen")
+_MOMENTS = ("published_at", "updated_at", "expires_at")
+_CODED = ("section", "language", "site", "genre", "access")
+
+
+class ArticleTable:
+    """n articles; rows are positions 0…n-1.
+
+    Attributes:
+        published_at: (n,) int64 seconds since 1970, MISSING where unknown; ``updated_at`` and ``expires_at`` likewise.
+    """
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.batch = batch
+        self.published_at: IntArray = _numbers(batch.column("published_at"))
+        self.expires_at: IntArray = _numbers(batch.column("expires_at"))
+        self._ids = batch.column("id")
+        self.updated_at: IntArray = _numbers(batch.column("updated_at"))
+        self._plain = {name: batch.column(name) for name in _PLAIN}
+        self._indices = {name: batch.column(name).indices for name in _CODED}
+        self._codes: dict[str, NDArray[np.int32]] = {}
+        self._speaking: dict[str, BoolArray | None] = {}
+
+    @classmethod
+    def of(cls, articles: Sequence[Article]) -> ArticleTable:
+        """A table of articles that are already in ascending order of ids."""
+        return cls.of_rows([row_of(article) for article in articles])
+
+    @classmethod
+    def of_rows(cls, rows: list[Row]) -> ArticleTable:
+        """The same of their rows, see :func:`row_of`."""
+        return cls(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
+
+    @classmethod
+    def joined(cls, tables: Sequence[ArticleTable]) -> ArticleTable:
+        """One table of several, one after the other."""
+        together = pa.Table.from_batches([table.batch for table in tables], SCHEMA).unify_dictionaries()
+        return next((cls(batch) for batch in together.combine_chunks().to_batches()), cls.of([]))
+
+    def __len__(self) -> int:
+        return len(self.published_at)
+
+    def take(self, rows: IntArray) -> ArticleTable:
+        """The table of some rows, in their order; of values that no row has any more, nothing stays."""
+        taken = self.batch.take(pa.array(rows))
+        columns = [
+            column.dictionary_decode().dictionary_encode() if column.type == _CODES else column
+            for column in taken.columns
+        ]
+        return ArticleTable(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
+
+    def ids(self) -> list[str]:
+        """The ids of all rows."""
+        found: list[str] = self._ids.to_pylist()
+        return found
+
+    def id(self, row: int) -> str:
+        """The id of a row."""
+        return str(self._ids[row])
+
+    def row(self, article_id: str) -> int | None:
+        """The row of an id, None when it is not here."""
+        found = bisect_left(range(len(self)), article_id, key=self.id)
+        return found if found < len(self) and self.id(found) == article_id else None
+
+    def card(self, row: int) -> Card:
+        """What to show of a row."""
+        return Card(
+            id=self.id(row),
+            published_at=moment(int(self.published_at[row])),
+            updated_at=moment(int(self.updated_at[row])),
+            section=self.value("section", row),
+            language=self.value("language", row),
+            site=self.value("site", row),
+            genre=self.value("genre", row),
+            access=self.access(row),
+            **{name: column[row].as_py() for name, column in self._plain.items()},
+        )
+
+    def title(self, row: int) -> str:
+        """The title of a row."""
+        return str(self._plain["title"][row])
+
+    def headline(self, row: int) -> str:
+        """Title and standfirst of a row, a line each."""
+        return f"{self.title(row)}\n{self._plain['summary'][row].as_py() or ''}"
+
+    def access(self, row: int) -> Access:
+        """Who may read a row."""
+        return Access(str(self.value("access", row)))
+
+    def value(self, name: str, row: int) -> str | None:
+        """The section, language, site, genre or access of a row."""
+        code = self._indices[name][row].as_py()
+        return None if code is None else self._values[name][code]
+
+    def values(self, name: str) -> list[str]:
+        """The distinct sections, languages, sites, genres or accesses, by code."""
+        return self._values[name]
+
+    def codes(self, name: str) -> NDArray[np.int32]:
+        """(n,) the section, language, site, genre or access of each row as an index into :meth:`values`, -1: none."""
+        found = self._codes.get(name)
+        if found is None:
+            indices, found = self._indices[name], np.full(len(self), -1, np.int32)
+            found[_numbers(indices.is_valid().cast(pa.int8())).view(np.bool_)] = _numbers(indices.drop_null())
+            self._codes[name] = found
+        return found
+
+    def code(self, name: str, value: str | None) -> int:
+        """The code of a value: -1 for None, -2 for one that no row has."""
+        return -1 if value is None else self._positions[name].get(value, -2)
+
+    def tags(self, row: int) -> list[str]:
+        """The tags of a row."""
+        return list(self._plain["tags"][row].as_py())
+
+    def labels(self, name: str) -> list[list[str]]:
+        """The tags or the authors of every row."""
+        found: list[list[str]] = self.batch.column(name).to_pylist()
+        return found
+
+    def allowed(self, filters: Filters, now: int | None, *, embargo: int | None = None) -> BoolArray | None:
+        """(n,) which rows pass; None when all do.
+
+        Args:
+            filters: the conditions.
+            now: seconds since 1970; what expired by then does not pass. None: nothing expires.
+            embargo: seconds since 1970; what is published later does not pass.
+        """
+        masks: list[BoolArray] = []
+        for name in ("section", "site"):
+            wanted = getattr(filters, name)
+            if wanted is not None:
+                masks.append(self.codes(name) == self.code(name, wanted))
+        if filters.access:
+            masks.extend(mask for mask in [self._of_access(filters.access)] if mask is not None)
+        if filters.language is not None:
+            masks.extend(mask for mask in [self.speaks(filters.language)] if mask is not None)
+        if filters.tag is not None:
+            masks.append(self._tagged(filters.tag))
+        known = self.published_at != MISSING
+        if filters.since is not None:
+            masks.append(known & (self.published_at >= seconds(filters.since)))
+        if filters.until is not None:
+            masks.append(known & (self.published_at <= seconds(filters.until)))
+        if now is not None and len(self._expiries) and now >= self._expiries[0]:
+            masks.append((self.expires_at == MISSING) | (self.expires_at > now))
+        if embargo is not None and len(self) and embargo < self._last_published:
+            masks.append(self.published_at <= embargo)
+        excluded = [row for row in map(self.row, filters.exclude) if row is not None]
+        if excluded:
+            mask = np.ones(len(self), np.bool_)
+            mask[excluded] = False
+            masks.append(mask)
+        return np.logical_and.reduce(masks) if masks else None
+
+    def next_turn(self, now: int, embargo: int) -> int | None:
+        """The first second after ``now`` at which :meth:`allowed` lets other rows pass than now, with an embargo as far
+        ahead as this one: an article expires, or an embargo ends. None when the clock changes nothing any more."""
+        later = self._expiries[np.searchsorted(self._expiries, now, side="right") :][:1].tolist()
+        if len(self) and embargo < self._last_published:
+            later.append(int(self.published_at[self.published_at > embargo].min()) - (embargo - now))
+        return min(later, default=None)
+
+    def first_published(self, since: int) -> int | None:
+        """The earliest date of publication from ``since`` (seconds since 1970) on, None when there is none."""
+        return next(iter(self._dates[np.searchsorted(self._dates, since) :][:1].tolist()), None)
+
+    def around(self, moment: int, count: int) -> IntArray:
+        """Rows of up to ``count`` dated articles published about a moment (seconds since 1970), half of them before it
+        where there are as many; newest first."""
+        dated = self.newest_first[: self._dated]
+        place = bisect_left(dated, -moment, key=lambda row: -int(self.published_at[row]))
+        start = max(0, min(place - count // 2, len(dated) - count))
+        return dated[start : start + count]
+
+    def speaks(self, language: str) -> BoolArray | None:
+        """(n,) whose language is ``language``, compared by its primary part ('en' of 'en-GB'), or unknown; None when
+        that holds of all."""
+        primary = primary_language(language)
+        if primary not in self._speaking:
+            same = [code for code, value in enumerate(self.values("language")) if primary_language(value) == primary]
+            mask = np.isin(self.codes("language"), [-1, *same])
+            self._speaking[primary] = None if mask.all() else mask
+        return self._speaking[primary]
+
+    def foreign_to(self, language: str) -> BoolArray | None:
+        """(n,) whose language is known and another one; None when that holds of none."""
+        own = self.speaks(language)
+        return None if own is None else ~own
+
+    def has_genre(self, genres: Iterable[str]) -> BoolArray | None:
+        """(n,) whose genre is one of ``genres``; None when that holds of none."""
+        hidden = [code for code in (self.code("genre", genre) for genre in genres) if code >= 0]
+        return np.isin(self.codes("genre"), hidden) if hidden else None
+
+    def readable(self, reader: Access) -> BoolArray | None:
+        """(n,) which a reader with some access may open; None when that holds of all."""
+        return self._of_access(opens(reader))
+
+    def _of_access(self, values: Iterable[Access]) -> BoolArray | None:
+        mask = np.isin(self.codes("access"), [self.code("access", value) for value in values])
+        return None if mask.all() else mask
+
+    def _tagged(self, tag: str) -> BoolArray:
+        lists = self.batch.column("tags")
+        matches = _numbers(pc.indices_nonzero(pc.equal(lists.flatten(), tag)))
+        offsets = _numbers(lists.offsets)
+        mask = np.zeros(len(self), np.bool_)
+        mask[np.searchsorted(offsets - offsets[0], matches, side="right") - 1] = True
+        return mask
+
+    @cached_property
+    def _values(self) -> dict[str, list[str]]:
+        return {name: self.batch.column(name).dictionary.to_pylist() for name in _CODED}
+
+    @cached_property
+    def _positions(self) -> dict[str, dict[str, int]]:
+        return {name: {value: code for code, value in enumerate(self.values(name))} for name in _CODED}
+
+    @cached_property
+    def _expiries(self) -> IntArray:
+        return np.sort(self.expires_at[self.expires_at != MISSING])
+
+    @cached_property
+    def _dates(self) -> IntArray:
+        return np.sort(self.published_at[self.published_at != MISSING])
+
+    @cached_property
+    def _dated(self) -> int:
+        return int(np.count_nonzero(self.published_at != MISSING))
+
+    @cached_property
+    def _last_published(self) -> int:
+        return int(self.published_at.max())
+
+    @cached_property
+    def newest_first(self) -> IntArray:
+        """(n,) rows by date of publication, newest first, undated last, ties by id."""
+        return np.lexsort((np.arange(len(self)), -self.published_at.astype(np.float64)))
+
+    def save(self, path: Path) -> None:
+        """Writes one Arrow file."""
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
+            writer.write_batch(self.batch)
+
+    @classmethod
+    def load(cls, path: Path) -> ArticleTable:
+        """Opens what :meth:`save` wrote, mapped into memory.
+
+        Raises:
+            SnapshotError: when it is not such a file.
+        """
+        try:
+            reader = pa.ipc.open_file(pa.memory_map(str(path)))
+        except (OSError, pa.ArrowInvalid) as problem:
+            raise SnapshotError(f"{path} is not an Arrow file: {problem}") from None
+        if reader.schema != SCHEMA:
+            raise SnapshotError(f"{path} has other columns than this release reads; run recommend reindex")
+        return cls(reader.get_batch(0))
+
+
+def same_language(left: str | None, right: str | None) -> bool:
+    """Whether two languages have the same primary part ('en' of 'en-GB'); an unknown one is the same as any."""
+    return left is None or right is None or primary_language(left) == primary_language(right)
+
+
+def _numbers(column: pa.Array) -> NDArray[Any]:
+    """The numbers of a column without nulls, where they lie. ``to_numpy``, as ``fill_null`` and whatever takes a
+    scalar, would import pandas where there is one, which takes half a second."""
+    found: NDArray[Any] = np.from_dlpack(column)
+    return found
+
+
+def primary_language(tag: str) -> str:
+    """'en' of 'en-GB'."""
+    return tag.partition("-")[0].lower()
+
+
+def row_of(article: Article) -> Row:
+    """What a table holds of an article: its card, and when it expires."""
+    card = card_of(article)
+    row: Row = {name: getattr(card, name) for name in CARD_FIELDS}
+    return row | {name: seconds(getattr(article, name)) for name in _MOMENTS}
