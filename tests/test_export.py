@@ -17,11 +17,11 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
-from recommend.answer import Answer
 from recommend.articles.article import Article, Status
 from recommend.articles.curation import Choice, Curation
 from recommend.errors import ExportError, SettingsError
 from recommend.export import SCHEMA, export
+from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings
 

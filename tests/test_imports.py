@@ -17,7 +17,7 @@ LAYERS = [  # from the base up; "recommend" is the package itself, with its few 
     "arrays articles cpus errors files offline resources settings",
     "encoder sources store",
     "collisions index ingest",
-    "answer eligibility explanation history policy ranking reasons selection",
+    "ranking",
     "recommender",
     "backup doctor export publication reindex rollback status",
     "canary evaluation recommend",

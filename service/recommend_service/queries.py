@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query, Request
 from starlette.responses import Response
 
-from recommend.answer import Answer
 from recommend.articles.article import parse_article
 from recommend.articles.fields import same_id
 from recommend.index.filters import Filters
+from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend_service.auth import KeyFirstRoute, require_reader
 from recommend_service.backend import BackendOf, RecommenderOf

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from hashlib import blake2b
 from http import HTTPStatus
 
-from recommend.answer import Answer
+from recommend.ranking.answer import Answer
 from recommend_service.schemas import answer_bytes
 
 Headers = list[tuple[bytes, bytes]]

@@ -10,10 +10,10 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, RootModel, Tag
 from pydantic.dataclasses import dataclass
 
-from recommend.answer import Answer, Recommendation
 from recommend.articles.card import Card
 from recommend.articles.curation import Curation
-from recommend.explanation import BLOCKED
+from recommend.ranking.answer import Answer, Recommendation
+from recommend.ranking.near_misses import BLOCKED
 
 _BY_SETTING = Field(description="only where service.public_fields names it and access is public")
 

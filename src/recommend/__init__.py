@@ -8,10 +8,10 @@ from recommend.offline import disable_telemetry
 disable_telemetry()
 
 if TYPE_CHECKING:
-    from recommend.answer import Answer, Recommendation
     from recommend.articles.article import Article
     from recommend.errors import RecommendError
     from recommend.index.filters import Filters
+    from recommend.ranking.answer import Answer, Recommendation
     from recommend.recommender import Recommender
     from recommend.settings import Settings, load_settings
 
@@ -26,11 +26,11 @@ __all__ = [
     "load_settings",
 ]
 _HOMES = {
-    "Answer": "answer",
+    "Answer": "ranking.answer",
     "Article": "articles.article",
     "Filters": "index.filters",
     "RecommendError": "errors",
-    "Recommendation": "answer",
+    "Recommendation": "ranking.answer",
     "Recommender": "recommender",
     "Settings": "settings",
     "load_settings": "settings",

@@ -14,22 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend import history
-from recommend.answer import Answer, Recommendation, listed, recommendations
 from recommend.articles.article import Article
-from recommend.eligibility import Eligibility
 from recommend.encoder import Encoder, check_encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError, UnknownArticleError
-from recommend.explanation import near_misses
 from recommend.index.filters import Filters
 from recommend.index.live import FixedView, LiveView, View
 from recommend.index.segment import Query
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.ranking import history
+from recommend.ranking.answer import Answer, Recommendation, listed, recommendations
 from recommend.ranking.candidates import Candidates
+from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.model import Ranker, fullness
-from recommend.reasons import LATEST, PINNED
+from recommend.ranking.near_misses import near_misses
+from recommend.ranking.pipeline import Selection, newest
+from recommend.ranking.reasons import LATEST, PINNED
 from recommend.resources import model_file
-from recommend.selection import Selection, newest
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
 

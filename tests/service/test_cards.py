@@ -12,7 +12,7 @@ import pytest
 
 from recommend.articles.article import Access, Article
 from recommend.articles.card import CARD_FIELDS
-from recommend.reasons import ReasonKind
+from recommend.ranking.reasons import ReasonKind
 from recommend.settings import ServiceSettings, Settings
 from recommend.store import Store
 from recommend.store.keys import Scope

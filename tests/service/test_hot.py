@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from recommend.answer import Answer, Recommendation
 from recommend.articles.article import Article
 from recommend.articles.card import card_of
-from recommend.reasons import Reason
+from recommend.ranking.answer import Answer, Recommendation
+from recommend.ranking.reasons import Reason
 from recommend.settings import Settings
 from recommend_service.parameters import BoxParameters, UrlParameters
 from recommend_service.ready import GZIP_FROM, ID_LENGTH, Ready, accepts_gzip, max_age, names_tag

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from recommend.answer import Answer
 from recommend.articles.article import Article
 from recommend.encoder import open_encoder
 from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels, Run
 from recommend.evaluation.metrics import without_unknown
 from recommend.ingest import IngestCounts, ingest
+from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend.reindex import reindex
 from recommend.settings import Settings

@@ -12,13 +12,13 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
-from recommend.answer import Answer, Recommendation
 from recommend.articles.card import Card
 from recommend.errors import visible
 from recommend.evaluation.experiment import DEPTH, explain_query
 from recommend.evaluation.judgements import Qrels, Run
 from recommend.evaluation.metrics import READ_BY, interval
 from recommend.files import Kind
+from recommend.ranking.answer import Answer, Recommendation
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 

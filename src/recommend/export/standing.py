@@ -9,10 +9,10 @@ from time import time
 import numpy as np
 import pyarrow as pa
 
-from recommend.eligibility import Eligibility, Masks
 from recommend.index.dates import MISSING
 from recommend.index.filters import Filters
 from recommend.index.live import View
+from recommend.ranking.eligibility import Eligibility, Masks
 from recommend.recommender import Recommender
 
 

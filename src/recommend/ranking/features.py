@@ -69,3 +69,12 @@ def _same_section(segment: Segment, section: str | None, rows: IntArray) -> Floa
     codes = segment.table.codes("section")[rows]
     same = codes == segment.table.code("section", section)
     return np.where(codes < 0, np.nan, same).astype(np.float32)
+
+
+def contributions(candidates: Candidates, i: int) -> dict[str, dict[str, float | None]]:
+    """Of candidate ``i``, by feature its value (None where unknown) and what it adds to the ranking score."""
+    values, parts = candidates.features[i].tolist(), candidates.contributions[i].tolist()
+    return {
+        name: {"value": None if np.isnan(value) else round(value, 4), "adds": round(part, 4)}
+        for name, value, part in zip(FEATURES, values, parts, strict=True)
+    }

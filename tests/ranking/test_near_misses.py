@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from recommend.answer import Answer
 from recommend.encoder import Encoder
 from recommend.index.filters import Filters
+from recommend.ranking.answer import Answer
 from recommend.ranking.candidates import FEATURES
 from recommend.ranking.model import Ranker, alikeness
 from recommend.recommender import Recommender

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend import history, policy
-from recommend.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.index.live import View
 from recommend.index.segment import Query
 from recommend.index.table import same_language
-from recommend.ranking import near_duplicates
+from recommend.ranking import history, near_duplicates, policy
 from recommend.ranking.candidates import Candidates
+from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.ranking.features import compute_features
 from recommend.ranking.model import Ranker, alikeness, fullness, score
 from recommend.settings import Settings

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recommend.index import lexical
 from recommend.index.term_counts import TermCounts
-from recommend.reasons import as_written, distance, reason, shared_terms, told_by
+from recommend.ranking.reasons import as_written, distance, reason, shared_terms, told_by
 
 TEXTS = ["Lee Jae Myung flies to Beijing", "Before his visit, Lee spoke of peace"]
 SHARED = {"lee": 0.1, "jae": 0.05, "Jae": 0.01, "myung": 0.04, "beiji": 0.04, "visit": 0.06}

@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 from recommend.articles.article import Access
 from recommend.articles.card import CARD_FIELDS, Card
-from recommend.explanation import NearMiss, contributions
 from recommend.index.dates import MISSING
 from recommend.index.live import View
 from recommend.index.segment import Query
 from recommend.ranking.candidates import Candidates
-from recommend.reasons import Reason, reason, shared_terms, told_by
+from recommend.ranking.features import contributions
+from recommend.ranking.near_misses import NearMiss
+from recommend.ranking.reasons import Reason, reason, shared_terms, told_by
 
 _PUBLIC = Access.PUBLIC
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend import policy
 from recommend.index.live import View
 from recommend.index.segment import Query
-from recommend.ranking import near_duplicates
-from recommend.ranking.candidates import FEATURES, Candidates
+from recommend.ranking import near_duplicates, policy
+from recommend.ranking.candidates import Candidates
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
@@ -34,15 +33,6 @@ class NearMiss:
     title: str
     score: float
     why: str
-
-
-def contributions(candidates: Candidates, i: int) -> dict[str, dict[str, float | None]]:
-    """Of candidate ``i``, by feature its value (None where unknown) and what it adds to the ranking score."""
-    values, parts = candidates.features[i].tolist(), candidates.contributions[i].tolist()
-    return {
-        name: {"value": None if np.isnan(value) else round(value, 4), "adds": round(part, 4)}
-        for name, value, part in zip(FEATURES, values, parts, strict=True)
-    }
 
 
 def near_misses(

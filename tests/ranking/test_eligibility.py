@@ -8,9 +8,9 @@ import pytest
 
 from recommend.articles.article import Article, Status
 from recommend.articles.curation import Choice, Curation
-from recommend.eligibility import Eligibility
 from recommend.encoder import Encoder
 from recommend.index.filters import Filters
+from recommend.ranking.eligibility import Eligibility
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.history import combine, weights, without_read
 from recommend.ranking.candidates import FEATURES, Candidates
+from recommend.ranking.history import combine, weights, without_read
 
 FOUND = st.dictionaries(st.tuples(st.integers(0, 1), st.integers(0, 5)), st.floats(0, 1, width=32), max_size=8)
 

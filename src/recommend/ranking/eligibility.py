@@ -11,13 +11,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend import policy
 from recommend.articles.article import CLOCK_SKEW
 from recommend.articles.curation import UNCURATED
 from recommend.index.dates import MISSING
 from recommend.index.filters import Filters
 from recommend.index.live import View
 from recommend.index.segment import Query
+from recommend.ranking import policy
 from recommend.settings import Settings
 
 BoolArray = NDArray[np.bool_]

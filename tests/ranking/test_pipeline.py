@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from recommend.answer import Recommendation
 from recommend.articles.article import Access, Article, opens
 from recommend.articles.curation import Choice, Curation
 from recommend.index.filters import Filters
+from recommend.ranking.answer import Recommendation
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, RankingSettings
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend import policy
+from recommend.ranking import policy
 from recommend.ranking.candidates import FEATURES, Candidates
 
 GROUPS = st.lists(st.integers(0, 5) | st.just(2**64 - 1), max_size=12)
