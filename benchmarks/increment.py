@@ -18,11 +18,11 @@ import numpy as np
 from benchmarks import report
 from benchmarks.archive import Archive, Halves
 from recommend.articles.article import Article
-from recommend.canary import compare
 from recommend.encoder import Encoder, encode_articles, open_encoder
+from recommend.evaluation.comparison import compare
 from recommend.ingest import BATCH, ingest
+from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
-from recommend.reindex import reindex
 from recommend.settings import Settings
 from recommend.store import Store
 

@@ -32,8 +32,8 @@ from recommend.encoder import open_encoder
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
 from recommend.index.snapshot.catalog import live_manifest
 from recommend.index.snapshot.layout import IndexLayout, SnapshotLayout
+from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
-from recommend.reindex import reindex
 from recommend.settings import Settings
 from recommend.store import Store
 

@@ -30,8 +30,8 @@ from recommend.index.snapshot.build import build_snapshot
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.ingest import ingest
+from recommend.jobs.reindex import ReindexResult, reindex
 from recommend.recommender import Recommender
-from recommend.reindex import ReindexResult, reindex
 from recommend.settings import EncoderSettings, IndexSettings, Settings
 from recommend.store import Store
 

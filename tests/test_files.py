@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from recommend.backup import BACKUP
 from recommend.cli.clicks import EVENTS, SCHEMA
 from recommend.cli.intake import REJECTS, RejectsFile
 from recommend.encoder.adapter import ADAPTER
@@ -15,9 +14,11 @@ from recommend.encoder.manifest import TUNED
 from recommend.errors import OutputError
 from recommend.evaluation.judgements import QRELS, RUN, write_qrels, write_run
 from recommend.evaluation.report import REPORT
-from recommend.export import SCHEMA as BOXES
-from recommend.export import TABLE, write_rows
 from recommend.files import Kept, Kind, check_output, replace_file, whole
+from recommend.jobs.backup import BACKUP
+from recommend.jobs.export.export import TABLE
+from recommend.jobs.export.files import write_rows
+from recommend.jobs.export.parts import SCHEMA as BOXES
 from recommend.sources import Reject
 from recommend.training.ranker import RANKER
 

@@ -21,8 +21,8 @@ from recommend.index.dense import VectorIndex
 from recommend.index.filters import Filters
 from recommend.index.table import same_language
 from recommend.ingest import ingest
+from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
-from recommend.reindex import reindex
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
 

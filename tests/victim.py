@@ -24,14 +24,14 @@ from sqlalchemy import Engine, event
 
 from conftest import ToyEncoder
 from recommend.articles.article import parse_article
-from recommend.backup import backup, restore
-from recommend.canary import compare
+from recommend.evaluation.comparison import compare
 from recommend.index.snapshot.catalog import current_name, list_snapshots
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.publishing import locked, publish
 from recommend.ingest import ingest, put
-from recommend.reindex import reindex
-from recommend.rollback import rollback
+from recommend.jobs.backup import backup, restore
+from recommend.jobs.reindex import reindex
+from recommend.jobs.rollback import rollback
 from recommend.settings import IndexSettings, Settings
 from recommend.store import Store
 

@@ -19,9 +19,9 @@ from recommend.articles.events import Event
 from recommend.errors import RecommendError, StoreUnreachableError
 from recommend.index.live import LiveView
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.jobs.status import Status, read_status
 from recommend.recommender import Recommender
 from recommend.settings import Settings
-from recommend.status import Status, read_status
 from recommend.store import Store
 from recommend_service.cache import AnswerCache
 from recommend_service.checks import Check

@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from recommend.errors import RecommendError, StoreError
+from recommend.jobs.status import Status, told
 from recommend.recommender import Recommender
-from recommend.status import Status, told
 from recommend_service.auth import may_operate, require_operator
 from recommend_service.backend import Backend, BackendOf
 from recommend_service.metrics import CONTENT_TYPE

@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 
 from recommend.errors import RecommendError
-from recommend.status import Status
+from recommend.jobs.status import Status
 from recommend_service.backend import Backend
 
 SECONDS = 60.0

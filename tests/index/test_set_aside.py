@@ -20,7 +20,7 @@ from recommend.encoder import Encoder
 from recommend.index.live import LiveView
 from recommend.index.table import row_of
 from recommend.ingest import put
-from recommend.status import read_status, set_aside
+from recommend.jobs.status import read_status, set_aside
 from recommend.store.rows import VECTOR_DTYPE
 
 if TYPE_CHECKING:

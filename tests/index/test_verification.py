@@ -28,7 +28,7 @@ from recommend.index.snapshot.layout import SnapshotLayout
 from recommend.index.snapshot.open import Snapshot, open_verified, verify
 from recommend.index.snapshot.publishing import point_to, prune, publish
 from recommend.index.snapshot.stamps import is_stamped
-from recommend.rollback import rollback
+from recommend.jobs.rollback import rollback
 
 if TYPE_CHECKING:
     from conftest import Newsroom

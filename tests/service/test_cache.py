@@ -19,8 +19,8 @@ from recommend.index.filters import Filters
 from recommend.index.live import LiveView, View
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.ingest import put
+from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
-from recommend.reindex import reindex
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend_service.backend import Backend

@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 
 from recommend.encoder import Encoder
 from recommend.encoder.quantise import MODEL
-from recommend.reindex import reindex
+from recommend.jobs.reindex import reindex
 from recommend.settings import Settings
 from recommend.store import Store
 

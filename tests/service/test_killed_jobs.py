@@ -26,8 +26,8 @@ from recommend.encoder import Encoder
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import verify
+from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
-from recommend.reindex import reindex
 from recommend.settings import Settings
 from recommend.store import Store
 

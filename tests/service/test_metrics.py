@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from recommend.encoder import Encoder
-from recommend.reindex import reindex
+from recommend.jobs.reindex import reindex
 from recommend.settings import ServiceSettings, Settings
 from recommend.store import Store
 

@@ -11,9 +11,9 @@ from recommend.encoder import Encoder, open_encoder
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.ingest import put
+from recommend.jobs.reindex import reindex
+from recommend.jobs.rollback import rollback
 from recommend.recommender import Recommender
-from recommend.reindex import reindex
-from recommend.rollback import rollback
 from recommend.settings import EncoderSettings, Settings
 from recommend.store import Store
 from recommend_service.articles import embed_as_served

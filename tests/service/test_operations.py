@@ -12,14 +12,14 @@ from pydantic import TypeAdapter
 from sqlalchemy import make_url
 
 from recommend.articles.article import Article
-from recommend.backup import backup, restore
 from recommend.encoder import Encoder
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.ingest import ingest
-from recommend.reindex import reindex
-from recommend.rollback import rollback
+from recommend.jobs.backup import backup, restore
+from recommend.jobs.reindex import reindex
+from recommend.jobs.rollback import rollback
+from recommend.jobs.status import Status
 from recommend.settings import Settings
-from recommend.status import Status
 from recommend.store import Store
 
 STORY = "a-central-asia-condemns-drone-attack"

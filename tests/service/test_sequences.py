@@ -31,8 +31,8 @@ from hypothesis.stateful import (
 from recommend.articles.article import parse_article
 from recommend.encoder import Encoder
 from recommend.ingest import ingest
-from recommend.reindex import reindex
-from recommend.rollback import rollback
+from recommend.jobs.reindex import reindex
+from recommend.jobs.rollback import rollback
 from recommend.settings import IndexSettings, Settings
 from recommend.store import Store
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import httpx
 
-from recommend.backup import backup, restore
 from recommend.encoder import Encoder
-from recommend.export import export
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.jobs.backup import backup, restore
+from recommend.jobs.export.export import export
+from recommend.jobs.reindex import reindex
+from recommend.jobs.rollback import rollback
 from recommend.recommender import Recommender
-from recommend.reindex import reindex
-from recommend.rollback import rollback
 from recommend.settings import Settings
 from recommend.store import Store
 

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from recommend.canary import compare
 from recommend.cli.app import QUARANTINED, Assignments, Flags, Json, app
 from recommend.cli.console import Meter, err, meter, out, plain, print_json
 from recommend.cli.encoders import check_unchanged, embed_as_served, serving_encoder
@@ -18,14 +17,16 @@ from recommend.cli.output import Force, check_target
 from recommend.cpus import available_cores
 from recommend.encoder import open_encoder
 from recommend.encoder.executors.engine import EngineName, open_engine
+from recommend.evaluation.comparison import compare
 from recommend.evaluation.judgements import read_qrels
-from recommend.export import TABLE
-from recommend.export import export as write_export
 from recommend.index.dense import set_threads
 from recommend.ingest import ingest as ingest_articles
+from recommend.jobs.comparison import Canary
+from recommend.jobs.export.export import TABLE
+from recommend.jobs.export.export import export as write_export
+from recommend.jobs.reindex import Plan, ReindexResult, plan
+from recommend.jobs.reindex import reindex as run_job
 from recommend.recommender import Recommender
-from recommend.reindex import Canary, Plan, ReindexResult, plan
-from recommend.reindex import reindex as run_job
 from recommend.sources import Reject, Web
 from recommend.store import Store
 

@@ -17,7 +17,7 @@ from recommend.cli.output import Force, check_target
 from recommend.errors import EvaluationError
 from recommend.evaluation.clicks import click_through, qrels_from_clicks
 from recommend.evaluation.judgements import QRELS, write_qrels
-from recommend.export import table_kind, write_rows
+from recommend.jobs.export.files import table_kind, write_rows
 from recommend.store import Store
 
 SCHEMA = pa.schema(

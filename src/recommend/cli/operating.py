@@ -9,17 +9,17 @@ from typing import Annotated
 
 import typer
 
-from recommend.backup import backup as write_backup
-from recommend.backup import restore as restore_backup
 from recommend.cli.app import FAILED, Flags, Json, app
 from recommend.cli.console import err, out, plain, print_json
 from recommend.cli.encoders import open_recorded
 from recommend.cli.output import Force, protected
-from recommend.doctor import examine
 from recommend.index.snapshot.catalog import list_snapshots
 from recommend.index.snapshot.layout import IndexLayout
-from recommend.rollback import rollback as roll_back
-from recommend.status import SKEW, read_status, set_aside, told
+from recommend.jobs.backup import backup as write_backup
+from recommend.jobs.backup import restore as restore_backup
+from recommend.jobs.doctor import examine
+from recommend.jobs.rollback import rollback as roll_back
+from recommend.jobs.status import SKEW, read_status, set_aside, told
 from recommend.store import Store
 
 

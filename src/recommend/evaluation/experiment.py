@@ -14,9 +14,9 @@ from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels, Run
 from recommend.evaluation.metrics import without_unknown
 from recommend.ingest import IngestCounts, ingest
+from recommend.jobs.reindex import reindex
 from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
-from recommend.reindex import reindex
 from recommend.settings import Settings
 from recommend.store import Store
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from recommend.encoder import Encoder
-from recommend.export import export
+from recommend.jobs.export.export import export
+from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
-from recommend.reindex import reindex
 from recommend.settings import Settings, VariantSettings
 from recommend.store import Store
 from recommend.store.keys import Scope

@@ -33,16 +33,16 @@ from sqlalchemy import create_engine, make_url
 import recommend.store.store
 from recommend.articles.article import Article
 from recommend.articles.events import Event
-from recommend.backup import backup
 from recommend.cli import console, main, operating
-from recommend.doctor import examine
 from recommend.encoder import Encoder
 from recommend.errors import StoreError
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.ingest import IngestCounts, put_batch
+from recommend.jobs.backup import backup
+from recommend.jobs.doctor import examine
+from recommend.jobs.status import read_status
 from recommend.settings import Settings
-from recommend.status import read_status
 from recommend.store import Store, database
 from recommend.store.keys import Scope
 

@@ -15,71 +15,19 @@ from recommend.errors import RecommendError, SnapshotError
 from recommend.index.dense import choose_kind
 from recommend.index.snapshot.build import build_snapshot, snapshot_recipe
 from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
-from recommend.index.snapshot.last_run import recorded
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import verify
 from recommend.index.snapshot.publishing import locked, prune, remove
 from recommend.ingest import Failed, embed_missing
-from recommend.publication import publish_embedded
+from recommend.jobs.comparison import Canary, compare_with_live
+from recommend.jobs.last_run import recorded
+from recommend.jobs.publish import publish_embedded
 from recommend.settings import Settings
 from recommend.store import Store
 
 _MEASURED = 32
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Canary:
-    """How the boxes of a new snapshot compare with those of the live one.
-
-    Attributes:
-        queries: articles in both whose boxes were compared.
-        overlap: mean share of a box of ten that both give.
-        empty_before, empty: shares of boxes with nothing in them, live and new.
-        changed: the boxes that changed most.
-        judged: measures against judgements, where there are any.
-    """
-
-    queries: int
-    overlap: float
-    empty_before: float
-    empty: float
-    changed: tuple[ChangedBox, ...] = ()
-    judged: tuple[Judged, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedBox:
-    """One article's box under both snapshots.
-
-    Attributes:
-        overlap: the share of the box that both give.
-        before, after: titles, best first.
-    """
-
-    article_id: str
-    title: str
-    overlap: float
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A measure of both snapshots over the same judged queries.
-
-    Attributes:
-        before, after: means.
-        low, high: 95 % bootstrap interval of the mean difference; ``p_value`` of a paired randomisation test.
-    """
-
-    measure: str
-    before: float
-    after: float
-    low: float
-    high: float
-    p_value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +100,7 @@ def reindex(
         settings: index folder, kind, retention.
         full: build even when nothing changed since the live snapshot, and keep nothing of it.
         force: publish even when far fewer articles or far more empty boxes speak against it.
-        publishes: False to build and compare only; :func:`recommend.rollback.rollback` publishes such a snapshot.
+        publishes: False to build and compare only; :func:`recommend.jobs.rollback.rollback` publishes such a snapshot.
         engine: spreads the embedding, by default over this machine's cores.
         canary: compares two snapshots, given their names, before the second is published.
         on_embedded: called with the size of each embedded batch.
@@ -193,7 +141,7 @@ def reindex(
             store.doubt(manifest.set_aside, encoder.fingerprint)
         on_stage("comparing")
         try:
-            compared = _compare(layout, manifest, settings, canary, force=force)
+            compared = compare_with_live(layout, manifest, settings, canary, force=force)
         except RecommendError:
             remove(layout, manifest.name)
             raise
@@ -234,34 +182,6 @@ def plan(store: Store, encoder: Encoder, settings: Settings, *, full: bool = Fal
         changes=store.changed_since(0 if live is None else live.revision),
         builds=full or bool(some) or not repeats,
     )
-
-
-def _compare(
-    layout: IndexLayout,
-    new: Manifest,
-    settings: Settings,
-    canary: Callable[[str, str], Canary | None],
-    *,
-    force: bool,
-) -> Canary | None:
-    """Holds a snapshot against the live one; raises when it is so much worse that something must have gone wrong."""
-    live = live_manifest(layout)
-    if live is None:
-        return None
-    way_out = "; the live one stays; look into it, then run recommend reindex --force"
-    if not force and new.articles < live.articles * (1 - settings.indexing.verify_shrink):
-        raise SnapshotError(
-            f"snapshot of revision {new.revision}: it holds {new.articles} articles, {live.name} {live.articles}, "
-            f"indexing.verify_shrink is {settings.indexing.verify_shrink}{way_out}"
-        )
-    compared = canary(live.name, new.name)
-    if not force and compared and compared.empty - compared.empty_before > settings.indexing.verify_empty:
-        raise SnapshotError(
-            f"snapshot of revision {new.revision}: {compared.empty:.0%} of {compared.queries} boxes are empty, in "
-            f"{live.name} {compared.empty_before:.0%}, indexing.verify_empty is {settings.indexing.verify_empty}"
-            f"{way_out}"
-        )
-    return compared
 
 
 def _up_to_date(store: Store, layout: IndexLayout, recipe: str) -> Manifest | None:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recommend.articles.article import Article
-from recommend.canary import compare
 from recommend.errors import SnapshotError
+from recommend.evaluation.comparison import compare
 from recommend.index.snapshot.catalog import list_snapshots
-from recommend.reindex import Canary, ReindexResult, reindex
+from recommend.jobs.comparison import Canary
+from recommend.jobs.reindex import ReindexResult, reindex
 
 if TYPE_CHECKING:
     from conftest import Newsroom

@@ -6,8 +6,8 @@ import pytest
 
 from recommend.articles.article import Article
 from recommend.encoder import Encoder
+from recommend.jobs.status import read_status
 from recommend.settings import EncoderSettings, Settings
-from recommend.status import read_status
 from recommend.store import Store
 
 if TYPE_CHECKING:

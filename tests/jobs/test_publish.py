@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recommend import publication
 from recommend.articles.article import Article, parse_article
-from recommend.canary import compare
 from recommend.encoder import Encoder
+from recommend.evaluation.comparison import compare
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.publishing import point_to
 from recommend.ingest import put
-from recommend.reindex import reindex
-from recommend.rollback import rollback
+from recommend.jobs import publish
+from recommend.jobs.reindex import reindex
+from recommend.jobs.rollback import rollback
 
 if TYPE_CHECKING:
     from conftest import Newsroom
@@ -54,7 +54,7 @@ def test_articles_that_come_in_while_the_encoder_changes_are_embedded_before_the
         lacking.append(newsroom.store.counts("other toy")["unembedded"])
         point_to(layout, name)
 
-    monkeypatch.setattr(publication, "point_to", watched)
+    monkeypatch.setattr(publish, "point_to", watched)
     encoder = Interrupted(other_toy_encoder, newsroom, 4)
     result = reindex(newsroom.store, encoder, newsroom.settings)
     assert (encoder.times, lacking, result.embedded) == (0, [0], 64)
@@ -92,7 +92,7 @@ def test_no_writer_commits_in_the_moment_of_publishing(
         finished.append(writing.done())
         point_to(layout, name)
 
-    monkeypatch.setattr(publication, "point_to", watched)
+    monkeypatch.setattr(publish, "point_to", watched)
     with ThreadPoolExecutor(1) as pool:
         reindex(newsroom.store, other_toy_encoder, newsroom.settings)
     assert finished == [False]

@@ -11,11 +11,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recommend.export.files import check_ending, table_kind, write, write_rows
-from recommend.export.parts import SCHEMA, Part, folder_beside, make
-from recommend.export.standing import Standing
 from recommend.files import whole
 from recommend.index.live import View
+from recommend.jobs.export.files import check_ending, table_kind, write
+from recommend.jobs.export.filter import Standing
+from recommend.jobs.export.parts import SCHEMA, Part, folder_beside, make
 from recommend.recommender import Recommender
 from recommend.resources import model_file
 
@@ -91,5 +91,3 @@ def _with_gone(view: View, part: Part, rows: pa.Table) -> pa.Table:
 
 
 TABLE = table_kind("such a table of related stories", SCHEMA)
-
-__all__ = ["SCHEMA", "TABLE", "export", "table_kind", "write_rows"]

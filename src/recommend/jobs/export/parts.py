@@ -20,10 +20,10 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from recommend.errors import ExportError
-from recommend.export.files import write_rows
 from recommend.index.dates import MISSING
 from recommend.index.dense import set_threads
 from recommend.index.live import FixedView, View
+from recommend.jobs.export.files import write_rows
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store

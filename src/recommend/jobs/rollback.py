@@ -10,7 +10,7 @@ from recommend.index.snapshot.catalog import previous_name
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import verify
 from recommend.index.snapshot.publishing import locked
-from recommend.publication import publish_embedded
+from recommend.jobs.publish import publish_embedded
 from recommend.settings import Settings
 from recommend.store import Store
 

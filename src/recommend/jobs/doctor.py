@@ -14,12 +14,12 @@ from recommend.encoder import encoder_fingerprint, verify_encoder
 from recommend.encoder.adapter import find_adapter
 from recommend.errors import RecommendError, SnapshotError
 from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
-from recommend.index.snapshot.last_run import is_locked
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import verify
+from recommend.jobs.last_run import is_locked
+from recommend.jobs.status import read_status, told
 from recommend.recommender import Recommender
 from recommend.settings import Settings
-from recommend.status import read_status, told
 from recommend.store import Store
 from recommend.store.database import reading
 from recommend.store.rows import VECTOR_DTYPE

@@ -12,7 +12,7 @@ from recommend.articles.article import Article, Status, parse_article
 from recommend.encoder import Encoder
 from recommend.index.snapshot.open import verify
 from recommend.index.snapshot.publishing import locked, publish
-from recommend.reindex import Plan, plan, reindex
+from recommend.jobs.reindex import Plan, plan, reindex
 from recommend.settings import Settings
 
 if TYPE_CHECKING:

@@ -17,14 +17,14 @@ import pytest
 from typer.testing import CliRunner
 
 from recommend.articles.article import Article, Status, parse_article
-from recommend.backup import Restored, backup, restore
 from recommend.cli.app import app
-from recommend.doctor import examine
 from recommend.errors import SnapshotError, StoreError
 from recommend.ingest import ingest
-from recommend.rollback import rollback
+from recommend.jobs.backup import Restored, backup, restore
+from recommend.jobs.doctor import examine
+from recommend.jobs.rollback import rollback
+from recommend.jobs.status import read_status
 from recommend.settings import Settings
-from recommend.status import read_status
 from recommend.store import Store
 from recommend.store.takedowns import TakedownLog
 

@@ -18,7 +18,7 @@ from recommend.errors import EncoderError, SnapshotError
 from recommend.index.snapshot.catalog import current_name, list_snapshots
 from recommend.index.snapshot.open import verify
 from recommend.index.snapshot.publishing import locked
-from recommend.rollback import rollback
+from recommend.jobs.rollback import rollback
 
 if TYPE_CHECKING:
     from conftest import Newsroom

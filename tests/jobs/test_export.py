@@ -20,7 +20,8 @@ import pytest
 from recommend.articles.article import Article, Status
 from recommend.articles.curation import Choice, Curation
 from recommend.errors import ExportError, SettingsError
-from recommend.export import SCHEMA, export
+from recommend.jobs.export.export import export
+from recommend.jobs.export.parts import SCHEMA
 from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings
@@ -32,7 +33,8 @@ PARTS = ".related.jsonl.parts/*/[0-9]*.parquet"
 KILLED = """
 import os, signal, sys
 from multiprocessing import active_children
-import recommend.export
+from pathlib import Path
+from recommend.jobs.export import export as job
 from recommend.recommender import Recommender
 
 def progress(count):
@@ -42,16 +44,16 @@ def progress(count):
         os.kill(os.getpid(), signal.SIGKILL)
 
 made = []
-recommend.export._ARTICLES_A_PART = 3
+job._ARTICLES_A_PART = 3
 recommender = Recommender.open(sys.argv[1], sys.argv[2])
-recommend.export.export(recommender, recommend.export.Path(sys.argv[3]), 4, workers=2, progress=progress)
+job.export(recommender, Path(sys.argv[3]), 4, workers=2, progress=progress)
 """
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes an export of the toy articles one of many parts."""
-    monkeypatch.setattr("recommend.export._ARTICLES_A_PART", 7)
+    monkeypatch.setattr("recommend.jobs.export.export._ARTICLES_A_PART", 7)
 
 
 def interrupt(*_: object) -> NoReturn:
@@ -121,7 +123,7 @@ def test_parts_made_of_anything_else_are_not_used(
     newsroom: Newsroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_parts: None, change: str
 ) -> None:
     file, recommender = tmp_path / "related.jsonl", newsroom.recommender()
-    monkeypatch.setattr("recommend.export.write", interrupt)
+    monkeypatch.setattr("recommend.jobs.export.export.write", interrupt)
     with pytest.raises(KeyboardInterrupt):
         export(recommender, file, 4)
     before = {part.parent.name for part in tmp_path.glob(PARTS)}
@@ -243,7 +245,7 @@ def test_a_killed_export_leaves_no_process_and_goes_on_where_it_was(newsroom: Ne
     made: list[int] = []
     seen: dict[Path, int] = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recommend.export._ARTICLES_A_PART", 3)
+        patch.setattr("recommend.jobs.export.export._ARTICLES_A_PART", 3)
         export(newsroom.recommender(), file, 4, workers=2, progress=look)
     assert made == [3 * len(kept)] + [3] * (20 - len(kept))
     assert seen == kept
@@ -288,7 +290,7 @@ def test_what_expired_has_no_box_and_is_in_none_nor_what_expires_meanwhile(
     monkeypatch.setattr(Recommender, "answers", remember)
     assert export(newsroom.recommender(), tmp_path / "related.jsonl", 59) == 59 * 58
     assert sorted({f"story-{n:02}" for n in range(60)} - set(asked)) == ["story-07"]
-    monkeypatch.setattr("recommend.export.standing.time", lambda: soon.timestamp() + 1)
+    monkeypatch.setattr("recommend.jobs.export.filter.time", lambda: soon.timestamp() + 1)
     assert export(newsroom.recommender(), tmp_path / "related.jsonl", 59) == 58 * 57
     found = {row[name] for row in lines(tmp_path / "related.jsonl") for name in ("article_id", "related_id")}
     assert found == {f"story-{n:02}" for n in range(60) if n not in {7, 8}}
@@ -302,14 +304,14 @@ def test_what_expired_has_no_box_and_is_in_none_nor_what_expires_meanwhile(
 def test_what_is_taken_down_while_the_file_is_written_is_not_in_it(
     newsroom: Newsroom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recommend.export.files import write
+    from recommend.jobs.export.files import write
 
     def write_and_take_down(*given: object) -> int:
         count = write(*given)  # type: ignore[arg-type]
         newsroom.store.delete("story-01")
         return count
 
-    monkeypatch.setattr("recommend.export.write", write_and_take_down)
+    monkeypatch.setattr("recommend.jobs.export.export.write", write_and_take_down)
     export(newsroom.recommender(), tmp_path / "related.jsonl", 59)
     found = {row[name] for row in lines(tmp_path / "related.jsonl") for name in ("article_id", "related_id")}
     assert found == {f"story-{n:02}" for n in range(60) if n != 1}

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from recommend.articles.article import Article, parse_article
 from recommend.cli.app import app
-from recommend.doctor import Finding, examine
 from recommend.encoder import Encoder
 from recommend.index.snapshot.publishing import locked
+from recommend.jobs.doctor import Finding, examine
 from recommend.settings import EncoderSettings, Settings
 from recommend.store import Store
 

@@ -13,8 +13,8 @@ from recommend.evaluation.experiment import rank_queries
 from recommend.evaluation.judgements import Qrels
 from recommend.index.live import SnapshotView
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.jobs.comparison import Canary, ChangedBox, Judged
 from recommend.recommender import Recommender
-from recommend.reindex import Canary, ChangedBox, Judged
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from recommend.encoder import encoder_fingerprint
 from recommend.errors import SnapshotError, shown
 from recommend.index.snapshot.catalog import current_name, live_manifest
-from recommend.index.snapshot.last_run import LastRun, read_last_run
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.jobs.last_run import LastRun, read_last_run
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend.store.rows import Change, vector_fault

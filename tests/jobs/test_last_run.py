@@ -14,10 +14,10 @@ from recommend.articles.article import parse_article
 from recommend.cli.app import app
 from recommend.encoder import Encoder
 from recommend.errors import SnapshotError
-from recommend.index.snapshot.last_run import read_last_run, recorded
 from recommend.index.snapshot.publishing import locked
-from recommend.rollback import rollback
-from recommend.status import read_status
+from recommend.jobs.last_run import read_last_run, recorded
+from recommend.jobs.rollback import rollback
+from recommend.jobs.status import read_status
 
 if TYPE_CHECKING:
     from conftest import Newsroom

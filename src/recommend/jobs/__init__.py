@@ -1,0 +1,1 @@
+"""What runs beside the service: building and publishing snapshots, exports, backups, checks."""
