@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recommend.cli.clicks import EVENTS, SCHEMA
+from recommend.cli.events import EVENTS, SCHEMA
 from recommend.cli.intake import REJECTS, RejectsFile
 from recommend.encoder.adapter import ADAPTER
 from recommend.encoder.manifest import TUNED

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from recommend.articles.events import Event
 from recommend.cli import main
-from recommend.cli.clicks import SCHEMA
+from recommend.cli.events import SCHEMA
 from recommend.evaluation.judgements import read_qrels
 from recommend.settings import Settings
 from recommend.store import Store

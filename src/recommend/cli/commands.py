@@ -9,25 +9,25 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 MODULES = {
-    "demo": ("answers", "Sample corpus → index → service → page."),
+    "demo": ("serve", "Sample corpus → index → service → page."),
     "ingest": ("batch", "Stores articles, each with its embedding; only what changed is embedded."),
     "reindex": (
         "batch",
         "Builds a snapshot of the store, verifies it, compares it with the live one and publishes it.",
     ),
-    "related": ("answers", "The stories that belong under an article, or under a draft."),
-    "serve": ("answers", "Serves the HTTP API."),
+    "related": ("serve", "The stories that belong under an article, or under a draft."),
+    "serve": ("serve", "Serves the HTTP API."),
     "export": (
         "batch",
         "Writes the related stories of every article to a file; run again after a kill, it goes on where it was.",
     ),
-    "evaluate": ("judging", "Ranks judged queries through the production path and measures the rankings."),
+    "evaluate": ("evaluate", "Ranks judged queries through the production path and measures the rankings."),
     "compare": (
-        "judging",
+        "evaluate",
         "Tells whether run B serves readers better than run A: differences with intervals and a paired test.",
     ),
     "train": ("training", "Learns an encoder, an adapter or a ranker from judgements."),
-    "events": ("clicks", "Impressions and clicks."),
+    "events": ("events", "Impressions and clicks."),
     "keys": ("keys", "API keys of the service."),
     "status": (
         "operating",

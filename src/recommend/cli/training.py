@@ -30,8 +30,8 @@ from recommend.ingest import ingest
 from recommend.resources import model_file
 from recommend.store import Store
 from recommend.training.adapter import Pairs, Recipe, train_adapter
+from recommend.training.encoder import Texts, TuningRecipe, tune_encoder
 from recommend.training.ranker import RANKER, Lists, collect, fit_ranker, save_ranker
-from recommend.training.tuning import Texts, TuningRecipe, tune_encoder
 
 FloatArray = NDArray[np.float32]
 

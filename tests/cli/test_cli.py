@@ -26,9 +26,9 @@ from recommend.ranking.model import Ranker
 from recommend.settings import EncoderSettings, Settings, load_settings
 from recommend.store import Store
 from recommend.training.adapter import Recipe
-from recommend.training.tuning import TuningRecipe
+from recommend.training.encoder import TuningRecipe
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ANCHOR = "a-central-asia-condemns-drone-attack"
 CLAIM = "a-lavrov-novgorod-drone-claim"
 DRAFT = (
