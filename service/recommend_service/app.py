@@ -19,19 +19,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from recommend.errors import SnapshotError, StoreUnreachableError
 from recommend.index.dense import set_threads
 from recommend.settings import ServiceSettings, Settings, load_settings
-from recommend_service import articles, bulk, curation, events, operations, problems, queries, related
-from recommend_service.auth import Identify
-from recommend_service.backend import Backend, logger
+from recommend_service.cache.fast_path import Hot, HotPath
+from recommend_service.cache.response import GZIP_FROM
 from recommend_service.connections import Connections
-from recommend_service.front import Front
-from recommend_service.head import Head
-from recommend_service.hot import Hot, HotPath
-from recommend_service.limits import BodyLimit, Concurrency, RateLimit, Timeout, made_at_once
+from recommend_service.http import problems
 from recommend_service.logs import json_logs
 from recommend_service.metrics import Metrics
-from recommend_service.ready import GZIP_FROM
-from recommend_service.renewal import Renewal
-from recommend_service.site import site_router
+from recommend_service.middleware.authentication import Identify
+from recommend_service.middleware.head import Head
+from recommend_service.middleware.limits import BodyLimit, Concurrency, RateLimit, Timeout, made_at_once
+from recommend_service.middleware.request_context import Front
+from recommend_service.reindex_watch import Renewal
+from recommend_service.routes import articles, bulk, curation, drafts, events, operations, related
+from recommend_service.routes.site import site_router
+from recommend_service.state import Backend, logger
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -74,7 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = Metrics()
     problems.install(app)
     # in front, and not by include_router: a route that is tried in vain costs some time, a router far more
-    modules = (related, operations, queries, bulk, curation, articles, events)
+    modules = (related, operations, drafts, bulk, curation, articles, events)
     app.router.routes[:0] = [route for module in modules for route in module.router.routes]
     if settings.service.site:
         texts = "text" in settings.service.public_fields

@@ -21,9 +21,9 @@ from fastapi import Request as Incoming
 from fastapi.responses import HTMLResponse
 
 from recommend.articles.article import Article
-from recommend_service.front import Front
 from recommend_service.metrics import Metrics
-from recommend_service.site import Story, site_router
+from recommend_service.middleware.request_context import Front
+from recommend_service.routes.site import Story, site_router
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Request

@@ -30,9 +30,9 @@ from recommend.encoder import Encoder
 from recommend.settings import ServiceSettings, Settings
 from recommend.store import Store
 from recommend_service.app import create_app
-from recommend_service.backend import Backend
-from recommend_service.problems import Problem
-from recommend_service.schemas import AnswerBody
+from recommend_service.http.problems import Problem
+from recommend_service.http.schemas import AnswerBody
+from recommend_service.state import Backend
 
 if TYPE_CHECKING:
     from conftest import Server

@@ -22,7 +22,7 @@ from sqlalchemy import make_url
 
 import hostile
 from recommend.settings import Settings
-from recommend_service.bulk import BulkResult
+from recommend_service.routes.bulk import BulkResult
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is absent: pip install 'related-articles[dev]'")
 

@@ -16,7 +16,7 @@ from recommend.jobs.rollback import rollback
 from recommend.recommender import Recommender
 from recommend.settings import EncoderSettings, Settings
 from recommend.store import Store
-from recommend_service.articles import embed_as_served
+from recommend_service.routes.articles import embed_as_served
 
 STORY = "a-central-asia-condemns-drone-attack"
 

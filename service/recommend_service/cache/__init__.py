@@ -1,0 +1,1 @@
+"""Answers and articles that were made before, ready to be sent again."""

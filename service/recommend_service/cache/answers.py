@@ -1,0 +1,195 @@
+"""Ready answers to what was asked before."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from recommend.index.dates import moment, seconds
+from recommend.index.filters import Filters
+from recommend.index.live import View
+from recommend_service.cache.response import Ready
+
+_NO_FILTERS = Filters()
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_ENTRY_BYTES = 800  # with its places in the dictionaries
+_TARGET_BYTES = 400
+_ASKED_BYTES = 600
+
+
+class Asked(NamedTuple):
+    """Everything that decides the answer of one recommender at one view and moment."""
+
+    article_id: str
+    limit: int
+    fallback: str
+    filters: Filters = _NO_FILTERS
+    explain: bool = False
+
+    def normalised(self, view: View) -> Asked:
+        """Equal for requests that have the same answer at a view: no article is dated between their bounds."""
+        since, until = self.filters.since, self.filters.until
+        if since is None and until is None:
+            return self
+        first = None if since is None else view.first_published(seconds(since))
+        bound = None if since is None else _NEVER if first is None else moment(first)
+        return self._replace(filters=replace(self.filters, since=bound, until=moment(seconds(until))))
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        filters = self.filters
+        texts = (self.article_id, self.fallback, filters.section, filters.language, filters.site, filters.tag)
+        return _ASKED_BYTES + sum(map(sys.getsizeof, (*texts, filters.exclude, *filters.exclude)))
+
+    def until(self, max_age: timedelta | None) -> float:
+        """When the bound that ``max_age`` gave to this, which is normalised, has moved on to the next article."""
+        since = self.filters.since
+        return math.inf if max_age is None or since is None else since.timestamp() + max_age.total_seconds()
+
+
+class Target(NamedTuple):
+    """What a path and a query string lead to: an answer, the template of the route that gave it, and until when, in
+    seconds since 1970, should nothing else change."""
+
+    ready: Ready
+    route: str
+    until: float = math.inf
+
+
+PathAndQuery = tuple[bytes, bytes]
+"""As they were sent."""
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """An answer with all that leads to it.
+
+    Attributes:
+        asked: None of what was asked for by a name that is no id.
+        size: bytes of memory, at most.
+    """
+
+    ready: Ready
+    asked: Asked | None
+    size: int
+    targets: set[PathAndQuery] = field(default_factory=set)
+
+
+class AnswerCache:
+    """The most recently asked answers of one recommender. Used from the event loop's thread only.
+
+    What is kept holds for one view, and for a span of time:
+
+    - A view is immutable: the snapshot and every change up to a revision. Any change, be it an article, a curation or
+      another snapshot, makes a new view, and the first look with that drops all that was kept. Who looks with the
+      recommender's present view therefore never sees an answer from before a takedown, or without what was published.
+    - Between changes the clock alone can change an answer: an article expires, an embargo, a pin or a block ends.
+      ``View.next_turn`` tells when that happens next. All that was kept is dropped then.
+    - A bound that moves with the clock (``max_age``) is part of what was asked, as the date of the oldest article that
+      it lets pass; paths with such a parameter are targets until that article is too old.
+
+    Answers are made one at a time, each request looking again when its turn has come, so that none is made twice.
+    """
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        """
+        Args:
+            most: answers that are kept; 0: none.
+            most_bytes: of memory for them and what leads to them.
+        """
+        self._most, self._most_bytes = most, most_bytes
+        self._entries: OrderedDict[_Entry, None] = OrderedDict()  # the least recently asked first
+        self._answers: dict[Asked, _Entry] = {}
+        self._targets: dict[PathAndQuery, tuple[_Entry, Target]] = {}
+        self._view: View | None = None
+        self._begin, self._end = 0.0, 0.0
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, view: View, now: float, asked: Asked) -> Ready | None:
+        """The answer of ``view`` at ``now`` (seconds since 1970), None when it is not here."""
+        if view is not self._view or not self._begin <= now < self._end:
+            self._turn(view, now)
+        entry = self._answers.get(asked)
+        if entry is None:
+            return None
+        self._entries.move_to_end(entry)
+        return entry.ready
+
+    def target(self, view: View, now: float, path_and_query: PathAndQuery) -> Target | None:
+        """The same by path and query string."""
+        if view is not self._view or not self._begin <= now < self._end:
+            self._turn(view, now)
+        found = self._targets.get(path_and_query)
+        if found is None or now >= found[1].until:
+            return None
+        self._entries.move_to_end(found[0])
+        return found[1]
+
+    def put(
+        self,
+        view: View,
+        asked: Asked | None,
+        ready: Ready,
+        target: tuple[PathAndQuery, str, float] | None = None,
+        *,
+        known: bool = True,
+    ) -> None:
+        """Keeps an answer of ``view``, unless another view has been looked with since.
+
+        Args:
+            view: the one that was looked with.
+            asked: what it answers; None where that was asked for by a name that is no id.
+            ready: the answer.
+            target: path and query string that lead to it, the template of the route, and until when.
+            known: whether there is such an article; where there is none, the answer is the first to go.
+        """
+        if view is not self._view or not self._most:
+            return
+        entry = None if asked is None else self._answers.get(asked)
+        if entry is None:
+            entry = _Entry(ready, asked, ready.size + _ENTRY_BYTES + (0 if asked is None else asked.size))
+            self._entries[entry] = None
+            self.size += entry.size
+            if asked is not None:
+                self._answers[asked] = entry
+        if target is not None:
+            self._lead(target[0], entry, Target(entry.ready, *target[1:]))
+        self._entries.move_to_end(entry, last=known)
+        while self.size > self._most_bytes or len(self._entries) > self._most:
+            self._drop(next(iter(self._entries)))
+
+    def _lead(self, key: PathAndQuery, entry: _Entry, target: Target) -> None:
+        size = sum(map(sys.getsizeof, key)) + _TARGET_BYTES
+        before = self._targets.get(key)
+        if before is not None:
+            before[0].targets.remove(key)
+            before[0].size -= size
+            self.size -= size
+        self._targets[key] = entry, target
+        entry.targets.add(key)
+        entry.size += size
+        self.size += size
+
+    def _drop(self, entry: _Entry) -> None:
+        del self._entries[entry]
+        self.size -= entry.size
+        if entry.asked is not None:
+            del self._answers[entry.asked]
+        for key in entry.targets:
+            del self._targets[key]
+
+    def _turn(self, view: View, now: float) -> None:
+        turn = view.next_turn(now)
+        self._entries.clear()
+        self._answers.clear()
+        self._targets.clear()
+        self.size = 0
+        self._view, self._begin, self._end = view, now, float("inf") if turn is None else turn

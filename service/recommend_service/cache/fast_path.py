@@ -1,0 +1,81 @@
+"""The short way to answers that are ready, past routing and validation."""
+
+from __future__ import annotations
+
+from asyncio import get_running_loop
+from collections.abc import Callable
+from time import time
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from recommend.errors import RecommendError
+from recommend.index.live import View
+from recommend_service.http.paths import raw_path
+
+if TYPE_CHECKING:
+    from recommend_service.state import Backend
+
+
+class Hot:
+    """Gives answers that the app gave before to the same path and query string.
+
+    They are those of the app, byte for byte but for their request id.
+
+    What holds is looked up once a turn of the event loop: whatever is answered in a turn was asked before the turn
+    began, so that each request is still answered by what held after it came in.
+    """
+
+    def __init__(self, backend: Callable[[], Backend]) -> None:
+        """
+        Args:
+            backend: gives the one with the cache, once the app has started.
+        """
+        self.backend = backend
+        self._view: View | None = None
+
+    def answer(self, scope: Scope) -> tuple[Message, Message] | None:
+        """The messages that answer a request, None when there is no ready answer to it."""
+        path = raw_path(scope)
+        if not path.endswith(b"/related") or scope["method"] not in {"GET", "HEAD"}:
+            return None
+        backend = self.backend()
+        if backend.late:
+            return None  # the route waits
+        try:
+            recommender = backend.recommender()
+            if self._view is None:
+                self._view = recommender.view()
+                get_running_loop().call_soon(self._forget)
+        except RecommendError:
+            return None  # the route meets it again, and says what is wrong
+        found = backend.cache(recommender).target(self._view, time(), (path, scope["query_string"]))
+        if found is None:
+            return None
+        if found.ready.fallback:
+            backend.metrics.fallbacks.inc()
+        scope["template"], scope["cache"] = found.route, "hit"
+        status, headers, body = found.ready.respond(scope["headers"], scope["request_id"])
+        if scope["method"] == "HEAD":
+            body = b""
+        start = {"type": "http.response.start", "status": status, "headers": headers}
+        return start, {"type": "http.response.body", "body": body}
+
+    def _forget(self) -> None:
+        self._view = None
+
+
+class HotPath:
+    """The same as a middleware, for a place behind others: what is not ready goes on to the app."""
+
+    def __init__(self, app: ASGIApp, hot: Hot) -> None:
+        self.app = app
+        self.hot = hot
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ready = self.hot.answer(scope) if scope["type"] == "http" else None
+        if ready is None:
+            await self.app(scope, receive, send)
+            return
+        for message in ready:
+            await send(message)

@@ -1,0 +1,156 @@
+"""Answers as bytes: made once, given many times, each time with a request id of its own."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from hashlib import blake2b
+from http import HTTPStatus
+
+from recommend.ranking.answer import Answer
+from recommend_service.http.schemas import answer_bytes
+
+Headers = list[tuple[bytes, bytes]]
+
+ID_LENGTH = 24
+"""Of every request id, so that the length of an answer is known before its id is."""
+
+GZIP_FROM = 1_000
+"""Bytes from which on compressing is worth a client's while."""
+
+_STALE_SECONDS = 86_400
+_SHARE_OF_AGE = 0.01
+_OVERHEAD = 3_500  # headers of each kind, and the objects
+_MARK = "\0"
+_MARKED = b'"request_id":"\\u0000'  # no string in JSON holds this: its quotes would be escaped
+_STORED_MOST = 0xFFFF
+_GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+
+
+def max_age(age: float | None, least: int, most: int) -> int:
+    """Seconds for which HTTP caches may give an answer again: a hundredth of the story's age, within bounds.
+
+    What belongs under a new story changes by the hour, under an old one hardly ever.
+
+    Args:
+        age: seconds since the story was published; None when that is unknown.
+        least: the value for new stories, and where the age is unknown.
+        most: the value for old ones; where it is below ``least``, that counts.
+    """
+    return max(least, min(most, int((age or 0.0) * _SHARE_OF_AGE)))
+
+
+@dataclass(frozen=True)
+class Ready:
+    """One answer, ready to be sent.
+
+    Attributes:
+        before: the bytes of the body before the request id; ``after`` those after it.
+        fallback: whether the latest articles stand in for related ones.
+        caching: who may keep it and for how long, as in ``public, max-age=60``.
+    """
+
+    before: bytes
+    after: bytes
+    fallback: bool
+    caching: str
+
+    @classmethod
+    def of(cls, answer: Answer, caching: str, *, explain: bool) -> Ready:
+        """Makes an answer ready."""
+        before, mark, after = answer_bytes(answer, _MARK, explain=explain).partition(_MARKED)
+        return cls(before + mark.removesuffix(b"\\u0000"), after, answer.fallback is not None, caching)
+
+    def respond(self, asked: Iterable[tuple[bytes, bytes]], request_id: str) -> tuple[int, Headers, bytes]:
+        """Status, headers and body for a client.
+
+        Args:
+            asked: the headers of the request, names in lower case.
+            request_id: ``ID_LENGTH`` ASCII characters.
+        """
+        zipped = False
+        for name, value in asked:
+            if name == b"accept-encoding":
+                zipped = self._compressible and accepts_gzip(value)
+            elif name == b"if-none-match" and (value == self._weak_tag or names_tag(value, self.tag)):
+                return HTTPStatus.NOT_MODIFIED, self._unchanged, b""
+        opening = self.before + request_id.encode()
+        if not zipped:
+            return HTTPStatus.OK, self._plain_headers, opening + self.after
+        # One gzip member with the request id in an uncompressed block; browsers ignore any member after the first.
+        tail, size = self._compressed
+        check = zlib.crc32(self.after, zlib.crc32(opening))
+        body = b"".join((self._zipped_head, opening, tail, check.to_bytes(4, "little"), size))
+        return HTTPStatus.OK, self._zipped_headers, body
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that this takes at most, once it has been asked for compressed, too."""
+        length = len(self.before) + len(self.after)
+        return _OVERHEAD + length + (length if self._compressible else 0)
+
+    @cached_property
+    def tag(self) -> bytes:
+        """The opaque tag of the entity without ``W/``, quotes included."""
+        return b'"%s"' % blake2b(self.before + self.after, digest_size=12).hexdigest().encode()
+
+    @cached_property
+    def _weak_tag(self) -> bytes:
+        return b"W/" + self.tag
+
+    @cached_property
+    def _unchanged(self) -> Headers:
+        stale = f"stale-while-revalidate={_STALE_SECONDS}, stale-if-error={_STALE_SECONDS}"
+        return [
+            (b"etag", self._weak_tag),
+            (b"cache-control", f"{self.caching}, {stale}".encode()),
+            (b"vary", b"Accept-Encoding"),
+        ]
+
+    @cached_property
+    def _length(self) -> int:
+        return len(self.before) + ID_LENGTH + len(self.after)
+
+    @cached_property
+    def _compressible(self) -> bool:
+        return self._length >= GZIP_FROM and len(self.before) + ID_LENGTH <= _STORED_MOST
+
+    @cached_property
+    def _plain_headers(self) -> Headers:
+        length = str(self._length).encode()
+        return [(b"content-length", length), (b"content-type", b"application/json"), *self._unchanged]
+
+    @cached_property
+    def _zipped_headers(self) -> Headers:
+        tail, size = self._compressed
+        length = len(self._zipped_head) + len(self.before) + ID_LENGTH + len(tail) + 4 + len(size)
+        coding = (b"content-encoding", b"gzip")
+        return [(b"content-length", str(length).encode()), coding, *self._plain_headers[1:]]
+
+    @cached_property
+    def _zipped_head(self) -> bytes:
+        stored = len(self.before) + ID_LENGTH
+        return _GZIP_HEAD + b"\x00" + stored.to_bytes(2, "little") + (stored ^ 0xFFFF).to_bytes(2, "little")
+
+    @cached_property
+    def _compressed(self) -> tuple[bytes, bytes]:
+        deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        return deflate.compress(self.after) + deflate.flush(), (self._length & 0xFFFFFFFF).to_bytes(4, "little")
+
+
+@lru_cache(maxsize=256)
+def accepts_gzip(value: bytes) -> bool:
+    """Whether an Accept-Encoding header allows gzip: by name or by ``*``, with a weight above 0."""
+    weights: dict[bytes, bool] = {}
+    for part in value.lower().split(b","):
+        coding, *parameters = part.split(b";")
+        given = [parameter.partition(b"=")[2] for parameter in parameters if parameter.strip().startswith(b"q")]
+        weights[coding.strip()] = not given or bool(given[0].strip().strip(b"0."))
+    return weights.get(b"gzip", weights.get(b"*", False))
+
+
+def names_tag(value: bytes, tag: bytes) -> bool:
+    """Whether an If-None-Match header names a tag, compared weakly: in a list, with or without ``W/``, or by ``*``."""
+    return any(part.strip().removeprefix(b"W/") in {tag, b"*"} for part in value.split(b","))

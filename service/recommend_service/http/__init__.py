@@ -1,0 +1,1 @@
+"""What routes share: parameters, bodies, problems, who may do what."""

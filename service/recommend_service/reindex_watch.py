@@ -1,0 +1,71 @@
+"""A new snapshot, asked for or started, once much has changed since the last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import sys
+from contextlib import suppress
+
+from recommend.errors import RecommendError
+from recommend.jobs.status import Status
+from recommend_service.state import Backend
+
+SECONDS = 60.0
+"""Between two looks, on average: workers look at different times."""
+
+_JOB = "from recommend.cli.main import main; main()"
+_RUNNING = "running"
+
+logger = logging.getLogger(__name__)
+
+
+class Renewal:
+    """Looks at the status from time to time. Answers stay right without it: they slow down as changes pile up."""
+
+    def __init__(self, backend: Backend, seconds: float = SECONDS) -> None:
+        self.backend = backend
+        self.seconds = seconds
+        self._asked: str | None = None
+
+    async def watch(self) -> None:
+        """Looks until it is cancelled; a job that it started is then ended, which leaves the live snapshot as it is."""
+        while True:
+            await asyncio.sleep(self.seconds * random.uniform(0.5, 1.5))  # noqa: S311  # spreads, hides nothing
+            try:
+                status = await self.backend.status(None)
+            except RecommendError as problem:
+                logger.error("whether a re-index is due cannot be told: %s", problem)
+                continue
+            if status.due and status.snapshot != self._asked:
+                await self._ask(status)
+
+    async def _ask(self, status: Status) -> None:
+        """Once for each snapshot, so that a job that fails is not started over and over."""
+        starts = self.backend.settings.service.reindex
+        if starts and status.last_run is not None and status.last_run.outcome == _RUNNING:
+            return
+        self._asked = status.snapshot
+        what = "starting recommend reindex" if starts else "run recommend reindex"
+        logger.warning("%d articles changed since snapshot %s: %s", status.changed, status.snapshot, what)
+        if starts:
+            await self._start()
+
+    async def _start(self) -> None:
+        job = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _JOB, "reindex"),
+            env={**os.environ, **self.backend.settings.environment()},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            _, said = await job.communicate()
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                job.terminate()
+            await job.communicate()
+            raise
+        if job.returncode:
+            logger.error("recommend reindex ended with %d: %s", job.returncode, said.decode(errors="replace").strip())

@@ -1,0 +1,133 @@
+"""Routes that write: articles in and out, acknowledged when they are durable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Request
+from starlette.responses import Response
+
+from recommend.articles.article import Article, FieldWarning, parse_article
+from recommend.articles.fields import same_id
+from recommend.encoder import Encoder, encode_articles
+from recommend.errors import ArticleError, UnknownArticleError
+from recommend.ingest import put
+from recommend.recommender import Recommender
+from recommend_service.http.auth import KeyFirstRoute, require_reader, require_writer, sees_all
+from recommend_service.http.fast_route import DirectRoute
+from recommend_service.http.paths import ARTICLE
+from recommend_service.http.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.schemas import LeftOut, PublicArticle, Stored
+from recommend_service.state import Backend, BackendOf, RecommenderOf
+
+router = APIRouter(prefix="/v1/articles", tags=["articles"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
+
+SMALL = 16_384
+"""Bytes of a body that is parsed at once; what is larger may take a while, and is no business of the event loop."""
+
+_UNPROCESSABLE = {**PROBLEM, "description": "A part of the request is not valid"}
+_UNAVAILABLE = {**PROBLEM, "description": "The store or the encoder cannot be used"}
+
+
+@router.put(
+    f"/{ARTICLE}",
+    dependencies=[Depends(require_writer)],
+    response_class=Response,
+    responses={
+        200: {"model": Stored, "description": "Replaced, or unchanged"},
+        201: {"model": Stored, "description": "Created"},
+        422: {**PROBLEM, "description": "Not an article"},
+        503: _UNAVAILABLE,
+        **BODY_PROBLEMS,
+        **KEY_PROBLEMS,
+    },
+)
+async def put_article(
+    request: Request,
+    backend: BackendOf,
+    recommender: RecommenderOf,
+    article_id: str,
+    body: Annotated[dict[str, Any], Body(examples=[{"title": "Leaders condemn drone attack", "text": "…"}])],
+) -> Response:
+    """Stores an article: embedded, durable and recommendable when this returns."""
+    given = body.get("id", article_id)
+    if not isinstance(given, str) or same_id(given) != article_id:
+        raise ArticleError(article_id, "id", given, f"is not the id in the path, {article_id!r}")
+    row = {**body, "id": article_id}
+    large = len(await request.body()) > SMALL
+    left_out: list[FieldWarning] = []
+    parse = partial(parse_article, row, warn=left_out.append)
+    article = await backend.in_parser(parse) if large else parse()
+    revision, new = await backend.in_writer(_put, recommender, article)
+    warnings = [LeftOut(field=one.field, value=one.value, reason=one.reason) for one in left_out]
+    stored = Stored(id=article_id, revision=revision, warnings=warnings).model_dump_json()
+    return Response(stored, HTTPStatus.CREATED if new else HTTPStatus.OK, media_type="application/json")
+
+
+async def get_article(request: Request, article_id: str) -> Response:
+    """The card of a published article; with a key of scope `read` or `write` any article as stored, drafts and
+    unpublished ones too.
+    """
+    backend: Backend = request.app.state.backend
+    stored, whole = await backend.read(backend.articles.get, article_id), sees_all(request.state.key)
+    if stored is None or not (whole or stored.article.is_public(datetime.now(UTC))):
+        raise UnknownArticleError(article_id)
+    caching = "private, no-store" if whole else f"public, max-age={backend.settings.service.max_age}"
+    headers = {"Cache-Control": caching, "Vary": "Authorization"}
+    return Response(stored.whole if whole else stored.card, headers=headers, media_type="application/json")
+
+
+router.add_api_route(
+    f"/{ARTICLE}",
+    get_article,
+    dependencies=[Depends(require_reader)],
+    response_class=Response,
+    responses={
+        200: {
+            "model": Article | PublicArticle,
+            "description": "With a key of scope read or write the article as stored, otherwise its card",
+        },
+        404: {**PROBLEM, "description": "Unknown, taken down, or not published and no key of such a scope given"},
+        422: _UNPROCESSABLE,
+        503: _UNAVAILABLE,
+        **READ_PROBLEMS,
+    },
+    route_class_override=DirectRoute,
+)
+
+
+@router.delete(
+    f"/{ARTICLE}",
+    dependencies=[Depends(require_writer)],
+    status_code=HTTPStatus.NO_CONTENT,
+    response_class=Response,
+    responses={
+        204: {"description": "Gone, for good"},
+        422: _UNPROCESSABLE,
+        503: _UNAVAILABLE,
+        **KEY_PROBLEMS,
+    },
+)
+async def delete_article(backend: BackendOf, article_id: str) -> Response:
+    """Takes an article down: when this returns, no worker recommends it any more."""
+    await backend.in_writer(backend.store.delete, article_id)
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def _put(recommender: Recommender, article: Article) -> tuple[int, bool]:
+    encoder = recommender.encoder
+    revision, new = put(recommender.store, encoder, article)
+    embed_as_served(recommender, encoder, [article])
+    return revision, new
+
+
+def embed_as_served(recommender: Recommender, encoder: Encoder, stored: Sequence[Article]) -> None:
+    """Embeds again what was stored with ``encoder`` if a snapshot of another one went live before the commit."""
+    while stored and recommender.fingerprint != encoder.fingerprint:
+        encoder = recommender.encoder
+        vectors = zip(stored, encode_articles(encoder, stored), strict=True)
+        recommender.store.embeddings.put(list(vectors), encoder.fingerprint, announce=True)

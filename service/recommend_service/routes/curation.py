@@ -1,0 +1,84 @@
+"""Routes by which editors curate: pins, blocks, hiding."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Body, Depends, HTTPException
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from recommend.articles.article import ArticleId
+from recommend.articles.curation import Curation
+from recommend.errors import shown
+from recommend.store.keys import Key
+from recommend_service.http.auth import KeyFirstRoute, require_curator
+from recommend_service.http.paths import ARTICLE
+from recommend_service.http.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
+from recommend_service.http.schemas import CuratedBody, Stored
+from recommend_service.state import BackendOf
+
+router = APIRouter(prefix="/v1/articles", tags=["curation"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
+
+_EXAMPLE = {
+    "pinned": [{"id": "story-7", "until": "2026-03-01T18:00:00Z"}, {"id": "story-2"}],
+    "blocked": [{"id": "story-9"}],
+    "hidden_until": None,
+}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    422: {**PROBLEM, "description": "A part of the request is not valid"},
+    503: {**PROBLEM, "description": "The store cannot be used"},
+    **KEY_PROBLEMS,
+}
+Curator = Annotated[Key, Depends(require_curator)]
+
+
+@router.put(
+    f"/{ARTICLE}/curation",
+    response_class=Response,
+    responses={
+        200: {"model": Stored, "description": "In force for every answer from now on"},
+        **_RESPONSES,
+        **BODY_PROBLEMS,
+    },
+)
+async def put_curation(
+    backend: BackendOf,
+    curator: Curator,
+    article_id: ArticleId,
+    curation: Annotated[Curation, Body(examples=[_EXAMPLE])],
+) -> Response:
+    """Replaces the whole curation of an article, stored or not yet.
+
+    Pins come first in the article's box, in their order; blocked articles never appear in it; a hidden article is
+    recommended nowhere until its time has come.
+    """
+    revision = await backend.in_writer(backend.store.put_curation, article_id, curation, curator.name)
+    return _json(Stored(id=article_id, revision=revision))
+
+
+@router.get(
+    f"/{ARTICLE}/curation",
+    response_class=Response,
+    responses={
+        200: {"model": CuratedBody, "description": "The curation and its audit trail"},
+        404: {**PROBLEM, "description": "The article has no curation"},
+        **_RESPONSES,
+    },
+)
+async def get_curation(backend: BackendOf, _: Curator, article_id: str) -> Response:
+    """The present curation of an article, and who changed it when."""
+    found = await backend.read(backend.store.curation, article_id)
+    if found is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"article {shown(article_id)} has no curation; PUT one")
+    curation, history = found
+    entries = [asdict(entry) for entry in history]
+    return _json(CuratedBody.model_validate({"id": article_id, **curation.model_dump(), "history": entries}))
+
+
+def _json(body: BaseModel) -> Response:
+    content = orjson.dumps(body.model_dump(), option=orjson.OPT_UTC_Z)
+    return Response(content, media_type="application/json", headers={"Cache-Control": "no-store"})

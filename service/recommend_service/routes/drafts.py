@@ -1,0 +1,72 @@
+"""Routes that answer queries that are no stored article."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Query, Request
+from starlette.responses import Response
+
+from recommend.articles.article import parse_article
+from recommend.articles.fields import same_id
+from recommend.index.filters import Filters
+from recommend.ranking.answer import Answer
+from recommend.recommender import Recommender
+from recommend_service.http.auth import KeyFirstRoute, require_reader
+from recommend_service.http.parameters import Parameters
+from recommend_service.http.problems import BODY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.schemas import AnswerBody, Draft, History, QueryBody, answer_bytes
+from recommend_service.state import BackendOf, RecommenderOf
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["related"],
+    dependencies=[Depends(require_reader)],
+    responses=LIMIT_PROBLEMS,
+    route_class=KeyFirstRoute,
+)
+
+_EXAMPLES: dict[str, Any] = {
+    "draft": {"summary": "A draft", "value": {"title": "Leaders condemn drone attack", "text": "…"}},
+    "history": {"summary": "A reading history", "value": {"ids": ["story-7", "story-3", "story-1"]}},
+}
+
+
+@router.post(
+    "/related",
+    responses={
+        200: {"model": AnswerBody, "description": "The box"},
+        422: {**PROBLEM, "description": "Neither a draft nor a history, or a parameter is out of its range"},
+        503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
+        **BODY_PROBLEMS,
+        **READ_PROBLEMS,
+    },
+    response_class=Response,
+)
+async def related_to(
+    request: Request,
+    backend: BackendOf,
+    recommender: RecommenderOf,
+    given: Annotated[Parameters, Query()],
+    query: Annotated[QueryBody, Body(openapi_examples=_EXAMPLES)],
+) -> Response:
+    """What would stand under a draft that is not stored, or what belongs to what a reader has read.
+
+    For a history the last five of its articles are ranked for, each counting half of the one read after it. None of
+    its articles is in the box, nor a duplicate of one. Unknown ids are passed over; where all are, the newest articles
+    stand in, labelled as such.
+    """
+    asked, filters, limit, explain = query.root, given.filters(), given.limit, given.explain
+    if isinstance(asked, History):
+        async with backend.turn():
+            ids = [same_id(article_id) for article_id in asked.ids]
+            answer = recommender.answer_history(ids, limit, filters, explain=explain)
+    else:
+        answer = await backend.in_drafter(_answer_to, recommender, asked, limit, filters, explain)
+    body = answer_bytes(answer, request.scope["request_id"], explain=explain)
+    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _answer_to(recommender: Recommender, draft: Draft, limit: int, filters: Filters, explain: bool) -> Answer:
+    article = parse_article(draft.row())
+    return recommender.answer_to(article, limit, filters, explain=explain, nameless=not draft.has_id)

@@ -1,0 +1,140 @@
+"""Routes that answer what belongs under a stored article."""
+
+from __future__ import annotations
+
+from time import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from recommend.errors import UnknownArticleError
+from recommend.index.dates import MISSING
+from recommend.index.live import View
+from recommend.recommender import Recommender
+from recommend_service.cache.answers import Asked
+from recommend_service.cache.response import Ready, max_age
+from recommend_service.http.auth import require_reader
+from recommend_service.http.fast_route import DirectRoute
+from recommend_service.http.parameters import BoxParameters, UrlParameters
+from recommend_service.http.paths import ARTICLE, raw_path
+from recommend_service.http.problems import LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.schemas import AnswerBody
+from recommend_service.http.variants import chosen, marked
+from recommend_service.state import Backend
+
+_LONGEST_KEPT = 2_048  # bytes of path and query string: what is longer is hardly asked twice
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["related"],
+    dependencies=[Depends(require_reader)],
+    responses=LIMIT_PROBLEMS,
+    route_class=DirectRoute,
+)
+
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"model": AnswerBody, "description": "The box"},
+    304: {"description": "The box has not changed since the ETag given in If-None-Match"},
+    404: {**PROBLEM, "description": "Unknown or unpublished, and fallback=none"},
+    422: {**PROBLEM, "description": "A parameter or field is out of its range"},
+    503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
+    **READ_PROBLEMS,
+}
+
+
+@router.get(f"/articles/{ARTICLE}/related", responses=_RESPONSES, response_class=Response)
+async def related(request: Request, given: Annotated[BoxParameters, Query()], article_id: str) -> Response:
+    """The stories that best belong under a published article."""
+    recommender = chosen(request, given.variant)
+    return await _respond(request, recommender, given, recommender.view(), article_id, article_id)
+
+
+@router.get("/related", responses=_RESPONSES, response_class=Response)
+async def related_by_url(request: Request, given: Annotated[UrlParameters, Query()]) -> Response:
+    """The same by the article's URL; tracking parameters, fragment and trailing slash do not matter."""
+    recommender = chosen(request, given.variant)
+    backend: Backend = request.scope["app"].state.backend
+    view = recommender.view()  # as it is before the database is asked
+    found = await backend.in_reader(recommender.store.find_url, given.url)
+    return await _respond(request, recommender, given, view, given.url, found)
+
+
+async def _respond(
+    request: Request, recommender: Recommender, given: BoxParameters, view: View, name: str, found: str | None
+) -> Response:
+    """Responds from the cache, or fills it when it is this request's turn.
+
+    Args:
+        request: of one who may read.
+        recommender: of the variant that is asked for.
+        given: the parameters.
+        view: what held when the article was looked up.
+        name: what the article is asked for by.
+        found: its id, None where no article has that name.
+    """
+    scope = request.scope
+    backend: Backend = scope["app"].state.backend
+    asked = Asked(name if found is None else found, given.limit, given.fallback, given.filters(), given.explain)
+    known = found is not None
+    ready = _answered(scope, backend, recommender, given, view, asked, known=known, makes=False)
+    if ready is None:
+        async with backend.turn():
+            ready = _answered(scope, backend, recommender, given, view, asked, known=known, makes=True)
+    assert ready is not None
+    if ready.fallback:
+        backend.metrics.fallbacks.inc()
+    status, headers, body = ready.respond(scope["headers"], scope["request_id"])
+    response = Response(body, status)
+    response.raw_headers = headers
+    return marked(request, response)
+
+
+def _answered(
+    scope: Scope,
+    backend: Backend,
+    recommender: Recommender,
+    given: BoxParameters,
+    view: View,
+    asked: Asked,
+    *,
+    known: bool,
+    makes: bool,
+) -> Ready | None:
+    """The answer from the cache; where it is not there, made and kept if ``makes``, else None."""
+    present = recommender.view()
+    cache, key = backend.cache(recommender), asked.normalised(present)
+    ready = cache.get(present, time(), key) if known else None
+    hit, target = ready is not None, (raw_path(scope), scope["query_string"])
+    scope["cache"] = "hit" if hit else "miss"
+    if ready is None and makes:
+        ready = _ready(backend, recommender, asked, known=known)
+    # what a change during all this may have made untrue is not kept
+    if ready is not None and present is view is recommender.view() and sum(map(len, target)) <= _LONGEST_KEPT:
+        leads = target, scope["route"].path_format, key.until(given.max_age)
+        exists = hit or (known and present.locate(asked.article_id) is not None)
+        cache.put(present, key if known else None, ready, leads, known=exists)
+    return ready
+
+
+def _ready(backend: Backend, recommender: Recommender, asked: Asked, *, known: bool) -> Ready:
+    """The answer, or the latest articles where it is missing or empty and the request allows them."""
+    article_id, limit, fallback, filters, explain = asked
+    answer = recommender.answer(article_id, limit, filters, explain=explain) if known else None
+    if answer is None and fallback == "none":
+        raise UnknownArticleError(article_id)
+    if answer is not None:
+        backend.metrics.count_removed(answer.removed)
+    if answer is None or (not answer.items and fallback == "latest"):
+        answer = recommender.latest_answer(article_id, limit, filters)
+    service = backend.settings.service
+    seconds = max_age(_age(recommender.view(), article_id), service.max_age, service.max_age_old)
+    sharing = "private" if service.read_needs_key else "public"
+    return Ready.of(answer, f"{sharing}, max-age={seconds}", explain=explain)
+
+
+def _age(view: View, article_id: str) -> float | None:
+    place = view.locate(article_id)
+    published = MISSING if place is None else int(view.segments[place[0]].table.published_at[place[1]])
+    return None if published == MISSING else time() - published

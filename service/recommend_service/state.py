@@ -1,0 +1,293 @@
+"""What the routes share: store and recommender of this process, opened when there is something to open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from threading import Lock, Thread
+from time import monotonic
+from typing import Annotated, TypeVar
+from weakref import WeakKeyDictionary
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, Request
+
+from recommend.articles.events import Event
+from recommend.errors import RecommendError, StoreUnreachableError
+from recommend.index.live import LiveView
+from recommend.index.snapshot.layout import IndexLayout
+from recommend.jobs.status import Status, read_status
+from recommend.recommender import Recommender
+from recommend.settings import Settings
+from recommend.store import Store
+from recommend_service.cache.answers import AnswerCache
+from recommend_service.cache.articles import StoredArticles
+from recommend_service.checks import Check
+from recommend_service.followed import STALL, FollowedView
+from recommend_service.group_commit import GroupWriter
+from recommend_service.metrics import Metrics
+from recommend_service.probe import Probe
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+_READERS = 8
+_PARSERS = 2
+_LEAST_PAUSE = 0.02
+T = TypeVar("T")
+
+
+class Backend:
+    """Opens store and recommender. A service that starts before the first snapshot, or while the database cannot be
+    reached, answers 503 until it can do better.
+
+    The event loop asks an SQLite file itself, which takes microseconds, but waits for nothing: a database on another
+    machine, encoders, disks and locks are for threads, of which each kind has its own.
+
+    Attributes:
+        readable: whether the store can be read; ``writable`` whether it takes changes; ``encodes`` whether the encoder
+            is there.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.events = GroupWriter(self._add_events)
+        self._local = settings.store.startswith("sqlite")
+        self._store: Store | None = None
+        self._articles: StoredArticles | None = None
+        self._recommender: Recommender | None = None
+        self._followed: FollowedView | None = None
+        self._variants: dict[str, Recommender] = {}
+        self._error: RecommendError = StoreUnreachableError("the store is not open yet")
+        self._opening = Lock()
+        self._tried = float("-inf")
+        self._caches: WeakKeyDictionary[Recommender, AnswerCache] = WeakKeyDictionary()
+        self._turns = asyncio.Lock()
+        self._writer = CapacityLimiter(1)  # one encoder, one writing transaction: more threads would only queue there
+        self._drafter = CapacityLimiter(1)
+        self._reader = CapacityLimiter(_READERS)
+        self._parser = CapacityLimiter(_PARSERS)
+        self._look = Probe(self._catch_up)
+        self._state = Probe(self._read_status)
+        self.readable = Check("the store can be read", self._check_readable)
+        self.writable = Check("the store takes changes", self._check_writable)
+        self.encodes = Check("the encoder is there", self._check_encoder)
+
+    def open(self) -> None:
+        """Opens what is not open yet, and waits for that.
+
+        Raises:
+            SnapshotError: when no usable snapshot is published.
+            StoreError: when the store cannot be opened.
+        """
+        with self._opening:
+            if self._recommender is not None:
+                return
+            self._tried = monotonic()
+            try:
+                if self._store is None:
+                    # a quarter of the time for the store to repeat itself, the rest for the look to grow old
+                    self._store = Store(self.settings.store, staleness=self.settings.service.staleness / 4)
+                self._recommender = self._open_recommender(self._store)
+            except RecommendError as problem:
+                self._error = problem
+                raise
+            logger.info("serving snapshot %s", self._recommender.snapshot)
+
+    def _open_recommender(self, store: Store) -> Recommender:
+        if self._local:
+            found = Recommender(store, self.settings, serving=True)
+        else:
+            live = LiveView(store, IndexLayout(self.settings.index), serving=True)
+            self._followed = FollowedView(live, 3 / 4 * self.settings.service.staleness)
+            found = Recommender(store, self.settings, view=self._followed)
+        for name in self.settings.service.variants:
+            ranking, policy = self.settings.variant(name)
+            self._variants[name] = found.with_settings(ranking=ranking, policy=policy)
+        return found
+
+    def _open_soon(self) -> None:
+        """Tries again once a second to open what is not open, beside the event loop where there is one."""
+        if monotonic() - self._tried < _RETRY_SECONDS or self._opening.locked():
+            return
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self.open()
+        else:
+            self._tried = monotonic()
+            Thread(target=self._try_to_open, daemon=True).start()
+
+    def _try_to_open(self) -> None:
+        with suppress(RecommendError):  # kept, for those who ask
+            self.open()
+
+    @property
+    def store(self) -> Store:
+        """The store.
+
+        Raises:
+            StoreError: when it cannot be opened; it is tried again once a second.
+        """
+        if self._store is None:
+            self._open_soon()
+        if self._store is None:
+            raise self._error.with_traceback(None)
+        return self._store
+
+    @property
+    def articles(self) -> StoredArticles:
+        """The store's articles.
+
+        Raises:
+            StoreError: as :attr:`store`.
+        """
+        if self._articles is None:
+            self._articles = StoredArticles(self.store, self.settings.service.public_fields)
+        return self._articles
+
+    def recommender(self) -> Recommender:
+        """The recommender. Where there is none yet, it is opened beside the event loop: verifying a snapshot takes
+        seconds.
+
+        Raises:
+            SnapshotError: when no usable snapshot is published.
+            StoreError: when the store cannot be opened.
+        """
+        if self._recommender is None:
+            self._open_soon()
+        if self._recommender is None:
+            raise self._error.with_traceback(None)
+        return self._recommender
+
+    def variant(self, name: str | None) -> Recommender:
+        """The recommender of a variant that the settings name; None: the one without.
+
+        Raises:
+            SnapshotError: when no usable snapshot is published.
+        """
+        own = self.recommender()
+        return own if name is None else self._variants[name]
+
+    def cache(self, recommender: Recommender) -> AnswerCache:
+        """The ready answers of a recommender: each has its own views and its own settings, so each its own cache."""
+        found = self._caches.get(recommender)
+        if found is None:
+            service = self.settings.service
+            room = service.cache_bytes // (1 + len(service.variants))
+            found = self._caches[recommender] = AnswerCache(service.cache_size, room)
+        return found
+
+    async def follow(self) -> None:
+        """Looks for changes in a database that the event loop does not ask itself, until it is cancelled."""
+        while not self._local:
+            if self._followed is None:
+                self._open_soon()
+            else:
+                self._followed.serve()
+                with suppress(RecommendError):  # kept, for those who ask
+                    await self._look.ask(None)
+            await asyncio.sleep(max(_LEAST_PAUSE, self.settings.service.staleness / 2))
+
+    @property
+    def late(self) -> bool:
+        """Whether :meth:`caught_up` would wait."""
+        return self._followed is not None and self._followed.late(monotonic())
+
+    async def caught_up(self) -> None:
+        """Returns when the last look for changes is young enough, or is no use waiting for."""
+        followed, asked = self._followed, monotonic()
+        if followed is None or not followed.late(asked):
+            return
+        with suppress(TimeoutError, RecommendError):  # whoever asks for the view is told
+            await self._look.ask(STALL)
+            if followed.late(asked):  # that look had begun long before
+                await self._look.ask(STALL)
+
+    async def in_writer(self, work: Callable[..., T], *arguments: object) -> T:
+        """Runs what encodes or waits for a disk on the one thread for that, so that readers never wait for it. What it
+        changed holds in this process when this returns."""
+
+        def write() -> T:
+            done = work(*arguments)
+            with suppress(RecommendError):  # what was written is written
+                self._catch_up()
+            return done
+
+        return await to_thread.run_sync(write, limiter=self._writer)
+
+    async def in_drafter(self, work: Callable[..., T], *arguments: object) -> T:
+        """Runs what encodes for a reader, which no writer holds up."""
+        return await to_thread.run_sync(partial(work, *arguments), limiter=self._drafter)
+
+    async def in_reader(self, work: Callable[..., T], *arguments: object) -> T:
+        """Runs what asks the database on a thread for that."""
+        return await to_thread.run_sync(partial(work, *arguments), limiter=self._reader)
+
+    async def in_parser(self, work: Callable[..., T], *arguments: object) -> T:
+        """Runs what may compute for long on a thread for that."""
+        return await to_thread.run_sync(partial(work, *arguments), limiter=self._parser)
+
+    async def read(self, work: Callable[..., T], *arguments: object) -> T:
+        """Asks the database for little: at once where it is a file, else as :meth:`in_reader`."""
+        return work(*arguments) if self._local else await self.in_reader(work, *arguments)
+
+    async def status(self, seconds: float | None) -> Status:
+        """The state of store and index.
+
+        Raises:
+            StoreError: when it cannot be read, or not within ``seconds``.
+        """
+        try:
+            return await self._state.ask(seconds)
+        except TimeoutError:
+            raise StoreUnreachableError(f"the state of store and index cannot be told within {seconds:g} s") from None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """While the block runs, no other answer is made; what else came in meanwhile is attended to before the next."""
+        async with self._turns:
+            await asyncio.sleep(0)
+            yield
+
+    def _catch_up(self) -> None:
+        if self._recommender is not None:
+            self._recommender.view()
+
+    def _check_readable(self) -> None:
+        self.store.check()
+
+    def _check_writable(self) -> None:
+        self.store.check_writable()
+
+    def _check_encoder(self) -> None:
+        self.recommender().check_encoder()
+
+    def _read_status(self) -> Status:
+        return read_status(self.store, self.settings)
+
+    def _add_events(self, events: Sequence[Event]) -> None:
+        self.store.events.add(events)
+
+    def close(self) -> None:
+        """Closes the store."""
+        if self._store is not None:
+            self._store.close()
+
+
+async def _backend(request: Request) -> Backend:
+    backend: Backend = request.app.state.backend
+    return backend
+
+
+async def _recommender(backend: Annotated[Backend, Depends(_backend)]) -> Recommender:
+    await backend.caught_up()
+    return backend.recommender()
+
+
+BackendOf = Annotated[Backend, Depends(_backend)]
+RecommenderOf = Annotated[Recommender, Depends(_recommender)]
