@@ -20,31 +20,31 @@ from recommend.sources import read
 SETS = ("current_events_2025", "ecbplus")
 CANDIDATES = 200
 FULL = "everything"
-NO_TIME = ("indexing.company_time=0",)
+NO_TIME = ("indexing.expansion_time=0",)
 ORIGINAL = "all-MiniLM-L6-v2"
 UNTUNED = (f"encoder.name={ORIGINAL}",)
 
 # Each variant: features that do not count, then other settings.
 ADDED: dict[str, tuple[str, tuple[str, ...]]] = {
-    "dense, centred": ("context,section,time", (*UNTUNED, "encoder.adapter=none", "indexing.company=off")),
-    "+ adapter": ("context,section,time", (*UNTUNED, "indexing.company=off")),
-    "+ tuning": ("context,section,time", ("indexing.company=off",)),
-    "+ lexical": ("section,time", ("indexing.company=off",)),
-    "+ company": ("section,time", NO_TIME),
+    "dense, centred": ("context,section,time", (*UNTUNED, "encoder.adapter=none", "indexing.expansion=off")),
+    "+ adapter": ("context,section,time", (*UNTUNED, "indexing.expansion=off")),
+    "+ tuning": ("context,section,time", ("indexing.expansion=off",)),
+    "+ lexical": ("section,time", ("indexing.expansion=off",)),
+    "+ expansion": ("section,time", NO_TIME),
     "+ section": ("time", NO_TIME),
     "+ time: everything": ("", ()),
 }
 TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "without tuning": ("", UNTUNED),
     "without tuning and adapter": ("", (*UNTUNED, "encoder.adapter=none")),
-    "without company": ("", ("indexing.company=off",)),
+    "without expansion": ("", ("indexing.expansion=off",)),
     "without sections": ("section", ()),
     "without lexical context": ("context", ()),
     "without dense": ("dense", ()),
     "without time": ("time", NO_TIME),
     "without time, tuning": ("time", (*UNTUNED, *NO_TIME)),
     "without time, tuning and adapter": ("time", (*UNTUNED, "encoder.adapter=none", *NO_TIME)),
-    "without time, company": ("time", ("indexing.company=off",)),
+    "without time, expansion": ("time", ("indexing.expansion=off",)),
     "without time, sections": ("time,section", NO_TIME),
     "without time, lexical context": ("time,context", NO_TIME),
     "without time, dense": ("time,dense", NO_TIME),

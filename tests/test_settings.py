@@ -117,3 +117,10 @@ def test_a_variant_differs_in_what_it_names_and_in_nothing_else_in_worker_proces
         assert loaded.variant("a") == (loaded.ranking, loaded.policy)
         ranking, policy = loaded.variant("b")
         assert (ranking.candidates, ranking.without, policy.floor) == (40, ["time"], 0.3)
+
+
+def test_a_name_of_the_last_release_is_read_and_said_to_have_changed(caplog: pytest.LogCaptureFixture) -> None:
+    read = load_settings(assignments=["indexing.company=off", "indexing.company_time=2"]).indexing
+    assert (read.expansion, read.expansion_time) == (False, 2.0)
+    said = {record.message.split(" is called ")[0] for record in caplog.records}
+    assert said == {"setting indexing.company", "setting indexing.company_time"}

@@ -6,6 +6,7 @@ Environment: ``RECOMMEND_STORE``, ``RECOMMEND_INDEX``, and with two underscores 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -26,6 +27,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as UnreadableEnvironment
 
 from recommend.errors import SettingsError, shown
+
+logger = logging.getLogger(__name__)
 
 
 class _Group(BaseModel):
@@ -50,6 +53,10 @@ class EncoderSettings(_Group):
     device: str = Field("cpu", description="cpu, cuda, cuda:1…; for sentence-transformers models")
 
 
+_RENAMED = {"company": "expansion", "company_time": "expansion_time"}
+"""Settings of the last release by the names they have now."""
+
+
 class IndexSettings(_Group):
     """How a snapshot is built and verified."""
 
@@ -58,12 +65,28 @@ class IndexSettings(_Group):
     due: int = Field(
         10_000, ge=1, description="articles changed since the snapshot from which on status and logs ask for a re-index"
     )
-    company: bool = Field(True, description="mix each article's vectors with those of its nearest")
-    company_time: float = Field(4.0, ge=0.0, description="how much nearness in time counts for an article's company")
+    expansion: bool = Field(True, description="mix each article's vectors with those of its nearest")
+    expansion_time: float = Field(
+        4.0, ge=0.0, description="how much nearness in time counts for who an article's neighbours are"
+    )
     verify_sample: int = Field(200, ge=1, le=100_000, description="queries of the recall check")
     verify_recall: float = Field(0.99, ge=0.0, le=1.0, description="least sampled recall@10 against exact search")
     verify_empty: float = Field(0.05, ge=0.0, le=1.0, description="most by which the share of empty boxes may rise")
     verify_shrink: float = Field(0.5, ge=0.0, le=1.0, description="most that may go missing of the live articles")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_names(cls, given: Any) -> Any:
+        """Reads settings by the names of the last release, and says what they are called now."""
+        if not isinstance(given, Mapping):
+            return given
+        for old in _RENAMED.keys() & given.keys():
+            logger.warning(
+                "setting indexing.%s is called indexing.%s now; the old name is read in this release only",
+                old,
+                _RENAMED[old],
+            )
+        return {_RENAMED.get(name, name): value for name, value in given.items()}
 
 
 class RaySettings(_Group):

@@ -18,15 +18,15 @@ from recommend.encoder import Encoder, encode_articles
 from recommend.index.dates import MISSING
 from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.expansion import (
-    COUNT,
-    SHARE,
-    in_company,
-    lengths_in_company,
+    NEIGHBOUR_COUNT,
+    NEIGHBOUR_SHARE,
+    expanded_lengths,
+    expanded_terms,
+    expanded_vectors,
     likeness,
     mixed_terms,
     nearest,
     pair_scores,
-    terms_in_company,
     units,
 )
 from recommend.index.lexical import TermMatrix, TermVector, stack
@@ -81,8 +81,8 @@ def some_dates(count: int) -> NDArray[np.int64]:
     return dates
 
 
-def some_company(count: int) -> Rows:
-    return np.random.default_rng(4).integers(0, count, (count, COUNT)).astype(np.int32)
+def some_neighbours(count: int) -> Rows:
+    return np.random.default_rng(4).integers(0, count, (count, NEIGHBOUR_COUNT)).astype(np.int32)
 
 
 def dense(vector: TermVector, width: int = WIDTH) -> NDArray[np.float64]:
@@ -105,7 +105,7 @@ def compared_one_by_one(embeddings: Floats, matrix: TermMatrix, days: Floats, ti
     near = np.exp(-np.abs(days[:, None] - days[None, :]) / 30)
     scores = 1.7 * embeddings @ embeddings.T / dense_unit + terms @ terms.T / lexical_unit + time_weight * near
     np.fill_diagonal(scores, -np.inf)
-    nearest_first: list[list[int]] = np.argsort(-scores, axis=1)[:, :COUNT].tolist()
+    nearest_first: list[list[int]] = np.argsort(-scores, axis=1)[:, :NEIGHBOUR_COUNT].tolist()
     return nearest_first
 
 
@@ -130,11 +130,11 @@ def test_time_decides_nothing_for_an_article_without_a_date_nor_where_it_has_no_
 
 
 def test_likeness_is_the_mean_lexical_cosine_with_those_that_are_not_the_article_itself() -> None:
-    matrix, company = some_matrix(40), some_company(40)
+    matrix, neighbours = some_matrix(40), some_neighbours(40)
     cosines = (matrix.rows @ matrix.rows.T).toarray()
-    expected = [cosines[row, other] for row in range(40) for other in company[row].tolist() if other != row]
-    assert likeness(matrix, company) == pytest.approx(np.mean(expected), abs=1e-3)
-    assert likeness(matrix, np.repeat(np.arange(40, dtype=np.int32)[:, None], COUNT, axis=1)) == 0.0
+    expected = [cosines[row, other] for row in range(40) for other in neighbours[row].tolist() if other != row]
+    assert likeness(matrix, neighbours) == pytest.approx(np.mean(expected), abs=1e-3)
+    assert likeness(matrix, np.repeat(np.arange(40, dtype=np.int32)[:, None], NEIGHBOUR_COUNT, axis=1)) == 0.0
 
 
 @given(st.integers(0, 9), st.integers(0, 99), st.sampled_from([0.0, 4.0]))
@@ -142,11 +142,11 @@ def test_the_own_row_stands_in_only_where_there_are_too_few_others(count: int, s
     found = found_by(
         some_embeddings(count, seed).reshape(count, 6), some_matrix(count, seed), some_dates(count), time_weight
     )
-    assert found.shape == (count, COUNT)
-    for row, company in enumerate(found.tolist()):
-        others = [other for other in company if other != row]
-        assert len(set(others)) == len(others) == min(count - 1, COUNT)
-        assert company == others + [row] * (COUNT - len(others))
+    assert found.shape == (count, NEIGHBOUR_COUNT)
+    for row, neighbours in enumerate(found.tolist()):
+        others = [other for other in neighbours if other != row]
+        assert len(set(others)) == len(others) == min(count - 1, NEIGHBOUR_COUNT)
+        assert neighbours == others + [row] * (NEIGHBOUR_COUNT - len(others))
 
 
 @pytest.mark.parametrize("known", [0, 1, 3])
@@ -158,37 +158,37 @@ def test_where_no_date_is_known_the_mean_nearness_of_the_others_stands_in(known:
     assert scores == pytest.approx(2.0 * np.where(np.isnan(near), mean, near))
 
 
-def test_in_company_a_vector_is_seventy_to_thirty_with_its_neighbours_mean_and_of_unit_length() -> None:
-    embeddings, company = some_embeddings(30), some_company(30)
+def test_an_expanded_vector_is_seventy_to_thirty_with_its_neighbours_mean_and_of_unit_length() -> None:
+    embeddings, neighbours = some_embeddings(30), some_neighbours(30)
     before = embeddings.copy()
-    mixed = in_company(embeddings, company)
+    mixed = expanded_vectors(embeddings, neighbours)
     assert np.linalg.norm(mixed.astype(np.float32), axis=1) == pytest.approx(np.ones(30), abs=1e-3)
     for row in range(30):
         assert mixed[row] == pytest.approx(
-            unit(0.7 * embeddings[row] + 0.3 * embeddings[company[row]].mean(axis=0)), abs=1e-3
+            unit(0.7 * embeddings[row] + 0.3 * embeddings[neighbours[row]].mean(axis=0)), abs=1e-3
         )
     assert np.array_equal(embeddings, before)
 
 
-def test_an_article_that_keeps_company_with_itself_stays_as_it_is() -> None:
+def test_an_article_that_is_its_own_neighbour_stays_as_it_is() -> None:
     embeddings, matrix = some_embeddings(10), some_matrix(10)
-    alone = np.repeat(np.arange(10, dtype=np.int32)[:, None], COUNT, axis=1)
-    assert in_company(embeddings, alone) == pytest.approx(embeddings, abs=1e-3)
-    assert lengths_in_company(matrix, alone) == pytest.approx(np.ones(10), abs=1e-6)
+    alone = np.repeat(np.arange(10, dtype=np.int32)[:, None], NEIGHBOUR_COUNT, axis=1)
+    assert expanded_vectors(embeddings, alone) == pytest.approx(embeddings, abs=1e-3)
+    assert expanded_lengths(matrix, alone) == pytest.approx(np.ones(10), abs=1e-6)
     for row in range(10):
-        own = terms_in_company(matrix, row, alone[row])
+        own = expanded_terms(matrix, row, alone[row])
         assert dense(own) == pytest.approx(dense(matrix.vector(row)), abs=1e-6)
 
 
 @given(st.integers(1, 30), st.integers(0, 99))
-def test_lengths_and_terms_in_company_are_those_of_rows_mixed_by_hand(count: int, seed: int) -> None:
-    matrix, company = some_matrix(count, seed), some_company(count)
+def test_expanded_lengths_and_terms_are_those_of_rows_mixed_by_hand(count: int, seed: int) -> None:
+    matrix, neighbours = some_matrix(count, seed), some_neighbours(count)
     rows = matrix.rows.toarray()
-    mixed = (1 - SHARE) * rows + SHARE * rows[company].mean(axis=1)
+    mixed = (1 - NEIGHBOUR_SHARE) * rows + NEIGHBOUR_SHARE * rows[neighbours].mean(axis=1)
     lengths = np.linalg.norm(mixed, axis=1)
-    assert lengths_in_company(matrix, company) == pytest.approx(lengths, abs=1e-6)
+    assert expanded_lengths(matrix, neighbours) == pytest.approx(lengths, abs=1e-6)
     for row in range(count):
-        terms = terms_in_company(matrix, row, company[row])
+        terms = expanded_terms(matrix, row, neighbours[row])
         assert dense(terms) == pytest.approx(mixed[row] / lengths[row], abs=1e-6)
         assert np.all(np.diff(terms.terms) > 0)
         assert terms.weights.dtype == np.float32
@@ -213,7 +213,7 @@ def live(newsroom: Newsroom) -> Snapshot:
 
 
 def prepared_alike(newsroom: Newsroom, articles: list[Article]) -> list[tuple[float, float]]:
-    """Cosines of embeddings and of terms in company: as prepared later, and as the snapshot holds them."""
+    """Cosines of embeddings and of neighbours terms: as prepared later, and as the snapshot holds them."""
     snapshot = live(newsroom)
     width, found = len(snapshot.lexicon), []
     for article, embedding in zip(articles, encode_articles(newsroom.encoder, articles), strict=True):
@@ -236,7 +236,7 @@ def test_the_context_feature_is_the_cosine_of_both_term_vectors_mixed_by_hand(ne
     segment = live(newsroom).segment
     assert segment.neighbours is not None
     rows = segment.matrix.rows.toarray()
-    mixed = unit((1 - SHARE) * rows + SHARE * rows[segment.neighbours].mean(axis=1))
+    mixed = unit((1 - NEIGHBOUR_SHARE) * rows + NEIGHBOUR_SHARE * rows[segment.neighbours].mean(axis=1))
     wanted = np.array([3, 50, 7, 0, 21])
     for row in range(len(segment)):
         features = compute_features(segment, 0, segment.query(row), wanted)
@@ -252,7 +252,7 @@ def test_an_article_prepared_later_looks_as_in_the_snapshot(newsroom: Newsroom, 
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_it_does_so_among_fewer_articles_than_make_a_company(
+def test_it_does_so_among_fewer_articles_than_it_has_neighbours(
     newsroom: Newsroom, stories: list[Article], count: int
 ) -> None:
     for article in stories[count:]:
@@ -263,17 +263,17 @@ def test_it_does_so_among_fewer_articles_than_make_a_company(
     assert np.min(prepared_alike(few, stories[:count])) > 0.99
 
 
-def test_without_company_articles_stay_alone_in_the_snapshot_and_after(
+def test_without_expansion_articles_stay_alone_in_the_snapshot_and_after(
     newsroom: Newsroom, stories: list[Article]
 ) -> None:
     before = live(newsroom)
-    alone = newsroom.indexing(company=False)
+    alone = newsroom.indexing(expansion=False)
     assert alone.reindex().built
-    assert (before.manifest.company, alone.live.company) == (True, False)
+    assert (before.manifest.expansion, alone.live.expansion) == (True, False)
     assert alone.live.recipe != before.manifest.recipe
     segment = live(alone).segment
     assert segment.neighbours is not None
-    assert segment.neighbours.tolist() == [[row] * COUNT for row in range(len(segment))]
+    assert segment.neighbours.tolist() == [[row] * NEIGHBOUR_COUNT for row in range(len(segment))]
     raw = encode_articles(alone.encoder, stories).astype(np.float16)
     assert segment.embeddings.astype(np.float32) == pytest.approx(live(alone).projection.apply(raw), abs=1e-3)
     assert not np.allclose(segment.embeddings, before.segment.embeddings, atol=1e-2)
@@ -282,7 +282,7 @@ def test_without_company_articles_stay_alone_in_the_snapshot_and_after(
     assert np.min(prepared_alike(alone, stories)) > 0.999
 
 
-def test_articles_in_a_language_the_encoder_is_not_made_for_keep_no_company(
+def test_articles_in_a_language_the_encoder_is_not_made_for_are_not_expanded(
     newsroom: Newsroom, stories: list[Article]
 ) -> None:
     english = replace(newsroom, encoder=EnglishOnly(newsroom.encoder))
@@ -292,8 +292,8 @@ def test_articles_in_a_language_the_encoder_is_not_made_for_keep_no_company(
     english.reindex()
     snapshot = live(english)
     assert snapshot.segment.neighbours is not None
-    for row, company in enumerate(snapshot.segment.neighbours.tolist()):
-        assert (company == [row] * COUNT) == (row % 3 == 0)
+    for row, neighbours in enumerate(snapshot.segment.neighbours.tolist()):
+        assert (neighbours == [row] * NEIGHBOUR_COUNT) == (row % 3 == 0)
     raw = encode_articles(english.encoder, articles)
     projected = snapshot.projection.apply(raw)
     for article, embedding, vector in zip(articles, raw, projected, strict=True):

@@ -129,7 +129,7 @@ def test_hundreds_of_changes_are_merged_and_answer_as_a_fresh_snapshot_would(
 
 
 def test_changes_are_ranked_by_the_same_numbers_as_in_a_snapshot(newsroom: Newsroom, stories: list[Article]) -> None:
-    newsroom.indexing(company=False).reindex()  # which a later article keeps with those of the snapshot alone
+    newsroom.indexing(expansion=False).reindex()  # which a later article keeps with those of the snapshot alone
     live = LiveView(newsroom.store, newsroom.layout)
     before = live.refresh().segments[0]
     assert live.refresh() is live.refresh()

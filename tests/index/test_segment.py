@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from recommend.index.dense import KINDS, VectorIndex
-from recommend.index.expansion import SHARE
+from recommend.index.expansion import NEIGHBOUR_SHARE
 from recommend.index.lexical import TermVector
 from recommend.index.segment import Prepared, Query, Segment
 from recommend.index.snapshot.catalog import current_name
@@ -124,22 +124,22 @@ def test_of_articles_about_as_near_in_time_those_nearest_in_meaning_are_candidat
             assert set(other.retrieve(query, 12, given, None).tolist()) == {*dense.tolist(), *lexical.tolist()}
 
 
-def test_features_are_the_cosines_alone_and_in_company_nearness_in_time_and_the_same_section(
+def test_features_are_the_cosines_alone_and_expanded_nearness_in_time_and_the_same_section(
     snapshot: Snapshot,
 ) -> None:
     curve = TimeCurve(pairs=900, days=(0, 30, 365), evidence=(2.0, 0.5, -1.0))
     segment, width = replace(snapshot.segment, time_curve=curve), len(snapshot.lexicon)
     assert segment.neighbours is not None
     terms = segment.matrix.rows.toarray()
-    company = (1 - SHARE) * terms + SHARE * terms[segment.neighbours].mean(axis=1)
-    company /= np.linalg.norm(company, axis=1, keepdims=True)
+    expanded = (1 - NEIGHBOUR_SHARE) * terms + NEIGHBOUR_SHARE * terms[segment.neighbours].mean(axis=1)
+    expanded /= np.linalg.norm(expanded, axis=1, keepdims=True)
     vectors, when = segment.embeddings.astype(np.float32), segment.table.published_at
     sections = [segment.table.value("section", row) for row in range(len(segment))]
     for row in range(0, len(segment), 10):
         candidates = compute_features(segment, 3, segment.query(row), np.arange(len(segment)))
         assert set(candidates.segments.tolist()) == {3}
-        assert dense(segment.query(row).context, width) == pytest.approx(company[row], abs=1e-5)
-        expected = {"dense": vectors @ vectors[row], "lexical": terms @ terms[row], "context": company @ company[row]}
+        assert dense(segment.query(row).context, width) == pytest.approx(expanded[row], abs=1e-5)
+        expected = {"dense": vectors @ vectors[row], "lexical": terms @ terms[row], "context": expanded @ expanded[row]}
         days = np.abs(when - when[row]) / 86_400
         expected["time_curve"] = np.interp(np.log1p(days), np.log1p([0, 30, 365]), [2.0, 0.5, -1.0])
         expected["days_log"] = -np.log1p(days)

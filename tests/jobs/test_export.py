@@ -138,7 +138,7 @@ def test_parts_made_of_anything_else_are_not_used(
         case "revision":
             newsroom.store.delete("story-59")
         case "snapshot":
-            newsroom.indexing(company=False).reindex()
+            newsroom.indexing(expansion=False).reindex()
     with pytest.raises(KeyboardInterrupt):
         export(recommender, file, k, since=since, progress=made.append)
     after = {part.parent.name for part in tmp_path.glob(PARTS)}

@@ -1,4 +1,4 @@
-"""Each article's nearest others, and what an article looks like in their company.
+"""Each article's nearest others, and what an article looks like once it is expanded with them.
 
 A news item is short and says little; the few items nearest to it say the rest. Mixing an article's vectors with those
 of its neighbours is document expansion (Tao et al., HLT-NAACL 2006), done once, when the index is built.
@@ -21,8 +21,8 @@ from recommend.index.lexical import TermMatrix, TermVector
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
-COUNT = 3
-SHARE = 0.3
+NEIGHBOUR_COUNT = 3
+NEIGHBOUR_SHARE = 0.3
 CANDIDATES = 48
 _DENSE = 1.7
 TIME_SCALE = 30.0
@@ -56,7 +56,7 @@ def nearest(
         time_weight: 0 leaves time out.
     """
     count = len(embeddings)
-    found = np.repeat(np.arange(count, dtype=np.int32)[:, None], COUNT, axis=1)
+    found = np.repeat(np.arange(count, dtype=np.int32)[:, None], NEIGHBOUR_COUNT, axis=1)
     timeless = found.copy()
     if count < 2:
         return found, timeless
@@ -70,7 +70,7 @@ def nearest(
         for kept, weight in ((found, time_weight), (timeless, 0.0)):
             scores = pair_scores(*alike, days, weight)
             scores[missing] = -np.inf
-            best = np.lexsort((near, -scores), axis=1)[:, :COUNT]
+            best = np.lexsort((near, -scores), axis=1)[:, :NEIGHBOUR_COUNT]
             enough = np.isfinite(np.take_along_axis(scores, best, axis=1))
             chosen = np.where(enough, np.take_along_axis(near, best, axis=1), rows[:, None])
             kept[rows, : chosen.shape[1]] = chosen
@@ -122,19 +122,19 @@ def likeness(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> float:
     return round(float(matrix.pairs(left[others], right[others]).mean()), 4) if others.any() else 0.0
 
 
-def in_company(vectors: FloatArray, neighbours: NDArray[np.int32]) -> NDArray[np.float16]:
+def expanded_vectors(vectors: FloatArray, neighbours: NDArray[np.int32]) -> NDArray[np.float16]:
     """Unit vectors (n, d) mixed with the mean of their neighbours', of unit length again."""
     found = np.empty(vectors.shape, np.float16)
     for start in range(0, len(vectors), _BLOCK):
         block = slice(start, start + _BLOCK)
-        mixed = (1 - SHARE) * vectors[block]
+        mixed = (1 - NEIGHBOUR_SHARE) * vectors[block]
         for place in range(neighbours.shape[1]):
-            mixed += SHARE / neighbours.shape[1] * vectors[neighbours[block, place]]
+            mixed += NEIGHBOUR_SHARE / neighbours.shape[1] * vectors[neighbours[block, place]]
         found[block] = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
     return found
 
 
-def lengths_in_company(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> FloatArray:
+def expanded_lengths(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> FloatArray:
     """(n,) lengths of the articles' term vectors once they are mixed with their neighbours'."""
     found = np.empty(len(neighbours), np.float32)
     for start in range(0, len(neighbours), _BLOCK):
@@ -144,7 +144,7 @@ def lengths_in_company(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> Flo
     return np.maximum(found, 1e-9)
 
 
-def terms_in_company(matrix: TermMatrix, row: int, neighbours: NDArray[np.int32]) -> TermVector:
+def expanded_terms(matrix: TermMatrix, row: int, neighbours: NDArray[np.int32]) -> TermVector:
     """One article's term vector mixed with its neighbours', of unit length."""
     return mixed_terms(matrix.vector(row), [matrix.vector(int(other)) for other in neighbours])
 
@@ -153,9 +153,9 @@ def mixed_terms(own: TermVector, others: list[TermVector]) -> TermVector:
     """A term vector mixed with those of neighbours, of unit length."""
     if not others:
         return own
-    share = SHARE / len(others)
+    share = NEIGHBOUR_SHARE / len(others)
     columns = np.concatenate([own.terms, *(other.terms for other in others)])
-    weights = np.concatenate([(1 - SHARE) * own.weights, *(share * other.weights for other in others)])
+    weights = np.concatenate([(1 - NEIGHBOUR_SHARE) * own.weights, *(share * other.weights for other in others)])
     terms, place = np.unique(columns, return_inverse=True)
     mixed = np.bincount(place, weights, minlength=len(terms)).astype(np.float32)
     length = float(np.linalg.norm(mixed))
@@ -165,5 +165,7 @@ def mixed_terms(own: TermVector, others: list[TermVector]) -> TermVector:
 def _mixing(rows: IntArray, neighbours: NDArray[np.int32], count: int) -> sparse.csr_array:
     width = neighbours.shape[1] + 1
     columns = np.column_stack([rows, neighbours]).ravel()
-    weights = np.tile(np.array([1 - SHARE] + [SHARE / (width - 1)] * (width - 1), np.float32), len(rows))
+    weights = np.tile(
+        np.array([1 - NEIGHBOUR_SHARE] + [NEIGHBOUR_SHARE / (width - 1)] * (width - 1), np.float32), len(rows)
+    )
     return sparse.csr_array((weights, columns, np.arange(0, len(columns) + 1, width)), shape=(len(rows), count))

@@ -12,7 +12,7 @@ from recommend.arrays import widened
 from recommend.articles.article import Access, Article
 from recommend.index.dates import MISSING, seconds
 from recommend.index.dense import KINDS, VectorIndex, exact_search, scans_exactly
-from recommend.index.expansion import terms_in_company
+from recommend.index.expansion import expanded_terms
 from recommend.index.labels import NONE
 from recommend.index.lexical import TermMatrix, TermVector, stack
 from recommend.index.table import ArticleTable, Row
@@ -48,8 +48,8 @@ class Query:
     """What the candidates are compared with: one article's side of every feature.
 
     Attributes:
-        embedding: (d,) float32, projected, in company.
-        terms: its own; ``context`` those in company.
+        embedding: (d,) float32, projected, expanded.
+        terms: its own; ``context`` the expanded ones.
         published_at: seconds since 1970 or MISSING.
         headline: title and standfirst, in which reasons look up how terms are written.
         access: of the article: where its body is not public, no reason says what only that holds.
@@ -114,11 +114,11 @@ class Segment:
     """n articles with everything ranking needs of them.
 
     Attributes:
-        embeddings: (n, d) float16, projected, in company (see :mod:`recommend.index.expansion`).
+        embeddings: (n, d) float16, projected, expanded (see :mod:`recommend.index.expansion`).
         groups: (n,) uint64 duplicate groups.
         neighbours: (n, c) int32 rows of each article's nearest; None where ``contexts`` hold what came of them.
-        lengths: (n,) float32 lengths of the term vectors in company.
-        contexts: of each article, its terms in company; empty where ``neighbours`` tells.
+        lengths: (n,) float32 lengths of the expanded term vectors.
+        contexts: of each article, its expanded terms; empty where ``neighbours`` tells.
         index: over ``embeddings``; None where n is so small that a scan is as good.
         time_curve: of the snapshot.
         tags, authors: of the articles, see :mod:`recommend.index.labels`.
@@ -225,4 +225,4 @@ class Segment:
     def _context(self, row: int) -> TermVector:
         if self.neighbours is None:
             return self.contexts[row]
-        return terms_in_company(self.matrix, row, self.neighbours[row])
+        return expanded_terms(self.matrix, row, self.neighbours[row])

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recommend.arrays import distinct, widened
 from recommend.index.dates import days_apart
-from recommend.index.expansion import SHARE
+from recommend.index.expansion import NEIGHBOUR_SHARE
 from recommend.index.labels import likeness
 from recommend.index.segment import Query, Segment
 from recommend.ranking.candidates import FEATURES, Candidates
@@ -50,7 +50,7 @@ def compute_features(segment: Segment, number: int, query: Query, rows: IntArray
 
 
 def _lexical(segment: Segment, query: Query, rows: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Lexical cosines of the articles alone, and of articles and query in company."""
+    """Lexical cosines of the articles alone, and of articles and query both expanded."""
     if segment.neighbours is None:
         alone, context = segment.matrix.scores(rows, query.terms, query.context)
         return alone, context
@@ -58,7 +58,7 @@ def _lexical(segment: Segment, query: Query, rows: IntArray) -> tuple[FloatArray
     needed, place = distinct(members, len(segment))
     alone, both = segment.matrix.scores(needed, query.terms, query.context)
     scores = both[place]
-    mixed = (1 - SHARE) * scores[:, 0] + SHARE * scores[:, 1:].mean(axis=1)
+    mixed = (1 - NEIGHBOUR_SHARE) * scores[:, 0] + NEIGHBOUR_SHARE * scores[:, 1:].mean(axis=1)
     return alone[place[:, 0]], mixed / segment.lengths[rows]
 
 

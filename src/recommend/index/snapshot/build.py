@@ -22,7 +22,7 @@ from recommend.errors import SnapshotError
 from recommend.files import sync, sync_tree
 from recommend.index import labels, lexical
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
-from recommend.index.expansion import in_company, lengths_in_company, likeness, nearest, units
+from recommend.index.expansion import expanded_lengths, expanded_vectors, likeness, nearest, units
 from recommend.index.projection import Projection
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.incremental import Corpus, made_by, read
@@ -44,7 +44,7 @@ def snapshot_recipe(fingerprint: str, adapter: Adapter | None, settings: IndexSe
     """8 hexadecimal digits that stand for everything but the store's revision that decides what a snapshot holds."""
     mapped = None if adapter is None else adapter.manifest.sha256
     return sha256(
-        orjson.dumps([FORMAT, fingerprint, mapped, settings.kind, settings.company, settings.company_time])
+        orjson.dumps([FORMAT, fingerprint, mapped, settings.kind, settings.expansion, settings.expansion_time])
     ).hexdigest()[:8]
 
 
@@ -131,16 +131,16 @@ def _write(
         lexicon, matrix = lexical.fit(counts, trusted, _languages(table))
         index = building.result()
     del uncounted, trusted
-    on_stage("finding company")
+    on_stage("finding neighbours")
     deviations = units(alone, matrix)
-    company, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.company_time)
+    neighbours, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.expansion_time)
     alike = likeness(matrix, timeless)
     curve = measure(table.published_at, timeless, reading.groups)
-    alone_only = foreign if settings.company else np.ones(len(table), np.bool_)
+    alone_only = foreign if settings.expansion else np.ones(len(table), np.bool_)
     if alone_only is not None:
-        company[alone_only] = np.flatnonzero(alone_only)[:, None]
-    on_stage("indexing embeddings in company")
-    embeddings = in_company(alone, company)
+        neighbours[alone_only] = np.flatnonzero(alone_only)[:, None]
+    on_stage("indexing expanded embeddings")
+    embeddings = expanded_vectors(alone, neighbours)
     index = index.refilled(embeddings)
     on_stage("checking recall")
     recall = sampled_recall(index, embeddings, settings.verify_sample, depth)
@@ -160,8 +160,8 @@ def _write(
     for name, folder in (("tags", layout.tags), ("authors", layout.authors)):
         labelled = labels.count(table.labels(name))
         lexical.save(*labels.fit(labelled), labelled, folder)
-    np.save(layout.neighbours, company)
-    np.save(layout.lengths, lengths_in_company(matrix, company))
+    np.save(layout.neighbours, neighbours)
+    np.save(layout.lengths, expanded_lengths(matrix, neighbours))
     recipe = snapshot_recipe(encoder.fingerprint, adapter, settings)
     manifest = Manifest(
         format=FORMAT,
@@ -174,8 +174,8 @@ def _write(
         max_tokens=encoder.max_tokens,
         language=encoder.language,
         adapter=None if adapter is None else adapter.manifest.name,
-        company=settings.company,
-        company_time=settings.company_time,
+        expansion=settings.expansion,
+        expansion_time=settings.expansion_time,
         units=deviations,
         likeness=alike,
         time_curve=curve,

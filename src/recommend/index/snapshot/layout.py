@@ -34,8 +34,8 @@ class Manifest(BaseModel):
             to open.
         language: the only one the encoder is made for, None for many.
         adapter: name of the adapter they were mapped by, None without one.
-        company: whether vectors are mixed with those of each article's nearest.
-        company_time: how much nearness in time counted for who is nearest.
+        expansion: whether vectors are mixed with those of each article's nearest.
+        expansion_time: how much nearness in time counted for who is nearest.
         units: deviations of dense and lexical cosines over random pairs.
         likeness: mean lexical cosine of articles and their nearest by content.
         time_curve: what nearness in time says here.
@@ -60,8 +60,8 @@ class Manifest(BaseModel):
     max_tokens: int
     language: str | None
     adapter: str | None
-    company: bool
-    company_time: float
+    expansion: bool
+    expansion_time: float
     units: tuple[float, float]
     likeness: float
     time_curve: TimeCurve

@@ -14,7 +14,7 @@ from recommend.errors import SnapshotError, shown
 from recommend.index import labels, lexical
 from recommend.index.dates import nearness, seconds
 from recommend.index.dense import KINDS, VectorIndex
-from recommend.index.expansion import CANDIDATES, COUNT, SHARE, TIME_SCALE, mixed_terms, pair_scores
+from recommend.index.expansion import CANDIDATES, NEIGHBOUR_COUNT, NEIGHBOUR_SHARE, TIME_SCALE, mixed_terms, pair_scores
 from recommend.index.lexical import Lexicon
 from recommend.index.projection import Projection
 from recommend.index.segment import SMALLEST_INDEXED, Prepared, Segment
@@ -48,21 +48,23 @@ class Snapshot:
         terms = self.lexicon.weigh(article.full_text)
         near = segment.nearest(vector, CANDIDATES)
         near = near[near != segment.table.row(article.id)]
-        if not self.manifest.company or not same_language(article.language, self.manifest.language):
+        if not self.manifest.expansion or not same_language(article.language, self.manifest.language):
             near = near[:0]
         scores = pair_scores(
             widened(segment.embeddings[near]) @ vector / self.manifest.units[0],
             segment.matrix.scores(near, terms)[0] / self.manifest.units[1],
             nearness(segment.table.published_at[near], seconds(article.published_at), TIME_SCALE),
-            self.manifest.company_time,
+            self.manifest.expansion_time,
         )
-        company = near[np.lexsort((near, -scores))[:COUNT]]
-        own = COUNT - len(company)  # as when the index is built, the article itself stands in for those it lacks
-        share = SHARE / COUNT
-        others = widened(segment.embeddings[company]).sum(axis=0)
-        mixed = (1 - SHARE + own * share) * vector + share * others
+        neighbours = near[np.lexsort((near, -scores))[:NEIGHBOUR_COUNT]]
+        own = NEIGHBOUR_COUNT - len(
+            neighbours
+        )  # as when the index is built, the article itself stands in for those it lacks
+        share = NEIGHBOUR_SHARE / NEIGHBOUR_COUNT
+        others = widened(segment.embeddings[neighbours]).sum(axis=0)
+        mixed = (1 - NEIGHBOUR_SHARE + own * share) * vector + share * others
         length = float(np.linalg.norm(mixed))
-        context = mixed_terms(terms, [*map(segment.matrix.vector, company.tolist()), *[terms] * own])
+        context = mixed_terms(terms, [*map(segment.matrix.vector, neighbours.tolist()), *[terms] * own])
         return Prepared(
             article,
             row_of(article),
