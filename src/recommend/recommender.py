@@ -25,7 +25,7 @@ from recommend.ranking import history
 from recommend.ranking.answer import Answer, Recommendation, listed, recommendations
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility
-from recommend.ranking.model import Ranker, fullness
+from recommend.ranking.model import Ranker, length_weight
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection, newest
 from recommend.ranking.reasons import LATEST, PINNED
@@ -269,8 +269,8 @@ class Recommender:
         return [(selection.id(chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
 
     def candidates(self, article_id: str) -> tuple[list[str], Candidates, float]:
-        """Ids and features of all candidates, best first, before any policy, and the query's fullness: what a ranker is
-        fitted on.
+        """Ids and features of all candidates, best first, before any policy, and the query's length weight: what a
+        ranker is fitted on.
 
         Raises:
             UnknownArticleError: when no published article has the id.
@@ -279,7 +279,7 @@ class Recommender:
         place, query = _published(view, article_id)
         selection, allowed = self._selection(view), self._eligibility(view, Filters()).under(query)
         ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
-        return [selection.id(ranked, i) for i in range(len(ranked))], ranked, fullness(query.term_count)
+        return [selection.id(ranked, i) for i in range(len(ranked))], ranked, length_weight(query.term_count)
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n,) calibrated probabilities of being related, 0…1, for ranking scores (n,)."""

@@ -242,7 +242,7 @@ def test_a_ranker_is_trained_into_a_new_folder_and_then_used(recommend: Recommen
     ranker = Ranker.load(Path("new/folder/ours.json"))
     assert ranker.features.keys() <= set(FEATURES)
     for name, feature in ranker.features.items():
-        assert f"{name:<10} {feature.brief:.4f} under brief items, {feature.weight:.4f} under full text" in ran.out
+        assert f"{name:<10} {feature.short:.4f} for short items, {feature.long:.4f} for long ones" in ran.out
     measured = recommend(
         "evaluate", *sample, "--set", f"ranking.model={Path('new/folder/ours').absolute()}", "--json"
     ).json
@@ -258,7 +258,7 @@ def test_a_ranker_is_fitted_to_several_sets_together(recommend: Recommend, sampl
     for given in ((*sample,), fewer, (*sample, *fewer)):
         ran = recommend("train", "ranker", *given, "--out", "ours.json")
         assert ran.code == 0, ran.err
-        weights.append(Ranker.load(Path("ours.json")).features["dense"].weight)
+        weights.append(Ranker.load(Path("ours.json")).features["dense"].long)
     assert len(set(weights)) == 3
     refused = recommend("train", "ranker", *sample, "--articles", file, "--out", "none.json")
     assert "error: --articles is given 2 times, --qrels 1: every set needs both" in refused.err

@@ -23,7 +23,7 @@ from recommend.index.expansion import (
     expanded_lengths,
     expanded_terms,
     expanded_vectors,
-    likeness,
+    mean_similarity,
     mixed_terms,
     nearest,
     pair_scores,
@@ -129,12 +129,12 @@ def test_time_decides_nothing_for_an_article_without_a_date_nor_where_it_has_no_
     assert found_by(embeddings, matrix, np.full(40, MISSING), 4.0).tolist() == timeless
 
 
-def test_likeness_is_the_mean_lexical_cosine_with_those_that_are_not_the_article_itself() -> None:
+def test_the_mean_similarity_is_the_mean_lexical_cosine_with_those_that_are_not_the_article_itself() -> None:
     matrix, neighbours = some_matrix(40), some_neighbours(40)
     cosines = (matrix.rows @ matrix.rows.T).toarray()
     expected = [cosines[row, other] for row in range(40) for other in neighbours[row].tolist() if other != row]
-    assert likeness(matrix, neighbours) == pytest.approx(np.mean(expected), abs=1e-3)
-    assert likeness(matrix, np.repeat(np.arange(40, dtype=np.int32)[:, None], NEIGHBOUR_COUNT, axis=1)) == 0.0
+    assert mean_similarity(matrix, neighbours) == pytest.approx(np.mean(expected), abs=1e-3)
+    assert mean_similarity(matrix, np.repeat(np.arange(40, dtype=np.int32)[:, None], NEIGHBOUR_COUNT, axis=1)) == 0.0
 
 
 @given(st.integers(0, 9), st.integers(0, 99), st.sampled_from([0.0, 4.0]))

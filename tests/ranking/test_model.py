@@ -27,7 +27,7 @@ FEATURE_ARRAYS = st.integers(1, 20).flatmap(lambda n: arrays(np.float32, (n, WID
 MEAN, DEVIATION = np.linspace(0.0, 0.4, WIDTH), np.linspace(0.1, 0.3, WIDTH)
 RANKER = Ranker(
     features={
-        name: FeatureWeight(weight=0.5 + n / 10, brief=1.5 - n / 10, apart=0.1, mean=MEAN[n], deviation=DEVIATION[n])
+        name: FeatureWeight(long=0.5 + n / 10, short=1.5 - n / 10, apart=0.1, mean=MEAN[n], deviation=DEVIATION[n])
         for n, name in enumerate(FEATURES)
     },
     foreign_dense=0.25,
@@ -96,7 +96,7 @@ def test_with_a_positive_weight_more_of_a_feature_is_better(features: Floats, co
 
 @given(FEATURE_ARRAYS)
 def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features: Floats) -> None:
-    intercepts = model.Intercepts(weight=1.0, brief=-0.5, apart=7.0)
+    intercepts = model.Intercepts(long=1.0, short=-0.5, apart=7.0)
     assert intercepts.of(0.3, 1.0) == pytest.approx(-0.05)
     assert intercepts.of(1.0, 0.5) == pytest.approx(4.0)
     shifted = model.score(candidates_of(features), RANKER.model_copy(update={"intercepts": intercepts}), 0.3, 1.0, UNIT)
@@ -124,14 +124,20 @@ def test_an_unknown_feature_to_leave_out_is_named() -> None:
 
 
 def test_weights_turn_from_those_under_brief_items_to_those_under_full_text() -> None:
-    assert [model.fullness(terms) for terms in (0, 45, 54, 63, 90, 9_000)] == [0.0, 0.0, 0.2, 0.4, 1.0, 1.0]
+    assert [model.length_weight(terms) for terms in (0, 45, 54, 63, 90, 9_000)] == [0.0, 0.0, 0.2, 0.4, 1.0, 1.0]
     np.testing.assert_allclose(RANKER.weights(0.0, 0.5), 1.5 - np.arange(WIDTH) / 10)
     np.testing.assert_allclose(RANKER.weights(1.0, 1.0), 0.5 + np.arange(WIDTH) / 10)
     np.testing.assert_allclose(RANKER.weights(0.25, 1.0), 1.25 - np.arange(WIDTH) / 20)
 
 
 def test_under_full_text_weights_follow_how_alike_the_nearest_of_the_corpus_are() -> None:
-    assert [round(model.alikeness(mean), 6) for mean in (0.0, 0.25, 0.3, 0.45, 1.0)] == [0.0, 0.0, 0.25, 1.0, 1.0]
+    assert [round(model.similarity_weight(mean), 6) for mean in (0.0, 0.25, 0.3, 0.45, 1.0)] == [
+        0.0,
+        0.0,
+        0.25,
+        1.0,
+        1.0,
+    ]
     np.testing.assert_allclose(RANKER.weights(1.0, 0.0), np.full(WIDTH, 0.1))
     np.testing.assert_allclose(RANKER.weights(1.0, 0.25), 0.25 * (0.5 + np.arange(WIDTH) / 10) + 0.075)
 

@@ -7,7 +7,7 @@ from recommend.encoder import Encoder
 from recommend.index.filters import Filters
 from recommend.ranking.answer import Answer
 from recommend.ranking.candidates import FEATURES
-from recommend.ranking.model import Ranker, alikeness
+from recommend.ranking.model import Ranker, similarity_weight
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
@@ -75,7 +75,9 @@ def test_explanations_add_up_to_the_score_above_where_articles_of_its_kind_begin
     ranker = Ranker.load(sample.settings.models / "news-linear.json")
     answer = sample.answer(ANCHOR, 10, explain=True)
     assert answer is not None
-    start = ranker.intercepts.of(sample.candidates(ANCHOR)[2], alikeness(sample.view().snapshot.manifest.likeness))
+    start = ranker.intercepts.of(
+        sample.candidates(ANCHOR)[2], similarity_weight(sample.view().snapshot.manifest.mean_similarity)
+    )
     for item in answer.items:
         assert item.explanation is not None
         assert item.explanation.keys() == set(FEATURES)

@@ -46,7 +46,7 @@ def scored(ranker: Ranker, features: Floats) -> Candidates:
 
 
 def weight(ranker: Ranker, name: str) -> float:
-    return ranker.features[name].weight if name in ranker.features else 0.0
+    return ranker.features[name].long if name in ranker.features else 0.0
 
 
 @pytest.mark.parametrize("telling", ["dense", "lexical", "time_curve", "section"])
@@ -60,7 +60,7 @@ def test_the_feature_that_tells_gets_the_weight(telling: str) -> None:
 def test_a_feature_that_tells_the_contrary_gets_no_negative_weight() -> None:
     ranker = fit_ranker(lists("dense", slope=-3.0))
     assert weight(ranker, "dense") == 0.0
-    assert all(max(feature.weight, feature.brief) > 0.0 for feature in ranker.features.values())
+    assert all(max(feature.long, feature.short) > 0.0 for feature in ranker.features.values())
 
 
 def test_the_other_weights_are_the_best_beside_the_ones_that_are_held_at_zero() -> None:
@@ -77,18 +77,18 @@ def test_the_other_weights_are_the_best_beside_the_ones_that_are_held_at_zero() 
 @pytest.mark.parametrize("full", [0.0, 1.0])
 def test_lexical_context_keeps_its_floor_under_full_text_alone(full: float) -> None:
     misleading, telling = (
-        fit_ranker(replace(lists("context", slope=slope), fullness=np.full(80, full))).features["context"]
+        fit_ranker(replace(lists("context", slope=slope), length_weights=np.full(80, full))).features["context"]
         for slope in (-3.0, 3.0)
     )
-    assert (misleading.weight, misleading.brief) == (0.5, 0.0)
-    assert min(telling.weight, telling.brief) > 0.8
+    assert (misleading.long, misleading.short) == (0.5, 0.0)
+    assert min(telling.long, telling.short) > 0.8
 
 
 def test_weights_under_brief_items_and_under_full_text_follow_what_tells_there() -> None:
-    made = Lists.joined([replace(lists("dense"), fullness=np.zeros(80)), lists("lexical")])
+    made = Lists.joined([replace(lists("dense"), length_weights=np.zeros(80)), lists("lexical")])
     features = fit_ranker(made).features
-    assert features["dense"].brief > 5 * features["dense"].weight
-    assert features["lexical"].weight > 5 * features["lexical"].brief
+    assert features["dense"].short > 5 * features["dense"].long
+    assert features["lexical"].long > 5 * features["lexical"].short
 
 
 def test_the_general_mean_and_deviation_of_a_feature_are_those_of_all_candidates() -> None:
@@ -147,7 +147,9 @@ def test_probabilities_say_how_often_candidates_are_related() -> None:
 def test_unknown_documents_and_padding_count_for_nothing() -> None:
     made = lists("dense", queries=40)
     longer = np.pad(made.features, [(0, 0), (0, 5), (0, 0)], constant_values=np.nan)
-    padded = fit_ranker(Lists(longer, np.pad(made.grades, [(0, 0), (0, 5)], constant_values=np.nan), made.fullness))
+    padded = fit_ranker(
+        Lists(longer, np.pad(made.grades, [(0, 0), (0, 5)], constant_values=np.nan), made.length_weights)
+    )
     assert padded == fit_ranker(made)
     grades = made.grades.copy()
     grades[:, -10:] = np.nan
@@ -195,7 +197,7 @@ def test_collecting_skips_queries_that_are_unknown_or_have_nothing_related(recom
     assert np.isnan(grades["story-18"])
     unit = recommender.view().snapshot.manifest.units[0]
     np.testing.assert_array_equal(found.features[0], comparable(candidates.features, unit))
-    assert found.fullness.tolist() == [full]
+    assert found.length_weights.tolist() == [full]
 
 
 def test_candidates_too_near_in_time_are_unknown_where_judgements_leave_them_out(

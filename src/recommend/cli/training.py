@@ -186,5 +186,5 @@ def ranker(
     fitted = fit_ranker(Lists.joined(parts))
     save_ranker(fitted, destination)
     for name, feature in fitted.features.items():
-        out.print(f"{name:<10} {feature.brief:.4f} under brief items, {feature.weight:.4f} under full text")
+        out.print(f"{name:<10} {feature.short:.4f} for short items, {feature.long:.4f} for long ones")
     out.print(f"written to {plain(str(destination))}; use it with ranking.model = {plain(repr(destination.stem))}")

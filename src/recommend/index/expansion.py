@@ -113,7 +113,7 @@ def units(embeddings: NDArray[np.floating], matrix: TermMatrix) -> tuple[float, 
     return max(float(dense.std()), 1e-3), max(float(matrix.pairs(left, right).std()), 1e-3)
 
 
-def likeness(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> float:
+def mean_similarity(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> float:
     """The mean lexical cosine 0…1 of articles and their neighbours (n, c), of a sample where there are many; 0 where no
     article has any."""
     rows = np.arange(0, len(neighbours), max(1, len(neighbours) // _SAMPLED))

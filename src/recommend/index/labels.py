@@ -53,7 +53,7 @@ def weigh(lexicon: Lexicon, labels: Sequence[str]) -> TermVector:
     return TermVector(columns, weights / length) if length else NONE
 
 
-def likeness(query: TermVector, matrix: TermMatrix, rows: IntArray) -> FloatArray:
+def similarity(query: TermVector, matrix: TermMatrix, rows: IntArray) -> FloatArray:
     """Cosines (m,) of a query's labels with those of the articles at ``rows`` (m,); NaN where either has none."""
     if not query.weights.any():
         return np.full(len(rows), np.nan, np.float32)

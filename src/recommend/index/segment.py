@@ -194,7 +194,7 @@ class Segment:
         else:
             dense = self.nearest(query.embedding, count, allowed)
         lexical = self.matrix.search(query.terms, count, settings.lexical_terms, allowed)
-        beside = self._beside_in_time(query, count // 2, settings.near_in_time, allowed)
+        beside = self._near_in_time(query, count // 2, settings.near_in_time, allowed)
         return np.unique(np.concatenate([dense, lexical, beside]))
 
     def look_up(self, queries: Sequence[Query], count: int, allowed: BoolArray | None) -> list[Query]:
@@ -213,7 +213,7 @@ class Segment:
             return exact_search(self.embeddings, vector, count, rows)
         return self.index.search(vector, count, allowed)
 
-    def _beside_in_time(self, query: Query, count: int, scanned: int, allowed: BoolArray | None) -> IntArray:
+    def _near_in_time(self, query: Query, count: int, scanned: int, allowed: BoolArray | None) -> IntArray:
         """Rows of the ``count`` nearest embeddings among the ``scanned`` articles about as near in time as any; none
         where nearness in time says nothing."""
         if query.published_at == MISSING or self.time_curve.flat or not scanned:

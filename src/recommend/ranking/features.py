@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from recommend.arrays import distinct, widened
 from recommend.index.dates import days_apart
 from recommend.index.expansion import NEIGHBOUR_SHARE
-from recommend.index.labels import likeness
+from recommend.index.labels import similarity
 from recommend.index.segment import Query, Segment
 from recommend.ranking.candidates import FEATURES, Candidates
 
@@ -42,8 +42,8 @@ def compute_features(segment: Segment, number: int, query: Query, rows: IntArray
             segment.time_curve.at(days),
             -np.log1p(days),
             _same_section(segment, query.section, rows),
-            likeness(query.tags, segment.tags, rows),
-            likeness(query.authors, segment.authors, rows),
+            similarity(query.tags, segment.tags, rows),
+            similarity(query.authors, segment.authors, rows),
         ]
     ).astype(np.float32)
     return Candidates.of(number, rows, segment.groups[rows], features)

@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-BRIEF_TERMS, FULL_TERMS = 45, 90
+SHORT_TERMS, LONG_TERMS = 45, 90
 APART, ALIKE = 0.25, 0.45
 
 
@@ -28,15 +28,16 @@ class FeatureWeight(BaseModel):
     """How one feature counts.
 
     Attributes:
-        weight: under full text; ``brief`` under items of a few sentences, see :func:`fullness`.
-        apart: under full text where even the nearest articles have few words in common, see :func:`alikeness`.
+        long: weight for an article of many terms; ``short`` for an item of a few sentences, see :func:`length_weight`.
+        apart: for long articles where even the nearest articles have few words in common, see
+            :func:`similarity_weight`.
         mean, deviation: those it has over candidates in general, the scale it is brought to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    weight: float
-    brief: float
+    long: float
+    short: float
     apart: float
     mean: float
     deviation: float
@@ -47,13 +48,15 @@ class Intercepts(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    weight: float = 0.0
-    brief: float = 0.0
+    long: float = 0.0
+    short: float = 0.0
     apart: float = 0.0
 
-    def of(self, full: float, alike: float) -> float:
-        """That under a query of fullness 0…1 in a corpus of alikeness 0…1."""
-        return (1.0 - full) * self.brief + full * (alike * self.weight + (1.0 - alike) * self.apart)
+    def of(self, length_weight: float, similarity_weight: float) -> float:
+        """That under a query of length weight 0…1 in a corpus of similarity weight 0…1."""
+        return (1.0 - length_weight) * self.short + length_weight * (
+            similarity_weight * self.long + (1.0 - similarity_weight) * self.apart
+        )
 
 
 class Ranker(BaseModel):
@@ -98,17 +101,19 @@ class Ranker(BaseModel):
             return self
         dense, context = self.features["dense"], self.features["context"]
         less, more = {}, {}
-        for name in ("weight", "brief", "apart"):
+        for name in ("long", "short", "apart"):
             weight = getattr(dense, name)
             less[name] = weight * self.foreign_dense
             more[name] = getattr(context, name) + weight - less[name]
         changed = {"dense": dense.model_copy(update=less), "context": context.model_copy(update=more)}
         return self._of(self.features | changed)
 
-    def weights(self, full: float, alike: float) -> NDArray[np.float64]:
-        """(f,) in the order of FEATURES, 0 for those that do not count, under a query of fullness 0…1 in a corpus of
-        alikeness 0…1."""
-        return (1.0 - full) * self._brief + full * (alike * self._full + (1.0 - alike) * self._apart)
+    def weights(self, length_weight: float, similarity_weight: float) -> NDArray[np.float64]:
+        """(f,) in the order of FEATURES, 0 for those that do not count, under a query of length weight 0…1 in a corpus
+        of similarity weight 0…1."""
+        return (1.0 - length_weight) * self._short + length_weight * (
+            similarity_weight * self._long + (1.0 - similarity_weight) * self._apart
+        )
 
     def without(self, names: Sequence[str]) -> Ranker:
         """The ranker with some features left out; ``time`` stands for all that tell of time.
@@ -132,12 +137,12 @@ class Ranker(BaseModel):
         )
 
     @cached_property
-    def _brief(self) -> NDArray[np.float64]:
-        return self._numbers("brief", 0.0)
+    def _short(self) -> NDArray[np.float64]:
+        return self._numbers("short", 0.0)
 
     @cached_property
-    def _full(self) -> NDArray[np.float64]:
-        return self._numbers("weight", 0.0)
+    def _long(self) -> NDArray[np.float64]:
+        return self._numbers("long", 0.0)
 
     @cached_property
     def _apart(self) -> NDArray[np.float64]:
@@ -157,18 +162,18 @@ class Ranker(BaseModel):
         return np.array([getattr(self.features[f], name) if f in self.features else default for f in FEATURES])
 
 
-def fullness(terms: int) -> float:
+def length_weight(terms: int) -> float:
     """0 for an article of at most BRIEF_TERMS different terms, 1 from FULL_TERMS on, straight in between.
 
     Words tell more of full text than of a few sentences, so weights follow it.
     """
-    return min(max((terms - BRIEF_TERMS) / (FULL_TERMS - BRIEF_TERMS), 0.0), 1.0)
+    return min(max((terms - SHORT_TERMS) / (LONG_TERMS - SHORT_TERMS), 0.0), 1.0)
 
 
-def alikeness(likeness: float) -> float:
+def similarity_weight(mean_similarity: float) -> float:
     """How far, 0…1, an article's nearest may speak for it in a corpus: 0 where the mean lexical cosine of the two is at
     most 0.25, as of a blog's posts, 1 from 0.45 on, as of reports of the same events, straight in between."""
-    return min(max((likeness - APART) / (ALIKE - APART), 0.0), 1.0)
+    return min(max((mean_similarity - APART) / (ALIKE - APART), 0.0), 1.0)
 
 
 def standardise(features: FloatArray, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -183,12 +188,14 @@ def standardise(features: FloatArray, mean: NDArray[np.float64], deviation: NDAr
     return standardised
 
 
-def score(candidates: Candidates, ranker: Ranker, full: float, alike: float, unit: float) -> Candidates:
-    """The candidates under a query of fullness 0…1 in a corpus of alikeness 0…1 with scores and probabilities, in the
-    order they came; ``unit`` as for :func:`comparable`."""
+def score(
+    candidates: Candidates, ranker: Ranker, length_weight: float, similarity_weight: float, unit: float
+) -> Candidates:
+    """The candidates under a query of length weight 0…1 in a corpus of similarity weight 0…1 with scores and
+    probabilities, in the order they came; ``unit`` as for :func:`comparable`."""
     standardised = standardise(comparable(candidates.features, unit), ranker.means, ranker.deviations)
-    contributions = (standardised * ranker.weights(full, alike)).astype(np.float32)
-    scores = contributions.sum(axis=1) + np.float32(ranker.intercepts.of(full, alike))
+    contributions = (standardised * ranker.weights(length_weight, similarity_weight)).astype(np.float32)
+    scores = contributions.sum(axis=1) + np.float32(ranker.intercepts.of(length_weight, similarity_weight))
     return replace(
         candidates,
         contributions=contributions,

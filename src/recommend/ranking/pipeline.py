@@ -15,7 +15,7 @@ from recommend.ranking import history, near_duplicates, policy
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.ranking.features import compute_features
-from recommend.ranking.model import Ranker, alikeness, fullness, score
+from recommend.ranking.model import Ranker, length_weight, score, similarity_weight
 from recommend.settings import Settings
 
 BoolArray = NDArray[np.bool_]
@@ -147,7 +147,13 @@ class Selection:
         manifest = self.view.snapshot.manifest
         native = same_language(query.language, manifest.language)
         ranker = self.ranker if native else self.foreign
-        return score(candidates, ranker, fullness(query.term_count), alikeness(manifest.likeness), manifest.units[0])
+        return score(
+            candidates,
+            ranker,
+            length_weight(query.term_count),
+            similarity_weight(manifest.mean_similarity),
+            manifest.units[0],
+        )
 
     def _best_first(self, scored: Candidates) -> Candidates:
         order = np.lexsort((scored.rows, scored.segments, -scored.scores))

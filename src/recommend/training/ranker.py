@@ -22,8 +22,8 @@ from recommend.recommender import Recommender
 FloatArray = NDArray[np.float32]
 
 _PENALTY = 1e-3
-_BORROWED = 0.05  # what a brief query counts for the weights under full text, and the other way round
-_LEAST_UNDER_FULL_TEXT = {"context": 0.5}  # judgements on one-to-three-sentence items alone would let it go
+_BORROWED = 0.05  # what a short query counts for the weights of long ones, and the other way round
+_LEAST_FOR_LONG = {"context": 0.5}  # judgements on one-to-three-sentence items alone would let it go
 _NOTHING = 1e-4
 _FOREIGN_DENSE = 0.25
 _BEND = 0.25
@@ -36,12 +36,12 @@ class Lists:
     Attributes:
         features: (q, c, f) float32, NaN where a feature says nothing.
         grades: (q, c) float32, NaN for padding and for unknown documents.
-        fullness: (q,) float64 of the queries, 0…1.
+        length_weights: (q,) float64 of the queries, 0…1.
     """
 
     features: FloatArray
     grades: FloatArray
-    fullness: NDArray[np.float64]
+    length_weights: NDArray[np.float64]
 
     @staticmethod
     def joined(parts: Sequence[Lists]) -> Lists:
@@ -55,7 +55,7 @@ class Lists:
         return Lists(
             np.concatenate([padded(part.features) for part in parts]),
             np.concatenate([padded(part.grades) for part in parts]),
-            np.concatenate([part.fullness for part in parts]),
+            np.concatenate([part.length_weights for part in parts]),
         )
 
 
@@ -79,14 +79,14 @@ def collect(
     for query, grades in qrels.items():
         progress()
         try:
-            ids, candidates, full = recommender.candidates(query)
+            ids, candidates, length_weight = recommender.candidates(query)
         except UnknownArticleError:
             continue
         judged = np.array([grades.get(article_id, 0) for article_id in ids], np.float32)
         judged[judged == UNKNOWN] = np.nan
         judged[np.expm1(-candidates.feature("days_log")) < unknown_days] = np.nan
         if np.nansum(judged) > 0:
-            found.append((comparable(candidates.features, unit), judged, full))
+            found.append((comparable(candidates.features, unit), judged, length_weight))
     if not found:
         raise EvaluationError("no judged query has a related article among its candidates")
     width = max(len(judged) for _, judged, _ in found)
@@ -95,7 +95,7 @@ def collect(
     for i, (values, judged, _) in enumerate(found):
         features[i, : len(judged)] = values
         all_grades[i, : len(judged)] = judged
-    return Lists(features, all_grades, np.array([full for _, _, full in found]))
+    return Lists(features, all_grades, np.array([length_weight for _, _, length_weight in found]))
 
 
 def save_ranker(ranker: Ranker, path: Path) -> None:
@@ -121,7 +121,7 @@ def fit_ranker(lists: Lists) -> Ranker:
     """The linear model that gives related candidates the most of a softmax over each query's list (ListNet; Cao et al.,
     ICML 2007), with non-negative weights, and the curve that turns its scores into probabilities.
 
-    Weights under brief items and those under full text are both fitted to all queries; either kind counts most for its
+    Weights for short items and those for long ones are both fitted to all queries; either kind counts most for its
     own.
 
     Raises:
@@ -134,19 +134,19 @@ def fit_ranker(lists: Lists) -> Ranker:
     deviation[told] = np.maximum(np.nanstd(flat[:, told], axis=0), 1e-6)
     known = ~np.isnan(lists.grades)
     standardised = np.stack([standardise(values, mean, deviation) for values in lists.features])
-    full = lists.fullness
-    brief = _weights(standardised, lists.grades, np.maximum(1 - full, _BORROWED), {})
-    weights = _weights(standardised, lists.grades, np.maximum(full, _BORROWED), _LEAST_UNDER_FULL_TEXT)
+    length_weight = lists.length_weights
+    short = _weights(standardised, lists.grades, np.maximum(1 - length_weight, _BORROWED), {})
+    weights = _weights(standardised, lists.grades, np.maximum(length_weight, _BORROWED), _LEAST_FOR_LONG)
     features = {
         name: FeatureWeight(
-            weight=round(w, 4), brief=round(b, 4), apart=round(w, 4), mean=round(m, 4), deviation=round(d, 4)
+            long=round(w, 4), short=round(b, 4), apart=round(w, 4), mean=round(m, 4), deviation=round(d, 4)
         )
         for name, w, b, m, d in zip(
-            FEATURES, weights.tolist(), brief.tolist(), mean.tolist(), deviation.tolist(), strict=True
+            FEATURES, weights.tolist(), short.tolist(), mean.tolist(), deviation.tolist(), strict=True
         )
         if max(w, b) > _NOTHING
     }
-    scores = (1 - full)[:, None] * (standardised @ brief) + full[:, None] * (standardised @ weights)
+    scores = (1 - length_weight)[:, None] * (standardised @ short) + length_weight[:, None] * (standardised @ weights)
     return Ranker(
         features=features,
         foreign_dense=_FOREIGN_DENSE,

@@ -22,7 +22,7 @@ from recommend.errors import SnapshotError
 from recommend.files import sync, sync_tree
 from recommend.index import labels, lexical
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
-from recommend.index.expansion import expanded_lengths, expanded_vectors, likeness, nearest, units
+from recommend.index.expansion import expanded_lengths, expanded_vectors, mean_similarity, nearest, units
 from recommend.index.projection import Projection
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.incremental import Corpus, made_by, read
@@ -134,7 +134,7 @@ def _write(
     on_stage("finding neighbours")
     deviations = units(alone, matrix)
     neighbours, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.expansion_time)
-    alike = likeness(matrix, timeless)
+    alike = mean_similarity(matrix, timeless)
     curve = measure(table.published_at, timeless, reading.groups)
     alone_only = foreign if settings.expansion else np.ones(len(table), np.bool_)
     if alone_only is not None:
@@ -177,7 +177,7 @@ def _write(
         expansion=settings.expansion,
         expansion_time=settings.expansion_time,
         units=deviations,
-        likeness=alike,
+        mean_similarity=alike,
         time_curve=curve,
         dimension=encoder.dimension,
         kind=kind.name,

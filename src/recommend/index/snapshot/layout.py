@@ -37,7 +37,7 @@ class Manifest(BaseModel):
         expansion: whether vectors are mixed with those of each article's nearest.
         expansion_time: how much nearness in time counted for who is nearest.
         units: deviations of dense and lexical cosines over random pairs.
-        likeness: mean lexical cosine of articles and their nearest by content.
+        mean_similarity: mean lexical cosine of articles and their nearest by content.
         time_curve: what nearness in time says here.
         dimension: of the embeddings.
         kind: of the FAISS index.
@@ -63,7 +63,7 @@ class Manifest(BaseModel):
     expansion: bool
     expansion_time: float
     units: tuple[float, float]
-    likeness: float
+    mean_similarity: float
     time_curve: TimeCurve
     dimension: int
     kind: str
