@@ -1,4 +1,4 @@
-"""The int8 encoder against the same model in torch fp32: speed side by side, likeness of vectors, cost in nDCG@10."""
+"""The int8 encoder against the same model in torch fp32: speed side by side, similarity of vectors, cost in nDCG@10."""
 
 from __future__ import annotations
 

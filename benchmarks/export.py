@@ -72,7 +72,7 @@ def main() -> None:
     text = "\n\n".join(
         [
             f"{manifest.articles:,} articles, index kind {manifest.kind}, all cores, one after the other. The export "
-            f"is whole: found by meaning and by words, ranked, spared by policy, with reasons. {report.machine()}",
+            f"is whole: found by meaning and by words, ranked, filtered by policy, with reasons. {report.machine()}",
             report.table(["step", "seconds", "articles a second", "to bare", "peak memory"], rows),
         ]
     )

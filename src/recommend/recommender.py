@@ -82,7 +82,7 @@ class Recommender:
     def with_settings(
         self, *, ranking: RankingSettings | None = None, policy: PolicySettings | None = None
     ) -> Recommender:
-        """A recommender on the same view of the same store that ranks, or spares readers, by other settings.
+        """A recommender on the same view of the same store that ranks, or filters, by other settings.
 
         Raises:
             SettingsError: when the ranker's file is missing or malformed.

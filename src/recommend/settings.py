@@ -132,7 +132,7 @@ class RankingSettings(_Group):
 
 
 class PolicySettings(_Group):
-    """What readers are spared, whatever its score."""
+    """What is filtered out of the box, whatever its score."""
 
     on: bool = True
     hide_duplicates: bool = True

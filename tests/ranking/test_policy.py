@@ -1,4 +1,4 @@
-"""What readers are spared."""
+"""What is filtered by policy."""
 
 import numpy as np
 from hypothesis import given
@@ -35,7 +35,7 @@ def test_the_floor_keeps_what_reaches_it(groups: list[int]) -> None:
     assert len(policy.floor(candidates, 1.0)) == 0
 
 
-def likeness(count: int, seed: int) -> np.ndarray:
+def similarities(count: int, seed: int) -> np.ndarray:
     half = np.triu(np.random.default_rng(seed).random((count, count)), 1).astype(np.float32)
     return half + half.T + np.eye(count, dtype=np.float32)
 
@@ -44,7 +44,7 @@ def likeness(count: int, seed: int) -> np.ndarray:
 def test_without_diversity_the_best_that_repeat_no_other_are_taken_in_order_and_the_pinned_in_any_case(
     count: int, most: int, pinned: int, seed: int
 ) -> None:
-    similarity, taken, pinned = likeness(count, seed), list[int](), min(pinned, count)
+    similarity, taken, pinned = similarities(count, seed), list[int](), min(pinned, count)
     repeats = similarity > 0.7
     for position in range(count):
         repeated = any(repeats[position, earlier] for earlier in taken)
@@ -55,7 +55,7 @@ def test_without_diversity_the_best_that_repeat_no_other_are_taken_in_order_and_
 
 @given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 99), st.floats(0.05, 1.0))
 def test_each_next_one_has_the_most_marginal_relevance(count: int, most: int, seed: int, diversity: float) -> None:
-    candidates, similarity = ranked([0] * count), likeness(count, seed)
+    candidates, similarity = ranked([0] * count), similarities(count, seed)
     repeats = similarity > 0.9
     taken = policy.marginal(candidates, similarity, repeats, most, diversity).tolist()
     for step, position in enumerate(taken):

@@ -215,8 +215,8 @@ def _place(recommender: Recommender, document: str, answer: Answer, candidates: 
         if item.id == document:
             return f"ranked {rank}"
     if document in candidates:
-        spared = {miss.id: miss.why for miss in answer.near_misses or []} if recommender.settings.policy.on else {}
-        why = spared.get(document, f"not among the {len(answer.items)} that were ranked")
+        reasons = {miss.id: miss.why for miss in answer.near_misses or []} if recommender.settings.policy.on else {}
+        why = reasons.get(document, f"not among the {len(answer.items)} that were ranked")
         return f"candidate {candidates.index(document) + 1}, {why}"
     return "not among the candidates" if recommender.view().locate(document) else "not among the articles"
 

@@ -56,7 +56,7 @@ def without_read(
         lists: of each query.
         groups: duplicate groups of all that was read.
         dense: least dense cosine with one of the queries, and
-        lexical: least lexical cosine, at which an article tells the same as that query.
+        lexical: least lexical cosine, at which an article is a near-duplicate of that query.
     """
     told = [np.isin(one.groups, groups) | near_duplicates.of_query(one, dense, lexical) for one in lists]
     gone = np.concatenate([keys(one.take(mask)) for one, mask in zip(lists, told, strict=True)])

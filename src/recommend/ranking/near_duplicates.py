@@ -1,4 +1,4 @@
-"""The one rule for what tells the same: alike in meaning, and alike in words."""
+"""The one rule for near-duplicates: alike in meaning, and alike in words."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ FloatArray = NDArray[np.float32]
 
 
 def among(view: View, candidates: Candidates, least_dense: float, least_lexical: float) -> tuple[FloatArray, BoolArray]:
-    """Dense cosines (n, n) between candidates, and which (n, n) tell the same: alike in meaning, and of those that
-    are, alike in words.
+    """Dense cosines (n, n) between candidates, and which (n, n) are near-duplicates: alike in meaning, and of those
+    that are, alike in words.
     """
     places = list(zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True))
     found = [view.segments[s].embeddings[row] for s, row in places]
@@ -32,5 +32,5 @@ def among(view: View, candidates: Candidates, least_dense: float, least_lexical:
 
 
 def of_query(candidates: Candidates, least_dense: float, least_lexical: float) -> BoolArray:
-    """(n,) which tell the same as the query that they are candidates of."""
+    """(n,) which are near-duplicates of the query."""
     return (candidates.feature("lexical") >= least_lexical) & (candidates.feature("dense") >= least_dense)

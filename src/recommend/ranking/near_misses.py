@@ -64,7 +64,7 @@ def near_misses(
     both = Candidates.joined([missed, chosen])
     _, same = near_duplicates.among(view, both, rules.duplicate_dense, rules.duplicate_lexical)
     alike = same[: len(missed), len(missed) :]
-    retelling = near_duplicates.of_query(missed, rules.duplicate_dense, rules.duplicate_lexical) | (
+    repeats_query = near_duplicates.of_query(missed, rules.duplicate_dense, rules.duplicate_lexical) | (
         missed.groups == np.uint64(query.group)
     )
     found = []
@@ -77,7 +77,7 @@ def near_misses(
             why = BLOCKED
         elif broken is not None:
             why = f"{broken} {table.value(broken, row)!r} does not belong under this story"
-        elif rules.on and rules.hide_duplicates and retelling[i]:
+        elif rules.on and rules.hide_duplicates and repeats_query[i]:
             why = "tells the same as the article"
         elif rules.on and rules.hide_duplicates and len(twins):
             why = f"tells the same as number {twins[0] + 1}"

@@ -1,4 +1,4 @@
-"""From candidates to the few that are shown: found, scored, spared by policy."""
+"""From candidates to the few that are shown: found, scored, filtered by policy."""
 
 from __future__ import annotations
 
@@ -180,26 +180,28 @@ class Selection:
     def _chosen(
         self, pins: Candidates, ranked: Candidates, query: Query, k: int, eligibility: Eligibility
     ) -> tuple[Candidates, dict[str, int], bool]:
-        """What :meth:`_spared` leaves, the lowest giving way where readers could open fewer than the policy says to the
-        best that they can; and whether they are too few all the same."""
+        """What :meth:`_apply_policy` leaves, the lowest giving way where readers could open fewer than the policy says
+        to the best that they can; and whether they are too few all the same."""
 
         def opened(some: Candidates) -> BoolArray:
             return passes(eligibility.readable, some.segments, some.rows)
 
-        chosen, removed = self._spared(pins, ranked, query, k)
+        chosen, removed = self._apply_policy(pins, ranked, query, k)
         if not (self.settings.policy.on and self.settings.policy.readable):
             return chosen, removed, False
         closed = len(pins) - int(np.count_nonzero(opened(pins)))
         least = min(self.settings.policy.readable, k - closed)
         if np.count_nonzero(opened(chosen)) >= least:
             return chosen, removed, False
-        first, missed = self._spared(pins, ranked.take(opened(ranked)), query, closed + least)
+        first, missed = self._apply_policy(pins, ranked.take(opened(ranked)), query, closed + least)
         others = ranked.take(~np.isin(history.keys(ranked), history.keys(first)))
-        filled, removed = self._spared(first, others, query, k)
+        filled, removed = self._apply_policy(first, others, query, k)
         chosen = Candidates.joined([pins, self._best_first(filled.take(slice(len(pins), None)))])
         return chosen, removed, bool(np.count_nonzero(opened(chosen)) < least) and not missed.get("floor")
 
-    def _spared(self, pins: Candidates, ranked: Candidates, query: Query, k: int) -> tuple[Candidates, dict[str, int]]:
+    def _apply_policy(
+        self, pins: Candidates, ranked: Candidates, query: Query, k: int
+    ) -> tuple[Candidates, dict[str, int]]:
         """The pins and the best of the others that no rule removes, k in all, and how many each rule removed."""
         rules = self.settings.policy
         if not rules.on:

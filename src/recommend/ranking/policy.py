@@ -1,4 +1,4 @@
-"""What readers are spared, whatever its score: pure functions on ranked candidates and on tables."""
+"""What is filtered by policy, whatever its score: pure functions on ranked candidates and on tables."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def marginal(
     """Positions of up to ``most`` candidates in the order to show them, none of which repeats one shown before it.
 
     Maximal marginal relevance (Carbonell & Goldstein, SIGIR 1998): each next one has the most of
-    (1 − diversity) · probability − diversity · likeness to the most similar one that was taken.
+    (1 − diversity) · probability − diversity · similarity to the most similar one that was taken.
 
     Args:
         candidates: n, best first.
         similarity: (n, n) cosines between them.
-        repeats: (n, n) whether two tell the same.
+        repeats: (n, n) whether two are near-duplicates.
         most: how many to take.
         diversity: 0 keeps the order of ranking, 1 looks at nothing but variety.
         pinned: how many of the candidates are taken first, in their order, whatever they repeat.
@@ -55,12 +55,16 @@ def marginal(
         return np.arange(min(most, len(candidates)))
     taken: list[int] = []
     open_ = np.ones(len(candidates), np.bool_)
-    likest = np.zeros(len(candidates), np.float32)
+    most_similar = np.zeros(len(candidates), np.float32)
     while len(taken) < most and (len(taken) < pinned or open_.any()):
-        gain = (1 - diversity) * candidates.probabilities - diversity * likest if diversity else -np.arange(len(open_))
+        gain = (
+            (1 - diversity) * candidates.probabilities - diversity * most_similar
+            if diversity
+            else -np.arange(len(open_))
+        )
         position = len(taken) if len(taken) < pinned else int(np.argmax(np.where(open_, gain, -np.inf)))
         taken.append(position)
         open_ &= ~repeats[position]
         open_[position] = False
-        likest = np.maximum(likest, similarity[position])
+        most_similar = np.maximum(most_similar, similarity[position])
     return np.array(taken, np.int64)
