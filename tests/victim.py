@@ -176,7 +176,7 @@ def _others(store: Store, layout: IndexLayout) -> list[str]:
     """The snapshots that could be live instead."""
     live = current_name(layout)
     listed = [one.manifest for one in list_snapshots(layout) if one.manifest is not None and one.name != live]
-    return [] if live is None else [one.name for one in listed if not store.is_void(one.revision)]
+    return [] if live is None else [one.name for one in listed if not store.is_rolled_back(one.revision)]
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ class Backend:
         self._opening = Lock()
         self._tried = float("-inf")
         self._caches: WeakKeyDictionary[Recommender, AnswerCache] = WeakKeyDictionary()
-        self._turns = asyncio.Lock()
+        self._compute_lock = asyncio.Lock()
         self._writer = CapacityLimiter(1)  # one encoder, one writing transaction: more threads would only queue there
         self._drafter = CapacityLimiter(1)
         self._reader = CapacityLimiter(_READERS)
@@ -248,9 +248,9 @@ class Backend:
             raise StoreUnreachableError(f"the state of store and index cannot be told within {seconds:g} s") from None
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def compute_lock(self) -> AsyncIterator[None]:
         """While the block runs, no other answer is made; what else came in meanwhile is attended to before the next."""
-        async with self._turns:
+        async with self._compute_lock:
             await asyncio.sleep(0)
             yield
 

@@ -148,7 +148,7 @@ def embed_missing(
     engine: Engine | None = None,
     *,
     progress: Callable[[int], None] = lambda _: None,
-    announce: bool = False,
+    bump_revision: bool = False,
     on_failure: Failed | None = None,
 ) -> int:
     """Embeds every article that lacks a current embedding of the encoder; each batch is stored as soon as it is ready.
@@ -158,7 +158,7 @@ def embed_missing(
         encoder: whose embeddings.
         engine: makes them with this encoder; by default the cores of this machine.
         progress: gets the size of each batch that is durable.
-        announce: for the encoder of the live snapshot, see :meth:`~recommend.store.embeddings.Embeddings.put`.
+        bump_revision: for the encoder of the live snapshot, see :meth:`~recommend.store.embeddings.Embeddings.put`.
         on_failure: called for each article whose embedding fails, which stays without one; logs them when not given.
 
     Returns:
@@ -173,7 +173,7 @@ def embed_missing(
     with closing(engine.embeddings(store.embeddings.all_lacking(encoder.fingerprint, engine.batch))) as ready:
         for done in ready:
             store.embeddings.put(
-                list(zip(done.texts, done.vectors, strict=True)), encoder.fingerprint, announce=announce
+                list(zip(done.texts, done.vectors, strict=True)), encoder.fingerprint, bump_revision=bump_revision
             )
             for article_id, reason in done.failures.items():
                 on_failure(article_id, reason)

@@ -54,7 +54,7 @@ def assert_current(view: View, store: Store) -> None:
     assert dict(zip(ids, titles, strict=True)) == published(store)
     assert len(ids) == len(view) == len(set(ids))
     assert view.revision == store.latest_revision()
-    assert view.curations == {i: one for i, one in store.news(0, 0, "").curations.items() if one is not None}
+    assert view.curations == {i: one for i, one in store.change_set(0, 0, "").curations.items() if one is not None}
     for now in (NOW, NOW + 2 * DAY):
         shown = [view.shown(number, now.timestamp()) for number in range(len(view.segments))]
         hidden = {

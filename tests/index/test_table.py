@@ -88,7 +88,7 @@ def test_expiry_embargo_genres_and_age_are_the_plain_conditions(
 
 
 @given(ARTICLES, KNOWN_MOMENTS, st.sampled_from([0, 600, 3600]))
-def test_the_clock_changes_what_passes_at_the_next_turn_and_not_before(
+def test_the_clock_changes_what_passes_at_the_next_change_and_not_before(
     articles: list[Article], when: datetime, skew: int
 ) -> None:
     table, now = ArticleTable.of(articles), seconds(when)
@@ -96,10 +96,10 @@ def test_the_clock_changes_what_passes_at_the_next_turn_and_not_before(
     def passes(second: int) -> list[str]:
         return passing(table, table.allowed(Filters(), second, embargo=second + skew))
 
-    turns = [seconds(a.expires_at) for a in articles if a.expires_at is not None]
-    turns += [seconds(a.published_at) - skew for a in articles if a.published_at is not None]
-    later = sorted(turn for turn in turns if turn > now)
-    assert table.next_turn(now, now + skew) == (later[0] if later else None)
+    moments = [seconds(a.expires_at) for a in articles if a.expires_at is not None]
+    moments += [seconds(a.published_at) - skew for a in articles if a.published_at is not None]
+    later = sorted(moment for moment in moments if moment > now)
+    assert table.next_change_at(now, now + skew) == (later[0] if later else None)
     end = later[0] if later else now + 100_000
     assert passes(now) == passes((now + end) // 2) == passes(end - 1)
 

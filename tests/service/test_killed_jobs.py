@@ -182,7 +182,7 @@ class Ledger:
         name = current_name(layout)
         assert name is not None
         manifest = verify(layout, name)
-        if store.is_void(manifest.revision):  # after a restore, until the next job
+        if store.is_rolled_back(manifest.revision):  # after a restore, until the next job
             reindex(store, self.encoder, self.settings, full=True, force=True)
         recommender = Recommender(store, self.settings, self.encoder)
         assert set(recommender.view().ids()) == alive

@@ -77,7 +77,7 @@ def test_no_revision_is_seen_before_the_one_under_it(store: Store, settings: Set
         second = pool.submit(LATER[later], other)
         try:
             wait_for_locks(settings.store, second)
-            assert (store.latest_revision(), store.news(1, 1, "toy").changes) == (1, [])
+            assert (store.latest_revision(), store.change_set(1, 1, "toy").changes) == (1, [])
         finally:
             slow.go.set()
         assert (first.result(), second.result()) == ([2], 3)
@@ -145,9 +145,9 @@ def test_a_reader_that_follows_many_writers_gets_every_revision_once_and_in_orde
         while not done:
             done = all(writer.done() for writer in writers)
             known = seen[-1] if seen else 0
-            news = store.news(known, known, "toy")
-            seen += [change.revision for change in news.changes]
-            assert not seen or news.revision == seen[-1]
+            change_set = store.change_set(known, known, "toy")
+            seen += [change.revision for change in change_set.changes]
+            assert not seen or change_set.revision == seen[-1]
     for writer in writers:
         writer.result()
     assert seen == list(range(1, 4 * sum(1 + n % 3 for n in range(40)) + 1))
@@ -196,7 +196,7 @@ def test_what_others_write_is_known_at_the_first_look_after_the_staleness(store:
         store.put([(article(), VECTOR)], "toy")
         time.sleep(0.2)
         assert (soon.latest_revision(), late.latest_revision()) == (1, 0)
-        assert late.news(0, 0, "toy").revision == late.latest_revision() == 1  # no less than it has told already
+        assert late.change_set(0, 0, "toy").revision == late.latest_revision() == 1  # no less than it has told already
 
 
 def test_an_address_may_be_as_long_as_a_line_and_unknown_fields_may_hold_what_text_may_not(store: Store) -> None:

@@ -139,9 +139,9 @@ def test_after_any_changes_of_curations_the_store_holds_the_last_ones_and_every_
                     log[i].insert(0, (revision, f"editor {number}", before, what))
                     held[i] = what
                 assert told == next(line[0] for line in log[i])
-            news = store.news(0, 0, "toy")
-            assert news.curations == {i: held.get(i) for i in log if log[i]}
-            assert news.revision == store.latest_revision() == revision
+            change_set = store.change_set(0, 0, "toy")
+            assert change_set.curations == {i: held.get(i) for i in log if log[i]}
+            assert change_set.revision == store.latest_revision() == revision
             for article_id in "ab":
                 found = store.curation(article_id, most=3)
                 assert (found is None) == (article_id not in held)
@@ -154,8 +154,8 @@ def test_only_curations_after_a_revision_are_news(store: Store) -> None:
     first = store.put_curation("a", Curation(pinned=(Choice(id="b"),)), "editor")
     assert store.put_curation("a", Curation(pinned=(Choice(id="b"),)), "another") == first
     store.put_curation("b", Curation(), "editor")
-    assert store.news(0, first, "toy").curations == {"b": Curation()}
-    assert store.news(0, first + 1, "toy").curations == {}
+    assert store.change_set(0, first, "toy").curations == {"b": Curation()}
+    assert store.change_set(0, first + 1, "toy").curations == {}
 
 
 def test_an_article_whose_embedding_cannot_be_written_is_not_written_either(store: Store) -> None:
@@ -186,17 +186,17 @@ def test_a_takedown_leaves_no_embedding_and_a_job_that_read_the_article_before_b
 
 def test_an_embedding_of_a_text_that_has_changed_since_does_not_replace_the_present_one(store: Store) -> None:
     store.put([(article(title="Second thoughts"), VECTOR)], "toy")
-    store.embeddings.put([(article(), VECTOR[::-1])], "toy", announce=True)
+    store.embeddings.put([(article(), VECTOR[::-1])], "toy", bump_revision=True)
     (change,) = store.changes(0, "toy")
     assert (change.revision, store.latest_revision()) == (1, 1)
     assert change.embedding == pytest.approx(VECTOR, abs=1e-3)
 
 
-def test_only_an_announced_embedding_is_a_change(store: Store) -> None:
+def test_only_an_embedding_that_bumps_the_revision_is_a_change(store: Store) -> None:
     store.put([(article(one), None) for one in "abc"], "toy")
     store.embeddings.put([(article("a"), VECTOR)], "toy")
     assert store.latest_revision() == 3
-    store.embeddings.put([(article("b"), VECTOR), (article("a"), VECTOR)], "toy", announce=True)
+    store.embeddings.put([(article("b"), VECTOR), (article("a"), VECTOR)], "toy", bump_revision=True)
     changes = store.changes(3, "toy")
     assert {change.article_id for change in changes} == {"a", "b"}
     assert [change.revision for change in changes] == [4, 5]

@@ -89,11 +89,11 @@ class AnswerCache:
       another snapshot, makes a new view, and the first look with that drops all that was kept. Who looks with the
       recommender's present view therefore never sees an answer from before a takedown, or without what was published.
     - Between changes the clock alone can change an answer: an article expires, an embargo, a pin or a block ends.
-      ``View.next_turn`` tells when that happens next. All that was kept is dropped then.
+      ``View.next_change_at`` tells when that happens next. All that was kept is dropped then.
     - A bound that moves with the clock (``max_age``) is part of what was asked, as the date of the oldest article that
       it lets pass; paths with such a parameter are targets until that article is too old.
 
-    Answers are made one at a time, each request looking again when its turn has come, so that none is made twice.
+    Answers are made one at a time, each request looking again once it has the lock, so that none is made twice.
     """
 
     def __init__(self, most: int, most_bytes: int) -> None:
@@ -116,7 +116,7 @@ class AnswerCache:
     def get(self, view: View, now: float, asked: Asked) -> Ready | None:
         """The answer of ``view`` at ``now`` (seconds since 1970), None when it is not here."""
         if view is not self._view or not self._begin <= now < self._end:
-            self._turn(view, now)
+            self._reset(view, now)
         entry = self._answers.get(asked)
         if entry is None:
             return None
@@ -126,7 +126,7 @@ class AnswerCache:
     def target(self, view: View, now: float, path_and_query: PathAndQuery) -> Target | None:
         """The same by path and query string."""
         if view is not self._view or not self._begin <= now < self._end:
-            self._turn(view, now)
+            self._reset(view, now)
         found = self._targets.get(path_and_query)
         if found is None or now >= found[1].until:
             return None
@@ -186,10 +186,10 @@ class AnswerCache:
         for key in entry.targets:
             del self._targets[key]
 
-    def _turn(self, view: View, now: float) -> None:
-        turn = view.next_turn(now)
+    def _reset(self, view: View, now: float) -> None:
+        change = view.next_change_at(now)
         self._entries.clear()
         self._answers.clear()
         self._targets.clear()
         self.size = 0
-        self._view, self._begin, self._end = view, now, float("inf") if turn is None else turn
+        self._view, self._begin, self._end = view, now, float("inf") if change is None else change

@@ -22,7 +22,7 @@ class Hot:
 
     They are those of the app, byte for byte but for their request id.
 
-    What holds is looked up once a turn of the event loop: whatever is answered in a turn was asked before the turn
+    What holds is looked up once in each pass of the event loop: whatever is answered in a pass was asked before it
     began, so that each request is still answered by what held after it came in.
     """
 

@@ -30,7 +30,7 @@ _LEAST_SPEED = 1_000
 
 
 def made_at_once(scope: Scope) -> bool:
-    """Whether an answer is made without waiting for anything but its turn, and no body is read."""
+    """Whether an answer is made without waiting for anything but the compute lock, and no body is read."""
     if scope["type"] != "http" or scope["method"] != "GET":
         return False
     path: str = scope["path"]

@@ -130,4 +130,4 @@ def embed_as_served(recommender: Recommender, encoder: Encoder, stored: Sequence
     while stored and recommender.fingerprint != encoder.fingerprint:
         encoder = recommender.encoder
         vectors = zip(stored, encode_articles(encoder, stored), strict=True)
-        recommender.store.embeddings.put(list(vectors), encoder.fingerprint, announce=True)
+        recommender.store.embeddings.put(list(vectors), encoder.fingerprint, bump_revision=True)

@@ -58,7 +58,7 @@ async def related_to(
     """
     asked, filters, limit, explain = query.root, given.filters(), given.limit, given.explain
     if isinstance(asked, History):
-        async with backend.turn():
+        async with backend.compute_lock():
             ids = [same_id(article_id) for article_id in asked.ids]
             answer = recommender.answer_history(ids, limit, filters, explain=explain)
     else:

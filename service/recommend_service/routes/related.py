@@ -64,7 +64,7 @@ async def related_by_url(request: Request, given: Annotated[UrlParameters, Query
 async def _respond(
     request: Request, recommender: Recommender, given: BoxParameters, view: View, name: str, found: str | None
 ) -> Response:
-    """Responds from the cache, or fills it when it is this request's turn.
+    """Responds from the cache, or fills it once this request has the compute lock.
 
     Args:
         request: of one who may read.
@@ -80,7 +80,7 @@ async def _respond(
     known = found is not None
     ready = _answered(scope, backend, recommender, given, view, asked, known=known, makes=False)
     if ready is None:
-        async with backend.turn():
+        async with backend.compute_lock():
             ready = _answered(scope, backend, recommender, given, view, asked, known=known, makes=True)
     assert ready is not None
     if ready.fallback:

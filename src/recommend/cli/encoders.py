@@ -44,7 +44,7 @@ def embed_as_served(store: Store, settings: Settings, encoder: Encoder) -> int:
     serving = serving_encoder(settings)
     if serving.fingerprint != live.encoder:
         return 0
-    return embed_missing(store, serving, announce=True)
+    return embed_missing(store, serving, bump_revision=True)
 
 
 def check_unchanged(settings: Settings, assignments: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import Snapshot, open_verified
 from recommend.index.snapshot.stamps import is_stamped
 from recommend.store import Store
-from recommend.store.rows import Change, News, told, vector_fault
+from recommend.store.rows import Change, ChangeSet, told, vector_fault
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
@@ -81,17 +81,17 @@ class View:
         mask[hidden] = False
         return mask
 
-    def next_turn(self, now: float) -> float | None:
+    def next_change_at(self, now: float) -> float | None:
         """The first moment after ``now`` (seconds since 1970) at which time alone may change an answer; None: never.
 
         Whatever is shown or hidden by the clock has its say here: answers are cached until then.
         """
         embargo = int(now) + int(CLOCK_SKEW.total_seconds())
-        turns: list[float | None] = [segment.table.next_turn(int(now), embargo) for segment in self.segments]
+        moments: list[float | None] = [segment.table.next_change_at(int(now), embargo) for segment in self.segments]
         for curation in self.curations.values():
             ends = [curation.hidden_until, *(one.until for one in (*curation.pinned, *curation.blocked))]
-            turns += [end.timestamp() for end in ends if end is not None and end.timestamp() > now]
-        return min((turn for turn in turns if turn is not None), default=None)
+            moments += [end.timestamp() for end in ends if end is not None and end.timestamp() > now]
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def first_published(self, since: int) -> int | None:
         """The earliest date of publication from ``since`` (seconds since 1970) on, of articles alive or replaced; None
@@ -194,11 +194,11 @@ class LiveView:
             self._follow(stamp)
             if self._store.latest_revision() != self._view.revision:
                 known = self._view.revision
-                news = self._store.news(known, known, self._view.snapshot.manifest.encoder)
-                if news.void:
+                change_set = self._store.change_set(known, known, self._view.snapshot.manifest.encoder)
+                if change_set.rolled_back:
                     self._view, self._changed = self._open_any()
                 else:
-                    self._view = _apply(self._view, self._changed, news)
+                    self._view = _apply(self._view, self._changed, change_set)
             return self._view
 
     @property
@@ -272,13 +272,13 @@ class LiveView:
         snapshot = open_verified(self._layout, name, remember=self._serving)
         view = _unchanged(snapshot)
         changed: dict[str, Prepared] = {}
-        news = self._store.news(view.revision, 0, snapshot.manifest.encoder)
-        if news.void:
+        change_set = self._store.change_set(view.revision, 0, snapshot.manifest.encoder)
+        if change_set.rolled_back:
             raise SnapshotError(
                 f"snapshot {name} holds revision {snapshot.manifest.revision}, which a restore of the store undid; "
                 "run recommend reindex"
             )
-        return Opened(_apply(view, changed, news), changed)
+        return Opened(_apply(view, changed, change_set), changed)
 
 
 def beside(work: Callable[[], T]) -> Future[T]:
@@ -305,13 +305,13 @@ def _unchanged(snapshot: Snapshot) -> View:
     return View(snapshot, (snapshot.segment,), (None,), manifest.revision, set_aside=manifest.set_aside)
 
 
-def _apply(view: View, changed: dict[str, Prepared], news: News) -> View:
-    """The view after ``news``; ``changed``, all articles of the later segments by id, is brought along."""
-    after = _change_articles(view, changed, news.changes)
-    curations = {i: curation for i, curation in (view.curations | news.curations).items() if curation is not None}
+def _apply(view: View, changed: dict[str, Prepared], change_set: ChangeSet) -> View:
+    """The view after ``change_set``; ``changed``, all articles of the later segments by id, is brought along."""
+    after = _change_articles(view, changed, change_set.changes)
+    curations = {i: curation for i, curation in (view.curations | change_set.curations).items() if curation is not None}
     aside = {i: why for i, why in after.set_aside.items() if why != _CURATION}
     aside |= {i: _CURATION for i, curation in curations.items() if curation == UNREADABLE}
-    return _hide(view, replace(after, curations=curations, revision=news.revision, set_aside=aside))
+    return _hide(view, replace(after, curations=curations, revision=change_set.revision, set_aside=aside))
 
 
 def _hide(before: View, view: View) -> View:

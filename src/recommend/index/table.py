@@ -201,7 +201,7 @@ class ArticleTable:
             masks.append(mask)
         return np.logical_and.reduce(masks) if masks else None
 
-    def next_turn(self, now: int, embargo: int) -> int | None:
+    def next_change_at(self, now: int, embargo: int) -> int | None:
         """The first second after ``now`` at which :meth:`allowed` lets other rows pass than now, with an embargo as far
         ahead as this one: an article expires, or an embargo ends. None when the clock changes nothing any more."""
         later = self._expiries[np.searchsorted(self._expiries, now, side="right") :][:1].tolist()

@@ -105,7 +105,7 @@ def restore(store: Store, source: Path, layout: IndexLayout, *, accept_lost_take
 
     What was withdrawn since stays withdrawn: by what the store still holds, and by the takedown log beside it. Into a
     store of the same origin only articles and embeddings are restored; curation, keys and events stay as they are.
-    Revisions after the backup's become void: processes that answer notice, and open a snapshot that still holds, or
+    Revisions after the backup's are rolled back: processes that answer notice, and open a snapshot that still holds, or
     answer 503 until there is one.
 
     Raises:
@@ -211,7 +211,7 @@ def _withdraw(connection: Connection, withdrawals: Mapping[str, Withdrawal], rev
 
 def _publish_valid(store: Store, layout: IndexLayout) -> str | None:
     """Makes the newest snapshot that a restore left valid the live one, unless the live one is."""
-    listed = [one for one in list_snapshots(layout) if one.manifest and not store.is_void(one.manifest.revision)]
+    listed = [one for one in list_snapshots(layout) if one.manifest and not store.is_rolled_back(one.manifest.revision)]
     for one in sorted(listed, key=lambda one: not one.live):
         if one.live:
             return one.name

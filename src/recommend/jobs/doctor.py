@@ -162,7 +162,7 @@ def leftovers(settings: Settings) -> Iterator[Finding]:
 def history(settings: Settings, store: Store) -> Iterator[Finding]:
     """The live snapshot is not of a revision that a restore undid."""
     for one in list_snapshots(IndexLayout(settings.index)):
-        if one.live and one.manifest is not None and store.is_void(one.manifest.revision):
+        if one.live and one.manifest is not None and store.is_rolled_back(one.manifest.revision):
             problem = f"snapshot {one.name} holds what a restore of the store undid: nothing is answered"
             yield Finding("history", problem, "run recommend reindex")
 

@@ -39,7 +39,7 @@ def publish_embedded(
     while True:
         seen = store.latest_revision()
         embedded += embed_missing(store, encoder, progress=progress)
-        with store.embeddings.settled(encoder.fingerprint, seen) as settled:
-            if settled:
+        with store.embeddings.all_embedded(encoder.fingerprint, seen) as all_embedded:
+            if all_embedded:
                 point_to(layout, name)
                 return embedded

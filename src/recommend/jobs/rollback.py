@@ -41,7 +41,7 @@ def rollback(
     layout = IndexLayout(settings.index)
     with locked(layout):
         manifest = verify(layout, previous_name(layout) if name is None else name)
-        if store.is_void(manifest.revision):
+        if store.is_rolled_back(manifest.revision):
             raise SnapshotError(
                 f"snapshot {manifest.name} holds revision {manifest.revision}, which a restore of the store undid; "
                 "run recommend reindex"

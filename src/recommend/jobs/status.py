@@ -70,7 +70,7 @@ def read_status(store: Store, settings: Settings) -> Status:
         manifest = None if name is None else layout.snapshot(name).read_manifest()
     except SnapshotError as problem:
         error = str(problem)
-    if manifest is not None and store.is_void(manifest.revision):
+    if manifest is not None and store.is_rolled_back(manifest.revision):
         error = f"snapshot {name} holds what a restore of the store undid; run recommend reindex"
     revision = store.latest_revision()
     changed = 0 if manifest is None else store.changed_since(manifest.revision)

@@ -52,8 +52,8 @@ class Eligibility:
 
     @cached_property
     def _end(self) -> float:
-        turn = self.view.next_turn(self.now)
-        return math.inf if turn is None else turn
+        change = self.view.next_change_at(self.now)
+        return math.inf if change is None else change
 
     @cached_property
     def masks(self) -> Masks:

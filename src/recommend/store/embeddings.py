@@ -35,16 +35,19 @@ class Embeddings:
         self._engine = engine
         self._watch = watch
 
-    def put(self, vectors: Sequence[tuple[HasText, FloatArray]], fingerprint: str, *, announce: bool = False) -> None:
+    def put(
+        self, vectors: Sequence[tuple[HasText, FloatArray]], fingerprint: str, *, bump_revision: bool = False
+    ) -> None:
         """Adds embeddings of articles that are already stored; those whose text has changed since, or that were taken
-        down, get none. No revision changes, unless ``announce``: then readers of the live snapshot take them up."""
+        down, get none. No revision changes, unless ``bump_revision``: then readers of the live snapshot take them
+        up."""
         if not vectors:
             return
         with self._watch.writing() as connection:
             present = _text_hashes(connection, [text.id for text, _ in vectors])
             rows = [embedding_row(t, v, fingerprint) for t, v in vectors if present.get(t.id) == t.text_hash]
             upsert(connection, embeddings, rows)
-            if announce and rows:
+            if bump_revision and rows:
                 first = revisions.take(connection, len(rows))
                 this = update(articles).where(articles.c.id == bindparam("this")).values(revision=bindparam("next"))
                 numbered = enumerate((row["article_id"] for row in rows), start=first)
@@ -90,7 +93,7 @@ class Embeddings:
                 yield found
 
     @contextmanager
-    def settled(self, fingerprint: str, since: int) -> Iterator[bool]:
+    def all_embedded(self, fingerprint: str, since: int) -> Iterator[bool]:
         """Keeps writers out while the block runs.
 
         Yields:

@@ -30,7 +30,7 @@ def lock(connection: Connection) -> None:
     connection.execute(select(counter.c.value).with_for_update())
 
 
-def is_void(connection: Connection, revision: int) -> bool:
+def is_rolled_back(connection: Connection, revision: int) -> bool:
     """Whether a restore undid this revision: what was read then need not hold any more."""
     undone = exists().where(lineage.c.since < revision, lineage.c.revision > revision)
     return revision > current(connection) or bool(connection.execute(select(undone)).scalar_one())

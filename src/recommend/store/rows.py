@@ -124,14 +124,15 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What happened up to ``revision``: changes of articles in order, and the present curation of each article whose
-    curation changed, None where it was erased. ``void``: nothing is told, as a restore undid what the reader knows."""
+class ChangeSet:
+    """What changed up to ``revision``: changes of articles in order, and the present curation of each article whose
+    curation changed, None where it was erased. ``rolled_back``: nothing is told, as a restore undid what the reader
+    knows."""
 
     revision: int
     changes: list[Change]
     curations: dict[str, Curation | None]
-    void: bool = False
+    rolled_back: bool = False
 
 
 class HasText(Protocol):

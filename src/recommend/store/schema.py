@@ -145,7 +145,7 @@ events = Table(
     Index("events_by_time", "happened_at"),
 )
 
-lineage = Table(  # a row when the store is made, one more for each restore: those between since and revision are void
+lineage = Table(  # a row when the store is made, one more for each restore: what lies between is rolled back
     "lineage",
     metadata,
     Column("revision", BigInteger, primary_key=True, autoincrement=False),

@@ -23,10 +23,10 @@ from recommend.store.revisions import Revisions
 from recommend.store.rows import (
     ARTICLE,
     Change,
+    ChangeSet,
     FloatArray,
     Known,
     Label,
-    News,
     Published,
     Unreadable,
     Written,
@@ -244,10 +244,10 @@ class Store:
         with reading(self._engine) as connection:
             return self._takedowns.log(connection)
 
-    def is_void(self, revision: int) -> bool:
+    def is_rolled_back(self, revision: int) -> bool:
         """Whether a restore undid this revision: what was read then need not hold any more."""
         with reading(self._engine) as connection:
-            return revisions.is_void(connection, revision)
+            return revisions.is_rolled_back(connection, revision)
 
     def check(self) -> None:
         """Reads one row.
@@ -281,9 +281,9 @@ class Store:
 
     def changes(self, since: int, fingerprint: str) -> list[Change]:
         """Every article that changed after revision ``since``, in the order of revisions."""
-        return self.news(since, since, fingerprint).changes
+        return self.change_set(since, since, fingerprint).changes
 
-    def news(self, since: int, curated_since: int, fingerprint: str) -> News:
+    def change_set(self, since: int, curated_since: int, fingerprint: str) -> ChangeSet:
         """What changed after revision ``since``, and the curations after ``curated_since``, at one moment; or that a
         restore undid ``since``."""
         columns = [*ARTICLE, articles.c.revision, articles.c.deleted_at, embeddings.c.vector]
@@ -292,12 +292,12 @@ class Store:
         version = self._watch.version()
         with reading(self._engine) as connection:
             revision = revisions.current(connection)
-            if revisions.is_void(connection, since):
-                return News(revision, [], {}, void=True)
+            if revisions.is_rolled_back(connection, since):
+                return ChangeSet(revision, [], {}, rolled_back=True)
             changes = [change_of(row) for row in readable(connection, query)]
-            news = News(revision, changes, curations.changed_since(connection, curated_since))
+            change_set = ChangeSet(revision, changes, curations.changed_since(connection, curated_since))
         self._revisions.saw(version, revision)
-        return news
+        return change_set
 
     def changed_since(self, revision: int) -> int:
         """How many articles changed after ``revision``."""
