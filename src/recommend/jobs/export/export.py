@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from recommend.files import whole
 from recommend.index.live import View
 from recommend.jobs.export.files import check_ending, table_kind, write
-from recommend.jobs.export.filter import Standing
-from recommend.jobs.export.parts import SCHEMA, Part, folder_beside, make
+from recommend.jobs.export.filter import ExportFilter
+from recommend.jobs.export.parts import SCHEMA, Part, make, parts_folder
 from recommend.recommender import Recommender
 from recommend.resources import model_file
 
@@ -34,8 +34,9 @@ def export(
     """Writes the k best stories under every published article to a .parquet or .jsonl file.
 
     All rows come from one view. Before the file appears, whole, all that was taken down, blocked or hidden or that
-    expired since is swept out of it; ranks of the others stay. The parts that it is made in lie beside it until then:
-    an export that was killed goes on from them when it is run again with the same k, settings, snapshot and revision.
+    expired since is filtered out of it; ranks of the others stay. The parts that it is made in lie beside it until
+    then: an export that was killed goes on from them when it is run again with the same k, settings, snapshot and
+    revision.
 
     Args:
         recommender: ranks.
@@ -59,17 +60,17 @@ def export(
     changed = None if since is None else recommender.store.ids_since(since)  # before the view, which then knows them
     pinned = recommender.pinned()
     ids = list(pinned.view().ids()) if changed is None else changed
-    with folder_beside(path, _key(pinned, k, since)) as folder:
+    with parts_folder(path, _key(pinned, k, since)) as folder:
         starts = range(0, len(ids), _ARTICLES_A_PART)
         parts = [Part(ids[i : i + _ARTICLES_A_PART], folder / f"{i:09}.parquet") for i in starts]
         make(parts, pinned, k, workers, progress)
-        with whole(path) as beside:
+        with whole(path) as temp_path:
             while True:
-                standing = Standing.of(recommender)
-                swept = (standing.swept(pq.read_table(part.path)) for part in parts)
-                tables = swept if since is None else map(partial(_with_gone, pinned.view()), parts, swept)
-                count = write(tables, beside, SCHEMA)
-                if Standing.of(recommender).allows(standing):
+                allowed = ExportFilter.of(recommender)
+                filtered = (allowed.apply(pq.read_table(part.path)) for part in parts)
+                tables = filtered if since is None else map(partial(_with_gone, pinned.view()), parts, filtered)
+                count = write(tables, temp_path, SCHEMA)
+                if ExportFilter.of(recommender).allows(allowed):
                     return count
 
 

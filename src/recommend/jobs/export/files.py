@@ -64,8 +64,8 @@ def write_rows(rows: Iterable[dict[str, object]], path: Path, schema: pa.Schema)
         SettingsError: for another ending.
     """
     check_ending(path)
-    with whole(path) as beside:
-        return write(_tables(rows, schema), beside, schema)
+    with whole(path) as temp_path:
+        return write(_tables(rows, schema), temp_path, schema)
 
 
 def _has_columns(path: Path, names: list[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What may stand in an export at one moment."""
+"""What an export may hold at one moment."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from recommend.recommender import Recommender
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What may stand in the file.
+class ExportFilter:
+    """What the file may hold.
 
     Attributes:
         boxes: ids of the articles that have a box: published and not expired.
@@ -31,8 +31,8 @@ class Standing:
     blocked: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, recommender: Recommender) -> Standing:
-        """What may stand there now."""
+    def of(cls, recommender: Recommender) -> ExportFilter:
+        """What it may hold now."""
         view, now = recommender.view(), time()
         eligibility = Eligibility(view, Filters(), now, recommender.settings)
         unexpired = [(s.table.expires_at == MISSING) | (s.table.expires_at > now) for s in view.segments]
@@ -40,12 +40,12 @@ class Standing:
         blocked = ((one, other) for one in view.curations for other in eligibility.curated(one)[1])
         return cls(frozenset(_ids(view, alive)), frozenset(_ids(view, eligibility.masks)), frozenset(blocked))
 
-    def allows(self, other: Standing) -> bool:
-        """Whether all that may stand by ``other`` may stand by this."""
+    def allows(self, other: ExportFilter) -> bool:
+        """Whether all that ``other`` allows is allowed by this."""
         return self.boxes >= other.boxes and self.related >= other.related and self.blocked <= other.blocked
 
-    def swept(self, rows: pa.Table) -> pa.Table:
-        """Those of the rows that may stand."""
+    def apply(self, rows: pa.Table) -> pa.Table:
+        """Those of the rows that are allowed."""
         pairs = zip(rows["article_id"].to_pylist(), rows["related_id"].to_pylist(), strict=True)
         kept = (
             one in self.boxes and other in self.related and (one, other) not in self.blocked for one, other in pairs

@@ -54,7 +54,7 @@ class Part:
 
 
 @contextmanager
-def folder_beside(path: Path, key: str) -> Iterator[Path]:
+def parts_folder(path: Path, key: str) -> Iterator[Path]:
     """The folder for the parts of the export to ``path``, which is gone when the block ends.
 
     When the block raises or is killed, the parts stay and are found there by the next export of the same ``key``;
