@@ -19,20 +19,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from recommend.errors import SnapshotError, StoreUnreachableError
 from recommend.index.dense import set_threads
 from recommend.settings import ServiceSettings, Settings, load_settings
-from recommend_service.cache.fast_path import Hot, HotPath
+from recommend_service.cache.fast_path import FastPath, FastPathMiddleware
 from recommend_service.cache.response import GZIP_FROM
 from recommend_service.connections import Connections
 from recommend_service.http import problems
 from recommend_service.logs import json_logs
 from recommend_service.metrics import Metrics
-from recommend_service.middleware.authentication import Identify
+from recommend_service.middleware.authentication import Authentication
 from recommend_service.middleware.head import Head
 from recommend_service.middleware.limits import BodyLimit, Concurrency, RateLimit, Timeout, made_at_once
-from recommend_service.middleware.request_context import Front
-from recommend_service.reindex_watch import Renewal
+from recommend_service.middleware.request_context import RequestContext
+from recommend_service.reindex_watch import ReindexWatch
 from recommend_service.routes import articles, bulk, curation, drafts, events, operations, related
 from recommend_service.routes.site import site_router
-from recommend_service.state import Backend, logger
+from recommend_service.state import ServiceState, logger
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -48,15 +48,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
         set_threads(1)
-        backend = app.state.backend = Backend(settings, app.state.metrics)
-        with json_logs(), closing(backend):
+        state = app.state.service = ServiceState(settings, app.state.metrics)
+        with json_logs(), closing(state):
             try:
-                await to_thread.run_sync(backend.open)
+                await to_thread.run_sync(state.open)
             except (SnapshotError, StoreUnreachableError) as problem:
                 logger.warning("not ready: %s", problem)
             gc.collect()
             gc.freeze()  # what is open now stays: looking through it for garbage would hold up requests
-            watches = [asyncio.create_task(one) for one in (Renewal(backend).watch(), backend.follow())]
+            watches = [asyncio.create_task(one) for one in (ReindexWatch(state).watch(), state.follow())]
             yield {"connections": Connections(settings.service)}
             for watch in watches:
                 watch.cancel()
@@ -81,13 +81,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         texts = "text" in settings.service.public_fields
         app.include_router(site_router(settings.service.site_name, texts=texts))
 
-    def started() -> Backend:
-        backend: Backend = app.state.backend
-        return backend
+    def started() -> ServiceState:
+        state: ServiceState = app.state.service
+        return state
 
-    hot = Hot(started)
-    _add_middleware(app, settings, hot)
-    app.front = _front(app, settings.service, hot)
+    fast_path = FastPath(started)
+    _add_middleware(app, settings, fast_path)
+    app.entry = _entry(app, settings.service, fast_path)
     return app
 
 
@@ -95,14 +95,14 @@ class Service(FastAPI):
     """FastAPI with a stack of middleware in front of its own, which alone takes longer than an answer that is ready.
 
     Attributes:
-        front: where requests come in; leads on to :meth:`behind`.
+        entry: where requests come in; leads on to :meth:`behind`.
     """
 
-    front: ASGIApp
+    entry: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers requests through the front."""
-        await (self.front if scope["type"] == "http" else self.behind)(scope, receive, send)
+        """Answers requests through the middleware in front."""
+        await (self.entry if scope["type"] == "http" else self.behind)(scope, receive, send)
 
     async def behind(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers through FastAPI."""
@@ -117,26 +117,26 @@ class Compression(GZipMiddleware):
         await (self.app if made_at_once(scope) else super().__call__)(scope, receive, send)
 
 
-def _front(app: Service, settings: ServiceSettings, hot: Hot) -> ASGIApp:
+def _entry(app: Service, settings: ServiceSettings, fast_path: FastPath) -> ASGIApp:
     """Everything is counted, and every answer has its headers, CORS's too.
 
     An answer that is ready takes less than to count or to refuse a request, so no load is shed before it; only where
     callers are to be known or counted, it has its place behind that.
     """
-    ready = None if settings.read_needs_key or settings.rate_limit else hot
+    ready = None if settings.read_needs_key or settings.rate_limit else fast_path
     if not settings.cors_origins:
-        return Front(app.behind, app.state.metrics, access_log=settings.access_log, hot=ready)
+        return RequestContext(app.behind, app.state.metrics, access_log=settings.access_log, fast_path=ready)
     shared = CORSMiddleware(
-        app.behind if ready is None else HotPath(app.behind, ready),
+        app.behind if ready is None else FastPathMiddleware(app.behind, ready),
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST"],
         allow_headers=["Authorization", "If-None-Match"],
         expose_headers=["ETag", "Retry-After", "X-Variant"],
     )
-    return Front(shared, app.state.metrics, access_log=settings.access_log)
+    return RequestContext(shared, app.state.metrics, access_log=settings.access_log)
 
 
-def _add_middleware(app: FastAPI, all_settings: Settings, hot: Hot) -> None:
+def _add_middleware(app: FastAPI, all_settings: Settings, fast_path: FastPath) -> None:
     settings = all_settings.service
     # From the inside out: the one added last sees a request first. HEAD becomes GET; load is shed before anything is
     # spent on a request; the clock runs from then on; who asks is known before it is counted; bodies are bounded where
@@ -145,9 +145,9 @@ def _add_middleware(app: FastAPI, all_settings: Settings, hot: Hot) -> None:
     app.add_middleware(Compression, minimum_size=GZIP_FROM)
     if settings.rate_limit:
         if not settings.read_needs_key:
-            app.add_middleware(HotPath, hot=hot)
+            app.add_middleware(FastPathMiddleware, fast_path=fast_path)
         app.add_middleware(RateLimit, rate=settings.rate_limit)
-    app.add_middleware(Identify, settings=settings)
+    app.add_middleware(Authentication, settings=settings)
     app.add_middleware(Timeout, seconds=settings.timeout, keys_afar=not all_settings.store.startswith("sqlite"))
     app.add_middleware(Concurrency, limit=settings.max_concurrency, uploads=settings.uploads)
     app.add_middleware(Head)

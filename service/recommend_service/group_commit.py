@@ -16,7 +16,7 @@ _MOST_WAITING = 20_000
 T = TypeVar("T")
 
 
-class GroupWriter(Generic[T]):
+class GroupCommit(Generic[T]):
     """Writes small things in few transactions, in a thread of its own. For one event loop."""
 
     def __init__(self, write: Callable[[Sequence[T]], None]) -> None:

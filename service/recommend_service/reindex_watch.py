@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from recommend.errors import RecommendError
 from recommend.jobs.status import Status
-from recommend_service.state import Backend
+from recommend_service.state import ServiceState
 
 SECONDS = 60.0
 """Between two looks, on average: workers look at different times."""
@@ -22,11 +22,11 @@ _RUNNING = "running"
 logger = logging.getLogger(__name__)
 
 
-class Renewal:
+class ReindexWatch:
     """Looks at the status from time to time. Answers stay right without it: they slow down as changes pile up."""
 
-    def __init__(self, backend: Backend, seconds: float = SECONDS) -> None:
-        self.backend = backend
+    def __init__(self, state: ServiceState, seconds: float = SECONDS) -> None:
+        self.state = state
         self.seconds = seconds
         self._asked: str | None = None
 
@@ -35,7 +35,7 @@ class Renewal:
         while True:
             await asyncio.sleep(self.seconds * random.uniform(0.5, 1.5))  # noqa: S311  # spreads, hides nothing
             try:
-                status = await self.backend.status(None)
+                status = await self.state.status(None)
             except RecommendError as problem:
                 logger.error("whether a re-index is due cannot be told: %s", problem)
                 continue
@@ -44,7 +44,7 @@ class Renewal:
 
     async def _ask(self, status: Status) -> None:
         """Once for each snapshot, so that a job that fails is not started over and over."""
-        starts = self.backend.settings.service.reindex
+        starts = self.state.settings.service.reindex
         if starts and status.last_run is not None and status.last_run.outcome == _RUNNING:
             return
         self._asked = status.snapshot
@@ -56,7 +56,7 @@ class Renewal:
     async def _start(self) -> None:
         job = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", _JOB, "reindex"),
-            env={**os.environ, **self.backend.settings.environment()},
+            env={**os.environ, **self.state.settings.environment()},
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )

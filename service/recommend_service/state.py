@@ -24,10 +24,10 @@ from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend_service.cache.answers import AnswerCache
-from recommend_service.cache.articles import StoredArticles
+from recommend_service.cache.articles import ArticlesCache
 from recommend_service.checks import Check
 from recommend_service.followed import STALL, FollowedView
-from recommend_service.group_commit import GroupWriter
+from recommend_service.group_commit import GroupCommit
 from recommend_service.metrics import Metrics
 from recommend_service.probe import Probe
 
@@ -40,7 +40,7 @@ _LEAST_PAUSE = 0.02
 T = TypeVar("T")
 
 
-class Backend:
+class ServiceState:
     """Opens store and recommender. A service that starts before the first snapshot, or while the database cannot be
     reached, answers 503 until it can do better.
 
@@ -55,10 +55,10 @@ class Backend:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
-        self.events = GroupWriter(self._add_events)
+        self.events = GroupCommit(self._add_events)
         self._local = settings.store.startswith("sqlite")
         self._store: Store | None = None
-        self._articles: StoredArticles | None = None
+        self._articles: ArticlesCache | None = None
         self._recommender: Recommender | None = None
         self._followed: FollowedView | None = None
         self._variants: dict[str, Recommender] = {}
@@ -140,14 +140,14 @@ class Backend:
         return self._store
 
     @property
-    def articles(self) -> StoredArticles:
+    def articles(self) -> ArticlesCache:
         """The store's articles.
 
         Raises:
             StoreError: as :attr:`store`.
         """
         if self._articles is None:
-            self._articles = StoredArticles(self.store, self.settings.service.public_fields)
+            self._articles = ArticlesCache(self.store, self.settings.service.public_fields)
         return self._articles
 
     def recommender(self) -> Recommender:
@@ -279,15 +279,15 @@ class Backend:
             self._store.close()
 
 
-async def _backend(request: Request) -> Backend:
-    backend: Backend = request.app.state.backend
-    return backend
+async def _state(request: Request) -> ServiceState:
+    state: ServiceState = request.app.state.service
+    return state
 
 
-async def _recommender(backend: Annotated[Backend, Depends(_backend)]) -> Recommender:
-    await backend.caught_up()
-    return backend.recommender()
+async def _recommender(state: Annotated[ServiceState, Depends(_state)]) -> Recommender:
+    await state.caught_up()
+    return state.recommender()
 
 
-BackendOf = Annotated[Backend, Depends(_backend)]
+StateOf = Annotated[ServiceState, Depends(_state)]
 RecommenderOf = Annotated[Recommender, Depends(_recommender)]

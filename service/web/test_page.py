@@ -22,7 +22,7 @@ from fastapi.responses import HTMLResponse
 
 from recommend.articles.article import Article
 from recommend_service.metrics import Metrics
-from recommend_service.middleware.request_context import Front
+from recommend_service.middleware.request_context import RequestContext
 from recommend_service.routes.site import Story, site_router
 
 if TYPE_CHECKING:
@@ -92,9 +92,9 @@ def _app() -> FastAPI:
     async def read(work: Callable[[str], Any], article_id: str) -> Any:
         return work(article_id)
 
-    app.state.backend = SimpleNamespace(recommender=lambda: library, read=read)
+    app.state.service = SimpleNamespace(recommender=lambda: library, read=read)
     app.include_router(site_router("The Test Courier"))
-    app.add_middleware(Front, metrics=Metrics())
+    app.add_middleware(RequestContext, metrics=Metrics())
 
     @app.get("/v1/articles/{article_id:path}/related")
     async def related(article_id: str, limit: int, response: Response) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from recommend.store import Store
 from recommend_service.app import create_app
 from recommend_service.http.problems import Problem
 from recommend_service.http.schemas import AnswerBody
-from recommend_service.state import Backend
+from recommend_service.state import ServiceState
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -129,7 +129,7 @@ class Service:
     address: str
     writer: Client
     reader: Client
-    backend: Backend
+    state: ServiceState
 
 
 @pytest.fixture(scope="session")
@@ -165,7 +165,7 @@ def serve(connect: Callable[..., Client]) -> Callable[[Settings], AbstractContex
                 time.sleep(0.01)
             try:
                 with connect(address, key=True) as writer, connect(address) as reader:
-                    yield Service(settings, address, writer, reader, app.state.backend)
+                    yield Service(settings, address, writer, reader, app.state.service)
             finally:
                 server.should_exit = True
                 thread.join()

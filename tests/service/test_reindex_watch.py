@@ -16,8 +16,8 @@ from recommend.ingest import put
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend_service.metrics import Metrics
-from recommend_service.reindex_watch import Renewal
-from recommend_service.state import Backend
+from recommend_service.reindex_watch import ReindexWatch
+from recommend_service.state import ServiceState
 
 DUE = "1 articles changed since snapshot r"
 
@@ -38,15 +38,15 @@ def due(copied: Settings, encoder: Encoder) -> Callable[..., Settings]:
     return settings
 
 
-def watch(settings: Settings, until: Callable[[Backend], object]) -> None:
+def watch(settings: Settings, until: Callable[[ServiceState], object]) -> None:
     """Runs the service's watch until something holds, and a while longer."""
 
     async def watching() -> None:
-        with closing(Backend(settings, Metrics())) as backend:
-            backend.open()
-            task = asyncio.create_task(Renewal(backend, 0.01).watch())
+        with closing(ServiceState(settings, Metrics())) as state:
+            state.open()
+            task = asyncio.create_task(ReindexWatch(state, 0.01).watch())
             async with asyncio.timeout(300):
-                while not until(backend):
+                while not until(state):
                     await asyncio.sleep(0.05)
             await asyncio.sleep(0.2)
             task.cancel()
@@ -68,10 +68,10 @@ def test_it_is_started_where_the_settings_say_so_and_readers_move_on_to_the_new_
     due: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = due(starts=True)
-    with closing(Backend(settings, Metrics())) as backend:
-        before = backend.recommender().snapshot
+    with closing(ServiceState(settings, Metrics())) as state:
+        before = state.recommender().snapshot
     with caplog.at_level(logging.WARNING, "recommend_service.reindex_watch"):
-        watch(settings, lambda backend: backend.recommender().snapshot != before)
+        watch(settings, lambda state: state.recommender().snapshot != before)
     said = [record.message for record in caplog.records if record.name == "recommend_service.reindex_watch"]
     assert [message.rpartition(": ")[2] for message in said] == ["starting recommend reindex"]
 

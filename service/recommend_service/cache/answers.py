@@ -12,7 +12,7 @@ from typing import NamedTuple
 from recommend.index.dates import moment, seconds
 from recommend.index.filters import Filters
 from recommend.index.live import View
-from recommend_service.cache.response import Ready
+from recommend_service.cache.response import CachedResponse
 
 _NO_FILTERS = Filters()
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -21,7 +21,7 @@ _TARGET_BYTES = 400
 _ASKED_BYTES = 600
 
 
-class Asked(NamedTuple):
+class CacheKey(NamedTuple):
     """Everything that decides the answer of one recommender at one view and moment."""
 
     article_id: str
@@ -30,7 +30,7 @@ class Asked(NamedTuple):
     filters: Filters = _NO_FILTERS
     explain: bool = False
 
-    def normalised(self, view: View) -> Asked:
+    def normalised(self, view: View) -> CacheKey:
         """Equal for requests that have the same answer at a view: no article is dated between their bounds."""
         since, until = self.filters.since, self.filters.until
         if since is None and until is None:
@@ -52,11 +52,11 @@ class Asked(NamedTuple):
         return math.inf if max_age is None or since is None else since.timestamp() + max_age.total_seconds()
 
 
-class Target(NamedTuple):
+class UrlEntry(NamedTuple):
     """What a path and a query string lead to: an answer, the template of the route that gave it, and until when, in
     seconds since 1970, should nothing else change."""
 
-    ready: Ready
+    ready: CachedResponse
     route: str
     until: float = math.inf
 
@@ -74,8 +74,8 @@ class _Entry:
         size: bytes of memory, at most.
     """
 
-    ready: Ready
-    asked: Asked | None
+    ready: CachedResponse
+    asked: CacheKey | None
     size: int
     targets: set[PathAndQuery] = field(default_factory=set)
 
@@ -104,8 +104,8 @@ class AnswerCache:
         """
         self._most, self._most_bytes = most, most_bytes
         self._entries: OrderedDict[_Entry, None] = OrderedDict()  # the least recently asked first
-        self._answers: dict[Asked, _Entry] = {}
-        self._targets: dict[PathAndQuery, tuple[_Entry, Target]] = {}
+        self._answers: dict[CacheKey, _Entry] = {}
+        self._targets: dict[PathAndQuery, tuple[_Entry, UrlEntry]] = {}
         self._view: View | None = None
         self._begin, self._end = 0.0, 0.0
         self.size = 0
@@ -113,7 +113,7 @@ class AnswerCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, view: View, now: float, asked: Asked) -> Ready | None:
+    def get(self, view: View, now: float, asked: CacheKey) -> CachedResponse | None:
         """The answer of ``view`` at ``now`` (seconds since 1970), None when it is not here."""
         if view is not self._view or not self._begin <= now < self._end:
             self._reset(view, now)
@@ -123,7 +123,7 @@ class AnswerCache:
         self._entries.move_to_end(entry)
         return entry.ready
 
-    def target(self, view: View, now: float, path_and_query: PathAndQuery) -> Target | None:
+    def target(self, view: View, now: float, path_and_query: PathAndQuery) -> UrlEntry | None:
         """The same by path and query string."""
         if view is not self._view or not self._begin <= now < self._end:
             self._reset(view, now)
@@ -136,8 +136,8 @@ class AnswerCache:
     def put(
         self,
         view: View,
-        asked: Asked | None,
-        ready: Ready,
+        asked: CacheKey | None,
+        ready: CachedResponse,
         target: tuple[PathAndQuery, str, float] | None = None,
         *,
         known: bool = True,
@@ -161,12 +161,12 @@ class AnswerCache:
             if asked is not None:
                 self._answers[asked] = entry
         if target is not None:
-            self._lead(target[0], entry, Target(entry.ready, *target[1:]))
+            self._lead(target[0], entry, UrlEntry(entry.ready, *target[1:]))
         self._entries.move_to_end(entry, last=known)
         while self.size > self._most_bytes or len(self._entries) > self._most:
             self._drop(next(iter(self._entries)))
 
-    def _lead(self, key: PathAndQuery, entry: _Entry, target: Target) -> None:
+    def _lead(self, key: PathAndQuery, entry: _Entry, target: UrlEntry) -> None:
         size = sum(map(sys.getsizeof, key)) + _TARGET_BYTES
         before = self._targets.get(key)
         if before is not None:

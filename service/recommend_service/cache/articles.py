@@ -19,7 +19,7 @@ _OBJECT_BYTES = 3_000
 
 
 @dataclass(frozen=True, slots=True)
-class StoredArticle:
+class CachedArticle:
     """An article.
 
     Attributes:
@@ -31,14 +31,14 @@ class StoredArticle:
     whole: bytes
 
     @classmethod
-    def of(cls, article: Article, public_fields: Sequence[str]) -> StoredArticle:
+    def of(cls, article: Article, public_fields: Sequence[str]) -> CachedArticle:
         """An article of which everybody may see ``public_fields``, too, if its access is public."""
         opened = public_fields if article.access == Access.PUBLIC else ()
         shown = asdict(card_of(article)) | {name: getattr(article, name) for name in opened}
         return cls(article, _json(shown), _json(article.model_dump()))
 
 
-class StoredArticles:
+class ArticlesCache:
     """Reads articles from a store; the most recently asked ones are kept until anything in the store changes.
 
     Safe to share between threads.
@@ -48,10 +48,10 @@ class StoredArticles:
         self._store = store
         self._public_fields = public_fields
         self._revision = -1
-        self._kept: LRUCache[str, StoredArticle] = LRUCache(_KEPT_BYTES, getsizeof=_size)
+        self._kept: LRUCache[str, CachedArticle] = LRUCache(_KEPT_BYTES, getsizeof=_size)
         self._lock = Lock()
 
-    def get(self, article_id: str) -> StoredArticle | None:
+    def get(self, article_id: str) -> CachedArticle | None:
         """The article of an id, of any status; None when unknown or taken down.
 
         Raises:
@@ -67,7 +67,7 @@ class StoredArticles:
             article = self._store.get(article_id)
             if article is None:
                 return None
-            found = StoredArticle.of(article, self._public_fields)
+            found = CachedArticle.of(article, self._public_fields)
             with self._lock:
                 if revision == self._revision and _size(found) <= _KEPT_BYTES:
                     self._kept[article_id] = found
@@ -78,6 +78,6 @@ def _json(fields: dict[str, object]) -> bytes:
     return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
 
 
-def _size(kept: StoredArticle) -> int:
+def _size(kept: CachedArticle) -> int:
     """Bytes of memory, about: each text once in the JSON and once or twice in the article."""
     return _OBJECT_BYTES + len(kept.card) + 2 * len(kept.whole) + sys.getsizeof(kept.article.text)

@@ -14,10 +14,10 @@ from recommend.index.live import View
 from recommend_service.http.paths import raw_path
 
 if TYPE_CHECKING:
-    from recommend_service.state import Backend
+    from recommend_service.state import ServiceState
 
 
-class Hot:
+class FastPath:
     """Gives answers that the app gave before to the same path and query string.
 
     They are those of the app, byte for byte but for their request id.
@@ -26,12 +26,12 @@ class Hot:
     began, so that each request is still answered by what held after it came in.
     """
 
-    def __init__(self, backend: Callable[[], Backend]) -> None:
+    def __init__(self, state: Callable[[], ServiceState]) -> None:
         """
         Args:
-            backend: gives the one with the cache, once the app has started.
+            state: gives the one with the cache, once the app has started.
         """
-        self.backend = backend
+        self.state = state
         self._view: View | None = None
 
     def answer(self, scope: Scope) -> tuple[Message, Message] | None:
@@ -39,21 +39,21 @@ class Hot:
         path = raw_path(scope)
         if not path.endswith(b"/related") or scope["method"] not in {"GET", "HEAD"}:
             return None
-        backend = self.backend()
-        if backend.late:
+        state = self.state()
+        if state.late:
             return None  # the route waits
         try:
-            recommender = backend.recommender()
+            recommender = state.recommender()
             if self._view is None:
                 self._view = recommender.view()
                 get_running_loop().call_soon(self._forget)
         except RecommendError:
             return None  # the route meets it again, and says what is wrong
-        found = backend.cache(recommender).target(self._view, time(), (path, scope["query_string"]))
+        found = state.cache(recommender).target(self._view, time(), (path, scope["query_string"]))
         if found is None:
             return None
         if found.ready.fallback:
-            backend.metrics.fallbacks.inc()
+            state.metrics.fallbacks.inc()
         scope["template"], scope["cache"] = found.route, "hit"
         status, headers, body = found.ready.respond(scope["headers"], scope["request_id"])
         if scope["method"] == "HEAD":
@@ -65,15 +65,15 @@ class Hot:
         self._view = None
 
 
-class HotPath:
+class FastPathMiddleware:
     """The same as a middleware, for a place behind others: what is not ready goes on to the app."""
 
-    def __init__(self, app: ASGIApp, hot: Hot) -> None:
+    def __init__(self, app: ASGIApp, fast_path: FastPath) -> None:
         self.app = app
-        self.hot = hot
+        self.fast_path = fast_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        ready = self.hot.answer(scope) if scope["type"] == "http" else None
+        ready = self.fast_path.answer(scope) if scope["type"] == "http" else None
         if ready is None:
             await self.app(scope, receive, send)
             return

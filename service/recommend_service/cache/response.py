@@ -43,7 +43,7 @@ def max_age(age: float | None, least: int, most: int) -> int:
 
 
 @dataclass(frozen=True)
-class Ready:
+class CachedResponse:
     """One answer, ready to be sent.
 
     Attributes:
@@ -58,7 +58,7 @@ class Ready:
     caching: str
 
     @classmethod
-    def of(cls, answer: Answer, caching: str, *, explain: bool) -> Ready:
+    def of(cls, answer: Answer, caching: str, *, explain: bool) -> CachedResponse:
         """Makes an answer ready."""
         before, mark, after = answer_bytes(answer, _MARK, explain=explain).partition(_MARKED)
         return cls(before + mark.removesuffix(b"\\u0000"), after, answer.fallback is not None, caching)

@@ -13,7 +13,7 @@ from recommend_service.http.auth import authorize_reading
 from recommend_service.http.parameters import Parameters
 
 
-class DirectRoute(APIRoute):
+class FastRoute(APIRoute):
     """A route for an endpoint that takes the request, its parameters as ``given`` if it has any, and the path's own by
     name.
 
@@ -35,7 +35,7 @@ class DirectRoute(APIRoute):
                     return await refuse(request)
                 arguments = {"given": given, **arguments}
             authorize_reading(request.state.key, request.app.state.settings.service)
-            await request.app.state.backend.caught_up()
+            await request.app.state.service.caught_up()
             response: Response = await endpoint(request, **arguments)
             return response
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from recommend.errors import shown
 from recommend.recommender import Recommender
 from recommend.settings import VariantSettings
-from recommend_service.state import Backend
+from recommend_service.state import ServiceState
 
 HEADER = "X-Variant"
 
@@ -60,9 +60,9 @@ def chosen(request: Request, variant: str | None) -> Recommender:
         HTTPException: 422 for an unknown variant.
         SnapshotError: when no usable snapshot is published.
     """
-    backend: Backend = request.app.state.backend
-    name = request.scope[_STATE] = choose(variant, backend.settings.service.variants)
-    return backend.variant(name)
+    state: ServiceState = request.app.state.service
+    name = request.scope[_STATE] = choose(variant, state.settings.service.variants)
+    return state.variant(name)
 
 
 def marked(request: Request, response: Response) -> Response:

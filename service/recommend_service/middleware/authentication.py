@@ -14,10 +14,10 @@ from recommend.settings import ServiceSettings
 from recommend.store.keys import Key, Scope
 from recommend_service.http.problems import known_problem
 from recommend_service.middleware.limits import UNLIMITED
-from recommend_service.state import Backend
+from recommend_service.state import ServiceState
 
 
-class Identify:
+class Authentication:
     """Finds out once for each request whose key it carries, for limits, routes and the audit trail.
 
     ``request.state.key`` is then the valid :class:`Key` or None, ``request.state.key_name`` its name or None. Keys of
@@ -39,19 +39,19 @@ class Identify:
             token = _bearer_token(scope)
             if token is not None and scope["path"] not in self._unasked:
                 try:
-                    key = await self._find(scope["app"].state.backend, sha256(token).digest())
+                    key = await self._find(scope["app"].state.service, sha256(token).digest())
                 except StoreError as problem:
                     await known_problem(problem)(scope, receive, send)
                     return
             scope.setdefault("state", {}).update(key=key, key_name=None if key is None else key.name)
         await self.app(scope, receive, send)
 
-    async def _find(self, backend: Backend, hashed: bytes) -> Key | None:
+    async def _find(self, state: ServiceState, hashed: bytes) -> Key | None:
         found = None
         for known, key in self._of_settings:
             if hmac.compare_digest(known, hashed):
                 found = key
-        return found or await backend.read(backend.store.keys.find, hashed)
+        return found or await state.read(state.store.keys.find, hashed)
 
 
 def _bearer_token(scope: Connection) -> bytes | None:

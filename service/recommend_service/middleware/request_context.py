@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recommend_service import logs
-from recommend_service.cache.fast_path import Hot
+from recommend_service.cache.fast_path import FastPath
 from recommend_service.cache.response import ID_LENGTH
 from recommend_service.http.paths import SLASH, keep_slashes
 from recommend_service.metrics import Metrics
@@ -24,25 +24,27 @@ _COUNTED = count()
 logger = logging.getLogger(__name__)
 
 
-class Front:
+class RequestContext:
     """The outermost middleware. Leaves ``request_id`` in the scope, and reads there what others leave.
 
     ``cache`` (hit or miss) and ``template`` come from those who answer without a route. The log has neither bodies,
     headers nor values of parameters.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, *, access_log: bool = False, hot: Hot | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, *, access_log: bool = False, fast_path: FastPath | None = None
+    ) -> None:
         """
         Args:
             app: the app behind.
             metrics: where requests are counted.
             access_log: whether each has a line in the log.
-            hot: gives the answers that are ready, which need not pass through anything else.
+            fast_path: gives the answers that are ready, which need not pass through anything else.
         """
         self.app = app
         self.metrics = metrics
         self.access_log = access_log
-        self.hot = hot
+        self.fast_path = fast_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,7 +63,7 @@ class Front:
             await send(message)
 
         try:
-            ready = None if self.hot is None else self.hot.answer(scope)
+            ready = None if self.fast_path is None else self.fast_path.answer(scope)
             if ready is None:
                 await self.app(scope, receive, completed)
             else:

@@ -18,11 +18,11 @@ from recommend.errors import ArticleError, UnknownArticleError
 from recommend.ingest import put
 from recommend.recommender import Recommender
 from recommend_service.http.auth import KeyFirstRoute, require_reader, require_writer, sees_all
-from recommend_service.http.fast_route import DirectRoute
+from recommend_service.http.fast_route import FastRoute
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import LeftOut, PublicArticle, Stored
-from recommend_service.state import Backend, BackendOf, RecommenderOf
+from recommend_service.state import RecommenderOf, ServiceState, StateOf
 
 router = APIRouter(prefix="/v1/articles", tags=["articles"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
 
@@ -48,7 +48,7 @@ _UNAVAILABLE = {**PROBLEM, "description": "The store or the encoder cannot be us
 )
 async def put_article(
     request: Request,
-    backend: BackendOf,
+    state: StateOf,
     recommender: RecommenderOf,
     article_id: str,
     body: Annotated[dict[str, Any], Body(examples=[{"title": "Leaders condemn drone attack", "text": "…"}])],
@@ -61,8 +61,8 @@ async def put_article(
     large = len(await request.body()) > SMALL
     left_out: list[FieldWarning] = []
     parse = partial(parse_article, row, warn=left_out.append)
-    article = await backend.in_parser(parse) if large else parse()
-    revision, new = await backend.in_writer(_put, recommender, article)
+    article = await state.in_parser(parse) if large else parse()
+    revision, new = await state.in_writer(_put, recommender, article)
     warnings = [LeftOut(field=one.field, value=one.value, reason=one.reason) for one in left_out]
     stored = Stored(id=article_id, revision=revision, warnings=warnings).model_dump_json()
     return Response(stored, HTTPStatus.CREATED if new else HTTPStatus.OK, media_type="application/json")
@@ -72,11 +72,11 @@ async def get_article(request: Request, article_id: str) -> Response:
     """The card of a published article; with a key of scope `read` or `write` any article as stored, drafts and
     unpublished ones too.
     """
-    backend: Backend = request.app.state.backend
-    stored, whole = await backend.read(backend.articles.get, article_id), sees_all(request.state.key)
+    state: ServiceState = request.app.state.service
+    stored, whole = await state.read(state.articles.get, article_id), sees_all(request.state.key)
     if stored is None or not (whole or stored.article.is_public(datetime.now(UTC))):
         raise UnknownArticleError(article_id)
-    caching = "private, no-store" if whole else f"public, max-age={backend.settings.service.max_age}"
+    caching = "private, no-store" if whole else f"public, max-age={state.settings.service.max_age}"
     headers = {"Cache-Control": caching, "Vary": "Authorization"}
     return Response(stored.whole if whole else stored.card, headers=headers, media_type="application/json")
 
@@ -96,7 +96,7 @@ router.add_api_route(
         503: _UNAVAILABLE,
         **READ_PROBLEMS,
     },
-    route_class_override=DirectRoute,
+    route_class_override=FastRoute,
 )
 
 
@@ -112,9 +112,9 @@ router.add_api_route(
         **KEY_PROBLEMS,
     },
 )
-async def delete_article(backend: BackendOf, article_id: str) -> Response:
+async def delete_article(state: StateOf, article_id: str) -> Response:
     """Takes an article down: when this returns, no worker recommends it any more."""
-    await backend.in_writer(backend.store.delete, article_id)
+    await state.in_writer(state.store.delete, article_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

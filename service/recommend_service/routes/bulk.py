@@ -28,7 +28,7 @@ from recommend.sources.stream import excerpt, oversize
 from recommend_service.http.auth import KeyFirstRoute, require_writer
 from recommend_service.http.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
 from recommend_service.routes.articles import embed_as_served
-from recommend_service.state import Backend, BackendOf, RecommenderOf
+from recommend_service.state import RecommenderOf, ServiceState, StateOf
 
 router = APIRouter(prefix="/v1", tags=["articles"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
 
@@ -71,9 +71,9 @@ class BulkResult(BaseModel):
         "requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}, "example": _EXAMPLE}}}
     },
 )
-async def bulk(request: Request, backend: BackendOf, recommender: RecommenderOf) -> Response:
+async def bulk(request: Request, state: StateOf, recommender: RecommenderOf) -> Response:
     """Stores and deletes articles, one a line: an article, or {"delete": "ID"}. A bad line fails alone."""
-    results = _results(request, backend, recommender)
+    results = _results(request, state, recommender)
     first = await anext(results, b"")  # what fails before it has a status of its own
     return _Streamed(first, results)
 
@@ -135,12 +135,12 @@ class _Streamed(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _results(request: Request, backend: Backend, recommender: Recommender) -> AsyncIterator[bytes]:
+async def _results(request: Request, state: ServiceState, recommender: Recommender) -> AsyncIterator[bytes]:
     """The results of one batch after the other, each as NDJSON."""
     answered = 0
     try:
         async for batch in _batches(request):
-            yield await backend.in_writer(_apply, recommender, batch, not answered)
+            yield await state.in_writer(_apply, recommender, batch, not answered)
             answered = batch[-1].number
     except ClientDisconnect:
         return  # nobody is left to tell; what was not answered was not promised

@@ -19,7 +19,7 @@ from recommend_service.http.auth import KeyFirstRoute, require_curator
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
 from recommend_service.http.schemas import CuratedBody, Stored
-from recommend_service.state import BackendOf
+from recommend_service.state import StateOf
 
 router = APIRouter(prefix="/v1/articles", tags=["curation"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
 
@@ -46,7 +46,7 @@ Curator = Annotated[Key, Depends(require_curator)]
     },
 )
 async def put_curation(
-    backend: BackendOf,
+    state: StateOf,
     curator: Curator,
     article_id: ArticleId,
     curation: Annotated[Curation, Body(examples=[_EXAMPLE])],
@@ -56,7 +56,7 @@ async def put_curation(
     Pins come first in the article's box, in their order; blocked articles never appear in it; a hidden article is
     recommended nowhere until its time has come.
     """
-    revision = await backend.in_writer(backend.store.put_curation, article_id, curation, curator.name)
+    revision = await state.in_writer(state.store.put_curation, article_id, curation, curator.name)
     return _json(Stored(id=article_id, revision=revision))
 
 
@@ -69,9 +69,9 @@ async def put_curation(
         **_RESPONSES,
     },
 )
-async def get_curation(backend: BackendOf, _: Curator, article_id: str) -> Response:
+async def get_curation(state: StateOf, _: Curator, article_id: str) -> Response:
     """The present curation of an article, and who changed it when."""
-    found = await backend.read(backend.store.curation, article_id)
+    found = await state.read(state.store.curation, article_id)
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"article {shown(article_id)} has no curation; PUT one")
     curation, history = found

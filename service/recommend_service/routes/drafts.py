@@ -16,7 +16,7 @@ from recommend_service.http.auth import KeyFirstRoute, require_reader
 from recommend_service.http.parameters import Parameters
 from recommend_service.http.problems import BODY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import AnswerBody, Draft, History, QueryBody, answer_bytes
-from recommend_service.state import BackendOf, RecommenderOf
+from recommend_service.state import RecommenderOf, StateOf
 
 router = APIRouter(
     prefix="/v1",
@@ -45,7 +45,7 @@ _EXAMPLES: dict[str, Any] = {
 )
 async def related_to(
     request: Request,
-    backend: BackendOf,
+    state: StateOf,
     recommender: RecommenderOf,
     given: Annotated[Parameters, Query()],
     query: Annotated[QueryBody, Body(openapi_examples=_EXAMPLES)],
@@ -58,11 +58,11 @@ async def related_to(
     """
     asked, filters, limit, explain = query.root, given.filters(), given.limit, given.explain
     if isinstance(asked, History):
-        async with backend.compute_lock():
+        async with state.compute_lock():
             ids = [same_id(article_id) for article_id in asked.ids]
             answer = recommender.answer_history(ids, limit, filters, explain=explain)
     else:
-        answer = await backend.in_drafter(_answer_to, recommender, asked, limit, filters, explain)
+        answer = await state.in_drafter(_answer_to, recommender, asked, limit, filters, explain)
     body = answer_bytes(answer, request.scope["request_id"], explain=explain)
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 

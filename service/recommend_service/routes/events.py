@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from recommend.articles.events import Event
 from recommend_service.http.problems import BODY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
-from recommend_service.state import BackendOf
+from recommend_service.state import StateOf
 
 router = APIRouter(prefix="/v1", tags=["events"], responses=LIMIT_PROBLEMS)
 
@@ -49,9 +49,9 @@ _EXAMPLE = {
         }
     },
 )
-async def events(request: Request, backend: BackendOf) -> Response:
+async def events(request: Request, state: StateOf) -> Response:
     """Keeps one event, or up to 100 in a list; durable when this returns."""
-    await backend.events.add(_parse(await request.body()))
+    await state.events.add(_parse(await request.body()))
     return Response(status_code=HTTPStatus.ACCEPTED, headers={"Cache-Control": "no-store"})
 
 

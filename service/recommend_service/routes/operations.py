@@ -17,7 +17,7 @@ from recommend.recommender import Recommender
 from recommend_service.http.auth import may_operate, require_operator
 from recommend_service.http.problems import LIMIT_PROBLEMS, OPERATOR_PROBLEMS, PROBLEM
 from recommend_service.metrics import CONTENT_TYPE
-from recommend_service.state import Backend, BackendOf
+from recommend_service.state import ServiceState, StateOf
 
 router = APIRouter(tags=["operations"])
 logger = logging.getLogger(__name__)
@@ -58,14 +58,14 @@ async def readyz(request: Request) -> Response:
     takes no changes, an encoder that is missing, articles that had to be set aside. What cannot be told within a fifth
     of a second is among the problems.
     """
-    backend: Backend = request.app.state.backend
-    await backend.caught_up()
-    recommender = backend.recommender()
+    state: ServiceState = request.app.state.service
+    await state.caught_up()
+    recommender = state.recommender()
     view = recommender.view()
-    readable = await backend.readable.tell()
+    readable = await state.readable.tell()
     if readable.holds is False:
         raise StoreError(readable.problem)
-    writable, encodes = await backend.writable.tell(backend.store.writable), await backend.encodes.tell()
+    writable, encodes = await state.writable.tell(state.store.writable), await state.encodes.tell()
     problems = [one.problem for one in (readable, writable, encodes) if one.problem]
     if recommender.problem is not None:
         problems.insert(0, recommender.problem)
@@ -77,7 +77,7 @@ async def readyz(request: Request) -> Response:
             "snapshot": view.snapshot.manifest.name,
             "revision": view.revision,
             "writable": writable.holds,
-            "problems": problems if may_operate(request.state.key, backend.settings.service) else None,
+            "problems": problems if may_operate(request.state.key, state.settings.service) else None,
         }
     )
 
@@ -93,10 +93,10 @@ async def readyz(request: Request) -> Response:
         503: {**PROBLEM, "description": "The store cannot be read, or the settings name no encoder that exists"},
     },
 )
-async def status(backend: BackendOf) -> Response:
+async def status(state: StateOf) -> Response:
     """How old the snapshot is, how far behind the store, and what waits for an embedding."""
-    found = await backend.status(backend.settings.service.timeout)
-    recommender = _open_recommender(backend)
+    found = await state.status(state.settings.service.timeout)
+    recommender = _open_recommender(state)
     if recommender is not None:
         aside = dict(recommender.set_aside)
         found = replace(found, error=found.error or recommender.problem, set_aside=aside)
@@ -113,20 +113,20 @@ async def status(backend: BackendOf) -> Response:
         **OPERATOR_PROBLEMS,
     },
 )
-async def metrics(backend: BackendOf) -> Response:
+async def metrics(state: StateOf) -> Response:
     """Counts and state in the Prometheus text format."""
     try:
-        found = await backend.status(_STATUS_SECONDS)
-        text = backend.metrics.render(found, _open_recommender(backend))
+        found = await state.status(_STATUS_SECONDS)
+        text = state.metrics.render(found, _open_recommender(state))
     except RecommendError as problem:
         logger.error("metrics without state: %s", problem)
-        text = backend.metrics.render(None, None)
+        text = state.metrics.render(None, None)
     return Response(text, media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
-def _open_recommender(backend: Backend) -> Recommender | None:
+def _open_recommender(state: ServiceState) -> Recommender | None:
     try:
-        return backend.recommender()
+        return state.recommender()
     except RecommendError:
         return None  # the status says so
 

@@ -13,16 +13,16 @@ from recommend.errors import UnknownArticleError
 from recommend.index.dates import MISSING
 from recommend.index.live import View
 from recommend.recommender import Recommender
-from recommend_service.cache.answers import Asked
-from recommend_service.cache.response import Ready, max_age
+from recommend_service.cache.answers import CacheKey
+from recommend_service.cache.response import CachedResponse, max_age
 from recommend_service.http.auth import require_reader
-from recommend_service.http.fast_route import DirectRoute
+from recommend_service.http.fast_route import FastRoute
 from recommend_service.http.parameters import BoxParameters, UrlParameters
 from recommend_service.http.paths import ARTICLE, raw_path
 from recommend_service.http.problems import LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import AnswerBody
 from recommend_service.http.variants import chosen, marked
-from recommend_service.state import Backend
+from recommend_service.state import ServiceState
 
 _LONGEST_KEPT = 2_048  # bytes of path and query string: what is longer is hardly asked twice
 
@@ -31,7 +31,7 @@ router = APIRouter(
     tags=["related"],
     dependencies=[Depends(require_reader)],
     responses=LIMIT_PROBLEMS,
-    route_class=DirectRoute,
+    route_class=FastRoute,
 )
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -55,9 +55,9 @@ async def related(request: Request, given: Annotated[BoxParameters, Query()], ar
 async def related_by_url(request: Request, given: Annotated[UrlParameters, Query()]) -> Response:
     """The same by the article's URL; tracking parameters, fragment and trailing slash do not matter."""
     recommender = chosen(request, given.variant)
-    backend: Backend = request.scope["app"].state.backend
+    state: ServiceState = request.scope["app"].state.service
     view = recommender.view()  # as it is before the database is asked
-    found = await backend.in_reader(recommender.store.find_url, given.url)
+    found = await state.in_reader(recommender.store.find_url, given.url)
     return await _respond(request, recommender, given, view, given.url, found)
 
 
@@ -75,16 +75,16 @@ async def _respond(
         found: its id, None where no article has that name.
     """
     scope = request.scope
-    backend: Backend = scope["app"].state.backend
-    asked = Asked(name if found is None else found, given.limit, given.fallback, given.filters(), given.explain)
+    state: ServiceState = scope["app"].state.service
+    asked = CacheKey(name if found is None else found, given.limit, given.fallback, given.filters(), given.explain)
     known = found is not None
-    ready = _answered(scope, backend, recommender, given, view, asked, known=known, makes=False)
+    ready = _answered(scope, state, recommender, given, view, asked, known=known, makes=False)
     if ready is None:
-        async with backend.compute_lock():
-            ready = _answered(scope, backend, recommender, given, view, asked, known=known, makes=True)
+        async with state.compute_lock():
+            ready = _answered(scope, state, recommender, given, view, asked, known=known, makes=True)
     assert ready is not None
     if ready.fallback:
-        backend.metrics.fallbacks.inc()
+        state.metrics.fallbacks.inc()
     status, headers, body = ready.respond(scope["headers"], scope["request_id"])
     response = Response(body, status)
     response.raw_headers = headers
@@ -93,23 +93,23 @@ async def _respond(
 
 def _answered(
     scope: Scope,
-    backend: Backend,
+    state: ServiceState,
     recommender: Recommender,
     given: BoxParameters,
     view: View,
-    asked: Asked,
+    asked: CacheKey,
     *,
     known: bool,
     makes: bool,
-) -> Ready | None:
+) -> CachedResponse | None:
     """The answer from the cache; where it is not there, made and kept if ``makes``, else None."""
     present = recommender.view()
-    cache, key = backend.cache(recommender), asked.normalised(present)
+    cache, key = state.cache(recommender), asked.normalised(present)
     ready = cache.get(present, time(), key) if known else None
     hit, target = ready is not None, (raw_path(scope), scope["query_string"])
     scope["cache"] = "hit" if hit else "miss"
     if ready is None and makes:
-        ready = _ready(backend, recommender, asked, known=known)
+        ready = _ready(state, recommender, asked, known=known)
     # what a change during all this may have made untrue is not kept
     if ready is not None and present is view is recommender.view() and sum(map(len, target)) <= _LONGEST_KEPT:
         leads = target, scope["route"].path_format, key.until(given.max_age)
@@ -118,20 +118,20 @@ def _answered(
     return ready
 
 
-def _ready(backend: Backend, recommender: Recommender, asked: Asked, *, known: bool) -> Ready:
+def _ready(state: ServiceState, recommender: Recommender, asked: CacheKey, *, known: bool) -> CachedResponse:
     """The answer, or the latest articles where it is missing or empty and the request allows them."""
     article_id, limit, fallback, filters, explain = asked
     answer = recommender.answer(article_id, limit, filters, explain=explain) if known else None
     if answer is None and fallback == "none":
         raise UnknownArticleError(article_id)
     if answer is not None:
-        backend.metrics.count_removed(answer.removed)
+        state.metrics.count_removed(answer.removed)
     if answer is None or (not answer.items and fallback == "latest"):
         answer = recommender.latest_answer(article_id, limit, filters)
-    service = backend.settings.service
+    service = state.settings.service
     seconds = max_age(_age(recommender.view(), article_id), service.max_age, service.max_age_old)
     sharing = "private" if service.read_needs_key else "public"
-    return Ready.of(answer, f"{sharing}, max-age={seconds}", explain=explain)
+    return CachedResponse.of(answer, f"{sharing}, max-age={seconds}", explain=explain)
 
 
 def _age(view: View, article_id: str) -> float | None:

@@ -1,6 +1,6 @@
 """The demonstration site: a front page, a page for every story with its Related Articles box, and their assets.
 
-Its handlers read through the backend's recommender, of which they need what `Library` lists.
+Its handlers read through the recommender of the service's state, of which they need what `Library` lists.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def site_router(site_name: str = "Related Articles", *, texts: bool = False) -> 
     @router.api_route(f"/stories/{ARTICLE}", methods=_METHODS)
     async def story(request: Request, article_id: str) -> Response:
         library = _library(request)
-        article = await request.app.state.backend.read(library.article, article_id)
+        article = await request.app.state.service.read(library.article, article_id)
         if article is None:
             return missing(request)
         section = article.section
@@ -182,7 +182,7 @@ def _read(path: Path, media_type: str) -> _Asset:
 
 
 def _library(request: Request) -> Library:
-    library: Library = request.app.state.backend.recommender()
+    library: Library = request.app.state.service.recommender()
     return library
 
 

@@ -23,16 +23,16 @@ from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
-from recommend_service.cache.answers import AnswerCache, Asked
-from recommend_service.cache.response import Ready
+from recommend_service.cache.answers import AnswerCache, CacheKey
+from recommend_service.cache.response import CachedResponse
 from recommend_service.metrics import Metrics
-from recommend_service.state import Backend
+from recommend_service.state import ServiceState
 
 STORY = "a-central-asia-condemns-drone-attack"
 NEAR_URL = "https://meridian-courier.example/cached"
 BOX = f"/v1/articles/{STORY}/related?limit=50"
 NEAR = {"title": "Central Asian leaders condemn the drone attack on Putin's Novgorod residence once more"}
-READY, ASKED = Ready(b"{", b"}", fallback=False, caching="public"), Asked("story-1", 5, "latest")
+READY, ASKED = CachedResponse(b"{", b"}", fallback=False, caching="public"), CacheKey("story-1", 5, "latest")
 
 
 def hits(client: Any) -> float:
@@ -85,7 +85,7 @@ def test_it_keeps_as_many_answers_as_it_may_and_drops_the_least_recently_asked(
         AnswerCache(2, 10**6),
         AnswerCache(0, 10**6),
     )
-    asked = [Asked(f"story-{number}", 5, "latest") for number in range(3)]
+    asked = [CacheKey(f"story-{number}", 5, "latest") for number in range(3)]
     for one in asked:
         cache.get(view, 1.0, asked[0])
         off.get(view, 1.0, one)
@@ -101,7 +101,7 @@ def test_what_it_keeps_is_bounded_in_bytes_and_answers_about_unknown_articles_go
 ) -> None:
     settings, store = indexed
     view = LiveView(store, IndexLayout(settings.index)).refresh()
-    cache, large = AnswerCache(10**6, 100_000), Ready(b"x" * 10_000, b"", fallback=False, caching="")
+    cache, large = AnswerCache(10**6, 100_000), CachedResponse(b"x" * 10_000, b"", fallback=False, caching="")
     known = ASKED._replace(article_id="known")
     cache.get(view, 1.0, known)
     cache.put(view, known, large, ((b"/known", b""), "", math.inf))
@@ -147,9 +147,9 @@ def test_bounds_between_which_no_article_is_dated_ask_the_same(indexed: tuple[Se
 
 
 def test_a_path_with_a_moving_bound_is_kept_until_the_oldest_article_within_it_is_too_old(copied: Settings) -> None:
-    with closing(Backend(copied, Metrics())) as backend:
-        recommender = backend.recommender()
-        view, cache = recommender.view(), backend.cache(recommender)
+    with closing(ServiceState(copied, Metrics())) as state:
+        recommender = state.recommender()
+        view, cache = recommender.view(), state.cache(recommender)
         oldest = datetime(2025, 1, 1, tzinfo=UTC)
         asked = ASKED._replace(filters=Filters(since=oldest)).normalised(view)
         bound = asked.filters.since
@@ -250,7 +250,7 @@ def test_answers_to_overlong_requests_are_not_kept(sample: Settings, serve: Any)
 
 
 def test_each_recommender_has_a_cache_of_its_own(sample: Settings) -> None:
-    with closing(Backend(sample, Metrics())) as backend:
-        one, other = backend.recommender(), Recommender(backend.store, sample)
-        assert backend.cache(one) is backend.cache(one)
-        assert backend.cache(one) is not backend.cache(other)
+    with closing(ServiceState(sample, Metrics())) as state:
+        one, other = state.recommender(), Recommender(state.store, sample)
+        assert state.cache(one) is state.cache(one)
+        assert state.cache(one) is not state.cache(other)

@@ -10,7 +10,7 @@ import pytest
 from recommend.articles.article import Article, parse_article
 from recommend.store import Store
 from recommend_service.cache import articles as stored
-from recommend_service.cache.articles import StoredArticles
+from recommend_service.cache.articles import ArticlesCache
 
 FINGERPRINT = "0" * 16
 
@@ -42,7 +42,7 @@ def read(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_an_article_is_read_once_until_the_store_changes(store: Store, read: list[str]) -> None:
-    articles = StoredArticles(store)
+    articles = ArticlesCache(store)
     put(store, "storks")
     first, again = articles.get("storks"), articles.get("storks")
     assert first is not None
@@ -54,7 +54,7 @@ def test_an_article_is_read_once_until_the_store_changes(store: Store, read: lis
 
 
 def test_what_another_process_changed_or_took_down_is_not_shown_as_it_was(store: Store, tmp_path: Path) -> None:
-    articles = StoredArticles(store)
+    articles = ArticlesCache(store)
     put(store, "storks")
     assert articles.get("storks") is not None
     with closing(Store(f"sqlite:///{tmp_path / 'recommend.db'}")) as other:
@@ -70,7 +70,7 @@ def test_what_another_process_changed_or_took_down_is_not_shown_as_it_was(store:
 
 def test_what_is_kept_is_bounded_in_bytes(store: Store, read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "_KEPT_BYTES", 18_000)
-    articles = StoredArticles(store)
+    articles = ArticlesCache(store)
     for name, length in (("a", 1_000), ("b", 1_000), ("c", 1_000), ("long", 6_000)):
         put(store, name, text="x" * length)
     for name in ("a", "b", "b", "a", "c", "a", "b", "long", "long"):

@@ -21,7 +21,7 @@ from recommend.articles.card import card_of
 from recommend.ranking.answer import Answer, Recommendation
 from recommend.ranking.reasons import Reason
 from recommend.settings import Settings
-from recommend_service.cache.response import GZIP_FROM, ID_LENGTH, Ready, accepts_gzip, max_age, names_tag
+from recommend_service.cache.response import GZIP_FROM, ID_LENGTH, CachedResponse, accepts_gzip, max_age, names_tag
 from recommend_service.http.parameters import BoxParameters, UrlParameters
 
 STORY = "a-central-asia-condemns-drone-attack"
@@ -196,7 +196,7 @@ def test_plain_and_compressed_bodies_are_the_answer_with_its_request_id(
         )
         for rank in range(1, count + 1)
     ]
-    ready = Ready.of(Answer(article_id, "s", 1, None, items, None), "public", explain=False)
+    ready = CachedResponse.of(Answer(article_id, "s", 1, None, items, None), "public", explain=False)
     for coding in (b"gzip", b"identity"):
         status, headers, body = ready.respond([(b"accept-encoding", coding)], REQUEST_ID)
         named = dict(headers)
@@ -215,7 +215,7 @@ def test_plain_and_compressed_bodies_are_the_answer_with_its_request_id(
 
 
 def test_an_id_too_long_for_an_uncompressed_block_is_sent_plain() -> None:
-    ready = Ready.of(Answer("x" * 70_000, "s", 1, None, [], None), "public", explain=False)
+    ready = CachedResponse.of(Answer("x" * 70_000, "s", 1, None, [], None), "public", explain=False)
     _, headers, body = ready.respond([(b"accept-encoding", b"gzip")], REQUEST_ID)
     assert b"content-encoding" not in dict(headers)
     assert orjson.loads(body)["request_id"] == REQUEST_ID

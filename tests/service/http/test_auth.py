@@ -21,8 +21,8 @@ from recommend.store import Store
 from recommend.store.keys import Key, Keys, Scope
 from recommend_service.http.auth import authorize
 from recommend_service.metrics import Metrics
-from recommend_service.middleware.authentication import Identify
-from recommend_service.state import Backend
+from recommend_service.middleware.authentication import Authentication
+from recommend_service.state import ServiceState
 
 STORY, DRAFT = "a-central-asia-condemns-drone-attack", "b-draft-tiktok-user-questions"
 BOX = f"/v1/articles/{STORY}/related"
@@ -165,12 +165,12 @@ def _identify(settings: ServiceSettings, headers: Mapping[str, str], store: Stor
         raise AssertionError(message)
 
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    with closing(Backend(Settings(store=str(store.engine.url), service=settings), Metrics())) as backend:
-        running: Any = SimpleNamespace(state=SimpleNamespace(backend=backend))
+    with closing(ServiceState(Settings(store=str(store.engine.url), service=settings), Metrics())) as state:
+        running: Any = SimpleNamespace(state=SimpleNamespace(service=state))
         with suppress(SnapshotError):
-            backend.open()
+            state.open()
         scope = {"type": "http", "path": "/v1/related", "headers": raw, "app": running}
-        asyncio.run(Identify(app, settings)(scope, None, send))  # type: ignore[arg-type]
+        asyncio.run(Authentication(app, settings)(scope, None, send))  # type: ignore[arg-type]
     return seen
 
 

@@ -110,7 +110,7 @@ def test_where_no_test_runs_a_unit_gets_the_plain_answer(reader: Any) -> None:
 def test_variants_share_one_view_that_follows_the_store(copied: Settings, serve: Any) -> None:
     service = ServiceSettings.model_validate({**copied.service.model_dump(), "variants": {"b": {}}})
     with serve(copied.model_copy(update={"service": service})) as running:
-        backend = running.backend
-        assert backend.variant("b").view() is backend.recommender().view()
+        state = running.state
+        assert state.variant("b").view() is state.recommender().view()
         assert running.writer.article("DELETE", TWIN).status_code == 204
-        assert backend.variant("b").view() is backend.recommender().view()
+        assert state.variant("b").view() is state.recommender().view()

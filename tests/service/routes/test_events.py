@@ -89,12 +89,12 @@ def test_events_that_come_together_share_a_transaction_and_readers_do_not_wait(
     def send(number: int) -> int:
         return httpx.post(f"{newsroom.address}{PATH}", json={**CLICK, "position": number}, trust_env=False).status_code
 
-    monkeypatch.setattr(newsroom.backend.events, "_write", slow.__get__(newsroom.backend.store.events))
+    monkeypatch.setattr(newsroom.state.events, "_write", slow.__get__(newsroom.state.store.events))
     with ThreadPoolExecutor(12) as pool:
         first = pool.submit(send, 1)
         assert started.wait(30)
         others = [pool.submit(send, number) for number in range(2, 12)]
-        while len(newsroom.backend.events._waiting) < 10:
+        while len(newsroom.state.events._waiting) < 10:
             assert newsroom.reader.get("/healthz").status_code == 200
         assert not first.done()
         go_on.set()
@@ -109,7 +109,7 @@ def test_events_that_cannot_be_written_are_not_acknowledged_and_the_next_ones_ar
         raise StoreError("store: the change was not written: disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(newsroom.backend.events, "_write", full)
+        patch.setattr(newsroom.state.events, "_write", full)
         refused = newsroom.reader.post(PATH, json=CLICK)
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
     assert newsroom.reader.post(PATH, json={**CLICK, "request_id": "after"}).status_code == 202
