@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from recommend.articles.article import Article, Status, canonical_url
 from recommend.errors import shown
 from recommend.store import Store
-from recommend.store.rows import Known, Label
+from recommend.store.rows import Label, StoredState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def repeated(earlier: Article, later: Article) -> Collision | None:
 
 
 def with_stored(
-    store: Store, articles: Sequence[Article], held: Mapping[str, Known], since: int
+    store: Store, articles: Sequence[Article], held: Mapping[str, StoredState], since: int
 ) -> Iterator[Collision]:
     """The collisions of articles that are about to be stored with those that are stored, and of addresses among them.
 

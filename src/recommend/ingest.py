@@ -15,7 +15,7 @@ from recommend.encoder.executors.engine import Engine
 from recommend.encoder.executors.local import LocalEngine
 from recommend.encoder.isolation import encode_each
 from recommend.store import Store
-from recommend.store.rows import FloatArray, Known
+from recommend.store.rows import FloatArray, StoredState
 
 BATCH = 1024
 
@@ -128,7 +128,7 @@ def ingest(
     total, since = IngestCounts(), store.latest_revision()
     for batch in _batches(articles, on_collision):
 
-        def tell(changed: list[Article], held: Mapping[str, Known]) -> None:
+        def tell(changed: list[Article], held: Mapping[str, StoredState]) -> None:
             for collision in with_stored(store, changed, held, since):
                 on_collision(collision)
 
@@ -188,7 +188,7 @@ def put_batch(
     batch: Mapping[str, Article],
     *,
     republish: bool = True,
-    on_change: Callable[[list[Article], Mapping[str, Known]], object] = lambda _articles, _held: None,
+    on_change: Callable[[list[Article], Mapping[str, StoredState]], object] = lambda _articles, _held: None,
 ) -> dict[str, Outcome]:
     """Stores articles by id in one transaction and tells what became of each; only what changed is embedded.
 
@@ -245,7 +245,7 @@ def _encode_once(encoder: Encoder, articles: list[Article]) -> tuple[dict[str, F
     return found, {id_: failures[key] for id_, key in hashes.items() if key in failures}
 
 
-def _differs(article: Article, held: Known | None) -> bool:
+def _differs(article: Article, held: StoredState | None) -> bool:
     return held is None or held.deleted or held.content_hash != article.content_hash
 
 

@@ -44,7 +44,7 @@ _REMEDY = "delete it from the table embeddings, and recommend reindex makes it a
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredState:
     """What the store holds of an id: revision, hashes of its content and text, and whether it was taken down."""
 
     revision: int
@@ -59,7 +59,7 @@ class Written:
     new."""
 
     revision: int
-    before: Known | None
+    before: StoredState | None
 
 
 @dataclass(frozen=True, slots=True)

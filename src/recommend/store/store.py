@@ -25,9 +25,9 @@ from recommend.store.rows import (
     Change,
     ChangeSet,
     FloatArray,
-    Known,
     Label,
     Published,
+    StoredState,
     Unreadable,
     Written,
     article_or_fault,
@@ -178,7 +178,7 @@ class Store:
             present = curations.find(connection, article_id)
             return None if present is None else (present[0], curations.history(connection, article_id, most))
 
-    def known(self, ids: Iterable[str]) -> dict[str, Known]:
+    def known(self, ids: Iterable[str]) -> dict[str, StoredState]:
         """What is held of each of ``ids``; ids never seen are left out."""
         with reading(self._engine) as connection:
             return _known(connection, ids)
@@ -357,15 +357,15 @@ class Store:
         return counts
 
 
-def _known(connection: Connection, ids: Iterable[str]) -> dict[str, Known]:
+def _known(connection: Connection, ids: Iterable[str]) -> dict[str, StoredState]:
     query = select(*(articles.c[name] for name in ("id", "revision", "content_hash", "text_hash", "deleted_at")))
-    found: dict[str, Known] = {}
+    found: dict[str, StoredState] = {}
     for some in some_at_a_time(ids):
         for row in readable(connection, query.where(articles.c.id.in_(some))):
             if isinstance(row, Unreadable):  # whatever is sent differs from it
-                found[row.id] = Known(row.revision, b"", b"", deleted=False)
+                found[row.id] = StoredState(row.revision, b"", b"", deleted=False)
                 continue
-            found[row.id] = Known(row.revision, row.content_hash, row.text_hash, row.deleted_at is not None)
+            found[row.id] = StoredState(row.revision, row.content_hash, row.text_hash, row.deleted_at is not None)
     return found
 
 

@@ -112,7 +112,7 @@ def _write(
     on_stage: Callable[[str], None],
 ) -> Manifest:
     on_stage("reading articles")
-    reading, uncounted, raw = read(store, encoder, Corpus.empty() if anew else _live_corpus(index_layout))
+    reading, pending, raw = read(store, encoder, Corpus.empty() if anew else _live_corpus(index_layout))
     table = reading.table
     for article_id, reason in reading.set_aside.items():
         logger.warning("article %r is set aside: %s", article_id, reason)
@@ -127,10 +127,10 @@ def _write(
     set_threads(0)
     with ThreadPoolExecutor(1) as beside:  # FAISS computes while Python counts words
         building = beside.submit(VectorIndex.build, alone, kind)
-        counts = uncounted.counts()
+        counts = pending.counts()
         lexicon, matrix = lexical.fit(counts, trusted, _languages(table))
         index = building.result()
-    del uncounted, trusted
+    del pending, trusted
     on_stage("finding neighbours")
     deviations = units(alone, matrix)
     neighbours, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.expansion_time)

@@ -37,7 +37,7 @@ def made_by() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """n articles in ascending order of ids, and what their texts come to.
+    """n articles in ascending order of ids, and the data derived from their texts.
 
     Attributes:
         hashes: (n, 32) uint8 content hashes, see :attr:`~recommend.articles.article.Article.content_hash`; zeros where
@@ -72,7 +72,7 @@ class Corpus:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class StoreRead:
     """The published articles of one revision of the store, in ascending order of ids; table, hashes and groups as in
     :class:`Corpus`.
 
@@ -88,7 +88,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Uncounted:
+class PendingCounts:
     """n articles, the terms of some of which are still to be counted.
 
     Attributes:
@@ -107,7 +107,7 @@ class Uncounted:
         return TermCounts.joined([self.kept, counted]).take(self.order) if len(self.kept) else counted
 
 
-def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[Reading, Uncounted, NDArray[np.float16]]:
+def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, PendingCounts, NDArray[np.float16]]:
     """What the store holds now, with what is large and not needed for long apart: terms, and embeddings (n, d). Of an
     article that is as it was ``before``, no text is read. Rows that cannot be used are set aside."""
     ids = before.table.ids()
@@ -127,7 +127,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[Reading, Uncou
             embeddings += np.array([one.embedding for one in batch], VECTOR_DTYPE).tobytes()
     remaining, order = np.array(kept, np.int64), np.empty(len(new), np.int64)
     order[np.argsort(new, kind="stable")] = np.arange(len(new))
-    reading = Reading(
+    reading = StoreRead(
         revision,
         ArticleTable.joined([before.table.take(remaining), *tables]).take(order),
         np.frombuffer(hashes, np.uint8).reshape(len(new), _HASH_SIZE),
@@ -135,7 +135,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[Reading, Uncou
         aside,
     )
     raw = np.frombuffer(embeddings, VECTOR_DTYPE).reshape(len(new), encoder.dimension)
-    return reading, Uncounted(before.counts.take(remaining), texts, order), raw
+    return reading, PendingCounts(before.counts.take(remaining), texts, order), raw
 
 
 @dataclass(frozen=True, slots=True)
