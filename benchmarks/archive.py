@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import report
-from recommend.arrays import widened
+from recommend.arrays import to_float32
 from recommend.articles.article import Article
 from recommend.encoder import open_encoder
 from recommend.index.dense import KINDS, VectorIndex
@@ -50,7 +50,7 @@ class Growth:
         """(n, 9) rows of the nearest of each, itself among them; -1 where there are fewer."""
         index = VectorIndex.build(self.real, KINDS["ivf-pq"])
         blocks = np.array_split(self.real, 128)
-        return np.concatenate([index.search_many(widened(block), _NEAR)[0] for block in blocks])
+        return np.concatenate([index.search_many(to_float32(block), _NEAR)[0] for block in blocks])
 
     def blocks(self, size: int) -> Iterator[Mixed]:
         """``size`` embeddings, the same ones each time."""
@@ -59,7 +59,7 @@ class Growth:
             own = chance.integers(0, len(self.real), min(_BLOCK, size - start))
             other = np.maximum(self.near[own, chance.integers(0, _NEAR, len(own))], 0)
             share = 0.5 * chance.random((len(own), 1), dtype=np.float32)
-            mixed = (1 - share) * widened(self.real[own]) + share * widened(self.real[other])
+            mixed = (1 - share) * to_float32(self.real[own]) + share * to_float32(self.real[other])
             mixed += np.asarray(chance.normal(scale=0.01, size=mixed.shape), np.float32)
             mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
             yield Mixed(own, other, share[:, 0], mixed.astype(np.float16))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks import report
 from benchmarks.archive import Growth
-from recommend.arrays import mapped, widened
+from recommend.arrays import load_mmap, to_float32
 from recommend.index.dense import KINDS, Kind, VectorIndex, set_threads
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
@@ -31,7 +31,7 @@ def main() -> None:
     name = current_name(layout)
     if name is None:
         raise SystemExit("run the benchmark main_job first: its index has the real embeddings")
-    real = mapped(layout.snapshot(name).embeddings)
+    real = load_mmap(layout.snapshot(name).embeddings)
     rows = []
     for size in SIZES:
         some = np.random.default_rng(5).permutation(len(real))[:size]
@@ -56,9 +56,9 @@ def main() -> None:
 
 def exact(vectors: Halves) -> Iterator[NDArray[np.int64]]:
     """The DEPTH nearest of each query, nearest first."""
-    queries = widened(vectors[:QUERIES])
+    queries = to_float32(vectors[:QUERIES])
     scores = np.concatenate(
-        [widened(block) @ queries.T for block in np.array_split(vectors, len(vectors) // _BLOCK + 1)]
+        [to_float32(block) @ queries.T for block in np.array_split(vectors, len(vectors) // _BLOCK + 1)]
     )
     for row in scores.T:
         best = np.argpartition(-row, DEPTH)[:DEPTH]
@@ -79,7 +79,7 @@ def measured(vectors: Halves, kind: Kind, truth: list[NDArray[np.int64]]) -> lis
         del built
         set_threads(1)
         times, at_10, at_depth = [], [], []
-        for query, nearest in zip(widened(vectors[:QUERIES]), truth, strict=True):
+        for query, nearest in zip(to_float32(vectors[:QUERIES]), truth, strict=True):
             started = time.perf_counter()
             found = index.search(query, DEPTH)
             times.append(time.perf_counter() - started)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from benchmarks import report
 from benchmarks.archive import Archive, Growth
-from recommend.arrays import mapped, widened
+from recommend.arrays import load_mmap, to_float32
 from recommend.encoder import open_encoder
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
 from recommend.index.snapshot.catalog import live_manifest
@@ -221,7 +221,7 @@ def _build_vectors(size: int, folder: Path) -> Figures:
         done += len(block.vectors)
     del streamed, growth
     started = time.perf_counter()
-    VectorIndex.build(mapped(path), kind).save(folder / "vectors.faiss")
+    VectorIndex.build(load_mmap(path), kind).save(folder / "vectors.faiss")
     seconds = time.perf_counter() - started
     sizes = {name: _megabytes([folder / file]) for name, file in (("file", path.name), ("index", "vectors.faiss"))}
     return {"seconds": seconds, "kind": kind.name, "peak": _peak(), **sizes}
@@ -229,8 +229,8 @@ def _build_vectors(size: int, folder: Path) -> Figures:
 
 def _search_vectors(size: int, folder: Path) -> Figures:
     set_threads(1)
-    embeddings = mapped(folder / "embeddings.npy")
-    queries = widened(embeddings[np.random.default_rng(7).choice(size, QUERIES, replace=False)])
+    embeddings = load_mmap(folder / "embeddings.npy")
+    queries = to_float32(embeddings[np.random.default_rng(7).choice(size, QUERIES, replace=False)])
     times = [time.perf_counter()]
     index = VectorIndex.load(folder / "vectors.faiss", choose_kind("auto", size), embeddings)
     times.append(time.perf_counter())
@@ -242,7 +242,7 @@ def _search_vectors(size: int, folder: Path) -> Figures:
     scores = np.full((0, QUERIES), 0, np.float32)
     rows = np.zeros((0, QUERIES), np.int64)
     for start in range(0, size, 65_536):
-        block = widened(embeddings[start : start + 65_536]) @ queries.T
+        block = to_float32(embeddings[start : start + 65_536]) @ queries.T
         scores = np.concatenate([scores, block])
         rows = np.concatenate([rows, np.repeat(np.arange(start, start + len(block))[:, None], QUERIES, axis=1)])
         best = np.argpartition(-scores, 9, axis=0)[:10]

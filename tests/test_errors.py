@@ -3,13 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.errors import ArticleError, UnknownArticleError, shown, visible
+from recommend.errors import ArticleError, UnknownArticleError, truncated_repr, visible
 
 
 @given(st.text() | st.binary() | st.lists(st.integers()) | st.none())
 def test_a_value_is_shown_as_its_repr_cut_to_eighty_characters(value: object) -> None:
-    assert len(shown(value)) <= 80
-    assert shown(value) == repr(value) or repr(value).startswith(shown(value).removesuffix("…")[:70])
+    assert len(truncated_repr(value)) <= 80
+    assert truncated_repr(value) == repr(value) or repr(value).startswith(truncated_repr(value).removesuffix("…")[:70])
 
 
 @given(st.text(st.characters()))

@@ -14,7 +14,7 @@ _SIGN_EXPONENT_MANTISSA = np.uint32(0x8FFFE000).astype(np.int32)
 _BIASES_APART = np.float32(2.0**112)
 
 
-def mapped(path: Path) -> NDArray[Any]:
+def load_mmap(path: Path) -> NDArray[Any]:
     """A .npy file mapped into memory, read-only; never unpickled.
 
     A plain array, not a ``memmap``: slicing one of those costs several times as much.
@@ -23,7 +23,7 @@ def mapped(path: Path) -> NDArray[Any]:
     return array
 
 
-def widened(vectors: NDArray[np.floating]) -> FloatArray:
+def to_float32(vectors: NDArray[np.floating]) -> FloatArray:
     """Finite float16 or float32 numbers as float32; numpy's own way from float16 takes five times as long.
 
     The bits of a float16, shifted to where a float32 has sign, exponent and mantissa, make a number that is too small
@@ -39,7 +39,7 @@ def widened(vectors: NDArray[np.floating]) -> FloatArray:
     return wide
 
 
-def distinct(rows: NDArray[np.integer], count: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+def unique_inverse(rows: NDArray[np.integer], count: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """``np.unique`` of rows below ``count`` with the place of each, in the shape of ``rows``; does not sort."""
     present = np.zeros(count, np.bool_)
     present[rows] = True

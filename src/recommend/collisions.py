@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from recommend.articles.article import Article, Status, canonical_url
-from recommend.errors import shown
+from recommend.errors import truncated_repr
 from recommend.store import Store
 from recommend.store.rows import Label, StoredState
 
@@ -72,18 +72,21 @@ def _of_addresses(store: Store, articles: Sequence[Article]) -> Iterator[Collisi
 
 
 def _shared(article: Article, other_id: str, other_title: str) -> Collision:
-    reason = f"is the address of {shown(other_id)}, {shown(other_title)}, too: both stay, and the later answers for it"
-    return Collision(article.id, "url", shown(article.url), reason)
+    reason = (
+        f"is the address of {truncated_repr(other_id)}, {truncated_repr(other_title)}, too: "
+        "both stay, and the later answers for it"
+    )
+    return Collision(article.id, "url", truncated_repr(article.url), reason)
 
 
 def _replaced(before: Label, article: Article) -> Collision:
     reason = f"is the id of two stories: {_named(before)} is replaced by {_named(Label.of(article))}"
-    return Collision(article.id, "id", shown(article.id), reason)
+    return Collision(article.id, "id", truncated_repr(article.id), reason)
 
 
 def _named(label: Label) -> str:
     place = label.url or label.site
-    return shown(label.title) if place is None else f"{shown(label.title)} ({place})"
+    return truncated_repr(label.title) if place is None else f"{truncated_repr(label.title)} ({place})"
 
 
 def _is_one_page(before: Label, article: Article) -> bool:

@@ -14,7 +14,7 @@ def visible(text: str) -> str:
     return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
-def shown(value: object) -> str:
+def truncated_repr(value: object) -> str:
     """``value`` as a message may print it: its ``repr``, cut to 80 characters."""
     text = repr(value[: _SHOWN + 1] if isinstance(value, str | bytes) else value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
@@ -37,9 +37,9 @@ class ArticleError(RecommendError):
     def __init__(self, article_id: str | None, field: str | None, value: object, reason: str) -> None:
         self.article_id = article_id
         self.field = field
-        self.value = shown(value)
+        self.value = truncated_repr(value)
         self.reason = reason
-        subject = "row" if article_id is None else f"article {shown(article_id)}"
+        subject = "row" if article_id is None else f"article {truncated_repr(article_id)}"
         where = "" if field is None else f"{field} " if value is None else f"{field} {self.value} "
         super().__init__(f"{subject}: {where}{reason}")
 
@@ -81,7 +81,7 @@ class UnknownArticleError(RecommendError):
 
     def __init__(self, article: str) -> None:
         self.article = article
-        super().__init__(f"article {shown(article)} is unknown or not published")
+        super().__init__(f"article {truncated_repr(article)} is unknown or not published")
 
 
 class EvaluationError(RecommendError):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from recommend.errors import OutputError, shown
+from recommend.errors import OutputError, truncated_repr
 
 PRIVATE = 0o600
 """The mode of files that hold articles' texts or keys: for their owner alone."""
@@ -33,13 +33,13 @@ def sync_tree(root: Path) -> None:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Replaces a small file durably: readers see the old content or the new, never anything between."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    temp_path = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         with named(path):
-            beside.write_bytes(content)
-            _take_place(beside, path)
+            temp_path.write_bytes(content)
+            _take_place(temp_path, path)
     finally:
-        beside.unlink(missing_ok=True)
+        temp_path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -55,23 +55,23 @@ def whole(path: Path) -> Iterator[Path]:
             yield path
         return
     target = path.resolve()
-    beside = target.with_name(f".{target.stem}.part{target.suffix}")
+    temp_path = target.with_name(f".{target.stem}.part{target.suffix}")
     try:
-        with named(path, beside):
-            yield beside
-            _take_place(beside, target)
+        with named(path, temp_path):
+            yield temp_path
+            _take_place(temp_path, target)
     finally:
-        beside.unlink(missing_ok=True)
+        temp_path.unlink(missing_ok=True)
 
 
 @contextmanager
-def named(path: Path, beside: Path | None = None) -> Iterator[None]:
+def named(path: Path, temp_path: Path | None = None) -> Iterator[None]:
     """Errors of writing a file tell which: those of the system do not where it is open already, or name the one
-    ``beside``, which nobody asked for."""
+    ``temp_path``, which nobody asked for."""
     try:
         yield
     except OSError as problem:
-        if problem.errno is not None and problem.filename in {None, str(beside)}:
+        if problem.errno is not None and problem.filename in {None, str(temp_path)}:
             raise OSError(problem.errno, problem.strerror, str(path)) from problem
         raise
 
@@ -88,9 +88,9 @@ def write_private(path: Path) -> None:
         return
 
 
-def _take_place(beside: Path, path: Path) -> None:
-    sync(beside)
-    beside.replace(path)
+def _take_place(temp_path: Path, path: Path) -> None:
+    sync(temp_path)
+    temp_path.replace(path)
     sync(path.parent)
 
 
@@ -128,11 +128,11 @@ def check_output(option: str, target: Path, kind: Kind, kept: Iterable[Kept], *,
     Raises:
         OutputError: naming both files and the way out.
     """
-    given = f"{option} {shown(str(target))}"
+    given = f"{option} {truncated_repr(str(target))}"
     for one in kept:
         if one.holds(target):
             verb = "lies in" if one.path.is_dir() else "would overwrite"
-            raise OutputError(f"{given} {verb} {one.name} {shown(str(one.path))}; give another name")
+            raise OutputError(f"{given} {verb} {one.name} {truncated_repr(str(one.path))}; give another name")
     try:
         if not target.exists() or target.is_char_device() or target.is_fifo() or target.is_socket():
             return

@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as UnreadableEnvironment
 
-from recommend.errors import SettingsError, shown
+from recommend.errors import SettingsError, truncated_repr
 
 logger = logging.getLogger(__name__)
 
@@ -279,18 +279,18 @@ def load_settings(
         SettingsError: for a file that is missing or not TOML, an unknown name, a value out of range.
     """
     if config is not None and not config.is_file():
-        raise SettingsError(f"config file {shown(str(config))} does not exist")
+        raise SettingsError(f"config file {truncated_repr(str(config))} does not exist")
     values: dict[str, Any] = {key: value for key, value in (overrides or {}).items() if value is not None}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
-            raise SettingsError(f"setting {shown(assignment)} is not of the form group.key=value")
+            raise SettingsError(f"setting {truncated_repr(assignment)} is not of the form group.key=value")
         name = name.strip()
         target, *path = values, *("policy.on" if name == "policy" else name).split(".")
         for part in path[:-1]:
             target = target.setdefault(part, {})
             if not isinstance(target, dict):
-                raise SettingsError(f"setting {shown(assignment)} contradicts an earlier one")
+                raise SettingsError(f"setting {truncated_repr(assignment)} contradicts an earlier one")
         target[path[-1]] = _value(assignment, text.strip())
 
     class _Configured(Settings):
@@ -303,7 +303,7 @@ def load_settings(
     except UnreadableEnvironment as problem:
         raise SettingsError(f"environment: {problem}: write groups and lists as JSON") from None
     except ValueError as problem:
-        raise SettingsError(f"config file {shown(str(config))}: {problem}") from None
+        raise SettingsError(f"config file {truncated_repr(str(config))}: {problem}") from None
     return Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields})
 
 
@@ -312,7 +312,7 @@ def _value(assignment: str, text: str) -> Any:
     try:
         return orjson.loads(text) if text.startswith("[") else text
     except orjson.JSONDecodeError as problem:
-        raise SettingsError(f"setting {shown(assignment)} is not a JSON list: {problem.msg}") from None
+        raise SettingsError(f"setting {truncated_repr(assignment)} is not a JSON list: {problem.msg}") from None
 
 
 def _explain(problem: ValidationError) -> str:
@@ -324,5 +324,5 @@ def _explain(problem: ValidationError) -> str:
         known = VariantSettings.model_fields if name.startswith("service.variants.") else known
         return f"setting {name} is unknown: there are {', '.join(sorted(known))}"
     secret = {"store", "api_keys"} & set(first["loc"])  # a URL with its password, a key in place of its hash
-    given = "***" if secret else shown(first["input"])
+    given = "***" if secret else truncated_repr(first["input"])
     return f"setting {name} = {given}: {first['msg'][0].lower()}{first['msg'][1:]}"

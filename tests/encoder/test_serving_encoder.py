@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from recommend.cli.app import app
 from recommend.cli.encoders import embed_as_served
-from recommend.encoder import Encoder, located
+from recommend.encoder import Encoder, resolve_encoder_name
 from recommend.ingest import put
 
 if TYPE_CHECKING:
@@ -72,6 +72,6 @@ def test_a_folder_is_known_by_its_whole_path_and_a_model_by_its_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
-    assert located("mine", models) == str(tmp_path / "mine")
-    assert located("all-MiniLM-L6-v2", models) == "all-MiniLM-L6-v2"
-    assert located("vendor/model", models) == "vendor/model"
+    assert resolve_encoder_name("mine", models) == str(tmp_path / "mine")
+    assert resolve_encoder_name("all-MiniLM-L6-v2", models) == "all-MiniLM-L6-v2"
+    assert resolve_encoder_name("vendor/model", models) == "vendor/model"

@@ -10,7 +10,7 @@ from math import log
 from fastapi import HTTPException, Request
 from starlette.responses import Response
 
-from recommend.errors import shown
+from recommend.errors import truncated_repr
 from recommend.recommender import Recommender
 from recommend.settings import VariantSettings
 from recommend_service.state import ServiceState
@@ -50,7 +50,7 @@ def choose(variant: str | None, variants: Mapping[str, VariantSettings]) -> str 
     if variant.startswith(_AUTO):
         return assign(variant.removeprefix(_AUTO), {name: arm.weight for name, arm in variants.items()})
     known = ", ".join([*sorted(variants), "auto:UNIT"])
-    raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"query.variant: {shown(variant)} is none of {known}")
+    raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"query.variant: {truncated_repr(variant)} is none of {known}")
 
 
 def chosen(request: Request, variant: str | None) -> Recommender:

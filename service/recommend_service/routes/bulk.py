@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from recommend.articles.article import Article
 from recommend.articles.fields import same_id
-from recommend.errors import RecommendError, shown
+from recommend.errors import RecommendError, truncated_repr
 from recommend.ingest import put_batch
 from recommend.recommender import Recommender
 from recommend.sources.jsonl import load_json
@@ -206,7 +206,7 @@ def _parse(line: _Line) -> Article | _Takedown | Reject:
     if isinstance(row, dict) and row.keys() == {"delete"}:
         given = row["delete"]
         if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
-            return Reject("bulk", line.number, None, "delete", shown(given), "is not the id of an article")
+            return Reject("bulk", line.number, None, "delete", truncated_repr(given), "is not the id of an article")
         return _Takedown(same_id(str(given)))
     return parse_row(row, "bulk", line.number)
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from recommend.articles.article import ArticleId
 from recommend.articles.curation import Curation
-from recommend.errors import shown
+from recommend.errors import truncated_repr
 from recommend.store.keys import Key
 from recommend_service.http.auth import KeyFirstRoute, require_curator
 from recommend_service.http.paths import ARTICLE
@@ -73,7 +73,7 @@ async def get_curation(state: StateOf, _: Curator, article_id: str) -> Response:
     """The present curation of an article, and who changed it when."""
     found = await state.read(state.store.curation, article_id)
     if found is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND, f"article {shown(article_id)} has no curation; PUT one")
+        raise HTTPException(HTTPStatus.NOT_FOUND, f"article {truncated_repr(article_id)} has no curation; PUT one")
     curation, history = found
     entries = [asdict(entry) for entry in history]
     return _json(CuratedBody.model_validate({"id": article_id, **curation.model_dump(), "history": entries}))

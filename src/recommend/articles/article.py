@@ -18,7 +18,7 @@ from recommend.articles.extra import read_extra
 from recommend.articles.fields import Context, Reading, TooLargeError
 from recommend.articles.limits import ID_LIMIT, LINE_LIMIT, TEXT_LIMIT
 from recommend.articles.text import lead_sentence
-from recommend.errors import ArticleError, shown
+from recommend.errors import ArticleError, truncated_repr
 
 __all__ = [
     "CLOCK_SKEW", "ID_LIMIT", "LINE_LIMIT", "TEXT_LIMIT", "Access", "Article", "ArticleId", "FieldWarning", "Moment",
@@ -235,7 +235,7 @@ def parse_article(
     except ValidationError as problem:
         raise _article_error(row, problem) from None
     for field, value, reason in reading.notes:
-        warn(FieldWarning(article.id, field, shown(value), reason))
+        warn(FieldWarning(article.id, field, truncated_repr(value), reason))
     return article
 
 

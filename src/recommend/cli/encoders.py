@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from recommend.encoder import Encoder, located, open_encoder
+from recommend.encoder import Encoder, open_encoder, resolve_encoder_name
 from recommend.errors import EncoderError, SettingsError
 from recommend.index.snapshot.catalog import live_manifest
 from recommend.index.snapshot.layout import IndexLayout, Manifest
@@ -56,7 +56,7 @@ def check_unchanged(settings: Settings, assignments: Sequence[str]) -> None:
     live, own = live_manifest(IndexLayout(settings.index)), settings.encoder
     if live is None or any(assignment.strip().startswith("encoder.") for assignment in assignments):
         return
-    name = located(own.name, settings.models)
+    name = resolve_encoder_name(own.name, settings.models)
     if (live.encoder_name, live.max_tokens) != (name, own.max_tokens):
         raise SettingsError(
             f"encoder.name = {name!r} with encoder.max_tokens = {own.max_tokens} is not the encoder of the live "

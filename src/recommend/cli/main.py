@@ -9,7 +9,7 @@ from tempfile import gettempdir
 
 from recommend.cli.app import FAILED, app
 from recommend.cli.console import err, flush, plain
-from recommend.errors import RecommendError, shown
+from recommend.errors import RecommendError, truncated_repr
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     except (RecommendError, OSError) as problem:  # OSError: a file to write that cannot be written
         _end(_said(problem))
     except UnicodeEncodeError as problem:  # what the locale could not read as text is none
-        _end(f"{shown(problem.object)} is not text in this locale; set a UTF-8 one, as LC_ALL=C.UTF-8")
+        _end(f"{truncated_repr(problem.object)} is not text in this locale; set a UTF-8 one, as LC_ALL=C.UTF-8")
     except MemoryError:
         _end("there is not enough memory; end other processes, or give this one more")
 

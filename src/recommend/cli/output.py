@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from recommend.cli.app import Flags
-from recommend.errors import OutputError, shown
+from recommend.errors import OutputError, truncated_repr
 from recommend.files import Kept, Kind, check_output
 from recommend.settings import Settings
 from recommend.store.sqlite import store_files
@@ -65,8 +65,8 @@ def check_scratch(option: str, folder: Path | None, settings: Settings) -> None:
     for one in protected(settings):
         own = [*store_files(f"sqlite:///{folder / 'store.db'}"), folder / "recommend.db", folder / "index"]
         if any(one.holds(path) for path in own):
-            held = f"{one.name} {shown(str(one.path))}"
-            raise OutputError(f"{option} {shown(str(folder))} holds {held}; give another folder")
+            held = f"{one.name} {truncated_repr(str(one.path))}"
+            raise OutputError(f"{option} {truncated_repr(str(folder))} holds {held}; give another folder")
 
 
 def _read(inputs: Iterable[str | Path], target: Path) -> Iterator[Kept]:

@@ -5,8 +5,8 @@ from recommend.encoder.encoder import (
     check_encoder,
     encode_articles,
     encoder_fingerprint,
-    located,
     open_encoder,
+    resolve_encoder_name,
     verify_encoder,
 )
 
@@ -15,7 +15,7 @@ __all__ = [
     "check_encoder",
     "encode_articles",
     "encoder_fingerprint",
-    "located",
     "open_encoder",
+    "resolve_encoder_name",
     "verify_encoder",
 ]

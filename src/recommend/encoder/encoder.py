@@ -73,7 +73,7 @@ def open_encoder(
     return encoder
 
 
-def located(name: str, models: Path) -> str:
+def resolve_encoder_name(name: str, models: Path) -> str:
     """The name of an encoder as it holds in every working directory: a folder outside ``models`` by its whole path."""
     outside = not model_file(models, f"{name}/manifest.json").is_file() and Path(name).is_dir()
     return str(Path(name).resolve()) if outside else name

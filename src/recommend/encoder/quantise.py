@@ -27,7 +27,7 @@ RECORD = "sha256.json"
 def ensure_weights(manifest: EncoderManifest, folder: Path, weights: Path) -> None:
     """Makes ``weights`` hold the quantised model, its tokenizer and their hashes, unless it does already.
 
-    Two processes may do this at once: each works beside and renames a whole folder into place.
+    Two processes may do this at once: each works in a folder of its own and renames that into place.
 
     Args:
         manifest: of the encoder; ``folder`` where it lies, with its tuning.
@@ -49,22 +49,22 @@ def ensure_weights(manifest: EncoderManifest, folder: Path, weights: Path) -> No
 
 def _make_weights(source: Path, tuning: Path | None, manifest: EncoderManifest, weights: Path) -> None:
     weights.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".weights-", dir=weights.parent))
+    temp_path = Path(tempfile.mkdtemp(prefix=".weights-", dir=weights.parent))
     try:
-        _export(source, tuning, beside / "model.onnx")
-        _quantise(beside / "model.onnx", beside / MODEL)
-        shutil.copyfile(source / TOKENIZER, beside / TOKENIZER)
-        hashes = {name: file_sha256(beside / name) for name in (MODEL, TOKENIZER)}
-        (beside / RECORD).write_bytes(orjson.dumps({**hashes, "source": manifest.origin()}))
-        (beside / "model.onnx").unlink()
-        beside.chmod(0o755)
+        _export(source, tuning, temp_path / "model.onnx")
+        _quantise(temp_path / "model.onnx", temp_path / MODEL)
+        shutil.copyfile(source / TOKENIZER, temp_path / TOKENIZER)
+        hashes = {name: file_sha256(temp_path / name) for name in (MODEL, TOKENIZER)}
+        (temp_path / RECORD).write_bytes(orjson.dumps({**hashes, "source": manifest.origin()}))
+        (temp_path / "model.onnx").unlink()
+        temp_path.chmod(0o755)
         try:
-            beside.rename(weights)
+            temp_path.rename(weights)
         except OSError:
             if not (weights / RECORD).is_file():
                 raise
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temp_path, ignore_errors=True)
 
 
 def check_weights(manifest: EncoderManifest, weights: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO, cast
 
-from recommend.errors import EvaluationError, shown
+from recommend.errors import EvaluationError, truncated_repr
 from recommend.files import Kind, whole
 
 Qrels = dict[str, dict[str, int]]
@@ -27,11 +27,11 @@ def read_qrels(path: Path) -> Qrels:
     for number, line in _lines(path):
         parts = line.split("\t") if "\t" in line else line.split(None, 4)
         if len(parts) < 4:
-            raise EvaluationError(f"{path}:{number}: {shown(line)} is not 'query 0 document grade'")
+            raise EvaluationError(f"{path}:{number}: {truncated_repr(line)} is not 'query 0 document grade'")
         try:
             grade = int(parts[3])
         except ValueError:
-            raise EvaluationError(f"{path}:{number}: grade {shown(parts[3])} is not a whole number") from None
+            raise EvaluationError(f"{path}:{number}: grade {truncated_repr(parts[3])} is not a whole number") from None
         qrels.setdefault(parts[0], {})[parts[2]] = grade
     if not qrels:
         raise EvaluationError(f"{path} holds no judgements")
@@ -52,7 +52,7 @@ def read_run(path: Path) -> Run:
             run.setdefault(query, []).append((document, float(score)))
         except ValueError:
             raise EvaluationError(
-                f"{path}:{number}: {shown(line)} is not 'query Q0 document rank score name'"
+                f"{path}:{number}: {truncated_repr(line)} is not 'query Q0 document rank score name'"
             ) from None
     if not run:
         raise EvaluationError(f"{path} holds no ranking")

@@ -9,7 +9,7 @@ import ir_measures
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.errors import EvaluationError, shown
+from recommend.errors import EvaluationError, truncated_repr
 from recommend.evaluation.judgements import UNKNOWN, Qrels, Run, strictly_falling
 
 MEASURES = ("nDCG@5", "nDCG@10", "R@10", "RR")
@@ -38,7 +38,9 @@ def per_query(qrels: Qrels, run: Run, measures: Sequence[str] = MEASURES) -> dic
     try:
         parsed = {name: ir_measures.parse_measure(name) for name in measures}
     except (NameError, ValueError, SyntaxError):
-        raise EvaluationError(f"one of {shown(list(measures))} is no measure; write nDCG@10, R@10, RR, AP …") from None
+        raise EvaluationError(
+            f"one of {truncated_repr(list(measures))} is no measure; write nDCG@10, R@10, RR, AP …"
+        ) from None
     judged = [
         ir_measures.Qrel(query, document, grade)
         for query, grades in qrels.items()

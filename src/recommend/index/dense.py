@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from recommend.arrays import widened
+from recommend.arrays import to_float32
 from recommend.cpus import available_cores
-from recommend.errors import SettingsError, SnapshotError, shown
+from recommend.errors import SettingsError, SnapshotError, truncated_repr
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -71,7 +71,7 @@ def choose_kind(name: str, count: int) -> Kind:
     if name == "auto":
         return next(kind for kind in KINDS.values() if count <= kind.most)
     if name not in KINDS:
-        raise SettingsError(f"indexing.kind {shown(name)} is unknown: there are auto, {', '.join(KINDS)}")
+        raise SettingsError(f"indexing.kind {truncated_repr(name)} is unknown: there are auto, {', '.join(KINDS)}")
     return KINDS[name]
 
 
@@ -182,7 +182,7 @@ class VectorIndex:
             return rows, scores
         for start in range(0, len(queries), _COMPARED_AT_ONCE):
             block = slice(start, start + _COMPARED_AT_ONCE)
-            scores[block] = np.einsum("md,mcd->mc", queries[block], widened(self._vectors[rows[block]]))
+            scores[block] = np.einsum("md,mcd->mc", queries[block], to_float32(self._vectors[rows[block]]))
         scores[rows < 0] = -np.inf
         best = np.argpartition(-scores, kept - 1, axis=1)[:, :kept]
         return np.take_along_axis(rows, best, axis=1), np.take_along_axis(scores, best, axis=1)
@@ -217,5 +217,5 @@ def scans_exactly(allowed: BoolArray | None) -> bool:
 
 def exact_search(vectors: NDArray[np.floating], query: FloatArray, k: int, rows: IntArray) -> IntArray:
     """Those k of ``rows`` whose vectors have the greatest inner product with ``query``, greatest first, ties by row."""
-    scores = widened(vectors[rows]) @ query
+    scores = to_float32(vectors[rows]) @ query
     return rows[np.lexsort((rows, -scores))[:k]]

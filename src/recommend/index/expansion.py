@@ -81,12 +81,12 @@ def _searched(embeddings: FloatArray, index: VectorIndex) -> Iterator[tuple[IntA
     """Blocks of rows (m,) with the nearest of each, (m, CANDIDATES + 1), and their cosines: searched many at a time,
     while those before are compared, and given out few at a time, so that what is compared fits a cache."""
     starts = range(0, len(embeddings), _SEARCHES)
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(1) as pool:
         search = partial(index.search_many, k=CANDIDATES + 1)
-        ahead = beside.submit(search, embeddings[:_SEARCHES])
+        ahead = pool.submit(search, embeddings[:_SEARCHES])
         for start in starts:
             near, cosines = ahead.result()
-            ahead = beside.submit(search, embeddings[start + _SEARCHES : start + 2 * _SEARCHES])
+            ahead = pool.submit(search, embeddings[start + _SEARCHES : start + 2 * _SEARCHES])
             for first in range(0, len(near), _QUERIES):
                 block = slice(first, first + _QUERIES)
                 rows = np.arange(start + first, start + first + len(near[block]))

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recommend.arrays import mapped
+from recommend.arrays import load_mmap
 from recommend.articles.text import terms
 from recommend.index.term_counts import TermCounts
 
@@ -285,11 +285,11 @@ def load(folder: Path) -> tuple[Lexicon, TermMatrix]:
     table = pa.ipc.open_file(pa.memory_map(str(folder / "vocabulary.arrow"))).read_all()
     chunks = table.column("term").chunks
     stop_words = frozenset((folder / "stop_words.txt").read_text(encoding="utf-8").split())
-    weights = mapped(folder / "weights.npy")
+    weights = load_mmap(folder / "weights.npy")
     lexicon = Lexicon(chunks[0] if chunks else pa.array([], pa.string()), weights, stop_words)
     parts = {}
     for name in ("rows", "postings"):
-        indptr, indices, data = (mapped(folder / f"{name}.{array}.npy") for array in _ARRAYS)
+        indptr, indices, data = (load_mmap(folder / f"{name}.{array}.npy") for array in _ARRAYS)
         count = len(indptr) - 1
         parts[name] = (data, indices, indptr), count
     (rows, n), (postings, v) = parts["rows"], parts["postings"]
@@ -301,6 +301,6 @@ def load(folder: Path) -> tuple[Lexicon, TermMatrix]:
 def load_counts(folder: Path) -> TermCounts:
     """The counts among what :func:`save` wrote."""
     lexicon, matrix = load(folder)
-    numbers = mapped(folder / "rows.counts.npy").astype(np.int32)
+    numbers = load_mmap(folder / "rows.counts.npy").astype(np.int32)
     rows = sparse.csr_array((numbers, matrix.rows.indices, matrix.rows.indptr), shape=matrix.rows.shape)
     return TermCounts(lexicon.vocabulary.to_pylist(), rows, lexicon.stop_words)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.arrays import widened
+from recommend.arrays import to_float32
 
 FloatArray = NDArray[np.float32]
 
@@ -73,7 +73,7 @@ class Projection:
 
 def _blocks(vectors: NDArray[np.floating]) -> Iterator[FloatArray]:
     """So few at a time that what is computed with them fits a cache."""
-    return (widened(vectors[start : start + _BLOCK]) for start in range(0, len(vectors), _BLOCK))
+    return (to_float32(vectors[start : start + _BLOCK]) for start in range(0, len(vectors), _BLOCK))
 
 
 def _mean(blocks: Iterator[FloatArray]) -> FloatArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.arrays import widened
+from recommend.arrays import to_float32
 from recommend.articles.article import Access, Article
 from recommend.index.dates import MISSING, seconds
 from recommend.index.dense import KINDS, VectorIndex, exact_search, scans_exactly
@@ -164,7 +164,7 @@ class Segment:
     def query(self, row: int) -> Query:
         """The query that one of the segment's articles makes."""
         return Query(
-            widened(self.embeddings[row]),
+            to_float32(self.embeddings[row]),
             self.matrix.vector(row),
             self._context(row),
             int(self.table.published_at[row]),

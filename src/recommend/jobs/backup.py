@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, text, update
 
-from recommend.errors import OutputError, SnapshotError, StoreError, shown
+from recommend.errors import OutputError, SnapshotError, StoreError, truncated_repr
 from recommend.files import Kept, Kind, check_output, starts_with, whole, write_private
 from recommend.index.snapshot.catalog import list_snapshots
 from recommend.index.snapshot.layout import IndexLayout
@@ -65,14 +65,14 @@ def backup(store: Store, target: Path, *, kept: Iterable[Kept] = (), force: bool
     own = [Kept(file, "the store") for file in store_files(str(store.engine.url))]
     check_output("--out", target, BACKUP, [*own, *kept], force=force)
     if target.exists() and not target.is_file():
-        raise OutputError(f"--out {shown(str(target))} is no file, which a database has to be")
+        raise OutputError(f"--out {truncated_repr(str(target))} is no file, which a database has to be")
     try:
-        with whole(target) as beside:
-            beside.unlink(missing_ok=True)  # what a killed one left
-            write_private(beside)
-            _copy(store.engine, beside)
-            _check(beside)
-            with closing(sqlite3.connect(beside)) as copy:
+        with whole(target) as temp_path:
+            temp_path.unlink(missing_ok=True)  # what a killed one left
+            write_private(temp_path)
+            _copy(store.engine, temp_path)
+            _check(temp_path)
+            with closing(sqlite3.connect(temp_path)) as copy:
                 return int(copy.execute("SELECT value FROM revision").fetchone()[0])
     except (sqlite3.Error, OSError) as problem:
         raise StoreError(f"backup {target} was not written: {problem}") from problem

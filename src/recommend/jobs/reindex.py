@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recommend.encoder import Encoder, encode_articles, located
+from recommend.encoder import Encoder, encode_articles, resolve_encoder_name
 from recommend.encoder.adapter import find_adapter
 from recommend.encoder.executors.engine import Engine
 from recommend.errors import RecommendError, SnapshotError
@@ -132,7 +132,7 @@ def reindex(
         if live is not None:
             return done(live, built=False)
         on_stage("building")
-        name = located(settings.encoder.name, settings.models)
+        name = resolve_encoder_name(settings.encoder.name, settings.models)
         candidates = settings.ranking.candidates
         manifest = build_snapshot(
             store, layout, encoder, name, adapter, settings.indexing, candidates, anew=full, on_stage=on_stage

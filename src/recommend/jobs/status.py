@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from recommend.encoder import encoder_fingerprint
-from recommend.errors import SnapshotError, shown
+from recommend.errors import SnapshotError, truncated_repr
 from recommend.index.snapshot.catalog import current_name, live_manifest
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.jobs.last_run import LastRun, read_last_run
@@ -99,7 +99,9 @@ def read_status(store: Store, settings: Settings) -> Status:
 
 def told(set_aside: Mapping[str, str]) -> str:
     """Which articles are set aside, and why the first few are, in one sentence."""
-    some = "; ".join(f"{shown(article_id)}: {reason}" for article_id, reason in sorted(set_aside.items())[:_NAMED])
+    some = "; ".join(
+        f"{truncated_repr(article_id)}: {reason}" for article_id, reason in sorted(set_aside.items())[:_NAMED]
+    )
     more = f"; and {len(set_aside) - _NAMED:,} more" if len(set_aside) > _NAMED else ""
     return f"{len(set_aside):,} articles are set aside, send them again: {some}{more}"
 

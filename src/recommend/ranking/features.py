@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.arrays import distinct, widened
+from recommend.arrays import to_float32, unique_inverse
 from recommend.index.dates import days_apart
 from recommend.index.expansion import NEIGHBOUR_SHARE
 from recommend.index.labels import similarity
@@ -36,7 +36,7 @@ def compute_features(segment: Segment, number: int, query: Query, rows: IntArray
     days = days_apart(segment.table.published_at[rows], query.published_at)
     features = np.column_stack(
         [
-            widened(segment.embeddings[rows]) @ query.embedding,
+            to_float32(segment.embeddings[rows]) @ query.embedding,
             lexical,
             context,
             segment.time_curve.at(days),
@@ -55,7 +55,7 @@ def _lexical(segment: Segment, query: Query, rows: IntArray) -> tuple[FloatArray
         alone, context = segment.matrix.scores(rows, query.terms, query.context)
         return alone, context
     members = np.column_stack([rows, segment.neighbours[rows]])
-    needed, place = distinct(members, len(segment))
+    needed, place = unique_inverse(members, len(segment))
     alone, both = segment.matrix.scores(needed, query.terms, query.context)
     scores = both[place]
     mixed = (1 - NEIGHBOUR_SHARE) * scores[:, 0] + NEIGHBOUR_SHARE * scores[:, 1:].mean(axis=1)

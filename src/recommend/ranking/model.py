@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from recommend.errors import SettingsError, shown
+from recommend.errors import SettingsError, truncated_repr
 from recommend.ranking.calibration import Calibration
 from recommend.ranking.candidates import FEATURES, TIME_FEATURES, Candidates
 from recommend.ranking.features import comparable
@@ -92,7 +92,9 @@ class Ranker(BaseModel):
             raise SettingsError(f"{path}: {problem.errors()[0]['loc']}: {problem.errors()[0]['msg']}") from None
         unknown = set(ranker.features) - set(FEATURES)
         if unknown:
-            raise SettingsError(f"{path}: feature {shown(min(unknown))} is unknown: there are {', '.join(FEATURES)}")
+            raise SettingsError(
+                f"{path}: feature {truncated_repr(min(unknown))} is unknown: there are {', '.join(FEATURES)}"
+            )
         return ranker
 
     def foreign(self) -> Ranker:
@@ -124,7 +126,9 @@ class Ranker(BaseModel):
         left_out = {feature for name in names for feature in (TIME_FEATURES if name == "time" else (name,))}
         unknown = left_out - set(FEATURES)
         if unknown:
-            raise SettingsError(f"ranking.without: feature {shown(min(unknown))} is none of {', '.join(FEATURES)}")
+            raise SettingsError(
+                f"ranking.without: feature {truncated_repr(min(unknown))} is none of {', '.join(FEATURES)}"
+            )
         return self._of({name: weight for name, weight in self.features.items() if name not in left_out})
 
     def _of(self, features: dict[str, FeatureWeight]) -> Ranker:

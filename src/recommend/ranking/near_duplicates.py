@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.arrays import widened
+from recommend.arrays import to_float32
 from recommend.index.lexical import cosines
 from recommend.index.live import View
 from recommend.ranking.candidates import Candidates
@@ -20,7 +20,7 @@ def among(view: View, candidates: Candidates, least_dense: float, least_lexical:
     """
     places = list(zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True))
     found = [view.segments[s].embeddings[row] for s, row in places]
-    embeddings = widened(np.array(found, np.float16).reshape(len(found), view.snapshot.manifest.dimension))
+    embeddings = to_float32(np.array(found, np.float16).reshape(len(found), view.snapshot.manifest.dimension))
     dense = embeddings @ embeddings.T
     same = dense >= least_dense
     np.fill_diagonal(same, False)

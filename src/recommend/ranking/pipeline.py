@@ -171,8 +171,8 @@ class Selection:
         parts = [
             compute_features(self.view.segments[number], number, query, np.array([row])) for number, row in missing
         ]
-        beside = [self._scored(query, Candidates.joined([ranked, *parts]))] if parts else []
-        both = Candidates.joined([ranked, *beside])
+        scored = [self._scored(query, Candidates.joined([ranked, *parts]))] if parts else []
+        both = Candidates.joined([ranked, *scored])
         position = found | {place: 2 * len(ranked) + i for i, place in enumerate(missing)}
         others = np.setdiff1d(np.arange(len(ranked)), [found[place] for place in pinned if place in found])
         return both.take(np.array([position[place] for place in pinned], np.int64)), ranked.take(others)

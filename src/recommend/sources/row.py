@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import orjson
 
 from recommend.articles.article import Article, FieldWarning, parse_article
-from recommend.errors import ArticleError, SourceError, shown
+from recommend.errors import ArticleError, SourceError, truncated_repr
 from recommend.sources.limits import COLUMNS
 
 
@@ -133,14 +133,14 @@ def cell_rows(cells: dict[str, object], source: str, line: int) -> Iterator[Row]
     for row in rows(cells, source, line):
         yield row
         if problem and isinstance(row, Article):
-            yield RowWarning(source, line, row.id, "extra", shown(extra), problem)
+            yield RowWarning(source, line, row.id, "extra", truncated_repr(extra), problem)
 
 
 def reject_cell(cells: Mapping[str, object], field: str, source: str, line: int, reason: str) -> Reject:
     """A reject for one cell of a table row."""
     article_id = cells.get("id") if field != "id" else None
     named = None if article_id is None else str(article_id).encode(errors="replace").decode()
-    return Reject(source, line, named, field, shown(cells[field]), reason)
+    return Reject(source, line, named, field, truncated_repr(cells[field]), reason)
 
 
 def column_names(names: Collection[str], source: str) -> list[str]:
@@ -156,7 +156,9 @@ def column_names(names: Collection[str], source: str) -> list[str]:
     for required in ("id", "title"):
         if required not in found:
             named = ", ".join(names) or "none"
-            raise SourceError(f"{source} has no column {required!r} (found: {shown(named)}): name its columns by field")
+            raise SourceError(
+                f"{source} has no column {required!r} (found: {truncated_repr(named)}): name its columns by field"
+            )
     for name, times in Counter(found).items():
         if name and times > 1:
             raise SourceError(f"{source} has {times} columns {name!r}: rename all but one")

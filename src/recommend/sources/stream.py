@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
-from recommend.errors import SourceError, shown
+from recommend.errors import SourceError, truncated_repr
 from recommend.sources.encoding import told_by_mark
 from recommend.sources.limits import LINE_LIMIT, RATIO, RATIO_FROM
 from recommend.sources.row import Reject
@@ -150,7 +150,7 @@ class ByteStream:
 
 def excerpt(data: bytes) -> str:
     """The start of ``data`` for display."""
-    return shown(data[:400].decode(errors="replace").strip())
+    return truncated_repr(data[:400].decode(errors="replace").strip())
 
 
 def oversize(size: int) -> str:

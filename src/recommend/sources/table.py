@@ -7,7 +7,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 
-from recommend.errors import SourceError, shown
+from recommend.errors import SourceError, truncated_repr
 from recommend.sources.limits import LINE_LIMIT
 from recommend.sources.row import Reject, Row, RowWarning, cell_rows, column_names, reject_cell
 from recommend.sources.stream import ByteStream, oversize
@@ -190,7 +190,7 @@ def _faulty(header: list[str], lines: _Lines, source: str, reason: str) -> Itera
         lines.again(1)
     elif len(lines.record) > 1:
         reason = f"{reason} (lines {number} to {lines.number})"
-    yield Reject(source, number, None, None, shown(text.strip()), reason)
+    yield Reject(source, number, None, None, truncated_repr(text.strip()), reason)
 
 
 def _written_otherwise(line: str, delimiter: str) -> list[str]:

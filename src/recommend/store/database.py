@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from recommend.errors import StoreError, StoreUnreachableError, shown
+from recommend.errors import StoreError, StoreUnreachableError, truncated_repr
 from recommend.store.schema import HEAD
 from recommend.store.sqlite import BUSY_MILLISECONDS, REOPEN, is_frozen, sqlite_engine
 
@@ -53,7 +53,7 @@ def open_engine(url: str, *, readonly: bool = False, any_schema: bool = False) -
     try:
         engine = _engine(make_url(url), name, readonly)
     except (ArgumentError, ValueError) as problem:
-        given = shown(_PASSWORD.sub("***", url))
+        given = truncated_repr(_PASSWORD.sub("***", url))
         raise StoreError(f"store {given} cannot be used ({problem}); give sqlite:///FILE or postgresql://…") from None
     try:
         version = _schema(engine)
@@ -78,7 +78,7 @@ def open_engine(url: str, *, readonly: bool = False, any_schema: bool = False) -
 
 def _without_password(url: str) -> str:
     shown_url = _PASSWORD.sub("***", url)
-    return shown_url if shown_url.isprintable() else shown(shown_url)
+    return shown_url if shown_url.isprintable() else truncated_repr(shown_url)
 
 
 def _why(problem: DBAPIError) -> str:

@@ -17,7 +17,7 @@ from hashlib import sha256
 
 from sqlalchemy import Engine, delete, insert, select, update
 
-from recommend.errors import KeyNameError, shown
+from recommend.errors import KeyNameError, truncated_repr
 from recommend.store.database import Watch, reading
 from recommend.store.schema import keys
 
@@ -64,11 +64,11 @@ class Keys:
             KeyNameError: when the name is taken, by a revoked key too, or is not 1 to 100 printable characters.
         """
         if not (name.strip() == name and 0 < len(name) <= _NAME_LENGTH and name.isprintable()):
-            raise KeyNameError(f"key {shown(name)}: a name is 1 to {_NAME_LENGTH} printable characters")
+            raise KeyNameError(f"key {truncated_repr(name)}: a name is 1 to {_NAME_LENGTH} printable characters")
         secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
         with self._watch.writing() as connection:
             if connection.execute(select(keys.c.name).where(keys.c.name == name)).first() is not None:
-                raise KeyNameError(f"key {shown(name)} exists; names are never used twice, choose another one")
+                raise KeyNameError(f"key {truncated_repr(name)} exists; names are never used twice, choose another one")
             row = {"name": name, "hash": sha256(secret.encode()).digest(), "scopes": sorted(set(scopes))}
             connection.execute(insert(keys).values(**row, created_at=datetime.now(UTC)))
         return secret
@@ -81,7 +81,7 @@ class Keys:
         """
         with self._watch.writing() as connection:
             if connection.execute(select(keys.c.name).where(keys.c.name == name)).first() is None:
-                raise KeyNameError(f"key {shown(name)} is unknown; recommend keys list shows all")
+                raise KeyNameError(f"key {truncated_repr(name)} is unknown; recommend keys list shows all")
             valid = update(keys).where(keys.c.name == name, keys.c.revoked_at.is_(None))
             connection.execute(valid.values(revoked_at=datetime.now(UTC)))
 

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from recommend.arrays import widened
+from recommend.arrays import to_float32
 from recommend.encoder import Encoder
 from recommend.encoder.adapter import Adapter
 from recommend.errors import SnapshotError
@@ -85,17 +85,17 @@ def build_snapshot(
         SnapshotError: when verification fails; nothing is left behind then.
     """
     layout.snapshots.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
+    temp_path = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
     try:
         manifest = _write(
-            store, layout, SnapshotLayout(beside), encoder, encoder_name, adapter, settings, depth, anew, on_stage
+            store, layout, SnapshotLayout(temp_path), encoder, encoder_name, adapter, settings, depth, anew, on_stage
         )
-        beside.chmod(0o755)
-        sync_tree(beside)
-        beside.rename(layout.snapshot(manifest.name).root)
+        temp_path.chmod(0o755)
+        sync_tree(temp_path)
+        temp_path.rename(layout.snapshot(manifest.name).root)
         sync(layout.snapshots)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temp_path, ignore_errors=True)
     return manifest
 
 
@@ -125,8 +125,8 @@ def _write(
     on_stage("counting terms and indexing embeddings")
     kind = choose_kind(settings.kind, len(table))
     set_threads(0)
-    with ThreadPoolExecutor(1) as beside:  # FAISS computes while Python counts words
-        building = beside.submit(VectorIndex.build, alone, kind)
+    with ThreadPoolExecutor(1) as pool:  # FAISS computes while Python counts words
+        building = pool.submit(VectorIndex.build, alone, kind)
         counts = pending.counts()
         lexicon, matrix = lexical.fit(counts, trusted, _languages(table))
         index = building.result()
@@ -210,14 +210,14 @@ def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: 
     if count < 2:
         return 1.0
     rows = np.random.default_rng(_SEED).choice(count, min(sample, count), replace=False)
-    queries = widened(embeddings[rows])
+    queries = to_float32(embeddings[rows])
     k = min(_RECALL_AT, count)
     best = np.full((k, len(rows)), -np.inf, np.float32)
     for start in range(0, count, _BLOCK):
-        scores = np.concatenate([best, widened(embeddings[start : start + _BLOCK]) @ queries.T])
+        scores = np.concatenate([best, to_float32(embeddings[start : start + _BLOCK]) @ queries.T])
         best = np.partition(scores, len(scores) - k, axis=0)[-k:]
     enough = best[0] - 1e-5  # of equally near ones, copies say, any will do
-    near = (widened(embeddings[index.search(query, max(depth, k))]) @ query for query in queries)
+    near = (to_float32(embeddings[index.search(query, max(depth, k))]) @ query for query in queries)
     found = [np.count_nonzero(scores >= least) for scores, least in zip(near, enough, strict=True)]
     return float(np.minimum(found, k).mean()) / k
 

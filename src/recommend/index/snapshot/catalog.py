@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from recommend.errors import SnapshotError, shown
+from recommend.errors import SnapshotError, truncated_repr
 from recommend.index.snapshot.layout import IndexLayout, Manifest, is_name
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def previous_name(layout: IndexLayout) -> str:
         if listed.manifest is not None and (listed.live or listed.name in published)
     ]
     if live not in names:
-        wrong = "no snapshot is live" if live is None else f"the live snapshot {shown(live)} cannot be read"
+        wrong = "no snapshot is live" if live is None else f"the live snapshot {truncated_repr(live)} cannot be read"
         raise SnapshotError(f"{wrong}: name one of {', '.join(names) or 'none'} to roll back to")
     older = names[names.index(live) + 1 :]
     if not older:

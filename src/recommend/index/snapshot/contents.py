@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recommend.arrays import mapped
+from recommend.arrays import load_mmap
 from recommend.errors import SnapshotError
 from recommend.index import lexical
 from recommend.index.dense import KINDS, VectorIndex
@@ -38,14 +38,14 @@ def check_contents(parts: SnapshotLayout, manifest: Manifest) -> None:
         _array(parts, "content_hashes.npy", np.uint8, (count, _HASH_SIZE))
         _array(parts, "groups.npy", np.uint64, (count,))
         _finite("lengths.npy", _array(parts, "lengths.npy", np.float32, (count,)))
-        neighbours = mapped(parts.neighbours)
+        neighbours = load_mmap(parts.neighbours)
         if neighbours.ndim != 2 or len(neighbours) != count:
             raise ValueError(f"neighbours.npy has shape {neighbours.shape}, not of {count} articles")
         _within("neighbours.npy", neighbours, count)
         _table(parts, count)
         _lexical(parts, count)
         _projection(parts, dimension)
-        VectorIndex.load(parts.vectors, KINDS[manifest.kind], mapped(parts.embeddings)).check()
+        VectorIndex.load(parts.vectors, KINDS[manifest.kind], load_mmap(parts.embeddings)).check()
     except (ValueError, KeyError, EOFError, AttributeError) as problem:
         raise SnapshotError(f"snapshot {parts.root.name}: {problem}") from None
 
@@ -70,7 +70,7 @@ def _lexical(parts: SnapshotLayout, count: int) -> None:
     entries = {
         _sparse(parts, "lexical/rows", count, width),
         _sparse(parts, "lexical/postings", width, count),
-        len(mapped(folder / "rows.counts.npy")),
+        len(load_mmap(folder / "rows.counts.npy")),
     }
     if len(entries) != 1:
         raise ValueError(f"lexical: rows, postings and counts have {sorted(entries)} entries, not equally many")
@@ -79,7 +79,7 @@ def _lexical(parts: SnapshotLayout, count: int) -> None:
 
 def _sparse(parts: SnapshotLayout, name: str, rows: int, columns: int) -> int:
     """Checks a matrix (rows, columns); how many entries it has."""
-    indptr, indices, data = (mapped(parts.root / f"{name}.{array}.npy") for array in ("indptr", "indices", "data"))
+    indptr, indices, data = (load_mmap(parts.root / f"{name}.{array}.npy") for array in ("indptr", "indices", "data"))
     ordered = indptr.dtype.kind == "i" and indptr.shape == (rows + 1,) and bool((np.diff(indptr) >= 0).all())
     if not ordered or indptr[0] != 0 or indptr[-1] != len(indices):
         raise ValueError(f"{name}.indptr.npy does not divide {len(indices)} entries among {rows} rows")
@@ -102,7 +102,7 @@ def _projection(parts: SnapshotLayout, dimension: int) -> None:
 
 
 def _array(parts: SnapshotLayout, name: str, kind: type[np.generic], shape: tuple[int, ...]) -> Array:
-    array: Array = mapped(parts.root / name)
+    array: Array = load_mmap(parts.root / name)
     if array.dtype != kind or array.shape != shape:
         raise ValueError(f"{name} is {array.dtype} {array.shape}, not {np.dtype(kind)} {shape}")
     return array

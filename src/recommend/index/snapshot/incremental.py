@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.arrays import mapped
+from recommend.arrays import load_mmap
 from recommend.articles.duplicates import group_key
 from recommend.encoder import Encoder
 from recommend.encoder.isolation import encode_each
@@ -68,7 +68,7 @@ class Corpus:
         if layout.checksums() != manifest.sha256:
             raise SnapshotError(f"snapshot {manifest.name} is not as it was written")
         counts = lexical.load_counts(layout.lexical)
-        return cls(ArticleTable.load(layout.articles), mapped(layout.hashes), mapped(layout.groups), counts)
+        return cls(ArticleTable.load(layout.articles), load_mmap(layout.hashes), load_mmap(layout.groups), counts)
 
 
 @dataclass(frozen=True, slots=True)

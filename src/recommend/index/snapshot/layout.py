@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from recommend.errors import SnapshotError, shown
+from recommend.errors import SnapshotError, truncated_repr
 from recommend.files import file_sha256
 from recommend.index.time_curve import TimeCurve
 from recommend.settings import EncoderSettings
@@ -112,7 +112,7 @@ class IndexLayout:
     def unfinished(self) -> list[Path]:
         """What a killed :func:`recommend.files.replace_file` left."""
         whole = (self.current, self.published, self.last_run)
-        return [beside for file in whole for beside in self.root.glob(f"{file.name}.*")]
+        return [path for file in whole for path in self.root.glob(f"{file.name}.*")]
 
     def snapshot(self, name: str) -> SnapshotLayout:
         """The snapshot of a name.
@@ -121,7 +121,9 @@ class IndexLayout:
             SnapshotError: for what is no name, a path above all: what is opened lies in this folder.
         """
         if not is_name(name):
-            raise SnapshotError(f"{shown(name)} is no name of a snapshot: recommend snapshots lists those there are")
+            raise SnapshotError(
+                f"{truncated_repr(name)} is no name of a snapshot: recommend snapshots lists those there are"
+            )
         return SnapshotLayout(self.snapshots / name)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.arrays import mapped, widened
+from recommend.arrays import load_mmap, to_float32
 from recommend.articles.article import Article
 from recommend.articles.duplicates import group_key
-from recommend.errors import SnapshotError, shown
+from recommend.errors import SnapshotError, truncated_repr
 from recommend.index import labels, lexical
 from recommend.index.dates import nearness, seconds
 from recommend.index.dense import KINDS, VectorIndex
@@ -51,7 +51,7 @@ class Snapshot:
         if not self.manifest.expansion or not same_language(article.language, self.manifest.language):
             near = near[:0]
         scores = pair_scores(
-            widened(segment.embeddings[near]) @ vector / self.manifest.units[0],
+            to_float32(segment.embeddings[near]) @ vector / self.manifest.units[0],
             segment.matrix.scores(near, terms)[0] / self.manifest.units[1],
             nearness(segment.table.published_at[near], seconds(article.published_at), TIME_SCALE),
             self.manifest.expansion_time,
@@ -61,7 +61,7 @@ class Snapshot:
             neighbours
         )  # as when the index is built, the article itself stands in for those it lacks
         share = NEIGHBOUR_SHARE / NEIGHBOUR_COUNT
-        others = widened(segment.embeddings[neighbours]).sum(axis=0)
+        others = to_float32(segment.embeddings[neighbours]).sum(axis=0)
         mixed = (1 - NEIGHBOUR_SHARE + own * share) * vector + share * others
         length = float(np.linalg.norm(mixed))
         context = mixed_terms(terms, [*map(segment.matrix.vector, neighbours.tolist()), *[terms] * own])
@@ -86,7 +86,7 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
     parts = layout.snapshot(name)
     manifest = parts.read_manifest()
     try:
-        embeddings = mapped(parts.embeddings)
+        embeddings = load_mmap(parts.embeddings)
         indexed = manifest.articles >= SMALLEST_INDEXED
         index = VectorIndex.load(parts.vectors, KINDS[manifest.kind], embeddings) if indexed else None
         lexicon, matrix = lexical.load(parts.lexical)
@@ -96,9 +96,9 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
             ArticleTable.load(parts.articles),
             embeddings,
             matrix,
-            mapped(parts.groups),
-            mapped(parts.neighbours),
-            mapped(parts.lengths),
+            load_mmap(parts.groups),
+            load_mmap(parts.neighbours),
+            load_mmap(parts.lengths),
             (),
             index,
             manifest.time_curve,
@@ -120,7 +120,7 @@ def verify(layout: IndexLayout, name: str) -> Manifest:
     parts = layout.snapshot(name)
     manifest = parts.read_manifest()
     if manifest.name != name:
-        raise SnapshotError(f"snapshot {name}: manifest.json is that of {shown(manifest.name)}")
+        raise SnapshotError(f"snapshot {name}: manifest.json is that of {truncated_repr(manifest.name)}")
     try:
         for path in parts.root.rglob("*"):
             if path.is_symlink():

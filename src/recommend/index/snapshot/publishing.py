@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from recommend.errors import SnapshotError, shown
+from recommend.errors import SnapshotError, truncated_repr
 from recommend.files import replace_file
 from recommend.index.snapshot.catalog import current_name, published_names
 from recommend.index.snapshot.layout import IndexLayout, is_name
@@ -79,4 +79,6 @@ def locked(layout: IndexLayout) -> Iterator[None]:
         with FileLock(layout.lock, timeout=_PATIENCE):
             yield
     except Timeout:
-        raise SnapshotError(f"another job is writing {shown(str(Path(layout.root)))}; wait for it to end") from None
+        raise SnapshotError(
+            f"another job is writing {truncated_repr(str(Path(layout.root)))}; wait for it to end"
+        ) from None
