@@ -3,14 +3,27 @@ PYTHON ?= python3
 BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
+JOBS ?= auto
+FAST := tests/articles tests/sources tests/index tests/ranking tests/encoder tests/test_arrays.py tests/test_errors.py tests/test_imports.py tests/test_settings.py
 
-.PHONY: demo test lint bench kills dirty fuzz attack clean
+.PHONY: demo test check coverage site lint bench kills dirty fuzz attack clean
 
 demo: .venv/installed
 	$(BIN)/recommend demo --host $(HOST) --port $(PORT) $(if $(DATA),--data $(DATA))
 
 test: .venv/installed-dev lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not serial'
+	$(BIN)/python -m pytest -m serial
+
+check: .venv/installed-dev lint
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not serial' $(FAST)
+
+coverage: .venv/installed-dev
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not serial' --cov --cov-report=
+	$(BIN)/python -m pytest -m serial --cov --cov-append --cov-report=term
+
+site: .venv/installed-dev
+	$(BIN)/python -m mkdocs build --strict
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
@@ -18,7 +31,7 @@ lint: .venv/installed-dev
 	$(BIN)/mypy
 
 bench: .venv/installed-dev
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --group bench
 	$(BIN)/python -m benchmarks
 
 kills: .venv/installed-dev
@@ -42,7 +55,8 @@ attack: .venv/installed-dev
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[pages,postgresql,ray]' --group dev
 	touch $@
 
 clean:

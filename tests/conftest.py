@@ -306,3 +306,15 @@ def indexed(
         newsroom.take(*corpus)
         newsroom.reindex()
         yield settings, store
+
+
+SERIAL = ("service/attack/", "service/test_killed_jobs.py", "service/test_killed_workers.py", "service/test_faults.py")
+"""Below these, tests measure memory or kill processes: beside others they would measure those."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that run alone."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).as_posix().startswith(SERIAL):
+            item.add_marker(pytest.mark.serial)

@@ -60,7 +60,7 @@ def test_a_parameter_out_of_range_is_refused_by_name(reader: Any, path: str, par
             lambda a: datetime(2025, 10, 1, tzinfo=UTC) <= a.published_at <= datetime(2025, 10, 31, tzinfo=UTC),
         ),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
 def test_a_filter_keeps_exactly_what_passes_it(
     reader: Any, corpus: list[Article], params: dict[str, str], passes: Callable[[Article], bool]
