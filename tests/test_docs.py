@@ -1,0 +1,26 @@
+"""The documentation site builds without a warning, from this checkout alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="mkdocs is absent: pip install --group docs")
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    ran = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    pages = {page.parent.name for page in (tmp_path / "site").rglob("index.html")}
+    assert {"tutorial", "glossary", "request", "article", "ranking"} <= pages
+
+
+def test_every_decision_is_listed() -> None:
+    listed = (ROOT / "docs" / "decisions" / "index.md").read_text(encoding="utf-8")
+    decisions = {path.name for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md")}
+    assert {name for name in decisions if f"({name})" not in listed} == set()
