@@ -66,7 +66,8 @@ def _check_that_only_writes_fail(client: Any, reason: str) -> None:
 def _check_that_writes_hold_again(client: Any) -> None:
     _ready_within(client)
     assert client.put("/v1/articles/new", json=NEW).status_code == 201
-    assert client.delete(f"/v1/articles/{GONE}").status_code == 204
+    gone = client.delete(f"/v1/articles/{GONE}")
+    assert gone.status_code == 204, gone.text
     shown = {item["id"] for item in client.get(BOX).json()["items"]}
     assert (GONE in shown, "new" in shown) == (False, True)
 

@@ -29,7 +29,12 @@ BAD_LINES = {
     "empty id": (b'{"id": "", "title": "x"}', "id", "is missing", ""),
     "no title": (b'{"id": "b"}', "title", "is missing", ""),
     "blank title": (b'{"id": "b", "title": " <b></b> "}', "title", "is missing or empty", ""),
-    "bad date": (b'{"id": "b", "title": "x", "published_at": "5/6/24"}', "published_at", "names no day", "date"),
+    "bad date": (
+        b'{"id": "b", "title": "x", "published_at": "5/6/24"}',
+        "published_at",
+        "is not an ISO 8601 date: it names no day",
+        "date",
+    ),
     "bad status": (b'{"id": "b", "title": "x", "status": "gone"}', "status", "is none of published", ""),
     "bad UTF-8": (b'{"id": "b", "title": "x\xe9"}', None, "is not valid UTF-8: byte 0xe9 at column 24", ""),
     "NUL byte": (b'{"id": "b", "title": "x\x00"}', None, "is not JSON: ", "at column 24"),

@@ -96,7 +96,10 @@ def demo(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
-    """Sample corpus → index → service → page. It shows the sample's texts, but only the cards of your own articles."""
+    """Sample corpus → index → service → page.
+
+    It shows the sample's texts, but only the cards of your own articles.
+    """
 
     from recommend.cli.batch import ingest, reindex
     from recommend.resources import bundled

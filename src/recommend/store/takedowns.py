@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, select
 
 from recommend.articles.article import Article, Status
 from recommend.errors import StoreError
-from recommend.files import sync, write_private
+from recommend.files import PRIVATE, sync, write_private
 from recommend.store.database import Watch, reading
 from recommend.store.revisions import current
 from recommend.store.rows import some_at_a_time
@@ -99,7 +99,8 @@ class TakedownLog:
         try:
             if new:
                 write_private(self.path)
-                self.path.chmod(self._database.stat().st_mode & 0o777)  # who may write to one may write to the other
+                # who may write to one may write to the other, and its owner even where the store is read-only for now
+                self.path.chmod(self._database.stat().st_mode & 0o777 | PRIVATE)
             with self.path.open("ab+") as file:
                 if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
                     content = _TORN + b"\n" + content  # closes a line that a kill tore

@@ -53,9 +53,7 @@ def test_a_body_just_within_the_limit_is_read(newsroom: Any) -> None:
     ("body", "status"),
     [(b"", 422), (b'{"title', 422), (b'{"title": "x"}}', 422), (b"null", 422), (b"[]", 422), (b'"x"', 422),
      (b'{"title": "\xff"}', 400), (b"[" * 100_000, 400), (b'{"title": ' + b"9" * 5000 + b"}", 400), (b"{}", 422),
-     (b'{"title": "\\ud800"}', 422), (b'{"title": "x", "\\ud800": 1}', 422), (b'{"title": "x\\u0000"}', 422),
-     (b'{"title": "x", "n": %s}' % (b"9" * 30), 422), (b'{"title": "x", "n": %s%s}' % (b"[" * 500, b"]" * 500), 422),
-     (b'{"title": " "}', 422), (b'{"title": "x", "text": []}', 422), (b'{"title": "x", "tags": {}}', 422)],
+     (b'{"title": " "}', 422), (b'{"title": []}', 422), (b'{"title": "\\u200b"}', 422)],
     ids=lambda value: str(value)[:30],
 )  # fmt: skip
 def test_a_body_that_is_no_article_is_refused(newsroom: Any, method: str, path: str, body: bytes, status: int) -> None:
@@ -69,11 +67,7 @@ def test_a_body_that_is_no_article_is_refused(newsroom: Any, method: str, path: 
         ("title", None, "is missing"),
         ("text", "x" * 1_000_001, "more than 1000000"),
         ("published_at", "yesterday", "is not an ISO 8601 date"),
-        ("updated_at", "0001-01-01T00:00:00+14:00", "outside the years"),
-        ("tags", [["nested"]], "is not a string"),
-        ("url", "javascript:alert(1)", "is neither an http(s) URL"),
         ("status", "gone", "is none of published, draft, unpublished"),
-        ("extra", 5, "is not valid"),
     ],
 )
 def test_a_field_that_is_wrong_is_named_with_its_reason(newsroom: Any, field: str, value: object, reason: str) -> None:
@@ -83,6 +77,32 @@ def test_a_field_that_is_wrong_is_named_with_its_reason(newsroom: Any, field: st
     assert reason in refused.json()["detail"]
     assert len(refused.json()["detail"]) < 300
     assert newsroom.writer.get(ARTICLE).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("text", [], "is not a string"),
+        ("updated_at", "the other day", "is not an ISO 8601 date"),
+        ("tags", {}, "is neither a list"),
+        ("tags", [["nested"]], "is not a string"),
+        ("url", "javascript:alert(1)", "is neither an http(s) URL"),
+        ("language", "\x00", "is not"),
+        ("extra", 5, "is not"),
+        ("n", [1e9] * 20_000, "more than 10000"),
+    ],
+)
+def test_an_optional_field_that_cannot_be_read_is_left_out_and_named_in_the_answer(
+    newsroom: Any, field: str, value: object, reason: str
+) -> None:
+    stored = newsroom.writer.put("/v1/articles/left-out", json={"title": "x", field: value})
+    assert stored.status_code in {200, 201}
+    (warning,) = stored.json()["warnings"]
+    assert (warning["field"], reason in warning["reason"]) == (field, True), warning
+    whole = newsroom.writer.get("/v1/articles/left-out").json()
+    assert not whole.get(field)
+    assert field not in whole["extra"]
+    assert newsroom.writer.put("/v1/articles/left-out", json={"title": "x"}).json()["warnings"] == []
 
 
 @pytest.mark.parametrize("path", ["%00", "%0A", "%20", "", "x" * 513])
@@ -98,7 +118,7 @@ def test_an_unknown_path_is_a_problem(reader: Any, path: str) -> None:
 
 
 def test_a_store_that_refuses_to_write_is_a_503_with_its_reason(newsroom: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise StoreError("store: the change was not written: disk full")
 
     monkeypatch.setattr(Store, "write", full)
