@@ -27,7 +27,14 @@ from recommend_service.logs import json_logs
 from recommend_service.metrics import Metrics
 from recommend_service.middleware.authentication import Authentication
 from recommend_service.middleware.head import Head
-from recommend_service.middleware.limits import BodyLimit, Concurrency, RateLimit, Timeout, made_at_once
+from recommend_service.middleware.limits import (
+    OPEN_BODY_LIMIT,
+    BodyLimit,
+    Concurrency,
+    RateLimit,
+    Timeout,
+    made_at_once,
+)
 from recommend_service.middleware.request_context import RequestContext
 from recommend_service.reindex_watch import ReindexWatch
 from recommend_service.routes import articles, bulk, curation, drafts, events, operations, related
@@ -141,7 +148,8 @@ def _add_middleware(app: FastAPI, all_settings: Settings, fast_path: FastPath) -
     # From the inside out: the one added last sees a request first. HEAD becomes GET; load is shed before anything is
     # spent on a request; the clock runs from then on; who asks is known before it is counted; bodies are bounded where
     # they are read, under what compresses the answers.
-    app.add_middleware(BodyLimit, paths={bulk.PATH: settings.bulk_limit}, patience=2 * settings.timeout)
+    bodies = {bulk.PATH: settings.bulk_limit, "/v1/related": OPEN_BODY_LIMIT, "/v1/events": OPEN_BODY_LIMIT}
+    app.add_middleware(BodyLimit, paths=bodies, patience=2 * settings.timeout)
     app.add_middleware(Compression, minimum_size=GZIP_FROM)
     if settings.rate_limit:
         if not settings.read_needs_key:

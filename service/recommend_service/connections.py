@@ -12,6 +12,10 @@ from recommend.settings import ServiceSettings
 
 SPARE = 256
 """Descriptors for files, databases and the process itself."""
+HEAD_LIMIT = 64 * 1024
+"""Bytes of a request's line and headers."""
+
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +93,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """
 
     _known: Connections
+    _head = 0
+    _tail = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Waits for the first request."""
@@ -100,12 +106,26 @@ class BoundedProtocol(HttpToolsProtocol):
         self._known.wait(self)
 
     def data_received(self, data: bytes) -> None:
-        """Takes what came in."""
+        """Takes what came in; a head that is too large is refused before the rest of it is read."""
+        if self._waits and self._head + len(data) > HEAD_LIMIT and not self._ends_in(data):
+            self._known.waits_no_more(self)
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+            return
         super().data_received(data)
-        if self.cycle is None or self.cycle.response_complete:
+        if self._waits:
+            self._head, self._tail = self._head + len(data), (self._tail + data)[-3:]
             self._known.wait(self)
         else:
+            self._head, self._tail = 0, b""
             self._known.waits_no_more(self)
+
+    def _ends_in(self, data: bytes) -> bool:
+        return b"\r\n\r\n" in self._tail + data[: max(HEAD_LIMIT - self._head, 0)]
+
+    @property
+    def _waits(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the connection."""

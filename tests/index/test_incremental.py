@@ -124,7 +124,7 @@ def test_what_is_damaged_or_made_by_another_release_is_not_kept(
     assert len(counted) == newsroom.live.articles
     counted.clear()
     for module in (build, incremental):
-        monkeypatch.setattr(module, "MADE_BY", "related-articles 99")
+        monkeypatch.setattr(module, "made_by", lambda: "related-articles 99")
     newsroom.take(stories[2].model_copy(update={"text": "A flood takes the other bridge."}))
     assert newsroom.reindex().manifest.made_by == "related-articles 99"
     assert "this is related-articles 99" in caplog.text

@@ -225,3 +225,10 @@ def test_a_row_that_cannot_be_used_is_set_aside_on_postgresql_too(newsroom: News
 
 def test_embeddings_are_kept_as_half_floats() -> None:
     assert VECTOR_DTYPE.itemsize == 2  # what the damage above is made for
+
+
+def test_a_row_whose_hash_is_no_bytes_is_set_aside_by_the_job_alone(newsroom: Newsroom) -> None:
+    with closing(sqlite3.connect(newsroom.settings.store.removeprefix("sqlite:///"))) as connection, connection:
+        connection.executescript(CHANGED.format("content_hash = 'str'"))
+    assert newsroom.recommender().related("story-01", k=5)
+    assert "content_hash is no bytes" in newsroom.reindex().set_aside[BAD]

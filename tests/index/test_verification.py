@@ -61,7 +61,8 @@ SWITCH = """
 import random, sys
 from pathlib import Path
 from recommend.index.live import LiveView
-from recommend.index.snapshot.layout import IndexLayout; from recommend.index.snapshot.catalog import current_name
+from recommend.index.snapshot.catalog import current_name
+from recommend.index.snapshot.layout import IndexLayout
 from recommend.store import Store
 
 store, layout, chance = Store(sys.argv[1]), IndexLayout(Path(sys.argv[2])), random.Random(3)
@@ -70,13 +71,13 @@ files = sorted(path for path in root.rglob("*") if path.is_file())
 contents = {path: path.read_bytes() for path in files}
 
 def flipped(content):
-    spoilt = bytearray(content)
+    spoilt = bytearray(content or b"x")
     for place in chance.sample(range(len(spoilt)), max(1, len(spoilt) // 200)):
         spoilt[place] ^= 1 << chance.randrange(8)
     return bytes(spoilt)
 
 def one_bit(content):
-    spoilt = bytearray(content)
+    spoilt = bytearray(content or b"x")
     spoilt[chance.randrange(len(spoilt))] ^= 1
     return bytes(spoilt)
 
@@ -318,6 +319,8 @@ def test_names_are_names_and_links_are_refused_and_disturb_no_job(newsroom: News
         with pytest.raises(SnapshotError, match="is a symbolic link, which is refused"):
             rollback(newsroom.store, newsroom.settings, lambda _: newsroom.encoder, refused)
     live = LiveView(newsroom.store, layout, serving=True)
+    layout.current.write_text("")
+    assert LiveView(newsroom.store, layout).refresh().snapshot.manifest.name == name  # the latest that was published
     for current in ("../../outside", str(outside), "linked", "..", "\x00", "a\nb"):
         layout.current.unlink()
         layout.current.write_text(current)

@@ -186,5 +186,12 @@ def test_the_command_fails_with_findings_and_prints_them(healthy: Newsroom, monk
     assert "run recommend reindex" in CliRunner().invoke(app, where).stdout
 
 
+def test_a_store_that_no_url_names_is_a_finding(healthy: Newsroom) -> None:
+    settings = healthy.settings.model_copy(update={"store": "postgresql://u:SECRET PW@[::1/x"})
+    found = [finding.problem for finding in examine(settings)]
+    assert any("cannot be used" in problem for problem in found)
+    assert not any("SECRET" in problem for problem in found)
+
+
 def test_an_empty_place_is_told_what_to_run_first(settings: Settings, store: Store) -> None:
     assert [(one.check, one.remedy) for one in examine(settings)] == [("snapshots", "run recommend reindex")]

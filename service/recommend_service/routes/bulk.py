@@ -23,10 +23,11 @@ from recommend.ingest import put_batch
 from recommend.recommender import Recommender
 from recommend.sources.jsonl import load_json
 from recommend.sources.limits import LINE_LIMIT
-from recommend.sources.row import Reject, parse_row
+from recommend.sources.row import Reject, RowWarning, parse_row
 from recommend.sources.stream import excerpt, oversize
 from recommend_service.http.auth import KeyFirstRoute, require_writer
 from recommend_service.http.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
+from recommend_service.http.schemas import LeftOut
 from recommend_service.routes.articles import embed_as_served
 from recommend_service.state import RecommenderOf, ServiceState, StateOf
 
@@ -52,6 +53,9 @@ class BulkResult(BaseModel):
     revision: int | None = Field(None, description="null where there was nothing to delete; absent when not stored")
     detail: str | None = Field(None, description="of rejected and failed lines: why")
     field: str | None = Field(None, description="of rejected lines: the field at fault, null for the whole line")
+    warnings: list[LeftOut] | None = Field(
+        None, description="optional fields that could not be read, where there are any"
+    )
 
 
 @router.post(
@@ -172,7 +176,8 @@ def _apply(recommender: Recommender, batch: list[_Line], first: bool) -> bytes:
         RecommendError: no line of the ``first`` batch could be stored or rejected.
     """
     encoder = recommender.encoder
-    parsed = [(line.number, _parse(line)) for line in batch]
+    left_out: dict[int, list[dict[str, str]]] = {}
+    parsed = [(line.number, _parse(line, left_out)) for line in batch]
     results = {number: _rejected(number, *_why(row)) for number, row in parsed if isinstance(row, Reject)}
     changes = [(number, row) for number, row in parsed if not isinstance(row, Reject)]
     for kind, run in groupby(changes, key=lambda change: type(change[1])):
@@ -194,10 +199,13 @@ def _apply(recommender: Recommender, batch: list[_Line], first: bool) -> bytes:
                 raise
             failed = {"status": "failed", "detail": f"{problem}; send this line again", "field": None}
             results.update({number: {"line": number, **failed} for number in numbers if number not in results})
+    for number in left_out.keys() & results.keys():
+        if results[number]["status"] in _STATUS.values():
+            results[number]["warnings"] = left_out[number]
     return _ndjson([results[line.number] for line in batch])
 
 
-def _parse(line: _Line) -> Article | _Takedown | Reject:
+def _parse(line: _Line, left_out: dict[int, list[dict[str, str]]]) -> Article | _Takedown | Reject:
     if line.size > LINE_LIMIT:
         return Reject("bulk", line.number, None, None, excerpt(line.data), oversize(line.size))
     row = load_json(line.data.removeprefix(BOM_UTF8), "bulk", line.number)
@@ -208,7 +216,12 @@ def _parse(line: _Line) -> Article | _Takedown | Reject:
         if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
             return Reject("bulk", line.number, None, "delete", truncated_repr(given), "is not the id of an article")
         return _Takedown(same_id(str(given)))
-    return parse_row(row, "bulk", line.number)
+
+    def note(warning: RowWarning) -> None:
+        entry = {"field": str(warning.field), "value": str(warning.value), "reason": warning.reason}
+        left_out.setdefault(line.number, []).append(entry)
+
+    return parse_row(row, "bulk", line.number, warn=note)
 
 
 def _why(reject: Reject) -> tuple[str, str | None]:

@@ -58,6 +58,8 @@ async def related_by_url(request: Request, given: Annotated[UrlParameters, Query
     state: ServiceState = request.scope["app"].state.service
     view = recommender.view()  # as it is before the database is asked
     found = await state.in_reader(recommender.store.find_url, given.url)
+    if found is not None and not recommender.is_public(found):
+        found = None  # nor does an address tell of what readers may not see
     return await _respond(request, recommender, given, view, given.url, found)
 
 

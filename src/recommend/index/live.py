@@ -253,7 +253,7 @@ class LiveView:
         try:
             opened = self._open(published)
         except SnapshotError as problem:
-            for name in before if published is not None else ():
+            for name in before:
                 try:
                     opened = self._open(name)
                 except SnapshotError as other:

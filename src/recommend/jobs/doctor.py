@@ -6,9 +6,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 
-from sqlalchemy import exists, func, make_url, select
+from sqlalchemy import exists, func, select
 
 from recommend.encoder import encoder_fingerprint, verify_encoder
 from recommend.encoder.adapter import find_adapter
@@ -24,6 +23,7 @@ from recommend.store import Store
 from recommend.store.database import reading
 from recommend.store.rows import VECTOR_DTYPE
 from recommend.store.schema import articles, counter, curation, curation_log, embeddings
+from recommend.store.sqlite import store_files
 from recommend.store.takedowns import INCOMPLETE
 
 _SNAPSHOTS_OF_ROOM = 2
@@ -57,9 +57,9 @@ def examine(settings: Settings) -> list[Finding]:
 
 def store_file(settings: Settings) -> Iterator[Finding]:
     """SQLite: whether there is a file, which opening it would create."""
-    url = make_url(settings.store) if "://" in settings.store else None
-    if url is not None and url.get_backend_name() == "sqlite" and url.database and not Path(url.database).is_file():
-        yield Finding("store", f"{url.database} does not exist", "run recommend ingest or recommend restore")
+    files = store_files(settings.store)
+    if files and not files[0].is_file():
+        yield Finding("store", f"{files[0]} does not exist", "run recommend ingest or recommend restore")
 
 
 def integrity(settings: Settings, store: Store) -> Iterator[Finding]:

@@ -380,6 +380,8 @@ def _published(
             found[one.id] = one.reason if isinstance(one, Unreadable) else article_or_fault(one)
     for row in rows:
         article = row.reason if isinstance(row, Unreadable) else found.get(row.id)
+        if not isinstance(row, Unreadable) and not isinstance(row.content_hash, bytes):
+            article = "content_hash is no bytes: send the article again"
         if isinstance(row, Unreadable) or isinstance(article, str):
             yield Published(row.id, b"", None, None, str(article))
             continue

@@ -186,7 +186,7 @@ def test_b10_a_database_that_stands_still_freezes_no_worker(
                     while late.status_code == 200:  # as of the last look, for a while
                         late = client.get(BOX)
                         answered += 1
-                    assert "the database has not answered" in late.json()["detail"]
+                    assert (late.status_code, "database" in late.text or "cannot be read" in late.text) == (503, True)
                     refused = client.get(f"/v1/articles/{STORY}", headers={"Authorization": "Bearer stranger"})
                     assert refused.status_code == 503
                     assert client.get("/healthz").status_code == 200
@@ -365,6 +365,33 @@ def test_p10_half_sent_heads_and_idle_connections_are_closed_and_keep_nobody_out
                 assert connection.recv(1) == b""
         assert client.get(BOX).status_code == 200
         held("P10", "half-sent heads and idle connections", requests=count, workers_lost=2 - len(workers.processes))
+
+
+def test_p10_a_head_that_does_not_end_is_refused_before_it_is_kept(
+    sample: Settings, serve_workers: Any, held: Callable[..., None]
+) -> None:
+    start = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Long: "
+    with serve_workers(sample) as workers:
+        for head in (start + b"x" * 70_000, start + b"x" * 300_000 + b"\r\n\r\n"):
+            with closing(_connected(workers.address, b"")) as connection:
+                with suppress(ConnectionError):
+                    connection.sendall(head)
+                with suppress(ConnectionResetError):  # what was not read is answered by a reset
+                    assert connection.recv(12) in {b"HTTP/1.1 431", b""}
+        body = b'{"title": "%s"}' % (b"x" * 100_000)
+        head = b"POST /v1/related HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r" % len(body)
+        with closing(_connected(workers.address, head)) as connection:  # the end of a head comes in two pieces
+            time.sleep(0.1)
+            connection.sendall(b"\n" + body)
+            assert connection.recv(12) in {b"HTTP/1.1 422", b"HTTP/1.1 200"}
+        held("P10", "heads without an end", requests=3, workers_lost=2 - len(workers.processes))
+
+
+def test_b8_what_needs_no_key_may_send_two_megabytes(reader: Any, held: Callable[..., None]) -> None:
+    for path in ("/v1/related", "/v1/events"):
+        body = b'{"title": "x", "z": [' + b"[]," * 700_000 + b"[]]}"
+        assert reader.post(path, content=body, headers={"Content-Type": "application/json"}).status_code == 413
+    held("B8", "two megabytes of empty lists without a key", requests=2)
 
 
 def test_p10_a_body_that_goes_on_after_its_answer_does_not_hold_the_connection(

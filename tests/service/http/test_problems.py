@@ -12,7 +12,7 @@ import pytest
 from recommend.errors import StoreError
 from recommend.recommender import Recommender
 from recommend.store import Store
-from recommend_service.middleware.limits import BODY_LIMIT
+from recommend_service.middleware.limits import BODY_LIMIT, OPEN_BODY_LIMIT
 
 JSON = {"Content-Type": "application/json"}
 ARTICLE = "/v1/articles/problem"
@@ -37,7 +37,8 @@ def test_a_body_that_grows_too_large_is_refused(newsroom: Any, method: str, path
         yield from [b"a" * 1024 * 1024] * 9
 
     refused = newsroom.writer.request(method, path, content=chunks(), headers=JSON)
-    assert (refused.status_code, refused.json()["detail"]) == (413, f"the body is larger than {BODY_LIMIT} bytes")
+    most = BODY_LIMIT if method == "PUT" else OPEN_BODY_LIMIT
+    assert (refused.status_code, refused.json()["detail"]) == (413, f"the body is larger than {most} bytes")
     assert newsroom.writer.get(ARTICLE).status_code == 404
 
 
