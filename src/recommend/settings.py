@@ -181,10 +181,11 @@ class ServiceSettings(_Group):
     public_fields: list[Literal["text", "extra", "expires_at"]] = Field(
         default_factory=list, description="shown of articles of public access to everybody, beside the card"
     )
-    operations: Literal["auto", "open", "key"] = Field(
+    operations: str = Field(
         "auto",
-        description="/metrics, /v1/status and the problems of /readyz: open, or with a key of scope read; auto: open "
-        "where recommend serve listens on loopback only",
+        pattern=r"^(auto|open|key|(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\]):[1-9]\d{0,4})$",
+        description="who sees /metrics and /v1/status: open; key: of scope read; IP:PORT: who reaches that address, "
+        "which recommend serve listens on as well; auto: open where it listens on loopback alone, else key",
     )
     rate_limit: str = Field(
         "", pattern=r"^([1-9]\d*/(second|minute|hour|day))?$", description="as 600/minute, for each key or address"

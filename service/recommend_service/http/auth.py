@@ -46,9 +46,13 @@ def sees_all(key: Key | None) -> bool:
     return key is not None and not key.scopes.isdisjoint({Scope.READ, Scope.WRITE})
 
 
-def may_operate(key: Key | None, settings: ServiceSettings) -> bool:
+def may_operate(request: Request) -> bool:
     """Whether one may see how the service stands: with the scope ``read``, or as ``service.operations`` says."""
-    return settings.operations == "open" or (key is not None and Scope.READ in key.scopes)
+    rule, key = request.app.state.settings.service.operations, request.state.key
+    if rule == "open" or (key is not None and Scope.READ in key.scopes):
+        return True
+    host, port = request.scope.get("server") or ("", None)
+    return rule in {f"{host}:{port}", f"[{host}]:{port}"}
 
 
 def authorize_reading(key: Key | None, settings: ServiceSettings) -> None:
@@ -79,7 +83,7 @@ async def require_reader(request: Request, key: KeyOf) -> None:
 
 async def require_operator(request: Request, key: KeyOf) -> None:
     """Refuses those without a key of scope ``read``, unless ``service.operations`` is open."""
-    if not may_operate(key, request.app.state.settings.service):
+    if not may_operate(request):
         authorize(key, Scope.READ)
 
 

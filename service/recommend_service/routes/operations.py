@@ -77,7 +77,7 @@ async def readyz(request: Request) -> Response:
             "snapshot": view.snapshot.manifest.name,
             "revision": view.revision,
             "writable": writable.holds,
-            "problems": problems if may_operate(request.state.key, state.settings.service) else None,
+            "problems": problems if may_operate(request) else None,
         }
     )
 

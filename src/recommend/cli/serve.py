@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -127,7 +128,8 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
 
     from recommend.cli.workers import run_workers
 
-    run = uvicorn.run if workers == 1 else run_workers
+    own = settings.service.operations if ":" in settings.service.operations else None
+    run = uvicorn.run if workers == 1 and own is None else partial(run_workers, own=own)
     for name, value in settings.environment().items():
         os.environ[name] = value
     if settings.service.operations == "auto":  # by its own name, which counts for more than the group's

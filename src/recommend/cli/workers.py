@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -24,10 +25,26 @@ class Workers(Multiprocess):
                 _tell(f"worker {old.pid} ended {_how(old.exitcode)}, restarted as worker {new.pid}")
 
 
-def run_workers(app: str, **options: Any) -> None:
-    """What ``uvicorn.run`` does for several workers, with the same options."""
+def run_workers(app: str, *, own: str | None = None, **options: Any) -> None:
+    """What ``uvicorn.run`` does, with the same options.
+
+    Args:
+        app: where the app factory is.
+        own: IP:PORT to listen on as well, for those who operate the service.
+        options: of :class:`uvicorn.Config`.
+    """
     config = uvicorn.Config(app, **options)
-    Workers(config, sockets=[config.bind_socket()]).run()
+    sockets = [config.bind_socket()]
+    if own is not None:
+        host, _, port = own.rpartition(":")
+        host = host.strip("[]")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sockets.append(socket.create_server((host, int(port)), family=family))
+        sockets[-1].set_inheritable(True)
+    if config.workers == 1:
+        uvicorn.Server(config).run(sockets=sockets)
+    else:
+        Workers(config, sockets=sockets).run()
 
 
 def _how(code: int | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -136,3 +137,19 @@ def test_p1_no_box_tells_of_an_article_under_embargo_or_expired(newsroom: Any, h
     by_url = newsroom.reader.get("/v1/related", params={"url": body["url"]})
     assert by_url.json()["article_id"] not in reads
     held("P1", "boxes of what is under embargo or expired", requests=7)
+
+
+def test_operations_on_an_address_of_their_own_are_seen_there_and_nowhere_else(
+    copied: Settings, serve_workers: Any, connect: Any
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        own = f"127.0.0.1:{free.getsockname()[1]}"
+    service = copied.service.model_copy(update={"operations": own})
+    with (
+        serve_workers(copied.model_copy(update={"service": service})) as workers,
+        connect(workers.address) as public,
+        connect(f"http://{own}") as operator,
+    ):
+        for path in ("/metrics", "/v1/status"):
+            assert (public.get(path).status_code, operator.get(path).status_code) == (401, 200)
+        assert (public.get("/readyz").json()["problems"], operator.get("/readyz").json()["problems"]) == (None, [])
