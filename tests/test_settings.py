@@ -85,9 +85,9 @@ def test_a_wrong_setting_is_named_with_its_value_and_the_way_out(assignment: str
 
 
 def test_a_file_that_is_missing_or_not_toml_or_has_unknown_names_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"config file '.*nope.*' does not exist"):
+    with pytest.raises(SettingsError, match=r"config file '.* does not exist"):
         load_settings(tmp_path / "nope.toml")
-    with pytest.raises(SettingsError, match=r"config file '.*': .*Invalid value"):
+    with pytest.raises(SettingsError, match=r"config file .*Invalid value"):
         load_settings(toml(tmp_path, "store ="))
     with pytest.raises(SettingsError, match=r"setting service.port is unknown: there are access_log, api_keys, "):
         load_settings(toml(tmp_path, "[service]\nport = 1"))

@@ -180,10 +180,9 @@ class Recommender:
         return self.answer_to(article, k, Filters(**filters)).items
 
     def answer(self, article_id: str, k: int, filters: Filters = Filters(), *, explain: bool = False) -> Answer | None:
-        """The box under a published article; None when no article that readers may see by now has the id: a box would
-        tell of one under embargo."""
+        """The box under a published article; None when no published article has the id."""
         view = self.view()
-        place = _locate_public(view, article_id)
+        place = view.locate(article_id)
         if place is None:
             return None
         number, row = place
@@ -194,7 +193,7 @@ class Recommender:
         """What :meth:`answer` gives for each of the ids, of one view, sooner than one by one."""
         view = self.view()
         selection, eligibility = self._selection(view), self._eligibility(view, Filters())
-        places = {one: place for one in ids if (place := _locate_public(view, one)) is not None}
+        places = {one: place for one in ids if (place := view.locate(one)) is not None}
         queries = [view.segments[number].query(row) for number, row in places.values()]
         found = dict(zip(places, selection.looked_up(queries, k, eligibility), strict=True))
         for one in ids:
@@ -243,7 +242,7 @@ class Recommender:
         """
         view = self.view()
         filters = replace(filters, exclude=filters.exclude | frozenset(ids))
-        located = [_locate_public(view, article_id) for article_id in dict.fromkeys(reversed(ids))]
+        located = [view.locate(article_id) for article_id in dict.fromkeys(reversed(ids))]
         read = [place for place in located if place is not None]
         if not read:
             return self.latest_answer(None, k, filters)
@@ -315,9 +314,13 @@ class Recommender:
                     counts[names[code]] = counts.get(names[code], 0) + number
         return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
-    def is_public(self, article_id: str) -> bool:
-        """Whether readers may see an article of this id by now."""
-        return _locate_public(self.view(), article_id) is not None
+    def under_embargo(self, article_id: str) -> bool:
+        """Whether the date of an article is yet to come: its box would tell readers of it before its time."""
+        view = self.view()
+        place = view.locate(article_id)
+        if place is None:
+            return False
+        return int(view.segments[place[0]].table.published_at[place[1]]) > time.time() + CLOCK_SKEW.total_seconds()
 
     def article(self, article_id: str) -> Article | None:
         """A published article in full, None when there is none of this id."""
@@ -389,15 +392,6 @@ class Recommender:
             listed(view.segments[number].table.card(row), rank, PINNED if rank <= pinned else LATEST)
             for rank, (number, row) in enumerate(found, start=1)
         ]
-
-
-def _locate_public(view: View, article_id: str) -> tuple[int, int] | None:
-    place = view.locate(article_id)
-    if place is None:
-        return None
-    number, row = place
-    now = int(time.time())
-    return place if view.segments[number].table.is_public(row, now, now + int(CLOCK_SKEW.total_seconds())) else None
 
 
 def _published(view: View, article_id: str) -> tuple[tuple[int, int], Query]:

@@ -33,7 +33,7 @@ BAD_LINES = {
         b'{"id": "b", "title": "x", "published_at": "5/6/24"}',
         "published_at",
         "is not an ISO 8601 date: it names no day",
-        "date",
+        "day and month",
     ),
     "bad status": (b'{"id": "b", "title": "x", "status": "gone"}', "status", "is none of published", ""),
     "bad UTF-8": (b'{"id": "b", "title": "x\xe9"}', None, "is not valid UTF-8: byte 0xe9 at column 24", ""),

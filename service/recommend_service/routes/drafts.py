@@ -59,7 +59,8 @@ async def related_to(
     asked, filters, limit, explain = query.root, given.filters(), given.limit, given.explain
     if isinstance(asked, History):
         async with state.compute_lock():
-            ids = [same_id(article_id) for article_id in asked.ids]
+            named = [same_id(article_id) for article_id in asked.ids]
+            ids = [article_id for article_id in named if not recommender.under_embargo(article_id)]
             answer = recommender.answer_history(ids, limit, filters, explain=explain)
     else:
         answer = await state.in_drafter(_answer_to, recommender, asked, limit, filters, explain)

@@ -58,8 +58,6 @@ async def related_by_url(request: Request, given: Annotated[UrlParameters, Query
     state: ServiceState = request.scope["app"].state.service
     view = recommender.view()  # as it is before the database is asked
     found = await state.in_reader(recommender.store.find_url, given.url)
-    if found is not None and not recommender.is_public(found):
-        found = None  # nor does an address tell of what readers may not see
     return await _respond(request, recommender, given, view, given.url, found)
 
 
@@ -76,6 +74,8 @@ async def _respond(
         name: what the article is asked for by.
         found: its id, None where no article has that name.
     """
+    if found is not None and recommender.under_embargo(found):
+        found = None
     scope = request.scope
     state: ServiceState = scope["app"].state.service
     asked = CacheKey(name if found is None else found, given.limit, given.fallback, given.filters(), given.explain)

@@ -157,11 +157,6 @@ class ArticleTable:
         """The code of a value: -1 for None, -2 for one that no row has."""
         return -1 if value is None else self._positions[name].get(value, -2)
 
-    def is_public(self, row: int, now: int, embargo: int) -> bool:
-        """Whether a row has been published by ``embargo`` and not expired ``now``, both in seconds since 1970."""
-        expires = int(self.expires_at[row])
-        return int(self.published_at[row]) <= embargo and (expires == MISSING or expires > now)
-
     def tags(self, row: int) -> list[str]:
         """The tags of a row."""
         return list(self._plain["tags"][row].as_py())
