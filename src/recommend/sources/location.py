@@ -15,6 +15,7 @@ from typing_extensions import Buffer
 
 from recommend.errors import SourceError
 from recommend.sources import xml
+from recommend.sources.archive import read_archive
 from recommend.sources.feed import read_feed
 from recommend.sources.jsonl import read_json, read_jsonl
 from recommend.sources.limits import FEED_LIMIT, PAGE_LIMIT, SITEMAP_LIMIT
@@ -42,6 +43,7 @@ class Format(StrEnum):
     WORDPRESS = "wordpress"
     PAGE = "page"
     MARKDOWN = "markdown"
+    ARCHIVE = "archive"
 
 
 ENDINGS = {
@@ -58,8 +60,10 @@ ENDINGS = {
     ".htm": Format.PAGE,
     ".md": Format.MARKDOWN,
     ".markdown": Format.MARKDOWN,
+    ".zip": Format.ARCHIVE,
 }
-"""The format of a file by its ending, None where its beginning tells; all but Parquet may be followed by ``.gz``."""
+"""The format of a file by its ending, None where its beginning tells; all but Parquet and zip may be followed by
+``.gz``."""
 
 _STREAM_READERS = {
     Format.JSONL: read_jsonl,
@@ -70,6 +74,7 @@ _STREAM_READERS = {
     Format.PAGE: read_page,
     Format.MARKDOWN: read_markdown,
 }
+_WHOLE_READERS = {Format.PARQUET: read_parquet, Format.ARCHIVE: read_archive}  # which go back and forth in a file
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # two letters at least: C:// is a drive
 _FETCHED = (Format.FEED, Format.SITEMAP, Format.WORDPRESS, Format.PAGE)
 _MOST_FETCHED = max(FEED_LIMIT, SITEMAP_LIMIT, PAGE_LIMIT)
@@ -165,8 +170,8 @@ def _read_objects(url: str, format: Format | None, web: Web) -> Iterator[Row]:
         kind = format or _format(path)
         try:
             with file as opened:
-                if kind is Format.PARQUET and not _gzipped(path):
-                    yield from read_parquet(opened, name)
+                if kind in _WHOLE_READERS and not _gzipped(path):
+                    yield from _WHOLE_READERS[kind](opened, name)
                 else:
                     yield from _read_stream(opened, name, kind, web, gzipped=_gzipped(path))
         except OSError as problem:
@@ -231,8 +236,8 @@ class _Counted(io.RawIOBase):
 
 def _read_file(path: Path, format: Format | None, on_read: Callable[[int], None], web: Web) -> Iterator[Row]:
     name, gzipped = _name(path), _gzipped(path)
-    if format is Format.PARQUET and not gzipped:
-        yield from read_parquet(path, name)
+    if format in _WHOLE_READERS and not gzipped:
+        yield from _WHOLE_READERS[format](path, name)
         on_read(path.stat().st_size)
         return
     try:
@@ -244,9 +249,9 @@ def _read_file(path: Path, format: Format | None, on_read: Callable[[int], None]
 
 
 def _read_stream(raw: BinaryIO, name: str, format: Format | None, web: Web, *, gzipped: bool = False) -> Iterator[Row]:
-    if format is Format.PARQUET:
-        reason = "must be unpacked first: Parquet cannot be read through gzip"
-        raise SourceError(f"{name} {reason if gzipped else 'cannot be read as parquet: Parquet needs a file'}")
+    if format in _WHOLE_READERS:
+        reason = f"must be unpacked first: {format} cannot be read through gzip"
+        raise SourceError(f"{name} {reason if gzipped else f'cannot be read as {format}: it needs a file'}")
     yield from _read_bytes(ByteStream(raw, name, gzipped=gzipped), format, web)
 
 
@@ -273,7 +278,7 @@ def _format(path: Path) -> Format | None:
 
 
 def _known() -> str:
-    return f"{', '.join(ENDINGS)} (each but .parquet also with .gz)"
+    return f"{', '.join(ENDINGS)} (each but .parquet and .zip also with .gz)"
 
 
 def _name(path: Path) -> str:
