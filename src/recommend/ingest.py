@@ -88,12 +88,13 @@ def put(store: Store, encoder: Encoder, article: Article) -> tuple[int, bool]:
         Its revision, and whether it is new (or was taken down).
     """
     known = store.known([article.id]).get(article.id)
+    read = store.boilerplate.read().without(article)
     new = known is None or known.deleted
     if known is not None and not new and known.content_hash == article.content_hash:
         revision = store.revision_of(article.id) if store.get(article.id) is not None else None
-        if revision is not None and _has_embedding(store, encoder, article):
+        if revision is not None and _has_embedding(store, encoder, read):
             return revision, False
-    vector = None if not new and _has_embedding(store, encoder, article) else encode_articles(encoder, [article])[0]
+    vector = None if not new and _has_embedding(store, encoder, read) else encode_articles(encoder, [read])[0]
     written = store.write([(article, vector)], encoder.fingerprint)[0]
     return written.revision, written.before is None or written.before.deleted
 
@@ -208,7 +209,8 @@ def put_batch(
     stale: list[Article] = []
     if encoder is not None:
         embedded = store.embeddings.text_hashes((article.id for article in offered), encoder.fingerprint)
-        stale = [article for article in offered if embedded.get(article.id) != article.text_hash]
+        without = store.boilerplate.read().without
+        stale = [read for read in map(without, offered) if embedded.get(read.id) != read.text_hash]
         vectors, failures = _encode_once(encoder, stale)
     changed = [article for article in offered if _differs(article, held.get(article.id))]
     on_change(changed, held)

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from recommend.articles.article import Article
+from recommend.articles.boilerplate import NOTHING
 from recommend.encoder import Encoder, encode_articles, encoder_fingerprint, open_encoder
 from recommend.encoder.adapter import MANIFEST, WEIGHTS, AdapterManifest, find_adapter, save_adapter
 from recommend.errors import EncoderError
@@ -152,12 +153,12 @@ def test_a_shipped_adapter_keeps_most_of_what_its_encoder_says(
 
 
 def test_the_recipe_of_a_snapshot_changes_with_the_adapter(tmp_path: Path, write: Write) -> None:
-    recipes = {snapshot_recipe("toy", None, IndexSettings())}
+    recipes = {snapshot_recipe("toy", None, IndexSettings(), NOTHING)}
     for seed in range(3):
         write("mine", "toy", turned(4, seed))
         adapter = find_adapter("mine", tmp_path / "models", "toy")
-        recipes.add(snapshot_recipe("toy", adapter, IndexSettings()))
-        assert snapshot_recipe("toy", adapter, IndexSettings()) in recipes
+        recipes.add(snapshot_recipe("toy", adapter, IndexSettings(), NOTHING))
+        assert snapshot_recipe("toy", adapter, IndexSettings(), NOTHING) in recipes
     assert len(recipes) == 4
 
 

@@ -13,11 +13,13 @@ from recommend.encoder.adapter import find_adapter
 from recommend.encoder.executors.engine import Engine
 from recommend.errors import RecommendError, SnapshotError
 from recommend.index.dense import choose_kind
-from recommend.index.snapshot.build import build_snapshot, snapshot_recipe
+from recommend.index.snapshot.build import build_snapshot, live_corpus, snapshot_recipe
 from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
+from recommend.index.snapshot.incremental import Corpus
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import verify
 from recommend.index.snapshot.publishing import locked, prune, remove
+from recommend.index.snapshot.settling import settle_boilerplate
 from recommend.ingest import Failed, embed_missing
 from recommend.jobs.comparison import Canary, compare_with_live
 from recommend.jobs.last_run import recorded
@@ -114,6 +116,11 @@ def reindex(
     layout = IndexLayout(settings.index)
     adapter = find_adapter(settings.encoder.adapter, settings.models, encoder.fingerprint)
     with locked(layout), recorded(layout):
+        before = Corpus.empty() if full else None
+        if full or store.boilerplate.settled_at() != store.latest_revision():
+            on_stage("counting shared sentences")
+            before = live_corpus(layout) if before is None else before
+            settle_boilerplate(store, before)
         on_stage("embedding")
         failures: list[str] = []
 
@@ -127,7 +134,7 @@ def reindex(
             aside = {i: reason for i, reason in manifest.set_aside.items() if i not in failures}
             return ReindexResult(manifest, embedded, built, failed=len(failures), set_aside=aside, **known)
 
-        recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing)
+        recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing, store.boilerplate.read())
         live = None if full or embedded else _up_to_date(store, layout, recipe)
         if live is not None:
             return done(live, built=False)
@@ -135,7 +142,7 @@ def reindex(
         name = resolve_encoder_name(settings.encoder.name, settings.models)
         candidates = settings.ranking.candidates
         manifest = build_snapshot(
-            store, layout, encoder, name, adapter, settings.indexing, candidates, anew=full, on_stage=on_stage
+            store, layout, encoder, name, adapter, settings.indexing, candidates, before=before, on_stage=on_stage
         )
         if manifest.set_aside:
             store.doubt(manifest.set_aside, encoder.fingerprint)
@@ -149,9 +156,9 @@ def reindex(
             return done(manifest, canary=compared, published=False)
         on_stage("publishing")
         embedded += publish_embedded(store, layout, manifest.name, encoder, progress=on_embedded)
-        before = _fingerprints(layout)
+        fingerprints = _fingerprints(layout)
         prune(layout, settings.indexing.keep)
-        dropped = sum(map(store.embeddings.drop, before - _fingerprints(layout)))
+        dropped = sum(map(store.embeddings.drop, fingerprints - _fingerprints(layout)))
         return done(manifest, canary=compared, dropped=dropped)
 
 
@@ -171,7 +178,7 @@ def plan(store: Store, encoder: Encoder, settings: Settings, *, full: bool = Fal
         encode_articles(encoder, some)
     seconds = (time.perf_counter() - started) * counts["unembedded"] / max(len(some), 1)
     live = live_manifest(layout)
-    recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing)
+    recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing, store.boilerplate.read())
     repeats = live is not None and (live.revision, live.recipe) == (store.latest_revision(), recipe)
     return Plan(
         articles=counts["published"],

@@ -14,6 +14,7 @@ from recommend.articles.article import Article, Status, canonical_url
 from recommend.articles.curation import Curation
 from recommend.store import curation as curations
 from recommend.store import revisions
+from recommend.store.boilerplate import SharedSentences
 from recommend.store.curation import TAKEDOWN, CurationChange
 from recommend.store.database import Watch, open_engine, reading, upsert
 from recommend.store.embeddings import Embeddings
@@ -54,6 +55,7 @@ class Store:
 
     Attributes:
         embeddings: of the articles.
+        boilerplate: the sentences that many of them share.
         events: what the service was told of readers.
         keys: the API keys of the service.
     """
@@ -76,7 +78,8 @@ class Store:
         self._watch = Watch(self._engine, staleness)
         self._revisions = Revisions(self._engine, self._watch)
         self._takedowns = Takedowns(self._engine)
-        self.embeddings = Embeddings(self._engine, self._watch)
+        self.boilerplate = SharedSentences(self._engine, self._watch)
+        self.embeddings = Embeddings(self._engine, self._watch, self.boilerplate)
         self.events = EventLog(self._engine)
         self.keys = Keys(self._engine, self._watch)
         if not readonly:
@@ -121,8 +124,10 @@ class Store:
             first = revisions.take(connection, len(latest))
             taken = dict(zip(latest, range(first, first + len(latest)), strict=True))
             self._takedowns.note_changes(connection, (article for article, _ in latest.values()), taken)
-            upsert(connection, articles, [article_row(a, taken[a.id]) for a, _ in latest.values()])
-            vectors = [embedding_row(a, v, fingerprint) for a, v in latest.values() if v is not None]
+            without = self.boilerplate.within(connection).without
+            hashes = {id_: without(article).text_hash for id_, (article, _) in latest.items()}
+            upsert(connection, articles, [article_row(a, taken[i], hashes[i]) for i, (a, _) in latest.items()])
+            vectors = [embedding_row(i, hashes[i], v, fingerprint) for i, (_, v) in latest.items() if v is not None]
             upsert(connection, embeddings, vectors)
         return [Written(taken.get(article.id, 0), before.get(article.id)) for article, _ in changes]
 
@@ -313,13 +318,13 @@ class Store:
 
     @contextmanager
     def published(
-        self, fingerprint: str, held: Mapping[str, bytes] = MappingProxyType({})
+        self, fingerprint: str | None, held: Mapping[str, bytes] = MappingProxyType({})
     ) -> Iterator[tuple[int, Iterator[Published]]]:
         """All published articles, those that the encoder of ``fingerprint`` has embedded with that embedding, as of one
         revision.
 
         Args:
-            fingerprint: of the encoder.
+            fingerprint: of the encoder; None for no embeddings.
             held: by id, the content hash of what the reader has already: as long as an article has that and an
                 embedding, its texts are not read.
 
@@ -328,10 +333,10 @@ class Store:
             read in batches while the block runs.
         """
         by_id = articles.c.id.collate("BINARY" if self._engine.dialect.name == "sqlite" else "C")
-        columns = [articles.c.id, articles.c.content_hash, embeddings.c.vector]
+        columns = [articles.c.id, articles.c.content_hash]
+        some = select(*columns) if fingerprint is None else select(*columns, embeddings.c.vector)
         query = (
-            select(*columns)
-            .select_from(with_vectors(fingerprint))
+            some.select_from(articles if fingerprint is None else with_vectors(fingerprint))
             .where(articles.c.deleted_at.is_(None), articles.c.status == Status.PUBLISHED)
             .order_by(by_id)
             .execution_options(yield_per=_ROWS_A_BATCH)
@@ -339,7 +344,10 @@ class Store:
         with reading(self._engine) as connection:
             revision = revisions.current(connection)
             batches = readable_batches(connection, query)
-            yield revision, (one for rows in batches for one in _published(connection, rows, held))
+            yield (
+                revision,
+                (one for rows in batches for one in _published(connection, rows, held, fingerprint is not None)),
+            )
 
     def counts(self, fingerprint: str | None = None) -> dict[str, int]:
         """Numbers of articles by status, of takedowns, and of articles that lack an embedding of ``fingerprint``."""
@@ -370,10 +378,10 @@ def _known(connection: Connection, ids: Iterable[str]) -> dict[str, StoredState]
 
 
 def _published(
-    connection: Connection, rows: Sequence[Row[Any] | Unreadable], held: Mapping[str, bytes]
+    connection: Connection, rows: Sequence[Row[Any] | Unreadable], held: Mapping[str, bytes], embedded: bool
 ) -> Iterator[Published]:
     known = [row for row in rows if not isinstance(row, Unreadable)]
-    wanted = [row.id for row in known if row.vector is None or held.get(row.id) != row.content_hash]
+    wanted = [row.id for row in known if (embedded and row.vector is None) or held.get(row.id) != row.content_hash]
     found: dict[str, Article | str] = {}
     for some in some_at_a_time(wanted):
         for one in readable(connection, select(*ARTICLE).where(articles.c.id.in_(some))):
@@ -386,7 +394,7 @@ def _published(
             yield Published(row.id, b"", None, None, str(article))
             continue
         try:
-            vector = vector_of(row.vector)
+            vector = vector_of(row.vector) if embedded else None
         except ValueError as problem:
             yield Published(row.id, b"", None, None, told(problem))
             continue

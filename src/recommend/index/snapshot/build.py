@@ -16,6 +16,7 @@ import orjson
 from numpy.typing import NDArray
 
 from recommend.arrays import to_float32
+from recommend.articles.boilerplate import Boilerplate
 from recommend.encoder import Encoder
 from recommend.encoder.adapter import Adapter
 from recommend.errors import SnapshotError
@@ -40,12 +41,13 @@ _SET_ASIDE_NAMED = 1_000
 logger = logging.getLogger(__name__)
 
 
-def snapshot_recipe(fingerprint: str, adapter: Adapter | None, settings: IndexSettings) -> str:
+def snapshot_recipe(
+    fingerprint: str, adapter: Adapter | None, settings: IndexSettings, boilerplate: Boilerplate
+) -> str:
     """8 hexadecimal digits that stand for everything but the store's revision that decides what a snapshot holds."""
     mapped = None if adapter is None else adapter.manifest.sha256
-    return sha256(
-        orjson.dumps([FORMAT, fingerprint, mapped, settings.kind, settings.expansion, settings.expansion_time])
-    ).hexdigest()[:8]
+    parts = [FORMAT, fingerprint, mapped, settings.kind, settings.expansion, settings.expansion_time]
+    return sha256(orjson.dumps([*parts, sorted(boilerplate.found)])).hexdigest()[:8]
 
 
 def _free_name(layout: IndexLayout, revision: int, recipe: str) -> str:
@@ -64,12 +66,12 @@ def build_snapshot(
     settings: IndexSettings,
     depth: int,
     *,
-    anew: bool = False,
+    before: Corpus | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
     """Writes the snapshot of the store's present revision, durable and verified, without publishing it.
 
-    Texts are read of the articles only that the live snapshot does not hold as they are.
+    Texts are read of the articles only that are not held as they are.
 
     Args:
         store: where the published articles are read from, in one transaction.
@@ -78,7 +80,7 @@ def build_snapshot(
         adapter: what they go through, None for nothing.
         settings: kind of index, and how it is verified.
         depth: candidates that dense search contributes; what recall is measured with.
-        anew: keep nothing of the live snapshot.
+        before: what is kept of articles that are as they were; None for what the live snapshot holds.
         on_stage: called with a few words when a stage begins.
 
     Raises:
@@ -88,7 +90,7 @@ def build_snapshot(
     temp_path = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
     try:
         manifest = _write(
-            store, layout, SnapshotLayout(temp_path), encoder, encoder_name, adapter, settings, depth, anew, on_stage
+            store, layout, SnapshotLayout(temp_path), encoder, encoder_name, adapter, settings, depth, before, on_stage
         )
         temp_path.chmod(0o755)
         sync_tree(temp_path)
@@ -108,11 +110,11 @@ def _write(
     adapter: Adapter | None,
     settings: IndexSettings,
     depth: int,
-    anew: bool,
+    before: Corpus | None,
     on_stage: Callable[[str], None],
 ) -> Manifest:
     on_stage("reading articles")
-    reading, pending, raw = read(store, encoder, Corpus.empty() if anew else _live_corpus(index_layout))
+    reading, pending, raw = read(store, encoder, live_corpus(index_layout) if before is None else before)
     table = reading.table
     for article_id, reason in reading.set_aside.items():
         logger.warning("article %r is set aside: %s", article_id, reason)
@@ -150,10 +152,8 @@ def _write(
             f"{settings.verify_recall}; choose another indexing.kind or lower indexing.verify_recall"
         )
     on_stage("writing")
-    table.save(layout.articles)
     np.save(layout.embeddings, embeddings)
-    np.save(layout.hashes, reading.hashes)
-    np.save(layout.groups, reading.groups)
+    reading.save(layout)
     index.save(layout.vectors)
     projection.save(layout.projection)
     lexical.save(lexicon, matrix, counts, layout.lexical)
@@ -162,7 +162,7 @@ def _write(
         lexical.save(*labels.fit(labelled), labelled, folder)
     np.save(layout.neighbours, neighbours)
     np.save(layout.lengths, expanded_lengths(matrix, neighbours))
-    recipe = snapshot_recipe(encoder.fingerprint, adapter, settings)
+    recipe = snapshot_recipe(encoder.fingerprint, adapter, settings, Boilerplate.of(reading.boilerplate))
     manifest = Manifest(
         format=FORMAT,
         name=_free_name(index_layout, reading.revision, recipe),
@@ -191,8 +191,8 @@ def _write(
     return manifest
 
 
-def _live_corpus(layout: IndexLayout) -> Corpus:
-    """Empty where there is none to rely upon."""
+def live_corpus(layout: IndexLayout) -> Corpus:
+    """What the live snapshot holds of its articles; empty where there is none to rely upon."""
     name = current_name(layout)
     try:
         return Corpus.empty() if name is None else Corpus.load(layout.snapshot(name))

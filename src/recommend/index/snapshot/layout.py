@@ -13,7 +13,7 @@ from recommend.files import file_sha256
 from recommend.index.time_curve import TimeCurve
 from recommend.settings import EncoderSettings
 
-FORMAT = 5
+FORMAT = 6
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
@@ -152,6 +152,14 @@ class SnapshotLayout:
     @property
     def groups(self) -> Path:
         return self.root / "groups.npy"
+
+    @property
+    def sentences(self) -> Path:
+        return self.root / "sentences"
+
+    @property
+    def boilerplate(self) -> Path:
+        return self.root / "boilerplate.npy"
 
     @property
     def neighbours(self) -> Path:
