@@ -61,8 +61,8 @@ def test_of_many_queries_five_hundred_are_drawn_by_the_seed() -> None:
 
 
 def verdict(nothing: float, in_use: float, learned: float) -> Verdict:
-    values = ({"a": level, "b": level} for level in (nothing, in_use, learned))
-    return Verdict.of(*values, day=DAY)
+    first, second, third = ({"a": level, "b": level} for level in (nothing, in_use, learned))
+    return Verdict.of(first, second, third, DAY)
 
 
 @pytest.mark.parametrize(

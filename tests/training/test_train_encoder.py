@@ -101,9 +101,8 @@ def test_embeddings_are_held_near_those_before(source: Path, articles: Texts, pa
 
 
 def test_the_state_that_is_kept_is_the_best_on_the_held_out_pairs(source: Path, articles: Texts, pairs: Pairs) -> None:
-    twins = Texts(
-        articles.texts[:12] * 2, articles.titles[:12] * 2, articles.days, np.tile(articles.embeddings[:12], (2, 1))
-    )
+    texts, twice = articles.texts[:12], np.tile(articles.embeddings[:12], (2, 1))
+    twins = Texts([*texts, *texts], [*texts, *texts], articles.days, twice)
     same = Pairs.of({str(i): {str((i + 12) % 24): 2} for i in range(24)}, {str(i): i for i in range(24)})
     told: dict[int, float] = {}
     thin, adapter, step = learned(source, twins, same, replace(RECIPE, learning_rate=30.0), told)
