@@ -18,6 +18,17 @@ _UNKNOWN = frozenset({"und", "mul", "zxx", "mis", "art", "qaa", "c", "posix"})
 
 
 @lru_cache(maxsize=4096)
+def primary_language(name: str) -> str:
+    """What languages are compared by: 'en' of 'en-GB', and of whatever else :func:`read_language` takes for it; empty
+    where it is unknown. Of what that does not take, the part before the first hyphen."""
+    try:
+        tag = read_language(name)
+    except ValueError:
+        tag = name.lower()
+    return (tag or "").partition("-")[0]
+
+
+@lru_cache(maxsize=4096)
 def read_language(text: str) -> str | None:
     """The BCP 47 tag of a language in its usual form ('pt-BR'), or None where it is said to be unknown or several.
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Access, Article, opens
 from recommend.articles.card import CARD_FIELDS, Card, card_of
+from recommend.articles.languages import primary_language
 from recommend.errors import SnapshotError
 from recommend.index.dates import MISSING, moment, seconds
 from recommend.index.filters import Filters
@@ -225,8 +226,11 @@ class ArticleTable:
         """(n,) whose language is ``language``, compared by its primary part ('en' of 'en-GB'), or unknown; None when
         that holds of all."""
         primary = primary_language(language)
+        if not primary:
+            return None
         if primary not in self._speaking:
-            same = [code for code, value in enumerate(self.values("language")) if primary_language(value) == primary]
+            spoken = enumerate(map(primary_language, self.values("language")))
+            same = [code for code, value in spoken if value in {primary, ""}]
             mask = np.isin(self.codes("language"), [-1, *same])
             self._speaking[primary] = None if mask.all() else mask
         return self._speaking[primary]
@@ -309,7 +313,8 @@ class ArticleTable:
 
 def same_language(left: str | None, right: str | None) -> bool:
     """Whether two languages have the same primary part ('en' of 'en-GB'); an unknown one is the same as any."""
-    return left is None or right is None or primary_language(left) == primary_language(right)
+    one, other = primary_language(left or ""), primary_language(right or "")
+    return not one or not other or one == other
 
 
 def _numbers(column: pa.Array) -> NDArray[Any]:
@@ -317,11 +322,6 @@ def _numbers(column: pa.Array) -> NDArray[Any]:
     scalar, would import pandas where there is one, which takes half a second."""
     found: NDArray[Any] = np.from_dlpack(column)
     return found
-
-
-def primary_language(tag: str) -> str:
-    """'en' of 'en-GB'."""
-    return tag.partition("-")[0].lower()
 
 
 def row_of(article: Article) -> Row:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from recommend.arrays import to_float32
 from recommend.articles.boilerplate import Boilerplate
+from recommend.articles.languages import primary_language
 from recommend.encoder import Encoder
 from recommend.encoder.adapter import Adapter
 from recommend.errors import SnapshotError
@@ -28,7 +29,7 @@ from recommend.index.projection import Projection
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.incremental import Corpus, made_by, read
 from recommend.index.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout
-from recommend.index.table import ArticleTable, primary_language
+from recommend.index.table import ArticleTable
 from recommend.index.time_curve import measure
 from recommend.settings import IndexSettings
 from recommend.store import Store
@@ -224,5 +225,5 @@ def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: 
 
 def _languages(table: ArticleTable) -> list[str | None]:
     """Of each article, its primary part."""
-    values = [*map(primary_language, table.values("language")), None]
+    values = [*(primary_language(value) or None for value in table.values("language")), None]
     return [values[code] for code in table.codes("language").tolist()]
