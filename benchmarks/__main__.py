@@ -15,6 +15,7 @@ BENCHMARKS = (
     "export",
     "ranking",
     "relevance",
+    "near_duplicates",
     "service",
 )
 

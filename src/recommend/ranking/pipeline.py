@@ -110,7 +110,9 @@ class Selection:
             searched = zip(queries, allowed, readable, strict=True)
             lists = [self.ranked(query, masks, None, count, also) for query, masks, also in searched]
             if rules.on and rules.hide_duplicates:
-                lists = history.without_read(lists, groups, rules.duplicate_dense, rules.duplicate_lexical)
+                pairs = zip(queries, lists, strict=True)
+                repeats = [near_duplicates.of_query(self.view, query, one, rules) for query, one in pairs]
+                lists = history.without_read(lists, groups, repeats)
             merged, strongest = history.combine(lists, history.weights(len(queries)))
             ranked = self._best_first(merged)
             chosen, removed, lacks = self._chosen(ranked.first(0), ranked, queries[0], k, eligibility)
@@ -224,9 +226,7 @@ class Selection:
         if rules.hide_duplicates:
             told = np.array([query.group, *pins.groups.tolist()], np.uint64)
             fresh = policy.first_of_groups(np.concatenate([told, kept.groups]))[len(told) :]
-            kept = kept.take(
-                np.flatnonzero(fresh & ~near_duplicates.of_query(kept, rules.duplicate_dense, rules.duplicate_lexical))
-            )
+            kept = kept.take(fresh & ~near_duplicates.of_query(self.view, query, kept, rules))
             removed["duplicates"] = len(ranked) - len(kept)
         if rules.floor > 0:
             above = policy.floor(kept, rules.floor)
@@ -246,10 +246,13 @@ class Selection:
         while True:
             some = kept.first(width)
             both = Candidates.joined([pins, some]) if len(pins) else some
-            dense, repeats = near_duplicates.among(self.view, both, rules.duplicate_dense, rules.duplicate_lexical)
+            dense, repeats, updates = near_duplicates.among(self.view, both, rules)
             repeats &= rules.hide_duplicates
             taken = policy.marginal(both, dense, repeats, k, rules.diversity, len(pins))
             if len(taken) == k or len(some) == len(kept):
+                if repeats.any():
+                    taken = near_duplicates.newest(self.view, both, taken, repeats, updates, len(pins))
+                    taken[len(pins) :] = taken[len(pins) :] if rules.diversity else np.sort(taken[len(pins) :])
                 repeats[:, taken] = False
                 return both.take(taken), int(np.count_nonzero(repeats[taken].any(axis=0)))
             width *= 4
