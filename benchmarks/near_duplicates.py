@@ -42,7 +42,8 @@ def main() -> None:
         mine = [label for label in labels if label["set"] == name]
         with scratch(articles, settings, folder=report.KEPT / "near_duplicates" / name) as recommender:
             for rule, says in (("before", _before), ("now", _now)):
-                rows.append(["–".join(dict.fromkeys((years[0], years[-1]))), str(len(mine)), rule, *_right(recommender, mine, says)])
+                when = "–".join(dict.fromkeys((years[0], years[-1])))
+                rows.append([when, str(len(mine)), rule, *_right(recommender, mine, says)])
     header = ["years", "pairs", "rule", "precision", "recall"]
     report.write("relevance.md", "near_duplicates", report.table(header, rows))
 
