@@ -27,7 +27,8 @@ from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.model import Ranker, length_weight
 from recommend.ranking.near_misses import near_misses
-from recommend.ranking.pipeline import Selection, newest
+from recommend.ranking.newest import newest
+from recommend.ranking.pipeline import Selection
 from recommend.ranking.reasons import LATEST, PINNED
 from recommend.resources import model_file
 from recommend.settings import PolicySettings, RankingSettings, Settings
@@ -249,12 +250,16 @@ class Recommender:
         groups = np.array([view.segments[number].groups[row] for number, row in read], np.uint64)
         queries = [view.segments[number].query(row) for number, row in read[: history.READ]]
         selection, eligibility = self._selection(view), self._eligibility(view, filters)
-        chosen, owing, removed = selection.choose_for_history(queries, groups, k, eligibility)
-        found = (recommendations(view, query, chosen, [i], explain=explain) for i, query in enumerate(owing))
+        chosen, owing = selection.choose_for_history(queries, groups, k, eligibility)
+        rules, section = self.settings.policy, filters.section or queries[0].section
+        found = (
+            recommendations(view, query, chosen, [i], rules, section, explain=explain) for i, query in enumerate(owing)
+        )
         items = list(chain.from_iterable(found))
         others = len(view) - len(read)
         short = None if len(items) >= k else f"only {len(items)} of {others} other articles are eligible"
-        return Answer(None, view.snapshot.manifest.name, view.revision, None, items, short, removed)
+        name = view.snapshot.manifest.name
+        return Answer(None, name, view.revision, None, chosen.related, items, short, chosen.removed)
 
     def rank(self, article_id: str, depth: int) -> list[tuple[str, float]]:
         """Ids and ranking scores of the ``depth`` best, best first: the same path without cards and reasons.
@@ -265,7 +270,7 @@ class Recommender:
         view = self.view()
         _, query = _published(view, article_id)
         selection = self._selection(view)
-        chosen, *_ = selection.choose(query, article_id, depth, self._eligibility(view, Filters()))
+        chosen = selection.choose(query, article_id, depth, self._eligibility(view, Filters())).candidates
         return [(selection.id(chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
 
     def candidates(self, article_id: str) -> tuple[list[str], Candidates, float]:
@@ -295,7 +300,8 @@ class Recommender:
         own = frozenset() if article_id is None else frozenset({article_id})
         items = self._latest(view, k, replace(filters, exclude=filters.exclude | own | blocks), pins)
         short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
-        return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", items, short)
+        pinned = sum(item.reason is PINNED for item in items)
+        return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", pinned, items, short)
 
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> list[Recommendation]:
         """The k newest published articles of any genre after the first ``offset``: what a front page lists."""
@@ -361,17 +367,16 @@ class Recommender:
     ) -> Answer:
         view = selection.view
         place = None if article_id is None else view.locate(article_id)
-        chosen, pinned, removed = selection.choose(query, article_id, k, eligibility)
-        items = recommendations(view, query, chosen, range(len(chosen)), explain=explain)
-        items[:pinned] = [replace(item, reason=PINNED) for item in items[:pinned]]
+        chosen, rules = selection.choose(query, article_id, k, eligibility), self.settings.policy
+        shown, removed = range(len(chosen.candidates)), chosen.removed
+        items = recommendations(view, query, chosen, shown, rules, eligibility.filters.section, explain=explain)
         missed = None
         if explain:
             allowed = eligibility.under(query, any_kind=True)
             ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
             _, blocked = eligibility.curated(article_id)
             missed = near_misses(
-                view, query, ranked, chosen, self.settings.policy,
-                pinned=pinned, blocked=blocked, readable=eligibility.readable,
+                view, query, ranked, chosen, rules, blocked=blocked, readable=eligibility.readable
             )  # fmt: skip
         short = None
         if len(items) < k:
@@ -379,7 +384,8 @@ class Recommender:
             taken = ", ".join(f"{count} removed by {rule}" for rule, count in counts if count)
             others = len(view) - (place is not None)
             short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
-        return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed, missed)
+        name = view.snapshot.manifest.name
+        return Answer(article_id, name, view.revision, None, chosen.related, items, short, removed, missed)
 
     def _latest(
         self, view: View, k: int, filters: Filters, pins: Sequence[str] = (), *, any_kind: bool = False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,29 @@ from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.ranking.features import compute_features
 from recommend.ranking.model import Ranker, length_weight, score, similarity_weight
+from recommend.ranking.newest import newest_of
 from recommend.settings import Settings
 
 BoolArray = NDArray[np.bool_]
 
 _SPARE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is shown under a query.
+
+    Attributes:
+        candidates: in the order shown.
+        pinned: how many of them stand first because editors want them there.
+        related: how many, pinned ones included, are related; those after them only fill the box.
+        removed: how many candidates each rule took away.
+    """
+
+    candidates: Candidates
+    pinned: int
+    related: int
+    removed: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -52,11 +70,8 @@ class Selection:
                 found[i] = query
         return found
 
-    def choose(
-        self, query: Query, article_id: str | None, k: int, eligibility: Eligibility
-    ) -> tuple[Candidates, int, dict[str, int]]:
-        """The k best after policy, how many of them are pinned, and how many each rule removed; looks further when
-        rules leave too few."""
+    def choose(self, query: Query, article_id: str | None, k: int, eligibility: Eligibility) -> Chosen:
+        """The k to show under a query; looks further when rules leave too few."""
         own = None if article_id is None else self.view.locate(article_id)
         wanted, blocks = eligibility.curated(article_id)
         pinned = [place for place in places(self.view, eligibility.masks, wanted) if place != own]
@@ -71,17 +86,25 @@ class Selection:
             ranked = self.ranked(query, allowed, own, count, readable)
             pins, others = self._pinned(query, ranked, pinned[:k])
             chosen, removed, lacks = self._chosen(pins, others, query, k, eligibility)
+            filled = self._continued(chosen, others, query, k, len(pins), eligibility)
+            lacks = lacks or self._lacks_fill(filled, k, eligibility)
             if lacks and readable is None:
                 readable = both(allowed, eligibility.readable)
                 continue
-            if self._complete(chosen, k, count, readable if lacks else None):
-                return chosen, len(pins), removed | curated
+            if self._complete(filled.candidates, k, count, readable if lacks else None, removed):
+                break
             count *= 4
+
+        def scored(at: Sequence[Place]) -> Candidates:
+            return self._at(query, [place for place in at if place != own])
+
+        filled = self._with_newest(filled, allowed, query, k, eligibility, scored)
+        return replace(filled, removed=self._counted(removed) | curated)
 
     def choose_for_history(
         self, queries: Sequence[Query], groups: NDArray[np.uint64], k: int, eligibility: Eligibility
-    ) -> tuple[Candidates, list[Query], dict[str, int]]:
-        """The k best for a reader of several articles, the query each owes most to, and how many each rule removed.
+    ) -> tuple[Chosen, list[Query]]:
+        """What to show to a reader of several articles, and of each the query that it owes most to.
 
         Args:
             queries: of what was read, the latest first.
@@ -92,22 +115,35 @@ class Selection:
         allowed = [eligibility.under(query) for query in queries]
         rules, count = self.settings.policy, self._count(k)
         readable: list[Masks | None] = [None] * len(queries)
+        hides = rules.on and rules.hide_duplicates
         while True:
             searched = zip(queries, allowed, readable, strict=True)
             lists = [self.ranked(query, masks, None, count, also) for query, masks, also in searched]
-            if rules.on and rules.hide_duplicates:
+            if hides:
                 lists = history.without_read(lists, groups, rules.duplicate_dense, rules.duplicate_lexical)
             merged, strongest = history.combine(lists, history.weights(len(queries)))
             ranked = self._best_first(merged)
             chosen, removed, lacks = self._chosen(ranked.first(0), ranked, queries[0], k, eligibility)
+            filled = self._continued(chosen, ranked, queries[0], k, 0, eligibility)
+            lacks = lacks or self._lacks_fill(filled, k, eligibility)
             if lacks and readable[0] is None:
                 readable = [both(masks, eligibility.readable) for masks in allowed]
                 continue
-            if all(self._complete(chosen, k, count, masks if lacks else None) for masks in readable):
+            masks = readable if lacks else [None] * len(queries)
+            if all(self._complete(filled.candidates, k, count, one, removed) for one in masks):
                 break
             count *= 4
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
-        return chosen, [queries[owed[key]] for key in history.keys(chosen).tolist()], removed
+
+        def scored(at: Sequence[Place]) -> Candidates:
+            found = [self._at(query, at) for query in queries]
+            if hides:
+                found = history.without_read(found, groups, rules.duplicate_dense, rules.duplicate_lexical)
+            return found[0]
+
+        filled = self._with_newest(filled, allowed[0], queries[0], k, eligibility, scored)
+        owing = [queries[owed.get(key, 0)] for key in history.keys(filled.candidates).tolist()]
+        return replace(filled, removed=self._counted(removed)), owing
 
     def ranked(
         self, query: Query, allowed: Masks, own: Place | None, count: int, also: Masks | None = None
@@ -135,9 +171,13 @@ class Selection:
         """How many candidates are searched for at first, where k are wanted."""
         return max(self.settings.ranking.candidates, 2 * k)
 
-    def _complete(self, chosen: Candidates, k: int, count: int, lacking: Masks | None) -> bool:
-        """Whether a search for more than ``count`` would bring nothing: k are chosen, or all were found; ``lacking``
-        are masks of which more ought to be among those chosen."""
+    def _complete(
+        self, chosen: Candidates, k: int, count: int, lacking: Masks | None, removed: Mapping[str, int]
+    ) -> bool:
+        """Whether a search for more than ``count`` would bring nothing: k are chosen, or those found reach down below
+        the floor, or all were found; ``lacking`` are masks of which more ought to be among those chosen."""
+        if removed.get("floor") and self.settings.policy.fill != "related":
+            return True
         sizes = list(map(len, self.view.segments))
         passing = () if lacking is None else zip(sizes, lacking, strict=True)
         fewer = (n if mask is None else int(np.count_nonzero(mask)) for n, mask in passing)
@@ -177,32 +217,127 @@ class Selection:
         others = np.setdiff1d(np.arange(len(ranked)), [found[place] for place in pinned if place in found])
         return both.take(np.array([position[place] for place in pinned], np.int64)), ranked.take(others)
 
+    def _at(self, query: Query, at: Sequence[Place]) -> Candidates:
+        """The articles at some places, scored, in their order."""
+        numbers = np.array([number for number, _ in at], np.int32)
+        rows = np.array([row for _, row in at], np.int64)
+        parts, order = [], []
+        for number, segment in enumerate(self.view.segments):
+            here = np.flatnonzero(numbers == number)
+            parts.append(compute_features(segment, number, query, rows[here]))
+            order.append(here)
+        return self._scored(query, Candidates.joined(parts)).take(np.argsort(np.concatenate(order)))
+
+    def _continued(
+        self, chosen: Candidates, ranked: Candidates, query: Query, k: int, pinned: int, eligibility: Eligibility
+    ) -> Chosen:
+        """What is chosen and, where ``policy.fill`` lets them fill the box, the best of ``ranked`` that are below the
+        floor: all of them, or those of the section."""
+        rules = self.settings.policy
+        if not rules.on:
+            likely = np.flatnonzero(chosen.probabilities < rules.floor)
+            return Chosen(chosen, pinned, max(pinned, int(likely[0]) if len(likely) else len(chosen)), {})
+        if rules.fill == "none":
+            return Chosen(chosen, pinned, len(chosen), {})
+        below = ranked.take(ranked.probabilities < rules.floor)
+        if rules.fill == "latest":
+            below = below.first(0)
+        elif rules.fill == "section" and eligibility.filters.section is None:
+            below = below.take(below.feature("section") == 1)
+        kept = chosen
+        if lacking := self._lacking(chosen, k, pinned, eligibility):
+            closed = np.flatnonzero(~self._opened(chosen, eligibility))
+            too_many = max(0, len(chosen) + lacking - k)
+            dropped = closed[closed >= pinned][::-1][:too_many]
+            kept = chosen.take(np.setdiff1d(np.arange(len(chosen)), dropped))
+            first = below.take(self._opened(below, eligibility))
+            filled, _ = self._apply_policy(kept, first, query, min(k, len(kept) + lacking), fills=True)
+            below = below.take(~np.isin(history.keys(below), history.keys(filled)))
+        else:
+            filled = kept
+        filled, _ = self._apply_policy(filled, below, query, k, fills=True)
+        others = self._best_first(filled.take(slice(len(kept), None)))
+        return Chosen(Candidates.joined([kept, others]), pinned, len(kept), {})
+
+    def _with_newest(
+        self,
+        chosen: Chosen,
+        allowed: Masks,
+        query: Query,
+        k: int,
+        eligibility: Eligibility,
+        scored: Callable[[Sequence[Place]], Candidates],
+    ) -> Chosen:
+        """The same filled with the newest of the section and then of all, as ``policy.fill`` says; ``scored`` makes
+        candidates of those at given places, in their order."""
+        rules, filled = self.settings.policy, chosen.candidates
+        if not rules.on or rules.fill in ("none", "related"):
+            return chosen
+        section = (eligibility.filters.section or query.section) if rules.fill == "section" else None
+        sections = [None] if section is None else [section, None]
+        lacking = self._lacking(filled, k, chosen.pinned, eligibility)
+        passes = [(both(allowed, eligibility.readable), min(k, len(filled) + lacking))] if lacking else []
+        for masks, size in [*passes, (allowed, k)]:
+            for one in sections:
+                width = size + _SPARE
+                while len(filled) < size:
+                    shown = set(zip(filled.segments.tolist(), filled.rows.tolist(), strict=True))
+                    found = newest_of(self.view, masks, one, width)
+                    others = scored([place for place in found if place not in shown])
+                    more, _ = self._apply_policy(filled, others, query, size, fills=True)
+                    if len(more) == size or len(found) < width:
+                        filled = more
+                        break
+                    width *= 4
+        return replace(chosen, candidates=filled)
+
+    def _counted(self, removed: dict[str, int]) -> dict[str, int]:
+        """What each rule removed; what the floor did may fill the box, unless nothing may."""
+        return removed if self.settings.policy.fill == "none" else {k: v for k, v in removed.items() if k != "floor"}
+
+    def _opened(self, some: Candidates, eligibility: Eligibility) -> BoolArray:
+        """(n,) which of some candidates this reader may open."""
+        return passes(eligibility.readable, some.segments, some.rows)
+
+    def _lacks_fill(self, filled: Chosen, k: int, eligibility: Eligibility) -> bool:
+        """Whether ranked ones fill the box and too few of all are such as this reader may open."""
+        rules = self.settings.policy
+        ranks = rules.on and rules.fill == "related"
+        return ranks and self._lacking(filled.candidates, k, filled.pinned, eligibility) > 0
+
+    def _lacking(self, chosen: Candidates, k: int, pinned: int, eligibility: Eligibility) -> int:
+        """How many more than those chosen ought to be such as this reader may open, given the pins."""
+        if not self.settings.policy.readable:
+            return 0
+        opened = self._opened(chosen, eligibility)
+        closed_pins = pinned - int(np.count_nonzero(opened[:pinned]))
+        return max(0, min(self.settings.policy.readable, k - closed_pins) - int(np.count_nonzero(opened)))
+
     def _chosen(
         self, pins: Candidates, ranked: Candidates, query: Query, k: int, eligibility: Eligibility
     ) -> tuple[Candidates, dict[str, int], bool]:
         """What :meth:`_apply_policy` leaves, the lowest giving way where readers could open fewer than the policy says
         to the best that they can; and whether they are too few all the same."""
 
-        def opened(some: Candidates) -> BoolArray:
-            return passes(eligibility.readable, some.segments, some.rows)
-
         chosen, removed = self._apply_policy(pins, ranked, query, k)
         if not (self.settings.policy.on and self.settings.policy.readable):
             return chosen, removed, False
-        closed = len(pins) - int(np.count_nonzero(opened(pins)))
+        closed = len(pins) - int(np.count_nonzero(self._opened(pins, eligibility)))
         least = min(self.settings.policy.readable, k - closed)
-        if np.count_nonzero(opened(chosen)) >= least:
+        if np.count_nonzero(self._opened(chosen, eligibility)) >= least:
             return chosen, removed, False
-        first, missed = self._apply_policy(pins, ranked.take(opened(ranked)), query, closed + least)
+        first, missed = self._apply_policy(pins, ranked.take(self._opened(ranked, eligibility)), query, closed + least)
         others = ranked.take(~np.isin(history.keys(ranked), history.keys(first)))
         filled, removed = self._apply_policy(first, others, query, k)
         chosen = Candidates.joined([pins, self._best_first(filled.take(slice(len(pins), None)))])
-        return chosen, removed, bool(np.count_nonzero(opened(chosen)) < least) and not missed.get("floor")
+        few = bool(np.count_nonzero(self._opened(chosen, eligibility)) < least)
+        return chosen, removed, few and not missed.get("floor")
 
     def _apply_policy(
-        self, pins: Candidates, ranked: Candidates, query: Query, k: int
+        self, pins: Candidates, ranked: Candidates, query: Query, k: int, *, fills: bool = False
     ) -> tuple[Candidates, dict[str, int]]:
-        """The pins and the best of the others that no rule removes, k in all, and how many each rule removed."""
+        """The pins and the best of the others that no rule removes, k in all, and how many each rule removed. Those
+        that only fill the box stand in the order given, whatever their score."""
         rules = self.settings.policy
         if not rules.on:
             return ranked.first(k), {}
@@ -214,18 +349,19 @@ class Selection:
                 np.flatnonzero(fresh & ~near_duplicates.of_query(kept, rules.duplicate_dense, rules.duplicate_lexical))
             )
             removed["duplicates"] = len(ranked) - len(kept)
-        if rules.floor > 0:
+        if rules.floor > 0 and not fills:
             above = policy.floor(kept, rules.floor)
             removed["floor"] = len(kept) - len(above)
             kept = above
-        if rules.hide_duplicates or rules.diversity:
-            kept, repeats = self._without_repeats(pins, kept, k)
+        diversity = 0.0 if fills else rules.diversity
+        if rules.hide_duplicates or diversity:
+            kept, repeats = self._without_repeats(pins, kept, k, diversity)
             removed["duplicates"] = removed.get("duplicates", 0) + repeats
         elif len(pins):
             kept = Candidates.joined([pins, kept])
         return kept.first(k), removed
 
-    def _without_repeats(self, pins: Candidates, kept: Candidates, k: int) -> tuple[Candidates, int]:
+    def _without_repeats(self, pins: Candidates, kept: Candidates, k: int, diversity: float) -> tuple[Candidates, int]:
         """The k to show, pins first, and how many were passed over because they repeat one; compares only as many as
         needed."""
         rules, width = self.settings.policy, k + _SPARE
@@ -234,39 +370,8 @@ class Selection:
             both = Candidates.joined([pins, some]) if len(pins) else some
             dense, repeats = near_duplicates.among(self.view, both, rules.duplicate_dense, rules.duplicate_lexical)
             repeats &= rules.hide_duplicates
-            taken = policy.marginal(both, dense, repeats, k, rules.diversity, len(pins))
+            taken = policy.marginal(both, dense, repeats, k, diversity, len(pins))
             if len(taken) == k or len(some) == len(kept):
                 repeats[:, taken] = False
                 return both.take(taken), int(np.count_nonzero(repeats[taken].any(axis=0)))
             width *= 4
-
-
-def newest(
-    eligibility: Eligibility, k: int, pins: Sequence[str] = (), *, any_kind: bool = False, readable: int = 0
-) -> tuple[list[Place], int]:
-    """Where the k newest articles are, ties by id, after those of ``pins`` that may be shown, and how many these are.
-
-    ``any_kind`` lets every genre pass. At least ``readable`` are such as the reader may open, if there are so many.
-    """
-    view, masks = eligibility.view, eligibility.under(None, any_kind=any_kind)
-    first = places(view, eligibility.masks, pins)[:k]
-    others = [one for one in _newest(view, masks, k) if one[2:] not in first][: k - len(first)]
-    if readable:
-        open_ = _newest(view, both(masks, eligibility.readable), k)
-        opened = [mask is None or mask[row] for mask, row in ((eligibility.readable[n], row) for n, row in first)]
-        least = min(readable, k) - sum(map(bool, opened))
-        kept = [one for one in open_ if one[2:] not in first][: max(0, min(least, k - len(first)))]
-        rest = [one for one in others if one not in kept]
-        if len(others) - len(rest) < len(kept):
-            others = sorted([*kept, *rest[: k - len(first) - len(kept)]])
-    return [*first, *(one[2:] for one in others)], len(first)
-
-
-def _newest(view: View, masks: Masks, k: int) -> list[tuple[float, str, int, int]]:
-    """The k newest rows that pass, as age, id, segment and row, in that order."""
-    found: list[tuple[float, str, int, int]] = []
-    for number, allowed in enumerate(masks):
-        table = view.segments[number].table
-        rows = (table.newest_first if allowed is None else table.newest_first[allowed[table.newest_first]])[:k]
-        found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)
-    return sorted(found)[:k]

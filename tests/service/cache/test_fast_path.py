@@ -196,7 +196,7 @@ def test_plain_and_compressed_bodies_are_the_answer_with_its_request_id(
         )
         for rank in range(1, count + 1)
     ]
-    ready = CachedResponse.of(Answer(article_id, "s", 1, None, items, None), "public", explain=False)
+    ready = CachedResponse.of(Answer(article_id, "s", 1, None, 0, items, None), "public", explain=False)
     for coding in (b"gzip", b"identity"):
         status, headers, body = ready.respond([(b"accept-encoding", coding)], REQUEST_ID)
         named = dict(headers)
@@ -215,7 +215,7 @@ def test_plain_and_compressed_bodies_are_the_answer_with_its_request_id(
 
 
 def test_an_id_too_long_for_an_uncompressed_block_is_sent_plain() -> None:
-    ready = CachedResponse.of(Answer("x" * 70_000, "s", 1, None, [], None), "public", explain=False)
+    ready = CachedResponse.of(Answer("x" * 70_000, "s", 1, None, 0, [], None), "public", explain=False)
     _, headers, body = ready.respond([(b"accept-encoding", b"gzip")], REQUEST_ID)
     assert b"content-encoding" not in dict(headers)
     assert orjson.loads(body)["request_id"] == REQUEST_ID
