@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.ranking.features import compute_features
 from recommend.ranking.model import Ranker, length_weight, score, similarity_weight
-from recommend.ranking.newest import newest_of
+from recommend.ranking.newest import newest_first
 from recommend.settings import Settings
 
 BoolArray = NDArray[np.bool_]
@@ -33,12 +34,14 @@ class Chosen:
         pinned: how many of them stand first because editors want them there.
         related: how many, pinned ones included, are related; those after them only fill the box.
         removed: how many candidates each rule took away.
+        queries: where there were several, the one that each candidate owes most to.
     """
 
     candidates: Candidates
     pinned: int
     related: int
     removed: dict[str, int]
+    queries: Sequence[Query] = ()
 
 
 @dataclass(frozen=True)
@@ -103,8 +106,8 @@ class Selection:
 
     def choose_for_history(
         self, queries: Sequence[Query], groups: NDArray[np.uint64], k: int, eligibility: Eligibility
-    ) -> tuple[Chosen, list[Query]]:
-        """What to show to a reader of several articles, and of each the query that it owes most to.
+    ) -> Chosen:
+        """The k to show to a reader of several articles.
 
         Args:
             queries: of what was read, the latest first.
@@ -143,7 +146,7 @@ class Selection:
 
         filled = self._with_newest(filled, allowed[0], queries[0], k, eligibility, scored)
         owing = [queries[owed.get(key, 0)] for key in history.keys(filled.candidates).tolist()]
-        return replace(filled, removed=self._counted(removed)), owing
+        return replace(filled, removed=self._counted(removed), queries=owing)
 
     def ranked(
         self, query: Query, allowed: Masks, own: Place | None, count: int, also: Masks | None = None
@@ -282,7 +285,7 @@ class Selection:
                 width = size + _SPARE
                 while len(filled) < size:
                     shown = set(zip(filled.segments.tolist(), filled.rows.tolist(), strict=True))
-                    found = newest_of(self.view, masks, one, width)
+                    found = [(n, row) for *_, n, row in islice(newest_first(self.view, masks, one), width)]
                     others = scored([place for place in found if place not in shown])
                     more, _ = self._apply_policy(filled, others, query, size, fills=True)
                     if len(more) == size or len(found) < width:
