@@ -56,7 +56,7 @@ async def put_curation(
     Pins come first in the article's box, in their order; blocked articles never appear in it; a hidden article is
     recommended nowhere until its time has come.
     """
-    revision = await state.in_writer(state.store.put_curation, article_id, curation, curator.name)
+    revision = await state.in_writer(state.store.curations.put, article_id, curation, curator.name)
     return _json(Stored(id=article_id, revision=revision))
 
 
