@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Article, Status, parse_article
 from recommend.articles.curation import Choice, Curation
+from recommend.articles.languages import same_language
 from recommend.encoder import Encoder
 from recommend.errors import EncoderError, SnapshotError, UnknownArticleError
 from recommend.index.dense import VectorIndex
 from recommend.index.filters import Filters
-from recommend.index.table import same_language
 from recommend.ingest import ingest
 from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
