@@ -24,7 +24,7 @@ def newest_first(view: View, masks: Masks, section: str | None = None) -> Iterat
 
 
 def _of(number: int, table: ArticleTable, mask: NDArray[np.bool_] | None, section: str | None) -> Iterator[Dated]:
-    order = table.newest_first
+    order = table.timeline.newest_first
     for start in range(0, len(order), _AT_ONCE):
         rows = order[start : start + _AT_ONCE]
         if mask is not None:
