@@ -23,7 +23,7 @@ from recommend.index.segment import Query
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.ranking import history
 from recommend.ranking.answer import Answer, Recommendation, listed, recommendations
-from recommend.ranking.candidates import Candidates
+from recommend.ranking.candidates import CARD_FEATURES, FEATURES, Candidates
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.model import Ranker, length_weight
 from recommend.ranking.near_misses import near_misses
@@ -55,7 +55,8 @@ class Recommender:
             settings: index folder, ranking, policy.
             encoder: for drafts; opened at first use when not given.
             view: what is answered from instead of the published snapshot and every change since.
-            serving: see :class:`~recommend.index.live.LiveView`.
+            serving: see :class:`~recommend.index.live.LiveView`; explanations are for anybody then, and tell nothing
+                of bodies that are not public.
 
         Raises:
             SnapshotError: when no usable snapshot is published.
@@ -66,6 +67,7 @@ class Recommender:
         self._encoders = {} if encoder is None else {encoder.fingerprint: encoder}
         self._encoder_failed = False
         self._eligible: Eligibility | None = None
+        self._serving = serving
         self._live: FixedView | LiveView = view or LiveView(store, IndexLayout(settings.index), serving=serving)
         self._load_ranker()
 
@@ -250,7 +252,8 @@ class Recommender:
         queries = [view.segments[number].query(row) for number, row in read[: history.READ]]
         selection, eligibility = self._selection(view), self._eligibility(view, filters)
         chosen, owing, removed = selection.choose_for_history(queries, groups, k, eligibility)
-        found = (recommendations(view, query, chosen, [i], explain=explain) for i, query in enumerate(owing))
+        told = self._explained(view) if explain else None
+        found = (recommendations(view, query, chosen, [i], explained=told) for i, query in enumerate(owing))
         items = list(chain.from_iterable(found))
         others = len(view) - len(read)
         short = None if len(items) >= k else f"only {len(items)} of {others} other articles are eligible"
@@ -362,7 +365,8 @@ class Recommender:
         view = selection.view
         place = None if article_id is None else view.locate(article_id)
         chosen, pinned, removed = selection.choose(query, article_id, k, eligibility)
-        items = recommendations(view, query, chosen, range(len(chosen)), explain=explain)
+        told = self._explained(view) if explain else None
+        items = recommendations(view, query, chosen, range(len(chosen)), explained=told)
         items[:pinned] = [replace(item, reason=PINNED) for item in items[:pinned]]
         missed = None
         if explain:
@@ -371,7 +375,7 @@ class Recommender:
             _, blocked = eligibility.curated(article_id)
             missed = near_misses(
                 view, query, ranked, chosen, self.settings.policy,
-                pinned=pinned, blocked=blocked, readable=eligibility.readable,
+                pinned=pinned, blocked=blocked, readable=eligibility.readable, public=self._serving,
             )  # fmt: skip
         short = None
         if len(items) < k:
@@ -380,6 +384,9 @@ class Recommender:
             others = len(view) - (place is not None)
             short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
         return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed, missed)
+
+    def _explained(self, view: View) -> tuple[str, ...]:
+        return CARD_FEATURES if self._serving and view.has_closed_bodies else FEATURES
 
     def _latest(
         self, view: View, k: int, filters: Filters, pins: Sequence[str] = (), *, any_kind: bool = False
