@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from recommend.index.segment import Query
 from recommend.ranking.answer import Answer, recommendations
+from recommend.ranking.candidates import CARD_FEATURES, FEATURES
 from recommend.ranking.catalogue import latest
 from recommend.ranking.eligibility import Eligibility
-from recommend.ranking.candidates import CARD_FEATURES, FEATURES
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection
 from recommend.ranking.reasons import PINNED
