@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.articles.languages import same_language
 from recommend.index.live import View
 from recommend.index.segment import Query
-from recommend.index.table import same_language
 from recommend.ranking import history, near_duplicates, policy
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
