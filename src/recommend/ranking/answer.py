@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -70,7 +70,7 @@ def recommendations(
     rules: PolicySettings,
     section: str | None = None,
     *,
-    explain: bool,
+    explained: Collection[str] | None,
 ) -> list[Recommendation]:
     """The items that the candidates at the places ``which`` of those chosen make under a query.
 
@@ -81,7 +81,7 @@ def recommendations(
         which: places among them.
         rules: that chose them.
         section: of the articles that may fill the box, where that is not the query's.
-        explain: whether to tell each feature's part in the ranking.
+        explained: features whose parts in the ranking are told; None for no explanation.
     """
     chosen = shown.candidates
     places = [(view.segments[chosen.segments[i]], int(chosen.rows[i])) for i in which]
@@ -106,7 +106,7 @@ def recommendations(
                 None if card.published_at is None or asked is None else card.published_at - asked,
             )
         score = round(float(chosen.probabilities[i]), 4)
-        parts = contributions(chosen, i) if explain else None
+        parts = None if explained is None else contributions(chosen, i, explained)
         found.append(Recommendation(**_shown(card), score=score, rank=i + 1, reason=why, explanation=parts))
     return found
 

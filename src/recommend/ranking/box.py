@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recommend.index.segment import Query
 from recommend.ranking.answer import Answer, recommendations
+from recommend.ranking.candidates import CARD_FEATURES, FEATURES
 from recommend.ranking.catalogue import latest
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.near_misses import near_misses
@@ -42,13 +43,17 @@ def related_box(
     place = None if article_id is None else view.locate(article_id)
     rules, section = selection.settings.policy, eligibility.filters.section
     chosen = selection.choose(query, article_id, k, eligibility)
-    items = recommendations(view, query, chosen, range(len(chosen.candidates)), rules, section, explain=explain)
+    told = _explained(selection, explain)
+    items = recommendations(view, query, chosen, range(len(chosen.candidates)), rules, section, explained=told)
     missed = None
     if explain:
         allowed = eligibility.under(query, any_kind=True)
         ranked = selection.ranked(query, allowed, place, selection.settings.ranking.candidates)
         _, blocked = eligibility.curated(article_id)
-        missed = near_misses(view, query, ranked, chosen, rules, blocked=blocked, readable=eligibility.readable)
+        missed = near_misses(
+            view, query, ranked, chosen, rules,
+            blocked=blocked, readable=eligibility.readable, public=selection.public,
+        )  # fmt: skip
     short = None
     if len(items) < k:
         counts = ((_REMOVED_BY.get(rule, rule), count) for rule, count in chosen.removed.items() if rule != "pinned")
@@ -81,8 +86,9 @@ def history_box(
     view = selection.view
     chosen = selection.choose_for_history(queries, groups, k, eligibility)
     rules, section = selection.settings.policy, eligibility.filters.section or queries[0].section
+    told = _explained(selection, explain)
     parts = (
-        recommendations(view, query, chosen, [i], rules, section, explain=explain)
+        recommendations(view, query, chosen, [i], rules, section, explained=told)
         for i, query in enumerate(chosen.queries)
     )
     items = list(chain.from_iterable(parts))
@@ -99,3 +105,10 @@ def latest_box(eligibility: Eligibility, article_id: str | None, k: int, pins: S
     short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
     pinned = sum(item.reason == PINNED for item in items)
     return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", pinned, items, short)
+
+
+def _explained(selection: Selection, explain: bool) -> tuple[str, ...] | None:
+    """The features whose parts are told."""
+    if not explain:
+        return None
+    return CARD_FEATURES if selection.public and selection.view.has_closed_bodies else FEATURES
