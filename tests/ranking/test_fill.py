@@ -79,7 +79,7 @@ def test_filters_blocks_takedowns_and_access_hold_for_what_fills(
 ) -> None:
     before = [item.id for item in box(recommender, fill, 1.0).items]
     newsroom.store.delete(before[0])
-    newsroom.store.put_curation(QUERY, Curation(blocked=(Choice(id=before[1]),)), "editor")
+    newsroom.store.curations.put(QUERY, Curation(blocked=(Choice(id=before[1]),)), "editor")
     after = [item.id for item in box(recommender, fill, 1.0).items]
     assert len(after) == 8
     assert not {QUERY, before[0], before[1]} & set(after)
@@ -94,7 +94,7 @@ def test_filters_blocks_takedowns_and_access_hold_for_what_fills(
 
 
 def test_pins_count_as_related_whatever_their_score(newsroom: Newsroom, recommender: Recommender) -> None:
-    newsroom.store.put_curation(QUERY, Curation(pinned=(Choice(id="story-40"),)), "editor")
+    newsroom.store.curations.put(QUERY, Curation(pinned=(Choice(id="story-40"),)), "editor")
     answer = box(recommender, "latest", 1.0)
     assert (answer.related, answer.items[0].id, answer.items[0].reason.kind) == (1, "story-40", "pinned")
     assert len(answer.items) == 8
