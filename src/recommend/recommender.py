@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,20 @@ from recommend.articles.article import CLOCK_SKEW, Article
 from recommend.encoder import Encoder, check_encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError, UnknownArticleError
 from recommend.index.filters import Filters
-from recommend.index.live import FixedView, LiveView, View
+from recommend.index.live import LiveView
 from recommend.index.segment import Query
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.view import FixedView, View
 from recommend.ranking import history
 from recommend.ranking.answer import Answer, Recommendation, listed, recommendations
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility
+from recommend.ranking.kept import Comparison
 from recommend.ranking.model import Ranker, length_weight
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection, newest
 from recommend.ranking.reasons import LATEST, PINNED
+from recommend.ranking.shortlist import Scoring
 from recommend.resources import model_file
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
@@ -195,7 +199,7 @@ class Recommender:
         selection, eligibility = self._selection(view), self._eligibility(view, Filters())
         places = {one: place for one in ids if (place := view.locate(one)) is not None}
         queries = [view.segments[number].query(row) for number, row in places.values()]
-        found = dict(zip(places, selection.looked_up(queries, k, eligibility), strict=True))
+        found = dict(zip(places, selection.scoring.looked_up(queries), strict=True))
         for one in ids:
             yield self._box(selection, eligibility, found[one], one, k) if one in found else None
 
@@ -265,8 +269,8 @@ class Recommender:
         view = self.view()
         _, query = _published(view, article_id)
         selection = self._selection(view)
-        chosen, *_ = selection.choose(query, article_id, depth, self._eligibility(view, Filters()))
-        return [(selection.id(chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
+        chosen = selection.choose(query, article_id, depth, self._eligibility(view, Filters())).candidates
+        return [(selection.scoring.id(chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
 
     def candidates(self, article_id: str) -> tuple[list[str], Candidates, float]:
         """Ids and features of all candidates, best first, before any policy, and the query's length weight: what a
@@ -279,7 +283,7 @@ class Recommender:
         place, query = _published(view, article_id)
         selection, allowed = self._selection(view), self._eligibility(view, Filters()).under(query)
         ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
-        return [selection.id(ranked, i) for i in range(len(ranked))], ranked, length_weight(query.term_count)
+        return [selection.scoring.id(ranked, i) for i in range(len(ranked))], ranked, length_weight(query.term_count)
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n,) calibrated probabilities of being related, 0…1, for ranking scores (n,)."""
@@ -341,8 +345,14 @@ class Recommender:
         )
         self._foreign_ranker = self._ranker.foreign()
 
+    @property
+    def comparison(self) -> Callable[[View], Comparison]:
+        """What tells, of a view, which of the answers that were made before it still hold."""
+        return partial(Comparison.of, settings=self.settings, ranker=self._ranker, foreign=self._foreign_ranker)
+
     def _selection(self, view: View) -> Selection:
-        return Selection(view, self.settings, self._ranker, self._foreign_ranker)
+        scoring = Scoring(view, self.settings.ranking, self._ranker, self._foreign_ranker)
+        return Selection(self.settings.policy, scoring)
 
     def _eligibility(self, view: View, filters: Filters) -> Eligibility:
         now, kept = time.time(), self._eligible
@@ -361,7 +371,7 @@ class Recommender:
     ) -> Answer:
         view = selection.view
         place = None if article_id is None else view.locate(article_id)
-        chosen, pinned, removed = selection.choose(query, article_id, k, eligibility)
+        chosen, pinned, removed, basis = selection.choose(query, article_id, k, eligibility)
         items = recommendations(view, query, chosen, range(len(chosen)), explain=explain)
         items[:pinned] = [replace(item, reason=PINNED) for item in items[:pinned]]
         missed = None
@@ -379,7 +389,17 @@ class Recommender:
             taken = ", ".join(f"{count} removed by {rule}" for rule, count in counts if count)
             others = len(view) - (place is not None)
             short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
-        return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed, missed)
+        return Answer(
+            article_id,
+            view.snapshot.manifest.name,
+            view.revision,
+            None,
+            items,
+            short,
+            removed,
+            missed,
+            None if explain else basis,
+        )
 
     def _latest(
         self, view: View, k: int, filters: Filters, pins: Sequence[str] = (), *, any_kind: bool = False
