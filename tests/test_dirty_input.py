@@ -107,7 +107,7 @@ ODD: list[Cells] = [
     holding("text", "<div>" * 3000 + "deep" + "</div>" * 3000),
     holding("text", "<p>" * 20_000),
     holding("expires_at", "2001-01-01"),
-    holding("published_at", "2999-01-01T00:00:00Z"),
+    holding("published_at", "2033-01-01T00:00:00Z"),
     holding("status", "draft"),
     holding("title", "😀 <b>Bold</b> &amp; ﬀ"),
     lambda row: {**row, "url": f"/rooted/{row['id']}?utm_source=x"},

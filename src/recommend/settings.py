@@ -40,6 +40,12 @@ class SourceSettings(_Group):
 
     allow_private: bool = Field(False, description="whether URLs may lead to addresses of private networks")
     pause: float = Field(1.0, ge=0.0, le=3600.0, description="seconds between two pages of a sitemap")
+    map: dict[str, str] = Field(
+        default_factory=dict, description='column = "field", as headline = "title"; or field = "constant"'
+    )
+    items: str = Field("", description="path to the list of articles in a JSON document, as data.articles[*]")
+    date_order: Literal["", "dmy", "mdy", "ymd"] = Field("", description="of day, month and year in 3/4/2025")
+    encoding: str = Field("", description="of the characters of files, as windows-1252; told by the format if empty")
 
 
 class EncoderSettings(_Group):
@@ -49,7 +55,7 @@ class EncoderSettings(_Group):
     max_tokens: int = Field(128, ge=8, le=8192)
     batch: int = Field(32, ge=1, le=4096, description="texts an inference call of sentence-transformers models")
     threads: int = Field(0, ge=0, le=256, description="0: as many as there are cores")
-    adapter: str = Field("auto", description="auto: the one of models/ made for the encoder; none; or a name")
+    adapter: str = Field("auto", description="auto: the one that comes with the encoder; none; or a name")
     device: str = Field("cpu", description="cpu, cuda, cuda:1…; for sentence-transformers models")
 
 
@@ -309,11 +315,12 @@ def load_settings(
 
 
 def _value(assignment: str, text: str) -> Any:
-    """The value as text, which pydantic converts; a list is written as JSON, as in the environment."""
+    """The value as text, which pydantic converts; a list or a table is written as JSON, as in the environment."""
     try:
-        return orjson.loads(text) if text.startswith("[") else text
+        return orjson.loads(text) if text.startswith(("[", "{")) else text
     except orjson.JSONDecodeError as problem:
-        raise SettingsError(f"setting {truncated_repr(assignment)} is not a JSON list: {problem.msg}") from None
+        kind = "list" if text.startswith("[") else "object"
+        raise SettingsError(f"setting {truncated_repr(assignment)} is not a JSON {kind}: {problem.msg}") from None
 
 
 def _explain(problem: ValidationError) -> str:

@@ -107,7 +107,7 @@ def test_of_several_files_one_that_cannot_be_read_is_a_reject(tmp_path: Path) ->
     (tmp_path / "2.jsonl.gz").write_bytes(b"no gzip")
     (tmp_path / "3.parquet").write_bytes(b"no parquet")
     (tmp_path / "4.xml").write_bytes(b"<notes/>")
-    (tmp_path / "5.csv").write_bytes(b"headline\nx\n")
+    (tmp_path / "5.csv").write_bytes(b"Schlagzeile\nx\n")
     (tmp_path / "6.jsonl").write_bytes(b"no json\n" + line("b"))
     (tmp_path / "7.txt").write_bytes(line("c"))
     rows = list(read(f"{tmp_path}/*"))

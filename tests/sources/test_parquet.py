@@ -200,8 +200,8 @@ def test_what_is_not_parquet_is_refused(tmp_path: Path, data: bytes) -> None:
 
 
 def test_without_columns_id_and_title_the_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="has no column 'title'"):
-        rows_of(tmp_path, {"id": ["1"], "headline": ["x"]})
+    with pytest.raises(SourceError, match="has no column that is the title"):
+        rows_of(tmp_path, {"id": ["1"], "Schlagzeile": ["x"]})
 
 
 @pytest.mark.parametrize(("field", "values"), [("tags", [7]), ("tags", [[["x"]]]), ("extra", [7]), ("language", [7.5])])

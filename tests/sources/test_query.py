@@ -68,7 +68,7 @@ def test_nulls_and_types_of_postgresql_are_understood(postgresql: Server) -> Non
     [
         (None, "a database needs a query: give one with --query"),
         ("SELECT nonsense", "no such column: nonsense"),
-        ("SELECT 1 AS id", "has no column 'title'"),
+        ("SELECT 1 AS id", "has no column that is the title"),
         ("DELETE FROM posts", "attempt to write a readonly database"),
         ("DROP TABLE posts", "attempt to write a readonly database"),
         ("BEGIN", "write a SELECT|within a transaction"),

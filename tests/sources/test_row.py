@@ -4,8 +4,7 @@ import orjson
 import pytest
 
 from recommend.articles.article import Article
-from recommend.errors import SourceError
-from recommend.sources.row import Reject, Row, RowWarning, cell_rows, column_names, parse_row, public_rows, reject_cell
+from recommend.sources.row import Reject, Row, RowWarning, cell_rows, parse_row, public_rows, reject_cell
 
 
 def one(cells: dict[str, object], source: str, line: int) -> Row:
@@ -63,21 +62,6 @@ def test_extra_that_is_no_json_object_is_left_out_with_a_warning(extra: str) -> 
     assert isinstance(row, Article)
     assert isinstance(warning, RowWarning)
     assert (warning.line, warning.article_id, warning.field) == (2, "7", "extra")
-
-
-def test_columns_must_name_id_and_title_once() -> None:
-    assert column_names(["id", "title", "", ""], "a.csv") == ["id", "title", "", ""]
-    with pytest.raises(SourceError, match=r"a\.csv has no column 'title' \(found: 'id, headline'\)"):
-        column_names(["id", "headline"], "a.csv")
-    with pytest.raises(SourceError, match="2 columns 'text'"):
-        column_names(["id", "title", "text", "text"], "a.csv")
-    with pytest.raises(SourceError, match="has 1,001 columns, more than 1,000"):
-        column_names(["id"] * 1001, "a.csv")
-
-
-def test_columns_are_fields_however_they_are_capitalised() -> None:
-    assert column_names(["ID", "Title", "Published_At", "Desk"], "a.csv") == ["id", "title", "published_at", "Desk"]
-    assert column_names(["id", "title", "ID"], "a.csv") == ["id", "title", "ID"]
 
 
 def test_a_warning_is_written_as_a_reject_is_and_told_apart_by_its_kind() -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from recommend.articles import fields
 from recommend.articles.addresses import canonical_url
+from recommend.articles.dates import DateOrder
 from recommend.articles.extra import read_extra
 from recommend.articles.fields import Context, Reading, TooLargeError
 from recommend.articles.limits import ID_LIMIT, LINE_LIMIT, TEXT_LIMIT
@@ -208,7 +209,7 @@ def parse_article(
     *,
     warn: Callable[[FieldWarning], None] = _ignore,
     base_url: str | None = None,
-    day_first: bool | None = None,
+    date_order: DateOrder | None = None,
 ) -> Article:
     """A mapping from outside as an Article.
 
@@ -222,14 +223,14 @@ def parse_article(
         row: field names and values.
         warn: gets each field that was dropped, or that was read in one of several possible ways.
         base_url: where the row comes from; relative addresses in it start there.
-        day_first: whether 3/4/2025 is in April, or in March; None refuses it as ambiguous.
+        date_order: of day, month and year in 3/4/2025; None refuses what is ambiguous.
 
     Raises:
         ArticleError: naming the first field at fault, its value and what is wrong with it.
     """
     if not isinstance(row, Mapping):
         raise ArticleError(None, None, row, f"is not an object with fields but {type(row).__name__}")
-    reading = Reading(base_url, day_first, lenient=True)
+    reading = Reading(base_url, date_order, lenient=True)
     try:
         article = Article.model_validate(row, context=reading)
     except ValidationError as problem:

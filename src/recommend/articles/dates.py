@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from math import isfinite
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from dateutil.parser import parser
 from dateutil.tz import gettz, tzoffset
@@ -14,6 +14,9 @@ from recommend.articles.limits import DATE_LIMIT
 
 EARLIEST_YEAR = 1600
 """No newspaper is older; what seems to be is a number misread."""
+
+DateOrder = Literal["dmy", "mdy", "ymd"]
+"""Which number of 3/4/2025 or 25-3-4 is day, month and year."""
 
 NEVER_YEAR = 9999
 """From this year on a date means "never"."""
@@ -52,6 +55,7 @@ _NAME_OF_OFFSET = re.compile(r"(?<=:\d\d)\s*[A-Z]{1,5}\s?(?=[+-]\d)")  # GMT+3 i
 _WHOLE = re.compile(r"\b\d{1,2}[ -][A-Za-z]{3,9}[ -]\d{4}\b")
 _YEAR_FIRST = re.compile(r"\d{4}\b")
 _DOTTED = re.compile(r"\d{1,2}\.\s?\d{1,2}\.\s?\d{4}\b")
+_NUMBERS = re.compile(r"\d+")
 _MONTH_IN_LETTERS = re.compile(r"[A-Za-z]{3}")
 _UNREADABLE = "is not an ISO 8601 date"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,7 +70,7 @@ class DateReading(NamedTuple):
     doubt: str | None = None
 
 
-def read_date(value: object, *, day_first: bool | None = None) -> DateReading:
+def read_date(value: object, *, order: DateOrder | None = None) -> DateReading:
     """A date as a moment in UTC, which stands in where no zone is given.
 
     ISO 8601, RFC 822 and what resembles them, with names of zones; seconds since 1970 and thousandths, millionths or
@@ -75,13 +79,13 @@ def read_date(value: object, *, day_first: bool | None = None) -> DateReading:
 
     Args:
         value: a string, a number, a date or a datetime.
-        day_first: whether 3/4/2025 is in April, or in March; None refuses it as ambiguous.
+        order: of day, month and year in 3/4/2025; None refuses what is ambiguous.
 
     Raises:
         ValueError: a clause that says what is wrong with the value.
     """
     if isinstance(value, str):
-        return _of_string(value.strip(), day_first)
+        return _of_string(value.strip(), order)
     if value is None:
         return DateReading(None)
     if isinstance(value, date):
@@ -95,7 +99,7 @@ def read_date(value: object, *, day_first: bool | None = None) -> DateReading:
     return DateReading(_of_number(value))
 
 
-def _of_string(text: str, day_first: bool | None) -> DateReading:
+def _of_string(text: str, order: DateOrder | None) -> DateReading:
     if len(text) > DATE_LIMIT:
         raise ValueError(f"{_UNREADABLE}: it has {len(text)} characters")
     if _ZERO.fullmatch(text):
@@ -105,7 +109,7 @@ def _of_string(text: str, day_first: bool | None) -> DateReading:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return _of_text(text, day_first)
+        return _of_text(text, order)
     return DateReading(_in_utc(moment))
 
 
@@ -139,7 +143,7 @@ def _in_utc(moment: datetime) -> datetime | None:
         return datetime.max.replace(tzinfo=UTC)
 
 
-def _of_text(text: str, day_first: bool | None) -> DateReading:
+def _of_text(text: str, order: DateOrder | None) -> DateReading:
     named: list[str] = []
 
     def zone(name: str | None, seconds: int | None) -> tzinfo | None:
@@ -153,24 +157,29 @@ def _of_text(text: str, day_first: bool | None) -> DateReading:
     plain = _NAME_OF_OFFSET.sub(" ", _REMARK.sub("", text))
     defaults = _DEFAULTS[:1] if _WHOLE.search(plain) else _DEFAULTS
     found: set[datetime] = set()
+    orders = _orders(plain, order)
     try:
-        for first, year in _orders(plain, day_first):
+        for first, year in orders:
             for default in defaults:
                 moment = _PARSER.parse(plain, default, tzinfos=zone, dayfirst=first, yearfirst=year)
                 found.add(moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC))
     except (ValueError, OverflowError, ArithmeticError, TypeError, AttributeError, IndexError):
         raise ValueError(_UNREADABLE) from None
     if len(found) > 1:
-        raise ValueError(f"{_UNREADABLE}: it names no day, or one that depends on the order of day and month")
+        if len(orders) > 1 and len(_NUMBERS.findall(plain)) > 2:
+            raise ValueError(
+                f"{_UNREADABLE}: day and month may be either; write it so, or say dmy or mdy (--date-order)"
+            )
+        raise ValueError(f"{_UNREADABLE}: it names no day")
     return DateReading(_in_utc(found.pop()), _doubt_of(named[0]) if named else None)
 
 
-def _orders(text: str, day_first: bool | None) -> list[tuple[bool, bool]]:
+def _orders(text: str, order: DateOrder | None) -> list[tuple[bool, bool]]:
     """The ways to read numbers: whether the day, and whether the year, comes first."""
     if _YEAR_FIRST.match(text):
         return [(False, True)]
-    if day_first is not None or _MONTH_IN_LETTERS.search(text):
-        return [(bool(day_first), False)]
+    if order is not None or _MONTH_IN_LETTERS.search(text):
+        return [(order == "dmy", order == "ymd")]
     if _DOTTED.match(text):
         return [(True, False)]
     return [(first, year) for first in (False, True) for year in (False, True)]

@@ -7,17 +7,20 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
 
 import orjson
 
 from recommend.articles.addresses import read_address
-from recommend.articles.dates import NEVER_YEAR, read_date
+from recommend.articles.dates import NEVER_YEAR, DateOrder, read_date
 from recommend.articles.languages import read_language
 from recommend.articles.limits import ID_LIMIT, LINE_LIMIT, MOST_STRINGS, STRING_LIMIT, TEXT_LIMIT
 from recommend.articles.text import clean_line, clean_text
+
+_FAR = timedelta(days=3653)
+"""A date of publication that lies further ahead is told."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAMES = ("name", "rendered", "title", "label")
@@ -43,13 +46,13 @@ class Reading:
 
     Attributes:
         base_url: where relative addresses start.
-        day_first: whether 3/4/2025 is in April, or in March; None refuses it as ambiguous.
+        date_order: of day, month and year in 3/4/2025; None refuses what is ambiguous.
         lenient: whether a field that an article can do without is dropped when it cannot be read.
         notes: field, value and reason of what was dropped, or read in one of several possible ways.
     """
 
     base_url: str | None = None
-    day_first: bool | None = None
+    date_order: DateOrder | None = None
     lenient: bool = False
     notes: list[tuple[str, object, str]] = field(default_factory=list)
 
@@ -131,9 +134,14 @@ def read_text(value: object, _context: Context) -> str:
 
 def read_moment(value: object, context: Context) -> datetime | None:
     """A moment in UTC, see :func:`~recommend.articles.dates.read_date`."""
-    moment, doubt = read_date(value, day_first=context.reading.day_first)
+    moment, doubt = read_date(value, order=context.reading.date_order)
     if doubt is not None:
         context.note(value, doubt)
+    if context.field == "published_at":
+        if moment is None and str(value).strip().startswith("0001-"):
+            context.note(value, "lies in the year 1, as systems write where they know no date: none is taken")
+        elif moment is not None and moment > datetime.now(UTC) + _FAR:
+            context.note(value, f"lies in the year {moment.year}: readers see the article from then on")
     return moment
 
 

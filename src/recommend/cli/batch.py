@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from recommend.cli.app import QUARANTINED, Assignments, Flags, Json, app
+from recommend.cli.columns import Columns, Dates, Encoding, Items, source_settings
 from recommend.cli.console import Meter, err, meter, out, plain, print_json
 from recommend.cli.encoders import check_unchanged, embed_as_served, serving_encoder
 from recommend.cli.intake import REJECTS, FormatName, Intake, RejectsFile
@@ -41,6 +42,10 @@ def ingest(
         FormatName | None, typer.Option(help="How they are written, if the ending does not tell.")
     ] = None,
     query: Annotated[str | None, typer.Option(help="SQL that gives the articles of a database URL.")] = None,
+    columns: Columns = None,
+    items: Items = None,
+    date_order: Dates = None,
+    encoding: Encoding = None,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Let URLs lead to addresses of private networks.")
     ] = False,
@@ -53,11 +58,11 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Stores articles, each with its embedding; only what changed is embedded."""
-    settings = Flags.settings()
+    settings = Flags.settings(source_settings(columns, items, date_order, encoding))
     check_target("--rejects", rejects, REJECTS, settings, inputs=locations, force=force)
     with RejectsFile(rejects) as rejects_file:
         web = Web(allow_private or settings.sources.allow_private, settings.sources.pause)
-        intake = Intake(locations, format, rejects_file.write, web, query)
+        intake = Intake(locations, format, rejects_file.write, web, query, settings.sources)
         store = Store(settings.store)
         encoder = serving_encoder(settings) if embed else None
         with meter("ingest", intake.total) as bar:
@@ -75,13 +80,15 @@ def ingest(
     if json:
         file = str(rejects) if intake.rejected or intake.warnings or counts.failed else None
         told = {"quarantined": intake.rejected, "warnings": intake.warnings, "rejects": file}
-        print_json({**asdict(counts), **told})
+        print_json({**asdict(counts), **told, **intake.columns.as_json()})
     else:
         out.print(
             f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged, "
             f"{counts.embedded:,} embedded"
             + (f", {counts.taken_down:,} left out because they were taken down" if counts.taken_down else "")
         )
+        for line in intake.columns.told():
+            err.print(plain(line))
     where = plain(str(rejects))
     if intake.rejected:
         err.print(f"{intake.rejected:,} rows quarantined, with their reasons: {where}")

@@ -12,7 +12,8 @@ import orjson
 from recommend.articles.article import Article
 from recommend.collisions import Collision
 from recommend.files import Kind, first_line, named, whole
-from recommend.sources import Format, Reject, RowWarning, Web, read, size
+from recommend.settings import SourceSettings
+from recommend.sources import ColumnMap, Columns, Format, Reject, RowWarning, Web, read, size
 
 FormatName = Literal["jsonl", "json", "csv", "parquet", "feed", "sitemap", "wordpress", "page", "markdown"]
 
@@ -25,6 +26,7 @@ class Intake:
         consumed: bytes read so far.
         rejected: rows so far that cannot be articles.
         warnings: fields so far that were not taken as they were written.
+        columns: which of them is which field, and what was made of them so far.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Intake:
         on_remark: Callable[[Reject | RowWarning], None] = lambda _: None,
         web: Web = Web(),
         query: str | None = None,
+        settings: SourceSettings = SourceSettings(),
     ) -> None:
         """
         Raises:
@@ -48,10 +51,20 @@ class Intake:
         self._format = None if format is None else Format(format)
         self._on_remark = on_remark
         self._web, self._query = web, query
+        self._encoding = settings.encoding or None
+        self.columns = Columns(ColumnMap.of(settings.map, settings.items, settings.date_order or None))
 
     def __iter__(self) -> Iterator[Article]:
         for location in self._locations:
-            for row in read(location, self._format, on_read=self._count, web=self._web, query=self._query):
+            for row in read(
+                location,
+                self._format,
+                on_read=self._count,
+                web=self._web,
+                query=self._query,
+                columns=self.columns,
+                encoding=self._encoding,
+            ):
                 if isinstance(row, Article):
                     yield row
                     continue

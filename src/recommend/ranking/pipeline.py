@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,27 +16,30 @@ from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.ranking.features import compute_features
 from recommend.ranking.shortlist import LISTED, Scoring, Shortlist
-from recommend.settings import PolicySettings
+from recommend.settings import Settings
 
 BoolArray = NDArray[np.bool_]
 
 _SPARE = 8
 
 
-class Chosen(NamedTuple):
-    """What is shown.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is shown of the candidates.
 
     Attributes:
-        candidates: in the order shown.
-        pinned: how many of them are pinned.
-        removed: how many each rule removed.
+        candidates: in the order shown, those that editors pinned first.
+        pinned: how many these are.
+        removed: how many each rule took away.
         basis: what that rests on; None where any change may change it.
+        queries: where there were several, the one that each candidate owes most to.
     """
 
     candidates: Candidates
     pinned: int
     removed: dict[str, int]
-    basis: Basis | None
+    basis: Basis | None = None
+    queries: Sequence[Query] = ()
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,11 @@ class Selection:
     """Chooses from one state of everything that can be recommended.
 
     Attributes:
-        settings: of the policy.
+        settings: of ranking and policy.
         scoring: finds and scores candidates of that state.
     """
 
-    settings: PolicySettings
+    settings: Settings
     scoring: Scoring
 
     @property
@@ -82,9 +84,9 @@ class Selection:
             full = len(chosen) == k
             if listed.exhaustive or (full and not lacks):
                 basis = None
-                if article_id is not None and full and not self.settings.readable:
+                if article_id is not None and full and not self.settings.policy.readable:
                     lowest = chosen.scores[len(pins) :].min(initial=np.inf)
-                    reach = float(listed.least if self.settings.diversity else lowest)
+                    reach = float(listed.least if self.settings.policy.diversity else lowest)
                     basis = self._basis(article_id, merged, reach, found.means, [*wanted, *blocks])
                 return Chosen(chosen, len(pins), removed | curated, basis)
             first = merged if full else None
@@ -98,7 +100,7 @@ class Selection:
                 readable = both(allowed, eligibility.readable)
                 continue
             if self._complete(chosen, k, count, readable if lacks else None):
-                return Chosen(chosen, len(pins), removed | curated, None)
+                return Chosen(chosen, len(pins), removed | curated)
             count *= 4
 
     def _merged(self, query: Query, own: Place | None, short: Shortlist, allowed: Masks) -> Candidates:
@@ -120,8 +122,8 @@ class Selection:
 
     def choose_for_history(
         self, queries: Sequence[Query], groups: NDArray[np.uint64], k: int, eligibility: Eligibility
-    ) -> tuple[Candidates, list[Query], dict[str, int]]:
-        """The k best for a reader of several articles, the query each owes most to, and how many each rule removed.
+    ) -> Chosen:
+        """The k best for a reader of several articles.
 
         Args:
             queries: of what was read, the latest first.
@@ -130,7 +132,7 @@ class Selection:
             eligibility: of the request.
         """
         allowed = [eligibility.under(query) for query in queries]
-        rules, count = self.settings, self._count(k)
+        rules, count = self.settings.policy, self._count(k)
         readable: list[Masks] = []
         found = [self.scoring.shortlist(query, None) for query in queries]
         while True:
@@ -153,7 +155,7 @@ class Selection:
                 break
             count *= 4
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
-        return chosen, [queries[owed[key]] for key in history.keys(chosen).tolist()], removed
+        return Chosen(chosen, 0, removed, [queries[owed[key]] for key in history.keys(chosen).tolist()])
 
     def ranked(self, query: Query, allowed: Masks, own: Place | None, count: int) -> Candidates:
         """About ``count`` candidates of the snapshot from dense search and as many from lexical search, and all that
@@ -222,10 +224,10 @@ class Selection:
             return passes(eligibility.readable, some.segments, some.rows)
 
         chosen, removed = self._apply_policy(pins, ranked, query, k)
-        if not (self.settings.on and self.settings.readable):
+        if not (self.settings.policy.on and self.settings.policy.readable):
             return chosen, removed, False
         closed = len(pins) - int(np.count_nonzero(opened(pins)))
-        least = min(self.settings.readable, k - closed)
+        least = min(self.settings.policy.readable, k - closed)
         if np.count_nonzero(opened(chosen)) >= least:
             return chosen, removed, False
         first, missed = self._apply_policy(pins, ranked.take(opened(ranked)), query, closed + least)
@@ -238,7 +240,7 @@ class Selection:
         self, pins: Candidates, ranked: Candidates, query: Query, k: int
     ) -> tuple[Candidates, dict[str, int]]:
         """The pins and the best of the others that no rule removes, k in all, and how many each rule removed."""
-        rules = self.settings
+        rules = self.settings.policy
         if not rules.on:
             return ranked.first(k), {}
         kept, removed = ranked, {}
@@ -263,7 +265,7 @@ class Selection:
     def _without_repeats(self, pins: Candidates, kept: Candidates, k: int) -> tuple[Candidates, int]:
         """The k to show, pins first, and how many were passed over because they repeat one; compares only as many as
         needed."""
-        rules, width = self.settings, k + _SPARE
+        rules, width = self.settings.policy, k + _SPARE
         while True:
             some = kept.first(width)
             both = Candidates.joined([pins, some]) if len(pins) else some
@@ -274,34 +276,3 @@ class Selection:
                 repeats[:, taken] = False
                 return both.take(taken), int(np.count_nonzero(repeats[taken].any(axis=0)))
             width *= 4
-
-
-def newest(
-    eligibility: Eligibility, k: int, pins: Sequence[str] = (), *, any_kind: bool = False, readable: int = 0
-) -> tuple[list[Place], int]:
-    """Where the k newest articles are, ties by id, after those of ``pins`` that may be shown, and how many these are.
-
-    ``any_kind`` lets every genre pass. At least ``readable`` are such as the reader may open, if there are so many.
-    """
-    view, masks = eligibility.view, eligibility.under(None, any_kind=any_kind)
-    first = places(view, eligibility.masks, pins)[:k]
-    others = [one for one in _newest(view, masks, k) if one[2:] not in first][: k - len(first)]
-    if readable:
-        open_ = _newest(view, both(masks, eligibility.readable), k)
-        opened = [mask is None or mask[row] for mask, row in ((eligibility.readable[n], row) for n, row in first)]
-        least = min(readable, k) - sum(map(bool, opened))
-        kept = [one for one in open_ if one[2:] not in first][: max(0, min(least, k - len(first)))]
-        rest = [one for one in others if one not in kept]
-        if len(others) - len(rest) < len(kept):
-            others = sorted([*kept, *rest[: k - len(first) - len(kept)]])
-    return [*first, *(one[2:] for one in others)], len(first)
-
-
-def _newest(view: View, masks: Masks, k: int) -> list[tuple[float, str, int, int]]:
-    """The k newest rows that pass, as age, id, segment and row, in that order."""
-    found: list[tuple[float, str, int, int]] = []
-    for number, allowed in enumerate(masks):
-        table = view.segments[number].table
-        rows = (table.newest_first if allowed is None else table.newest_first[allowed[table.newest_first]])[:k]
-        found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)
-    return sorted(found)[:k]

@@ -1,7 +1,8 @@
 """Where articles come from: files, feeds, sites, databases, object stores; read as articles, rejects, warnings."""
 
+from recommend.sources.columns import ColumnMap, Columns
 from recommend.sources.location import Format, read, size
 from recommend.sources.row import Reject, Row, RowWarning
 from recommend.sources.web import Web
 
-__all__ = ["Format", "Reject", "Row", "RowWarning", "Web", "read", "size"]
+__all__ = ["ColumnMap", "Columns", "Format", "Reject", "Row", "RowWarning", "Web", "read", "size"]

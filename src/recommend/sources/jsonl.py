@@ -10,27 +10,30 @@ from collections.abc import Iterator
 import orjson
 
 from recommend.errors import SourceError
+from recommend.sources.columns import Columns
 from recommend.sources.exports import as_row, find_posts
 from recommend.sources.limits import DEPTH_LIMIT, EXPORT_LIMIT, LINE_LIMIT
-from recommend.sources.row import Reject, Row, rows
+from recommend.sources.row import Reject, Row
 from recommend.sources.stream import ByteStream, excerpt, oversize
 
 _CHUNK = 2**20
 _ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
-_EXPORT = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:db|data|posts|meta|jsonapi|links)"\s*:')
+_DOCUMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
+_NESTED = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"[^"\\]{1,100}"\s*:\s*[\[{]')
 _IN_STRING = re.compile(rb'["\\]')
 _IN_ELEMENT = re.compile(rb'["\[\]{}]')
 _IN_ARRAY = re.compile(rb'["\[\]{},]')
 
 
-def read_jsonl(stream: ByteStream) -> Iterator[Row]:
+def read_jsonl(stream: ByteStream, columns: Columns | None = None) -> Iterator[Row]:
     """One article a line. Blank lines are skipped, every other line is an article or a reject."""
+    columns = columns or Columns()
     number = 0
     for number, line in stream.lines():
         if isinstance(line, Reject):
             yield line
         elif not line.isspace():
-            found = parse_json(line.rstrip(), stream.name, number)
+            found = parse_json(line.rstrip(), stream.name, number, columns)
             if stream.damage is None or line.endswith(b"\n"):
                 yield from found
             else:  # a reject would be what was left of a line at the break, which is rejected below
@@ -39,58 +42,69 @@ def read_jsonl(stream: ByteStream) -> Iterator[Row]:
         yield stream.breakage(number)
 
 
-def read_json(stream: ByteStream) -> Iterator[Row]:
-    """A top-level array of articles, element by element; an export of Ghost or Drupal; anything else as JSON lines.
+def read_json(stream: ByteStream, columns: Columns | None = None) -> Iterator[Row]:
+    """A top-level array of articles, element by element; one document that holds a list of them, as an export of Ghost
+    or Drupal does, or is one article; anything else as JSON lines.
 
     Raises:
-        SourceError: it is an export and larger than ``EXPORT_LIMIT``.
+        SourceError: it is one document and larger than ``EXPORT_LIMIT``, or has nothing where the user says it has.
     """
+    columns = columns or Columns()
     start = stream.peek()
-    array = _ARRAY.match(start)
+    array = None if columns.asked.items else _ARRAY.match(start)
     if array is None:
-        yield from _read_export(stream) if _EXPORT.match(start) else read_jsonl(stream)
+        is_document = columns.asked.items or _is_document(start)
+        yield from _read_document(stream, columns) if is_document else read_jsonl(stream, columns)
         return
     stream.read(array.end())
     for number, (data, size, ended) in enumerate(_elements(stream), start=1):
         if size > LINE_LIMIT:
             yield Reject(stream.name, number, None, None, excerpt(data), oversize(size))
         else:
-            found = parse_json(data, stream.name, number)
+            found = parse_json(data, stream.name, number, columns)
             yield from (row for row in found if ended or not isinstance(row, Reject))
         if not ended:
             yield stream.breakage(number)
 
 
-def _read_export(stream: ByteStream) -> Iterator[Row]:
-    first = stream.peek().partition(b"\n")[0]
+def _is_document(start: bytes) -> bool:
+    """Whether an object begins that is more than a line: its first line is no whole one, or holds the articles."""
+    if not _DOCUMENT.match(start):
+        return False
+    first, ended, _ = start.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
     try:
-        is_line = find_posts(orjson.loads(first)) is None
+        document = orjson.loads(first)
     except orjson.JSONDecodeError:
-        is_line = False
-    if is_line:
-        yield from read_jsonl(stream)
-        return
+        return bool(ended or _NESTED.match(start))
+    return find_posts(document) is not None or Columns().find_items(document, "") is not None
+
+
+def _read_document(stream: ByteStream, columns: Columns) -> Iterator[Row]:
     data = stream.read(EXPORT_LIMIT + 1)
     if len(data) > EXPORT_LIMIT:
         raise SourceError(f"{stream.name} is one JSON document of more than {EXPORT_LIMIT:,} bytes: write JSON lines")
     try:
-        posts = find_posts(orjson.loads(data.removeprefix(b"\xef\xbb\xbf")))
+        document = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
-        posts = None
-    if posts is None:
-        yield from read_jsonl(ByteStream(io.BytesIO(data), stream.name))
+        yield from read_jsonl(ByteStream(io.BytesIO(data), stream.name), columns)
         return
-    for number, post in enumerate(posts, start=1):
-        yield from rows(post, stream.name, number)
+    posts = None if columns.asked.items else find_posts(document)
+    if posts is not None:
+        for number, post in enumerate(posts, start=1):
+            yield from columns.rows(post, stream.name, number)
+        return
+    items = columns.find_items(document, stream.name)
+    for number, element in enumerate([document] if items is None else items, start=1):
+        yield from columns.rows(as_row(element), stream.name, number, original=element)
 
 
-def parse_json(data: bytes, source: str, line: int) -> Iterator[Row]:
+def parse_json(data: bytes, source: str, line: int, columns: Columns) -> Iterator[Row]:
     """One article written as JSON and what was dropped of it, or the reject that says why it is none."""
     row = load_json(data, source, line)
     if isinstance(row, Reject):
         yield row
     else:
-        yield from rows(as_row(row), source, line)
+        yield from columns.rows(as_row(row), source, line, original=row)
 
 
 def load_json(data: bytes, source: str, line: int) -> object:
@@ -110,7 +124,8 @@ def _not_json(data: bytes, problem: orjson.JSONDecodeError) -> str:
     try:
         data.decode()
     except UnicodeDecodeError as bad:
-        return f"is not valid UTF-8: byte 0x{data[bad.start]:02x} at column {bad.start + 1}"
+        where = f"byte 0x{data[bad.start]:02x} at column {bad.start + 1}"
+        return f"is not valid UTF-8: {where}; if the file is written otherwise, name it with --encoding"
     line = "" if problem.lineno == 1 else f"line {problem.lineno}, "
     return f"is not JSON: {problem.msg} at {line}column {problem.colno}"
 

@@ -7,14 +7,17 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from typing_extensions import Buffer
 
-from recommend.errors import SourceError
+from recommend.errors import SourceError, truncated_repr
 from recommend.sources import xml
+from recommend.sources.columns import Columns
+from recommend.sources.encoding import known_encoding
 from recommend.sources.feed import read_feed
 from recommend.sources.jsonl import read_json, read_jsonl
 from recommend.sources.limits import FEED_LIMIT, PAGE_LIMIT, SITEMAP_LIMIT
@@ -61,10 +64,8 @@ ENDINGS = {
 }
 """The format of a file by its ending, None where its beginning tells; all but Parquet may be followed by ``.gz``."""
 
+_COLUMN_READERS = {Format.JSONL: read_jsonl, Format.JSON: read_json, Format.CSV: read_csv}
 _STREAM_READERS = {
-    Format.JSONL: read_jsonl,
-    Format.JSON: read_json,
-    Format.CSV: read_csv,
     Format.FEED: read_feed,
     Format.WORDPRESS: read_wordpress,
     Format.PAGE: read_page,
@@ -73,6 +74,15 @@ _STREAM_READERS = {
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # two letters at least: C:// is a drive
 _FETCHED = (Format.FEED, Format.SITEMAP, Format.WORDPRESS, Format.PAGE)
 _MOST_FETCHED = max(FEED_LIMIT, SITEMAP_LIMIT, PAGE_LIMIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How locations are read: pages, columns, characters."""
+
+    web: Web
+    columns: Columns
+    encoding: str | None
 
 
 def size(location: str | Path, format: Format | None = None) -> int | None:
@@ -94,6 +104,8 @@ def read(
     on_read: Callable[[int], None] = lambda _: None,
     web: Web = Web(),
     query: str | None = None,
+    columns: Columns | None = None,
+    encoding: str | None = None,
 ) -> Iterator[Row]:
     """The articles at a location, a reject for every row that cannot be one, and warnings of what was dropped.
 
@@ -103,34 +115,46 @@ def read(
             URL of a feed, a sitemap, a WordPress export or a page; the URL of a database; any other URL that fsspec
             knows, globs included, as in ``s3://bucket/articles-*.jsonl.gz``.
         format: how the articles are written; by default told by the ending or, of XML and HTML, by the beginning, and
-            JSON lines on standard input.
+            JSON on standard input.
         stdin: read for ``-`` instead of standard input.
         on_read: called with numbers of bytes as files are read; they add up to :func:`size`.
         web: how pages are fetched.
         query: SQL that gives the articles of a database.
+        columns: which column, or path within JSON, is which field; remembers what it made of them.
+        encoding: of the characters of files, where no byte order mark tells it; by default told by the format.
 
     Raises:
         SourceError: the location as a whole cannot be read. Raised here or, for what only its content tells, by the
             first ``next``. Of several files, one that cannot be read becomes a reject.
     """
     name = str(location)
+    as_read = Reading(web, columns or Columns(), None if encoding is None else _codec(encoding))
     if name == "-":
-        return _read_stream(stdin or sys.stdin.buffer, "-", format or Format.JSONL, web)
+        return _read_stream(stdin or sys.stdin.buffer, "-", format or Format.JSON, as_read)
     scheme = _scheme(location)
     if scheme in {"http", "https"}:
         if format not in {None, *_FETCHED}:
             known = ", ".join(_FETCHED)
             raise SourceError(f"{name} cannot be read as {format}: a URL gives {known}; download other formats first")
-        return _read_url(name, format, web)
+        return _read_url(name, format, as_read)
     if is_database(name):
-        return read_query(name, query)
+        return read_query(name, query, as_read.columns)
     if scheme:
-        return _read_objects(name, format, web)
+        return _read_objects(name, format, as_read)
     path = Path(location)
     files = _files(path, format)
     if files == [path]:
-        return _read_file(path, format or _format(path), on_read, web)
-    return _read_files(files, format, on_read, web)
+        return _read_file(path, format or _format(path), on_read, as_read)
+    return _read_files(files, format, on_read, as_read)
+
+
+def _codec(encoding: str) -> str:
+    found = known_encoding(encoding)
+    if found is None:
+        raise SourceError(
+            f"encoding {truncated_repr(encoding)} is unknown: utf-8, windows-1252, iso-8859-2, shift_jis …"
+        )
+    return found
 
 
 def _scheme(location: str | Path) -> str:
@@ -139,8 +163,8 @@ def _scheme(location: str | Path) -> str:
     return found[1].lower() if found else ""
 
 
-def _read_url(url: str, format: Format | None, web: Web) -> Iterator[Row]:
-    fetched = web.fetch(url, _MOST_FETCHED)
+def _read_url(url: str, format: Format | None, as_read: Reading) -> Iterator[Row]:
+    fetched = as_read.web.fetch(url, _MOST_FETCHED)
     stream = ByteStream(io.BytesIO(fetched.data), fetched.url)
     match format or Format(xml.kind(stream.peek())):
         case Format.PAGE:
@@ -148,10 +172,10 @@ def _read_url(url: str, format: Format | None, web: Web) -> Iterator[Row]:
         case Format.FEED:
             yield from read_feed(stream, fetched.headers)
         case other:
-            yield from _read_bytes(stream, other, web)
+            yield from _read_bytes(stream, other, as_read)
 
 
-def _read_objects(url: str, format: Format | None, web: Web) -> Iterator[Row]:
+def _read_objects(url: str, format: Format | None, as_read: Reading) -> Iterator[Row]:
     import fsspec
 
     try:
@@ -166,9 +190,9 @@ def _read_objects(url: str, format: Format | None, web: Web) -> Iterator[Row]:
         try:
             with file as opened:
                 if kind is Format.PARQUET and not _gzipped(path):
-                    yield from read_parquet(opened, name)
+                    yield from read_parquet(opened, name, as_read.columns)
                 else:
-                    yield from _read_stream(opened, name, kind, web, gzipped=_gzipped(path))
+                    yield from _read_stream(opened, name, kind, as_read, gzipped=_gzipped(path))
         except OSError as problem:
             raise SourceError(f"{name} cannot be read: {problem}") from None
 
@@ -203,10 +227,12 @@ def _below(folder: Path, format: Format | None) -> list[Path]:
     return files
 
 
-def _read_files(files: list[Path], format: Format | None, on_read: Callable[[int], None], web: Web) -> Iterator[Row]:
+def _read_files(
+    files: list[Path], format: Format | None, on_read: Callable[[int], None], as_read: Reading
+) -> Iterator[Row]:
     for path in files:
         try:
-            yield from _read_file(path, format or _format(path), on_read, web)
+            yield from _read_file(path, format or _format(path), on_read, as_read)
         except SourceError as problem:
             if len(files) == 1:
                 raise
@@ -229,10 +255,10 @@ class _Counted(io.RawIOBase):
         return count
 
 
-def _read_file(path: Path, format: Format | None, on_read: Callable[[int], None], web: Web) -> Iterator[Row]:
+def _read_file(path: Path, format: Format | None, on_read: Callable[[int], None], as_read: Reading) -> Iterator[Row]:
     name, gzipped = _name(path), _gzipped(path)
     if format is Format.PARQUET and not gzipped:
-        yield from read_parquet(path, name)
+        yield from read_parquet(path, name, as_read.columns)
         on_read(path.stat().st_size)
         return
     try:
@@ -240,19 +266,27 @@ def _read_file(path: Path, format: Format | None, on_read: Callable[[int], None]
     except OSError as problem:
         raise SourceError(f"{name} cannot be opened: {problem.strerror}") from None
     with file:
-        yield from _read_stream(cast("BinaryIO", _Counted(file, on_read)), name, format, web, gzipped=gzipped)
+        yield from _read_stream(cast("BinaryIO", _Counted(file, on_read)), name, format, as_read, gzipped=gzipped)
 
 
-def _read_stream(raw: BinaryIO, name: str, format: Format | None, web: Web, *, gzipped: bool = False) -> Iterator[Row]:
+def _read_stream(
+    raw: BinaryIO, name: str, format: Format | None, as_read: Reading, *, gzipped: bool = False
+) -> Iterator[Row]:
     if format is Format.PARQUET:
         reason = "must be unpacked first: Parquet cannot be read through gzip"
         raise SourceError(f"{name} {reason if gzipped else 'cannot be read as parquet: Parquet needs a file'}")
-    yield from _read_bytes(ByteStream(raw, name, gzipped=gzipped), format, web)
+    yield from _read_bytes(ByteStream(raw, name, gzipped=gzipped), format, as_read)
 
 
-def _read_bytes(stream: ByteStream, format: Format | None, web: Web) -> Iterator[Row]:
+def _read_bytes(stream: ByteStream, format: Format | None, as_read: Reading) -> Iterator[Row]:
     format = format or Format(xml.kind(stream.peek()))
-    yield from read_sitemap(stream, web) if format is Format.SITEMAP else _STREAM_READERS[format](stream)
+    if as_read.encoding is not None and not stream.is_utf8:
+        stream.recode(as_read.encoding)
+        stream.is_utf8 = True
+    if format in _COLUMN_READERS:
+        yield from _COLUMN_READERS[format](stream, as_read.columns)
+    else:
+        yield from read_sitemap(stream, as_read.web) if format is Format.SITEMAP else _STREAM_READERS[format](stream)
 
 
 def _gzipped(path: Path) -> bool:

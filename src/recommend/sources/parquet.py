@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from recommend.errors import SourceError
+from recommend.sources.columns import Columns
 from recommend.sources.limits import LINE_LIMIT, RATIO, RATIO_FROM, VALUES
-from recommend.sources.row import Reject, Row, cell_rows, column_names, reject_cell
+from recommend.sources.row import Reject, Row, reject_cell
 from recommend.sources.stream import oversize
 
 _BATCH_BYTES = 32 * 2**20
@@ -45,7 +46,7 @@ class _Unreadable:
     reason: str
 
 
-def read_parquet(file: Path | BinaryIO, source: str) -> Iterator[Row]:
+def read_parquet(file: Path | BinaryIO, source: str, columns: Columns | None = None) -> Iterator[Row]:
     """One article a record; a null is an absent field.
 
     Moments may be timestamps (UTC when they have no zone), dates, numbers since 1970 or texts. A damaged row group
@@ -53,14 +54,15 @@ def read_parquet(file: Path | BinaryIO, source: str) -> Iterator[Row]:
     larger than one may be costs itself.
 
     Raises:
-        SourceError: it is not Parquet, or has no columns ``id`` and ``title``.
+        SourceError: it is not Parquet, or has no column that is the title.
     """
     try:
         parquet, probe = _opened(file)
     except (OSError, pa.ArrowException) as problem:
         raise SourceError(f"{source} is not Parquet or is damaged: {problem}") from None
+    columns = columns or Columns()
     with parquet, probe:
-        names = column_names(parquet.schema_arrow.names, source)
+        names = columns.header(parquet.schema_arrow.names, source)
         first = 0
         for group in range(parquet.num_row_groups):
             size = parquet.metadata.row_group(group)
@@ -77,7 +79,7 @@ def read_parquet(file: Path | BinaryIO, source: str) -> Iterator[Row]:
                         if cells is None:
                             yield Reject(source, number, None, None, "", oversize(spelled))
                         else:
-                            yield from _row(cells, source, number)
+                            yield from _row(cells, source, number, columns)
             except (OSError, pa.ArrowException, _OversizedError) as problem:
                 reason = f"cannot be read, nor the records up to {first}: {problem}"
                 yield Reject(source, number + 1, None, None, "", reason)
@@ -145,12 +147,12 @@ def _longest(column: Any) -> int:
     return int(sizes.max(initial=0))
 
 
-def _row(cells: dict[str, object], source: str, number: int) -> Iterator[Row]:
+def _row(cells: dict[str, object], source: str, number: int, columns: Columns) -> Iterator[Row]:
     for name, value in cells.items():
         if isinstance(value, _Unreadable):
             yield reject_cell({**cells, name: value.value}, name, source, number, value.reason)
             return
-    yield from cell_rows(cells, source, number)
+    yield from columns.cell_rows(cells, source, number)
 
 
 def _rows(batch: pa.RecordBatch, names: list[str]) -> Iterator[tuple[dict[str, object] | None, int]]:

@@ -14,7 +14,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from recommend.errors import SourceError
-from recommend.sources.row import Row, cell_rows, column_names
+from recommend.sources.columns import Columns
+from recommend.sources.row import Row
 
 _ROWS_A_FETCH = 1024
 _STATEMENT_SECONDS = 600  # until a batch of rows must be there, on PostgreSQL
@@ -32,7 +33,7 @@ def is_database(location: str) -> bool:
     return location.partition("://")[0].partition("+")[0] in _DIALECTS
 
 
-def read_query(location: str, query: str | None) -> Iterator[Row]:
+def read_query(location: str, query: str | None, columns: Columns | None = None) -> Iterator[Row]:
     """One article a row, in columns named after the fields; a null is an absent field.
 
     Rows stream. The database is opened for reading alone, so that a query that writes fails.
@@ -40,17 +41,18 @@ def read_query(location: str, query: str | None) -> Iterator[Row]:
     Args:
         location: SQLAlchemy URL of the database.
         query: SQL of one statement.
+        columns: which of them is which field.
 
     Raises:
         SourceError: without a query, when the database cannot be reached or its driver is missing, or when the query
-            fails or has no columns ``id`` and ``title``.
+            fails or has no column that is the title.
     """
     if query is None:
         raise SourceError(f"{location.partition(':')[0]}: a database needs a query: give one with --query")
     try:
         url = make_url(location)
         named = url.render_as_string(hide_password=True)
-        yield from _rows(url, named, query)
+        yield from _rows(url, named, query, columns or Columns())
     except (ArgumentError, NoSuchModuleError):
         raise SourceError("the database's URL is not one that SQLAlchemy knows: dialect://user@host/name") from None
     except ImportError as problem:
@@ -61,7 +63,7 @@ def read_query(location: str, query: str | None) -> Iterator[Row]:
         raise SourceError(f"{named}: {problem}") from None
 
 
-def _rows(url: URL, named: str, query: str) -> Iterator[Row]:
+def _rows(url: URL, named: str, query: str, columns: Columns) -> Iterator[Row]:
     engine = _engine(url)
     try:
         with engine.connect().execution_options(yield_per=_ROWS_A_FETCH) as connection:
@@ -69,10 +71,10 @@ def _rows(url: URL, named: str, query: str) -> Iterator[Row]:
             if not found.returns_rows:
                 raise SourceError(f"{named}: the query gives no rows: write a SELECT")
             names = list(found.keys())
-            names = column_names(names, named)
+            names = columns.header(names, named)
             for number, values in enumerate(found, start=1):
                 cells = {name: _plain(value) for name, value in zip(names, values, strict=True) if value is not None}
-                yield from cell_rows(cells, named, number)
+                yield from columns.cell_rows(cells, named, number)
     finally:
         engine.dispose()
 

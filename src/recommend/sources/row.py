@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 import orjson
 
 from recommend.articles.article import Article, FieldWarning, parse_article
-from recommend.errors import ArticleError, SourceError, truncated_repr
-from recommend.sources.limits import COLUMNS
+from recommend.articles.dates import DateOrder
+from recommend.errors import ArticleError, truncated_repr
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,6 @@ UNSORTED = frozenset({"uncategorized", "uncategorised", "unclassified", "allgeme
 """Sections, in lower case, where systems keep what nobody put into one."""
 
 _DATES = ("published_at", "expires_at")
-_FIELDS = frozenset(Article.model_fields)
 
 
 def _ignore(_warning: RowWarning) -> None:
@@ -72,6 +70,7 @@ def parse_row(
     *,
     warn: Callable[[RowWarning], object] = _ignore,
     base_url: str | None = None,
+    date_order: DateOrder | None = None,
 ) -> Parsed:
     """A mapping as an article, or the reject that says why it is none.
 
@@ -81,23 +80,26 @@ def parse_row(
         line: the number of the line or record.
         warn: gets a warning for each field that was dropped.
         base_url: where relative addresses in the row start.
+        date_order: of day, month and year in 3/4/2025; None refuses what is ambiguous.
     """
 
     def tell(found: FieldWarning) -> None:
         warn(RowWarning(source, line, found.article_id, found.field, found.value, found.reason))
 
     try:
-        return parse_article(row, warn=tell, base_url=base_url)
+        return parse_article(row, warn=tell, base_url=base_url, date_order=date_order)
     except ArticleError as problem:
         return Reject(source, line, problem.article_id, problem.field, problem.value, problem.reason)
     except RecursionError:
         return Reject(source, line, None, None, "…", "is nested too deeply")
 
 
-def rows(row: object, source: str, line: int, *, base_url: str | None = None) -> Iterator[Row]:
+def rows(
+    row: object, source: str, line: int, *, base_url: str | None = None, date_order: DateOrder | None = None
+) -> Iterator[Row]:
     """The same with its warnings: the article or the reject first, then what was dropped of the article."""
     warnings: list[RowWarning] = []
-    yield parse_row(row, source, line, warn=warnings.append, base_url=base_url)
+    yield parse_row(row, source, line, warn=warnings.append, base_url=base_url, date_order=date_order)
     yield from warnings
 
 
@@ -121,19 +123,22 @@ def public_rows(
         yield from warnings
 
 
-def cell_rows(cells: dict[str, object], source: str, line: int) -> Iterator[Row]:
+def cell_rows(
+    row: Mapping[str, object], source: str, line: int, *, date_order: DateOrder | None = None
+) -> Iterator[Row]:
     """The same for one row of a table, in which ``extra`` may be an object written as JSON."""
+    cells = dict(row)
     extra, problem = cells.get("extra"), ""
     if isinstance(extra, str):
         try:
             cells["extra"] = orjson.loads(extra)
-        except orjson.JSONDecodeError as found:
-            problem = f"is not a JSON object: {found.msg}"
+        except orjson.JSONDecodeError as fault:
+            problem = f"is not a JSON object: {fault.msg}"
             del cells["extra"]
-    for row in rows(cells, source, line):
-        yield row
-        if problem and isinstance(row, Article):
-            yield RowWarning(source, line, row.id, "extra", truncated_repr(extra), problem)
+    for found in rows(cells, source, line, date_order=date_order):
+        yield found
+        if problem and isinstance(found, Article):
+            yield RowWarning(source, line, found.id, "extra", truncated_repr(extra), problem)
 
 
 def reject_cell(cells: Mapping[str, object], field: str, source: str, line: int, reason: str) -> Reject:
@@ -141,25 +146,3 @@ def reject_cell(cells: Mapping[str, object], field: str, source: str, line: int,
     article_id = cells.get("id") if field != "id" else None
     named = None if article_id is None else str(article_id).encode(errors="replace").decode()
     return Reject(source, line, named, field, truncated_repr(cells[field]), reason)
-
-
-def column_names(names: Collection[str], source: str) -> list[str]:
-    """The columns of a table by the fields that they are, however they are capitalised.
-
-    Raises:
-        SourceError: they cannot hold articles: ``id`` or ``title`` is missing, a name stands twice, or there are too
-            many.
-    """
-    if len(names) > COLUMNS:
-        raise SourceError(f"{source} has {len(names):,} columns, more than {COLUMNS:,}")
-    found = [lower if (lower := name.lower()) in _FIELDS and lower not in names else name for name in names]
-    for required in ("id", "title"):
-        if required not in found:
-            named = ", ".join(names) or "none"
-            raise SourceError(
-                f"{source} has no column {required!r} (found: {truncated_repr(named)}): name its columns by field"
-            )
-    for name, times in Counter(found).items():
-        if name and times > 1:
-            raise SourceError(f"{source} has {times} columns {name!r}: rename all but one")
-    return found

@@ -8,8 +8,10 @@ from collections import deque
 from collections.abc import Iterator
 
 from recommend.errors import SourceError, truncated_repr
+from recommend.sources.columns import Columns
 from recommend.sources.limits import LINE_LIMIT
-from recommend.sources.row import Reject, Row, RowWarning, cell_rows, column_names, reject_cell
+from recommend.sources.names import field_of
+from recommend.sources.row import Reject, Row, RowWarning, reject_cell
 from recommend.sources.stream import ByteStream, oversize
 
 _DELIMITERS = ",;\t|"
@@ -92,7 +94,7 @@ class _Lines(Iterator[str]):
         raise StopIteration
 
 
-def read_csv(stream: ByteStream) -> Iterator[Row]:
+def read_csv(stream: ByteStream, columns: Columns | None = None) -> Iterator[Row]:
     """One article a record, in the columns that the header names; an empty cell is an absent field.
 
     The header, or a line ``sep=;`` before it, tells the delimiter: comma, semicolon, tab or bar. Cells may be quoted
@@ -100,8 +102,9 @@ def read_csv(stream: ByteStream) -> Iterator[Row]:
     text is read as windows-1252, with a warning.
 
     Raises:
-        SourceError: there is no header with the columns ``id`` and ``title``.
+        SourceError: there is no header with a column that is the title.
     """
+    columns = columns or Columns()
     csv.field_size_limit(max(csv.field_size_limit(), LINE_LIMIT))
     start = stream.peek()
     if not stream.is_utf8 and _is_western(start):
@@ -111,7 +114,7 @@ def read_csv(stream: ByteStream) -> Iterator[Row]:
     if b"\r" in start and b"\n" not in start:
         stream.break_lines()
     lines = _Lines(stream)
-    header = _header(lines, stream.name)
+    header = _header(lines, stream.name, columns)
     reader = csv.reader(lines, delimiter=lines.delimiter, strict=True)
     while True:
         if lines.exhausted and lines.delimiter == "\t":  # quotes that mean nothing
@@ -131,14 +134,14 @@ def read_csv(stream: ByteStream) -> Iterator[Row]:
             cells, reason = [], f"is not a CSV row: {problem}"
         if len(cells) == len(header):
             if any(cells):
-                yield from _row(header, cells, lines.record, stream.name)
+                yield from _row(header, cells, lines.record, stream.name, columns)
         elif lines.record and any(text.strip() for _, text in lines.record):
-            yield from _faulty(header, lines, stream.name, reason)
+            yield from _faulty(header, lines, stream.name, reason, columns)
     if stream.damage is not None:
         yield stream.breakage(lines.record[0][0] if lines.record else lines.number)
 
 
-def _header(lines: _Lines, source: str) -> list[str]:
+def _header(lines: _Lines, source: str, columns: Columns) -> list[str]:
     try:
         first = next(text for text in lines if text.strip())
         told = _SEPARATOR.fullmatch(first)
@@ -152,12 +155,12 @@ def _header(lines: _Lines, source: str) -> list[str]:
     if _UNFIT.search("".join(header)):
         raise SourceError(f"{source} does not begin with a CSV header in UTF-8: save it as UTF-8")
     lines.columns = len(header)
-    return column_names(header, source)
+    return columns.header(header, source)
 
 
-def _fitness(header: str, delimiter: str) -> tuple[bool, int]:
+def _fitness(header: str, delimiter: str) -> tuple[int, int]:
     names = {name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter))}
-    return {"id", "title"} <= names, len(names)
+    return sum(field_of(name) is not None for name in names), len(names)
 
 
 def _is_western(start: bytes) -> bool:
@@ -166,7 +169,9 @@ def _is_western(start: bytes) -> bool:
     return bool(foreign) and not _UTF8.search(start) and all(len(run) < 3 for run in foreign)
 
 
-def _row(header: list[str], cells: list[str], record: list[tuple[int, str]], source: str) -> Iterator[Row]:
+def _row(
+    header: list[str], cells: list[str], record: list[tuple[int, str]], source: str, columns: Columns
+) -> Iterator[Row]:
     number = record[0][0]
     row: dict[str, object] = {name: cell for name, cell in zip(header, cells, strict=True) if cell and cell != _NULL}
     if any(_UNFIT.search(text) for _, text in record):
@@ -176,15 +181,15 @@ def _row(header: list[str], cells: list[str], record: list[tuple[int, str]], sou
                 reason = f"is not valid UTF-8: byte 0x{byte:02x}" if byte else "contains a NUL byte"
                 yield reject_cell(row, name, source, number, reason)
                 return
-    yield from cell_rows(row, source, number)
+    yield from columns.cell_rows(row, source, number)
 
 
-def _faulty(header: list[str], lines: _Lines, source: str, reason: str) -> Iterator[Row]:
+def _faulty(header: list[str], lines: _Lines, source: str, reason: str, columns: Columns) -> Iterator[Row]:
     number, text = lines.record[0]
     cells = _written_otherwise(text, lines.delimiter)
     if len(cells) == len(header) and not lines.exhausted:
         lines.again(1)
-        yield from _row(header, cells, lines.record[:1], source)
+        yield from _row(header, cells, lines.record[:1], source, columns)
         return
     if lines.swallowed_rows():
         lines.again(1)

@@ -1,0 +1,42 @@
+"""Options that say how the columns of a source are to be read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import orjson
+import typer
+
+from recommend.sources.columns import read_pairs
+
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="COLUMN=FIELD,…",
+        help='Which column, or path within JSON, is which field: headline=title,body=text,section="News".',
+    ),
+]
+Items = Annotated[
+    str | None, typer.Option("--items", metavar="PATH", help="Where a JSON document has its articles: data.stories[*].")
+]
+Dates = Annotated[
+    Literal["dmy", "mdy", "ymd"] | None, typer.Option("--date-order", help="Of day, month and year in 3/4/2025.")
+]
+Encoding = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of the characters of files, as windows-1252; default: UTF-8.")
+]
+
+
+def source_settings(
+    columns: list[str] | None, items: str | None, date_order: str | None, encoding: str | None
+) -> list[str]:
+    """Assignments of settings that say what the options say.
+
+    Raises:
+        SettingsError: naming the part of ``--map`` that is no pair.
+    """
+    pairs = {left: right for text in columns or [] for left, right in read_pairs(text).items()}
+    given = {"items": items, "date_order": date_order, "encoding": encoding}
+    said = [f"sources.{name}={value}" for name, value in given.items() if value is not None]
+    return [*said, f"sources.map={orjson.dumps(pairs).decode()}"] if pairs else said

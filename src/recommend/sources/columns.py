@@ -1,0 +1,359 @@
+"""Which column, or path within JSON, is which field of an article: what a user says of that, and what is understood."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from recommend.articles.dates import DateOrder
+from recommend.errors import SettingsError, SourceError, truncated_repr
+from recommend.sources.limits import COLUMNS, NAMES
+from recommend.sources.names import FIELDS, field_of, flat, is_slug, nearest, said, says_itself
+from recommend.sources.row import Row, cell_rows, rows
+
+_QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
+_PARTS = re.compile(r"""((?:"[^"]*"|'[^']*'|[^,"'])+)(?:,|$)""")
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+|\*)\]")
+_WRAPPERS = ("fields", "attributes", "_source")
+_LISTS = (
+    "articles",
+    "posts",
+    "items",
+    "entries",
+    "stories",
+    "results",
+    "records",
+    "documents",
+    "docs",
+    "hits",
+    "data",
+    "nodes",
+    "content",
+)
+_TOLD = 20
+_NO_CONSTANT = ("id", "title", "text", "url", "extra")
+
+MADE = "title and date"
+"""What ids are made of where nothing in a source could be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """What a user says of the columns of a source.
+
+    Attributes:
+        fields: the field of each column; within JSON, of each path: ``fields.headline``, ``authors[0].name``.
+        constants: for fields of which a row says nothing.
+        items: path to the list of articles within a JSON document: ``data.articles[*]``; empty: it is looked for.
+        date_order: of day, month and year in 3/4/2025.
+    """
+
+    fields: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+    items: str = ""
+    date_order: DateOrder | None = None
+
+    @classmethod
+    def of(cls, pairs: Mapping[str, str], items: str = "", date_order: DateOrder | None = None) -> ColumnMap:
+        """From pairs as in ``[sources.map]``: ``column = field``, or ``field = constant`` where that is no field.
+
+        Raises:
+            SettingsError: naming the pair that is neither.
+        """
+        fields, constants = dict[str, str](), dict[str, str]()
+        for left, right in pairs.items():
+            quoted = _QUOTED.fullmatch(right)
+            if right in FIELDS and quoted is None:
+                fields[left] = right
+            elif left in FIELDS and (quoted or left not in _NO_CONSTANT):
+                constants[left] = quoted[2] if quoted else right
+            else:
+                raise SettingsError(_misread(left, right))
+        return cls(fields, constants, items, date_order)
+
+
+def read_pairs(text: str) -> dict[str, str]:
+    """The pairs of ``headline=title,body=text,section="News"``, as ``--map`` takes them.
+
+    Raises:
+        SettingsError: naming the part that is no pair.
+    """
+    found = {}
+    for part in _PARTS.findall(text) or [text]:
+        left, equals, right = part.rpartition("=") if not _QUOTED.search(part) else part.partition("=")
+        if not equals or not left.strip() or not right.strip():
+            raise SettingsError(f"--map {truncated_repr(part)} is not of the form column=field, as headline=title")
+        found[left.strip().strip("\"'")] = right.strip()
+    return found
+
+
+def _misread(left: str, right: str) -> str:
+    if left in FIELDS:
+        return f"mapping {left}={truncated_repr(right)}: the column comes first, then its field, as headline=title"
+    near = nearest(right)
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(FIELDS - {'extra'}))}"
+    return f"mapping {truncated_repr(left)}={truncated_repr(right)}: no field has this name; {hint}"
+
+
+class Columns:
+    """Turns rows as they are written into rows by field, and remembers what it made of them.
+
+    Attributes:
+        asked: what the user says.
+        understood: the field of each column that was taken for one under another name.
+        unused: columns that went to ``extra``, with the field that each resembles.
+        ids: what stands in for ids, of sources that have none: a column, or :data:`MADE`.
+        items: where the articles were found in each JSON document that is no list.
+    """
+
+    def __init__(self, asked: ColumnMap = ColumnMap()) -> None:
+        self.asked = asked
+        self.understood: dict[str, str] = {}
+        self.unused: dict[str, str | None] = {}
+        self.ids: dict[str, str] = {}
+        self.items: dict[str, str] = {}
+        self.missing = dict(asked.fields)
+        self._roles: dict[str, tuple[str, int] | None] = {}
+        self._flags: set[str] = set()
+        self._plain = not asked.fields and not asked.constants
+        self._source: str | None = None
+        self._stand_in = ""
+
+    def header(self, names: Collection[str], source: str) -> list[str]:
+        """The columns of a table as keys of its rows.
+
+        Raises:
+            SourceError: they cannot hold articles: none is the title, a name stands twice, or there are too many.
+        """
+        if len(names) > COLUMNS:
+            raise SourceError(f"{source} has {len(names):,} columns, more than {COLUMNS:,}")
+        found = [lower if (lower := name.lower()) in FIELDS and lower not in names else name for name in names]
+        for name, times in Counter(found).items():
+            if name and times > 1:
+                raise SourceError(f"{source} has {times} columns {name!r}: rename all but one")
+        self._begin(found, source)
+        held = {role[0] for name in found if (role := self._roles.get(name))} | {*self.asked.constants}
+        held |= {name for path, name in self.asked.fields.items() if path in found}
+        if "title" not in held:
+            named = ", ".join(name for name in names if name) or "none"
+            raise SourceError(
+                f"{source} has no column that is the title (found: {truncated_repr(named)}): say which one is, "
+                "as --map Headline=title"
+            )
+        return found
+
+    def rows(self, row: object, source: str, line: int, *, original: object = None) -> Iterator[Row]:
+        """The article of a row of JSON, or its reject, then warnings.
+
+        Args:
+            row: as a reader of exports made it.
+            source: where it is from.
+            line: the number of the line or record.
+            original: as it was written, for paths; by default the row.
+        """
+        fields = self._by_field(row, source, original) if isinstance(row, Mapping) else row
+        return rows(fields, source, line, date_order=self.asked.date_order)
+
+    def cell_rows(self, cells: dict[str, object], source: str, line: int) -> Iterator[Row]:
+        """The same for a row of a table."""
+        for name in self._flags - cells.keys():
+            cells[name] = ""
+        return cell_rows(self._by_field(cells, source), source, line, date_order=self.asked.date_order)
+
+    def find_items(self, document: object, source: str) -> list[object] | None:
+        """The list of articles in a JSON document; None where there is none, or several.
+
+        Raises:
+            SourceError: the path that the user names leads to no list.
+        """
+        if self.asked.items:
+            path = self.asked.items if self.asked.items.endswith("[*]") else f"{self.asked.items}[*]"
+            found = list(values_at(document, path))
+            if not found:
+                keys = ", ".join(document) if isinstance(document, Mapping) else type(document).__name__
+                raise SourceError(f"{source} has nothing at {path} (found: {truncated_repr(keys)})")
+        elif isinstance(document, Mapping) and not any(
+            role and role[0] == "title" for name in document if (role := field_of(name))
+        ):
+            path = _path_of_list(document) or ""
+            found = list(values_at(document, path)) if path else []
+        else:
+            return None
+        if found:
+            self.items[source] = path
+        return found or None
+
+    def told(self) -> list[str]:
+        """What is to be said of it all: one line about each matter, none where nothing is to be said."""
+        lines = []
+        where = [*dict.fromkeys(self.items.values())]
+        pairs = [f"{name} → {known}" for name, known in self.understood.items()]
+        if where or pairs:
+            at = f"the articles at {', '.join(where)}" if where else ""
+            lines.append("read as " + ": ".join(part for part in (at, _list(pairs)) if part))
+        for stand_in in dict.fromkeys(self.ids.values()):
+            if stand_in == MADE:
+                lines.append(
+                    f"no column is the id: each is made of {MADE}, so that a changed title makes another story; "
+                    "--map COLUMN=id names one"
+                )
+            else:
+                lines.append(f"no column is the id: {stand_in} stands in; --map COLUMN=id names another")
+        if self._source is None and (self.missing or self.asked.constants):
+            lines.append("the mapping is for JSON, CSV, Parquet and databases: it was not used here")
+        elif self.missing:
+            lines.append("mapped, but in no row: " + _list(self.missing))
+        if self.unused:
+            named = [f"{name} ({near}?)" if near else name for name, near in self.unused.items()]
+            lines.append(f"kept in extra, not used: {_list(named)}")
+        return lines
+
+    def as_json(self) -> dict[str, object]:
+        """The same for machines."""
+        return {"columns": self.understood, "unused": self.unused, "ids": self.ids, "unmapped": [*self.missing]}
+
+    def _begin(self, names: Iterable[str], source: str) -> None:
+        """A source begins: what its ids are is told by the names that come first."""
+        self._source = source
+        names = [*names]
+        reversed_ = [f"{left}={right}" for left, right in self.asked.constants.items() if right in names]
+        if reversed_:
+            left, _, right = reversed_[0].partition("=")
+            raise SourceError(f"mapping {reversed_[0]}: the column comes first, then its field: --map {right}={left}")
+        self._learn(names)
+        held = {role[0] for name in names if (role := self._roles.get(name))}
+        held |= {name for path, name in self.asked.fields.items()}
+        slug = next((name for name in names if is_slug(name)), None)
+        self._stand_in = "" if "id" in held else "url" if "url" in held else slug or MADE
+
+    def _learn(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name in self._roles or len(self._roles) >= NAMES:
+                continue
+            if name in self.asked.fields:
+                role: tuple[str, int] | None = (self.asked.fields[name], -2)
+            elif says_itself(name):
+                self._flags.add(name)
+                self._plain, role = False, ("", 0)
+            else:
+                role = field_of(name)
+            self._roles[name] = role
+            self._plain = self._plain and (role is None or role[0] == name)
+            if role is None and name and not is_slug(name) and len(self.unused) < NAMES and not self._reaches(name):
+                self.unused[name] = nearest(name)
+
+    def _reaches(self, name: str) -> bool:
+        return any(path.startswith((f"{name}.", f"{name}[")) for path in self.asked.fields)
+
+    def _by_field(self, row: Mapping[str, object], source: str, original: object = None) -> Mapping[str, object]:
+        if "title" not in row:
+            inner = next((row[name] for name in _WRAPPERS if isinstance(row.get(name), Mapping)), None)
+            if isinstance(inner, Mapping):
+                row = {**{name: value for name, value in row.items() if name not in _WRAPPERS}, **inner}
+        if source != self._source:
+            self._begin(row, source)
+        if row.keys() - self._roles.keys():
+            self._learn(row)
+        if self._plain and ("id" in row or not self._stand_in):
+            return row
+        found, rest = self._taken(row if original is None else original, row)
+        for name, value in self.asked.constants.items():
+            if found.get(name) in (None, ""):
+                found[name] = value
+        if found.get("id") in (None, "") and self._stand_in and (made := self._made_id(found, row)):
+            found["id"] = made
+            self.ids[source] = self._stand_in
+        return {**rest, **found}
+
+    def _taken(self, original: object, row: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+        """What a row says of each field, as its most trusted column has it, and the columns that are no fields."""
+        offers: dict[str, tuple[int, str, object]] = {}
+        rest: dict[str, object] = {}
+
+        def offer(name: str, known: str, rank: int, value: object) -> None:
+            before = offers.get(known)
+            if before is None or rank < before[0]:
+                offers[known] = rank, name, value
+                name, value = ("", None) if before is None else before[1:]
+            if name and name not in FIELDS:
+                rest[name] = value
+
+        for name, value in row.items():
+            role = self._roles.get(name)
+            if role is None or (value in (None, "") and name not in self._flags and name not in FIELDS):
+                rest[name] = value
+            elif name in self._flags and name not in self.asked.fields:
+                known, meant, keeps = said(name, value)
+                offer(name, known, -1 if keeps else 99, meant)
+            else:
+                offer(
+                    name,
+                    role[0],
+                    98 if value in (None, "") else role[1],
+                    flat(*(role[0], value)) if role[0] != name else value,
+                )
+        for path, known in self.asked.fields.items():
+            if path not in row and (values := [*values_at(original, path)]):
+                offer(path, known, -2, values if "[*]" in path else values[0])
+        for known, (_, name, _value) in offers.items():
+            self.missing.pop(name, None)
+            if name != known and len(self.understood) < NAMES and name not in self.asked.fields:
+                self.understood.setdefault(name, known)
+        return {known: value for known, (_, _, value) in offers.items()}, rest
+
+    def _made_id(self, found: Mapping[str, object], row: Mapping[str, object]) -> str | None:
+        if self._stand_in != MADE:
+            value = found.get("url") if self._stand_in == "url" else row.get(self._stand_in)
+            return value if isinstance(value, str) and value else None
+        title = found.get("title")
+        if not isinstance(title, str) or not title.strip():
+            return None
+        slug = "-".join(re.findall(r"\w+", title.lower()))[:60].strip("-_")
+        told = f"{title}\x00{found.get('published_at') or ''}"
+        return f"{slug}-{sha256(told.encode(errors='replace')).hexdigest()[:8]}"
+
+
+def values_at(document: object, path: str) -> Iterator[object]:
+    """What lies at a path within JSON: names joined by dots, ``[0]`` for one of a list and ``[*]`` for all."""
+    if isinstance(document, Mapping) and path in document:
+        yield document[path]
+        return
+    found = [document]
+    for name, number in _STEP.findall(path):
+        if name:
+            found = [one[name] for one in found if isinstance(one, Mapping) and name in one]
+        elif number == "*":
+            found = [each for one in found if isinstance(one, list) for each in one]
+        else:
+            found = [one[int(number)] for one in found if isinstance(one, list) and int(number) < len(one)]
+    yield from (one for one in found if one is not None)
+
+
+def _path_of_list(document: Mapping[str, object]) -> str | None:
+    """Where the list of objects in a document is, at its top or a level below; of several the one of a known name."""
+    near = {name: value for name, value in document.items() if _is_list(value)}
+    below = {
+        f"{outer}.{name}": value
+        for outer, inner in document.items()
+        if isinstance(inner, Mapping)
+        for name, value in inner.items()
+        if _is_list(value)
+    }
+    for level in (near, below):
+        known = [path for name in _LISTS for path in level if path.rpartition(".")[2] == name]
+        if known or len(level) == 1:
+            return f"{(known or [*level])[0]}[*]"
+    return None
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
+
+
+def _list(names: Iterable[str]) -> str:
+    found = [*names]
+    rest = len(found) - _TOLD
+    return ", ".join(found[:_TOLD]) + (f" and {rest:,} more" if rest > 0 else "")
