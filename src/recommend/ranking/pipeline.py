@@ -155,7 +155,7 @@ class Selection:
                 break
             count *= 4
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
-        return Chosen(chosen, 0, removed, [queries[owed[key]] for key in history.keys(chosen).tolist()])
+        return Chosen(chosen, 0, removed, queries=[queries[owed[key]] for key in history.keys(chosen).tolist()])
 
     def ranked(self, query: Query, allowed: Masks, own: Place | None, count: int) -> Candidates:
         """About ``count`` candidates of the snapshot from dense search and as many from lexical search, and all that

@@ -59,10 +59,12 @@ def rows(chance: Random, count: int, prefix: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(params=["plain", "diverse", "readable"])
 def recommender(request: Any, tmp_path: Path, models: Path, toy_encoder: Encoder) -> Iterator[Recommender]:
-    rules: dict[str, Any] = {"plain": {}, "diverse": {"diversity": 0.3}, "readable": {"readable": 1}}[request.param]
+    rules = PolicySettings(
+        diversity=0.3 if request.param == "diverse" else 0.0, readable=1 if request.param == "readable" else 0
+    )
     settings = Settings(
         store=f"sqlite:///{tmp_path / 'recommend.db'}", index=tmp_path / "index", models=models,
-        ranking=RankingSettings(candidates=40), policy=PolicySettings(**rules),
+        ranking=RankingSettings(candidates=40), policy=rules,
     )  # fmt: skip
     with closing(Store(settings.store)) as store:
         ingest(store, toy_encoder, map(parse_article, rows(Random(7), COUNT, "a")))
