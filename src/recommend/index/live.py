@@ -96,7 +96,7 @@ class LiveView:
             self._follow(stamp)
             if self._store.latest_revision() != self._view.revision:
                 known = self._view.revision
-                change_set = self._store.change_set(known, known, self._view.snapshot.manifest.encoder)
+                change_set = self._store.changes.read(known, known, self._view.snapshot.manifest.encoder)
                 if change_set.rolled_back:
                     self._view, self._changed = self._open_any()
                 else:
@@ -174,7 +174,7 @@ class LiveView:
         snapshot = open_verified(self._layout, name, remember=self._serving)
         view = unchanged(snapshot)
         changed: dict[str, Prepared] = {}
-        change_set = self._store.change_set(view.revision, 0, snapshot.manifest.encoder)
+        change_set = self._store.changes.read(view.revision, 0, snapshot.manifest.encoder)
         if change_set.rolled_back:
             raise SnapshotError(
                 f"snapshot {name} holds revision {snapshot.manifest.revision}, which a restore of the store undid; "

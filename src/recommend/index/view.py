@@ -90,7 +90,9 @@ class View:
         Whatever is shown or hidden by the clock has its say here: answers are cached until then.
         """
         embargo = int(now) + int(CLOCK_SKEW.total_seconds())
-        moments: list[float | None] = [segment.table.next_change_at(int(now), embargo) for segment in self.segments]
+        moments: list[float | None] = [
+            segment.table.timeline.next_change_at(int(now), embargo) for segment in self.segments
+        ]
         for curation in self.curations.values():
             ends = [curation.hidden_until, *(one.until for one in (*curation.pinned, *curation.blocked))]
             moments += [end.timestamp() for end in ends if end is not None and end.timestamp() > now]
@@ -99,7 +101,7 @@ class View:
     def first_published(self, since: int) -> int | None:
         """The earliest date of publication from ``since`` (seconds since 1970) on, of articles alive or replaced; None
         when there is none."""
-        found = (segment.table.first_published(since) for segment in self.segments)
+        found = (segment.table.timeline.first_published(since) for segment in self.segments)
         return min((first for first in found if first is not None), default=None)
 
     def changed_since(self, before: View) -> frozenset[str] | None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.articles.languages import same_language
 from recommend.index.segment import Query
-from recommend.index.table import same_language
 from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.features import comparable, compute_features

@@ -96,10 +96,10 @@ class Changing:
             store.delete(chance.choice(ids))
         elif kind == "pin":
             choices = [tuple(Choice(id=one, until=until) for one in chance.sample(ids, 2)) for _ in range(2)]
-            store.put_curation(chance.choice(ids), Curation(pinned=choices[0], blocked=choices[1]), "editor")
+            store.curations.put(chance.choice(ids), Curation(pinned=choices[0], blocked=choices[1]), "editor")
         elif kind == "hide":
             hidden = until or moment + timedelta(minutes=5)
-            store.put_curation(chance.choice(ids), Curation(hidden_until=hidden), "editor")
+            store.curations.put(chance.choice(ids), Curation(hidden_until=hidden), "editor")
         else:
             return now + chance.choice([1, 60, 1800])
         return now
