@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.articles.article import CLOCK_SKEW
+from recommend.articles.article import CLOCK_SKEW, Access
 from recommend.articles.curation import Curation
 from recommend.index.segment import Segment
 from recommend.index.snapshot.open import Snapshot
@@ -103,6 +103,11 @@ class View:
         when there is none."""
         found = (segment.table.timeline.first_published(since) for segment in self.segments)
         return min((first for first in found if first is not None), default=None)
+
+    @property
+    def has_closed_bodies(self) -> bool:
+        """Whether any article is not public; one that was taken down since the snapshot still counts."""
+        return any({*segment.table.values("access")} - {Access.PUBLIC.value} for segment in self.segments)
 
     def changed_since(self, before: View) -> frozenset[str] | None:
         """Ids of the articles that changed, or whose curation did, since another view; None when that cannot be told:

@@ -49,10 +49,12 @@ class Selection:
     Attributes:
         settings: of ranking and policy.
         scoring: finds and scores candidates of that state.
+        public: whether explanations are for anybody, and tell nothing of bodies that are not public.
     """
 
     settings: Settings
     scoring: Scoring
+    public: bool = False
 
     @property
     def view(self) -> View:
