@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
-from recommend.index.live import View
+from recommend.index.view import View
 from recommend.ranking.answer import Recommendation, listed
 from recommend.ranking.eligibility import Eligibility, Place, both, places
 from recommend.ranking.newest import newest_first
@@ -59,9 +58,9 @@ def newest(
     """
     view, masks = eligibility.view, eligibility.under(None, any_kind=any_kind)
     first = places(view, eligibility.masks, pins)[:k]
-    others = [one for one in islice(newest_first(view, masks), k) if one[2:] not in first][: k - len(first)]
+    others = [one for one in newest_first(view, masks, None, k) if one[2:] not in first][: k - len(first)]
     if readable:
-        open_ = islice(newest_first(view, both(masks, eligibility.readable)), k)
+        open_ = newest_first(view, both(masks, eligibility.readable), None, k)
         opened = [mask is None or mask[row] for mask, row in ((eligibility.readable[n], row) for n, row in first)]
         least = min(readable, k) - sum(map(bool, opened))
         kept = [one for one in open_ if one[2:] not in first][: max(0, min(least, k - len(first)))]

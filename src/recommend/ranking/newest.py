@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import merge
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.index.live import View
 from recommend.index.table import ArticleTable
+from recommend.index.view import View
 from recommend.ranking.eligibility import Masks
 
 Dated = tuple[float, str, int, int]
@@ -18,9 +19,10 @@ Dated = tuple[float, str, int, int]
 _AT_ONCE = 4_096
 
 
-def newest_first(view: View, masks: Masks, section: str | None = None) -> Iterator[Dated]:
-    """The articles that pass the masks, of a section if one is given, newest first, ties by id."""
-    return merge(*(_of(number, s.table, masks[number], section) for number, s in enumerate(view.segments)))
+def newest_first(view: View, masks: Masks, section: str | None, count: int) -> Iterator[Dated]:
+    """The first ``count`` articles that pass the masks, of a section if one is given, newest first, ties by id."""
+    found = merge(*(_of(number, s.table, masks[number], section) for number, s in enumerate(view.segments)))
+    return islice(found, count)
 
 
 def _of(number: int, table: ArticleTable, mask: NDArray[np.bool_] | None, section: str | None) -> Iterator[Dated]:
