@@ -25,7 +25,7 @@ from recommend.ingest import ingest as ingest_articles
 from recommend.jobs.comparison import Canary
 from recommend.jobs.export.export import TABLE
 from recommend.jobs.export.export import export as write_export
-from recommend.jobs.reindex import Plan, ReindexResult, plan
+from recommend.jobs.reindex import Plan, Progress, ReindexResult, plan
 from recommend.jobs.reindex import reindex as run_job
 from recommend.recommender import Recommender
 from recommend.sources import Reject, Web
@@ -146,9 +146,11 @@ def reindex(
             publishes=not no_publish,
             canary=partial(compare, store, settings, judged=judged),
             engine=open_engine(engine, opened, settings),
-            on_embedded=bar.advance,
-            on_stage=lambda stage: err.print(f"{stage} …", style="dim") if err.is_terminal else None,
-            on_failure=partial(_tell_failure, bar),
+            progress=Progress(
+                embedded=bar.advance,
+                stage=lambda stage: err.print(f"{stage} …", style="dim") if err.is_terminal else None,
+                failed=partial(_tell_failure, bar),
+            ),
         )
     manifest = result.manifest
     if json:
