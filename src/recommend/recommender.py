@@ -50,7 +50,8 @@ class Recommender:
             settings: index folder, ranking, policy.
             encoder: for drafts; opened at first use when not given. Recommenders may share what one of them opens.
             view: what is answered from instead of the published snapshot and every change since.
-            serving: see :class:`~recommend.index.live.LiveView`.
+            serving: see :class:`~recommend.index.live.LiveView`; explanations are for anybody then, and tell nothing
+                of bodies that are not public.
 
         Raises:
             SnapshotError: when no usable snapshot is published.
@@ -60,6 +61,7 @@ class Recommender:
         self.settings = settings
         self._encoder = encoder if isinstance(encoder, OpenEncoder) else OpenEncoder(settings.models, encoder)
         self._eligible: Eligibility | None = None
+        self._serving = serving
         self._live = view or LiveView(store, IndexLayout(settings.index), serving=serving)
         self._ranker = Ranker.load(model_file(settings.models, f"{settings.ranking.model}.json")).without(
             settings.ranking.without
@@ -299,7 +301,7 @@ class Recommender:
         return len(self.view())
 
     def _selection(self, view: View) -> Selection:
-        return Selection(view, self.settings, self._ranker, self._foreign_ranker)
+        return Selection(view, self.settings, self._ranker, self._foreign_ranker, public=self._serving)
 
     def _eligibility(self, view: View, filters: Filters) -> Eligibility:
         now, kept = time.time(), self._eligible

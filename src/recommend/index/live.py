@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.articles.article import CLOCK_SKEW, Status
+from recommend.articles.article import CLOCK_SKEW, Access, Status
 from recommend.articles.curation import UNREADABLE, Curation
 from recommend.errors import SnapshotError, StoreError
 from recommend.index.segment import Prepared, Segment
@@ -100,6 +100,11 @@ class View:
         when there is none."""
         found = (segment.table.timeline.first_published(since) for segment in self.segments)
         return min((first for first in found if first is not None), default=None)
+
+    @property
+    def has_closed_bodies(self) -> bool:
+        """Whether any article is not public; one that was taken down since the snapshot still counts."""
+        return any({*segment.table.values("access")} - {Access.PUBLIC.value} for segment in self.segments)
 
     def locate(self, article_id: str) -> tuple[int, int] | None:
         """The segment and row of a published article, None when there is none of this id."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -60,9 +60,10 @@ class Answer:
 
 
 def recommendations(
-    view: View, query: Query, chosen: Candidates, which: Sequence[int], *, explain: bool
+    view: View, query: Query, chosen: Candidates, which: Sequence[int], *, explained: Collection[str] | None
 ) -> list[Recommendation]:
-    """The items that the candidates at the places ``which`` of those chosen make under a query."""
+    """The items that the candidates at the places ``which`` of those chosen make under a query, with the parts of the
+    features ``explained`` in the ranking, None for no explanation."""
     places = [(view.segments[chosen.segments[i]], int(chosen.rows[i])) for i in which]
     shared = shared_terms(query.terms, [s.matrix.vector(row) for s, row in places], view.snapshot.lexicon)
     lexical = chosen.feature("lexical")
@@ -81,7 +82,7 @@ def recommendations(
             card.section if card.section == query.section else None,
         )
         score = round(float(chosen.probabilities[i]), 4)
-        parts = contributions(chosen, i) if explain else None
+        parts = None if explained is None else contributions(chosen, i, explained)
         found.append(Recommendation(**_shown(card), score=score, rank=i + 1, reason=why, explanation=parts))
     return found
 

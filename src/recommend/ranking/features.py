@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,10 +73,12 @@ def _same_section(segment: Segment, section: str | None, rows: IntArray) -> Floa
     return np.where(codes < 0, np.nan, same).astype(np.float32)
 
 
-def contributions(candidates: Candidates, i: int) -> dict[str, dict[str, float | None]]:
-    """Of candidate ``i``, by feature its value (None where unknown) and what it adds to the ranking score."""
+def contributions(candidates: Candidates, i: int, told: Collection[str]) -> dict[str, dict[str, float | None]]:
+    """Of candidate ``i``, for each feature that is ``told`` its value (None where unknown) and what it adds to the
+    ranking score."""
     values, parts = candidates.features[i].tolist(), candidates.contributions[i].tolist()
     return {
         name: {"value": None if np.isnan(value) else round(value, 4), "adds": round(part, 4)}
         for name, value, part in zip(FEATURES, values, parts, strict=True)
+        if name in told
     }

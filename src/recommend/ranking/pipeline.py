@@ -48,12 +48,14 @@ class Selection:
         view: that state.
         settings: ranking and policy.
         ranker: for queries in the encoder's language; ``foreign`` for others.
+        public: whether explanations are for anybody, and tell nothing of bodies that are not public.
     """
 
     view: View
     settings: Settings
     ranker: Ranker
     foreign: Ranker
+    public: bool = False
 
     def looked_up(self, queries: Sequence[Query], k: int, eligibility: Eligibility) -> list[Query]:
         """The queries, prepared for :meth:`choose` with the same k and eligibility: searching for many at once is

@@ -21,7 +21,7 @@ from recommend.articles.languages import primary_language
 from recommend.encoder import Encoder, resolve_encoder_name
 from recommend.encoder.adapter import Adapter, find_adapter
 from recommend.errors import SnapshotError
-from recommend.files import sync, sync_tree
+from recommend.files import follow_mode, sync, sync_tree
 from recommend.index import labels, lexical
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
 from recommend.index.expansion import expanded_lengths, expanded_vectors, mean_similarity, nearest, units
@@ -111,12 +111,13 @@ def build_snapshot(
     Raises:
         SnapshotError: when verification fails; nothing is left behind then.
     """
-    layout.snapshots.mkdir(parents=True, exist_ok=True)
+    layout.root.mkdir(parents=True, exist_ok=True)
+    layout.snapshots.mkdir(mode=0o700, exist_ok=True)
     temp_path = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
     try:
         kept = Corpus.empty() if anew else _live_corpus(layout)
         manifest = _write(store, layout, SnapshotLayout(temp_path), recipe, kept, on_stage)
-        temp_path.chmod(0o755)
+        follow_mode(temp_path, layout.snapshots)
         sync_tree(temp_path)
         temp_path.rename(layout.snapshot(manifest.name).root)
         sync(layout.snapshots)
