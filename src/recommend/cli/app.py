@@ -56,7 +56,7 @@ def read_settings(context: typer.Context, assignments: Sequence[str] = ()) -> Se
     Raises:
         SettingsError: for a file that is missing or not TOML, an unknown name, a value out of range.
     """
-    from recommend.settings import load_settings
+    from recommend.configuration import load_settings
 
     flags = given_flags(context)
     return load_settings(flags.config, assignments, {"store": flags.store, "index": flags.index})
