@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from benchmarks import report
 from recommend.arrays import to_float32
 from recommend.articles.article import Article
+from recommend.configuration import load_settings
 from recommend.evaluation.experiment import scratch
 from recommend.index.segment import Segment
 from recommend.ranking.near_duplicates import compare
 from recommend.recommender import Recommender
-from recommend.settings import load_settings
 from recommend.sources import read
 
 LABELS = Path(__file__).with_suffix(".tsv")

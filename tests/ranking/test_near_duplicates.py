@@ -140,10 +140,10 @@ def test_a_version_that_comes_in_later_is_the_newest_at_once(harbour: Recommende
 def test_an_editor_who_pins_an_old_version_gets_it(harbour: Recommender) -> None:
     from recommend.articles.curation import Choice, Curation
 
-    harbour.store.put_curation("inquiry", Curation(pinned=(Choice(id="toll-0"),)), "editor")
+    harbour.store.curations.put("inquiry", Curation(pinned=(Choice(id="toll-0"),)), "editor")
     try:
         items = harbour.related("inquiry", 8)
         assert items[0].id == "toll-0"
         assert not {item.id for item in items} & {"toll-1", "toll-2"}
     finally:
-        harbour.store.put_curation("inquiry", Curation(), "editor")
+        harbour.store.curations.put("inquiry", Curation(), "editor")

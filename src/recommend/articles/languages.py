@@ -58,3 +58,9 @@ def read_language(text: str) -> str | None:
     except (LanguageTagError, LookupError):
         pass
     raise ValueError("is not a BCP 47 language tag such as 'en' or 'pt-BR'")
+
+
+def same_language(left: str | None, right: str | None) -> bool:
+    """Whether two languages have the same primary part ('en' of 'en-GB'); an unknown one is the same as any."""
+    one, other = primary_language(left or ""), primary_language(right or "")
+    return not one or not other or one == other

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from recommend.arrays import to_float32
 from recommend.index.dates import MISSING
 from recommend.index.lexical import TermVector, dense_rows
-from recommend.index.live import View
 from recommend.index.segment import Query
+from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
 from recommend.settings import PolicySettings
 
@@ -90,7 +90,8 @@ def newest(
     view: View, candidates: Candidates, taken: IntArray, same: BoolArray, updates: BoolArray, pinned: int
 ) -> IntArray:
     """The positions ``taken``, in the place of each but the first ``pinned`` its newest update of the next month, if it
-    has any that repeats none of the others; ``same`` and ``updates`` as :func:`among` finds them."""
+    has any that repeats none of the others and ranks no lower than the last of them, so that nothing below has a say;
+    ``same`` and ``updates`` as :func:`among` finds them."""
     moments, found = published(view, candidates), taken.copy()
     for place in range(pinned, len(taken)):
         own = moments[taken[place]]
@@ -98,7 +99,7 @@ def newest(
             continue
         rest = np.delete(found, place)
         later = updates[taken[place]] & (moments > own) & (moments <= own + _SUCCEEDS) & ~same[rest].any(axis=0)
-        later[rest] = False
+        later[rest] = later[taken.max() + 1 :] = False
         if later.any():
             found[place] = np.argmax(np.where(later, moments, MISSING))
     return found
