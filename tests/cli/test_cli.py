@@ -18,8 +18,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from recommend.articles.article import Article
 from recommend.cli import main
+from recommend.configuration import load_settings
 from recommend.ranking.candidates import FEATURES
-from recommend.settings import Settings, load_settings
+from recommend.settings import Settings
 from recommend.store import Store
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommend.index.live import View
+from recommend.index.view import View
 from recommend.ranking.answer import Recommendation, listed
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, places
 from recommend.ranking.reasons import LATEST, PINNED
@@ -74,6 +74,7 @@ def _newest(view: View, masks: Masks, k: int) -> list[tuple[float, str, int, int
     found: list[tuple[float, str, int, int]] = []
     for number, allowed in enumerate(masks):
         table = view.segments[number].table
-        rows = (table.newest_first if allowed is None else table.newest_first[allowed[table.newest_first]])[:k]
+        newest_first = table.timeline.newest_first
+        rows = (newest_first if allowed is None else newest_first[allowed[newest_first]])[:k]
         found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)
     return sorted(found)[:k]
