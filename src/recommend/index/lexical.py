@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommend.arrays import load_mmap
+from recommend.articles.languages import primary_language
 from recommend.articles.text import terms
-from recommend.index.table import primary_language
 from recommend.index.term_counts import TermCounts
 
 FloatArray = NDArray[np.float32]

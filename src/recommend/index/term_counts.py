@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from recommend.articles.languages import primary_language
 from recommend.articles.text import terms
-from recommend.index.table import primary_language
 
 
 @dataclass(frozen=True, slots=True)
