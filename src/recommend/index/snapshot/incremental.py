@@ -34,7 +34,9 @@ _HASH_SIZE = 32
 @cache
 def made_by() -> str:
     """What decides, beside an article itself, what is kept of it."""
-    return ", ".join(f"{name} {version(name)}" for name in ("related-articles", "scikit-learn"))
+    return ", ".join(
+        f"{name} {version(name)}" for name in ("related-articles", "scikit-learn", "PyStemmer", "stopwordsiso")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +118,18 @@ class PendingCounts:
 
     Attributes:
         kept: counts of the articles that are as they were.
-        texts: of the others.
+        texts: of the others; ``languages`` theirs.
         order: (n,) the place of each article among those that are kept, then the others.
     """
 
     kept: TermCounts
     texts: list[str]
+    languages: list[str | None]
     order: NDArray[np.int64]
 
     def counts(self) -> TermCounts:
         """Of all of them."""
-        counted = TermCounts.of(self.texts)
+        counted = TermCounts.of(self.texts, self.languages)
         return TermCounts.joined([self.kept, counted]).take(self.order) if len(self.kept) else counted
 
 
@@ -140,6 +143,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, Pen
     for row in np.flatnonzero(before.sentences.having(np.setxor1d(before.boilerplate, found_now))).tolist():
         del held[before.table.id(row)]
     tables, texts, groups, sentences = list[ArticleTable](), list[str](), list[int](), list[Keys]()
+    languages = list[str | None]()
     kept, new, hashes, embeddings = list[int](), list[bool](), bytearray(), bytearray()
     aside = dict[str, str]()
     with store.published(encoder.fingerprint, held) as (revision, found):
@@ -148,6 +152,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, Pen
             batch = [one for one in usable if not _is_aside(one, aside)]
             tables.append(ArticleTable.of_rows([one.row for one in batch if one.row is not None]))
             texts += [one.text for one in batch if one.row is not None]
+            languages += [one.language for one in batch if one.row is not None]
             groups += [one.group for one in batch if one.row is not None]
             sentences += [one.sentences for one in batch if one.row is not None]
             kept += [rows[one.article_id] for one in batch if one.row is None]
@@ -166,7 +171,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, Pen
         aside,
     )
     raw = np.frombuffer(embeddings, VECTOR_DTYPE).reshape(len(new), encoder.dimension)
-    return reading, PendingCounts(before.counts.take(remaining), texts, order), raw
+    return reading, PendingCounts(before.counts.take(remaining), texts, languages, order), raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +184,7 @@ class _Prepared:
     embedding: FloatArray | None
     row: Row | None = None
     text: str = ""
+    language: str | None = None
     group: int = 0
     sentences: Keys = field(default_factory=lambda: np.zeros(0, np.uint64))
     fault: str | None = None
@@ -189,7 +195,7 @@ def _prepared(one: Published, boilerplate: Boilerplate) -> _Prepared:
         return _Prepared(one.article_id, one.content_hash, one.embedding)
     try:
         article = boilerplate.without(one.article)
-        made = row_of(article), article.full_text, group_key(article), sentence_keys(one.article)
+        made = row_of(article), article.full_text, article.language, group_key(article), sentence_keys(one.article)
     except Exception as problem:  # one article's text costs no other its place
         return _Prepared(one.article_id, b"", None, fault=told(problem))
     return _Prepared(one.article_id, one.content_hash, one.embedding, *made)

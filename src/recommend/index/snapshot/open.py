@@ -49,7 +49,7 @@ class Snapshot:
         ``embedding`` (d,) is the encoder's."""
         article, segment = self.boilerplate.without(article), self.segment
         vector = self.projection.apply(embedding[None, :])[0]
-        terms = self.lexicon.weigh(article.full_text)
+        terms = self.lexicon.weigh(article.full_text, article.language)
         near = segment.nearest(vector, CANDIDATES)
         near = near[near != segment.table.row(article.id)]
         if not self.manifest.expansion or not same_language(article.language, self.manifest.language):
