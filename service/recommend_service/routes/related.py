@@ -57,7 +57,7 @@ async def related_by_url(request: Request, given: Annotated[UrlParameters, Query
     recommender = chosen(request, given.variant)
     state: ServiceState = request.scope["app"].state.service
     view = recommender.view()  # as it is before the database is asked
-    found = await state.in_reader(recommender.store.find_url, given.url)
+    found = await state.threads.read(recommender.store.find_url, given.url)
     return await _respond(request, recommender, given, view, given.url, found)
 
 
