@@ -21,7 +21,7 @@ from recommend_service.http.parameters import BoxParameters, UrlParameters
 from recommend_service.http.paths import ARTICLE, raw_path
 from recommend_service.http.problems import LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import AnswerBody
-from recommend_service.http.variants import chosen, marked
+from recommend_service.routes.variants import chosen, marked
 from recommend_service.state import ServiceState
 
 _LONGEST_KEPT = 2_048  # bytes of path and query string: what is longer is hardly asked twice
