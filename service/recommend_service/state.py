@@ -174,7 +174,7 @@ class ServiceState:
         if found is None:
             service = self.settings.service
             room = service.cache_bytes // (1 + len(service.variants))
-            found = self._caches[recommender] = AnswerCache(service.cache_size, room)
+            found = self._caches[recommender] = AnswerCache(service.cache_size, room, recommender.comparison)
         return found
 
     async def follow(self) -> None:

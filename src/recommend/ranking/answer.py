@@ -10,8 +10,9 @@ from typing import Any, Literal
 from recommend.articles.article import Access
 from recommend.articles.card import CARD_FIELDS, Card
 from recommend.index.dates import MISSING
-from recommend.index.live import View
 from recommend.index.segment import Query
+from recommend.index.view import View
+from recommend.ranking.basis import Basis
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.features import contributions
 from recommend.ranking.near_misses import NearMiss
@@ -47,6 +48,7 @@ class Answer:
         removed: how many candidates each rule of the policy took away; ``blocked`` by editors, and under ``pinned``
             those that editors put there and that may not be shown.
         near_misses: the best that are not shown and why, when that was asked for.
+        basis: what it rests on; None where any change may change it.
     """
 
     article_id: str | None
@@ -57,6 +59,7 @@ class Answer:
     short: str | None
     removed: dict[str, int] = field(default_factory=dict)
     near_misses: list[NearMiss] | None = None
+    basis: Basis | None = field(default=None, compare=False, repr=False)
 
 
 def recommendations(

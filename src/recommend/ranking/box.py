@@ -62,7 +62,8 @@ def related_box(
         others = len(view) - (place is not None)
         short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
     name = view.snapshot.manifest.name
-    return Answer(article_id, name, view.revision, None, items, short, chosen.removed, missed)
+    basis = None if explain else chosen.basis
+    return Answer(article_id, name, view.revision, None, items, short, chosen.removed, missed, basis)
 
 
 def history_box(

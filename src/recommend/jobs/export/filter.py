@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from recommend.index.filters import Filters
-from recommend.index.live import View
+from recommend.index.view import View
 from recommend.ranking.eligibility import Eligibility, Masks, both
 from recommend.recommender import Recommender
 
