@@ -78,6 +78,12 @@ def parsed(find: Callable[[bytes, dict[str, str]], object], **told: str) -> Call
     return parse
 
 
+def beginning(text: str) -> None:
+    start = text.encode(errors="replace")
+    xml.kind(start)
+    xml.is_list(start)
+
+
 feed, story = parsed(find_entries), parsed(find_story)
 page = parsed(find_article, **{"content-type": "", "url": "https://a.example/1"})
 jsonl, json, csv, wordpress = map(drained, (read_jsonl, read_json, read_csv, read_wordpress))
@@ -94,7 +100,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "WordPress": wordpress,
     "a text of WordPress": quoted(EXPORT, wordpress, escape),
     "in a post of WordPress": within(EXPORT, wordpress),
-    "the kind of XML": lambda text: (xml.kind(text.encode(errors="replace")), xml.is_list(text.encode(errors="replace"))),
+    "the beginning of XML": beginning,
     "Parquet": parquet,
     "a feed": feed,
     "a text of a feed": quoted(FEED, feed, escape),
