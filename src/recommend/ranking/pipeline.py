@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.articles.languages import same_language
-from recommend.index.live import View
 from recommend.index.segment import Query
+from recommend.index.view import View
 from recommend.ranking import history, near_duplicates, policy
-from recommend.ranking.candidates import Candidates
+from recommend.ranking.basis import Basis, key_of
+from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.ranking.features import compute_features
-from recommend.ranking.model import Ranker, length_weight, score, similarity_weight
+from recommend.ranking.newest import newest_first
+from recommend.ranking.shortlist import LISTED, Scoring, Shortlist
 from recommend.settings import Settings
 
 BoolArray = NDArray[np.bool_]
@@ -30,13 +31,17 @@ class Chosen:
     Attributes:
         candidates: in the order shown, those that editors pinned first.
         pinned: how many these are.
+        related: how many, pinned ones included, are related; those after them only fill the box.
         removed: how many each rule took away.
+        basis: what that rests on; None where any change may change it.
         queries: where there were several, the one that each candidate owes most to.
     """
 
     candidates: Candidates
     pinned: int
+    related: int
     removed: dict[str, int]
+    basis: Basis | None = None
     queries: Sequence[Query] = ()
 
 
@@ -45,34 +50,34 @@ class Selection:
     """Chooses from one state of everything that can be recommended.
 
     Attributes:
-        view: that state.
-        settings: ranking and policy.
-        ranker: for queries in the encoder's language; ``foreign`` for others.
+        settings: of ranking and policy.
+        scoring: finds and scores candidates of that state.
         public: whether explanations are for anybody, and tell nothing of bodies that are not public.
     """
 
-    view: View
     settings: Settings
-    ranker: Ranker
-    foreign: Ranker
+    scoring: Scoring
     public: bool = False
 
-    def looked_up(self, queries: Sequence[Query], k: int, eligibility: Eligibility) -> list[Query]:
-        """The queries, prepared for :meth:`choose` with the same k and eligibility: searching for many at once is
-        sooner done."""
-        alike: dict[int, list[int]] = {}
-        for i, query in enumerate(queries):
-            alike.setdefault(id(eligibility.under(query)[0]), []).append(i)
-        found = list(queries)
-        for members in alike.values():
-            allowed = eligibility.under(queries[members[0]])[0]
-            some = self.view.segments[0].look_up([queries[i] for i in members], self._count(k), allowed)
-            for i, query in zip(members, some, strict=True):
-                found[i] = query
-        return found
+    @property
+    def view(self) -> View:
+        """That state."""
+        return self.scoring.view
 
-    def choose(self, query: Query, article_id: str | None, k: int, eligibility: Eligibility) -> Chosen:
-        """The k best after policy; looks further when rules leave too few."""
+    def choose(
+        self, query: Query, article_id: str | None, k: int, eligibility: Eligibility, ready: Shortlist | None = None
+    ) -> Chosen:
+        """The k to show: the best after policy, then what fills; ``ready`` is the shortlist where it is there."""
+        chosen = self._best(query, article_id, k, eligibility, ready)
+        own = None if article_id is None else self.view.locate(article_id)
+        blocks = places(self.view, eligibility.under(query), eligibility.curated(article_id)[1])
+        return self._filled(chosen, [query], k, eligibility, {*blocks, own})
+
+    def _best(
+        self, query: Query, article_id: str | None, k: int, eligibility: Eligibility, ready: Shortlist | None = None
+    ) -> Chosen:
+        """The k best after policy: of the shortlist and what changed since the snapshot or, where that leaves too few,
+        of what a search with all filters brings; ``ready`` is the shortlist where it is there."""
         own = None if article_id is None else self.view.locate(article_id)
         wanted, blocks = eligibility.curated(article_id)
         pinned = [place for place in places(self.view, eligibility.masks, wanted) if place != own]
@@ -82,17 +87,52 @@ class Selection:
         if blocked:
             allowed = excluding(self.view, allowed, blocked)
             curated["blocked"] = len(blocked)
+        found = self.scoring.shortlist(query, own) if ready is None else ready
         count, readable = self._count(k), None
+        first: Candidates | None = None
+        if k <= LISTED and count == self.scoring.settings.candidates:
+            listed = found.listed()
+            merged = self._merged(query, own, listed, allowed)
+            pins, others = self._pinned(query, merged, pinned[:k], found.means)
+            chosen, removed, lacks = self._chosen(pins, others, query, k, eligibility)
+            full = len(chosen) == k
+            if listed.exhaustive or (full and not lacks) or removed.get("floor"):
+                basis = None
+                if article_id is not None and full and not self.settings.policy.readable:
+                    lowest = chosen.scores[len(pins) :].min(initial=np.inf)
+                    reach = float(listed.least if self.settings.policy.diversity else lowest)
+                    basis = self._basis(article_id, merged, reach, found.means, [*wanted, *blocks])
+                return self._told(chosen, len(pins), removed | curated, basis)
+            first = merged if full else None
         while True:
-            ranked = self.ranked(query, allowed, own, count, readable)
-            pins, others = self._pinned(query, ranked, pinned[:k])
+            ranked = self._searched(query, allowed, own, count, found) if first is None else first
+            if readable is not None:
+                ranked = self._beside(query, ranked, self._searched(query, readable, own, count, found), found.means)
+            pins, others = self._pinned(query, ranked, pinned[:k], found.means)
             chosen, removed, lacks = self._chosen(pins, others, query, k, eligibility)
             if lacks and readable is None:
                 readable = both(allowed, eligibility.readable)
                 continue
-            if self._complete(chosen, k, count, readable if lacks else None):
-                return Chosen(chosen, len(pins), removed | curated)
+            if self._complete(chosen, k, count, readable if lacks else None) or removed.get("floor"):
+                return self._told(chosen, len(pins), removed | curated, None)
             count *= 4
+
+    def _merged(self, query: Query, own: Place | None, short: Shortlist, allowed: Masks) -> Candidates:
+        """The shortlist and the changed articles that rank among it, of both those that are allowed, best first."""
+        merged = short.candidates
+        if len(self.view.segments) > 1:
+            changed = self.scoring.changed(query, own, short.means)
+            changed = changed.take(changed.scores > short.least)
+            merged = self.scoring.best_first(Candidates.joined([merged, changed]))
+        return merged.take(passes(allowed, merged.segments, merged.rows))
+
+    def _basis(
+        self, article_id: str, ranked: Candidates, reach: float, means: NDArray[np.float64], others: Sequence[str]
+    ) -> Basis:
+        looked_at = ranked.take(ranked.scores >= reach)
+        changed = [self.scoring.id(looked_at, i) for i in np.flatnonzero(looked_at.segments).tolist()]
+        keys = [key_of(self.view, one) for one in (article_id, *others, *changed)]
+        return Basis(article_id, np.array([*keys, *looked_at.rows[looked_at.segments == 0]], np.int64), reach, means)
 
     def choose_for_history(
         self, queries: Sequence[Query], groups: NDArray[np.uint64], k: int, eligibility: Eligibility
@@ -107,49 +147,131 @@ class Selection:
         """
         allowed = [eligibility.under(query) for query in queries]
         rules, count = self.settings.policy, self._count(k)
-        readable: list[Masks | None] = [None] * len(queries)
+        readable: list[Masks] = []
+        found = [self.scoring.shortlist(query, None) for query in queries]
         while True:
-            searched = zip(queries, allowed, readable, strict=True)
-            lists = [self.ranked(query, masks, None, count, also) for query, masks, also in searched]
+            searched = zip(queries, allowed, found, strict=True)
+            lists = [self._searched(query, masks, None, count, short) for query, masks, short in searched]
+            if readable:
+                searched = zip(queries, readable, found, strict=True)
+                others = [self._searched(query, masks, None, count, short) for query, masks, short in searched]
+                pairs = zip(queries, lists, others, found, strict=True)
+                lists = [self._beside(query, one, other, short.means) for query, one, other, short in pairs]
             if rules.on and rules.hide_duplicates:
                 lists = history.without_read(lists, groups, rules.duplicate_dense, rules.duplicate_lexical)
             merged, strongest = history.combine(lists, history.weights(len(queries)))
-            ranked = self._best_first(merged)
+            ranked = self.scoring.best_first(merged)
             chosen, removed, lacks = self._chosen(ranked.first(0), ranked, queries[0], k, eligibility)
-            if lacks and readable[0] is None:
+            if lacks and not readable:
                 readable = [both(masks, eligibility.readable) for masks in allowed]
                 continue
-            if all(self._complete(chosen, k, count, masks if lacks else None) for masks in readable):
+            complete = (self._complete(chosen, k, count, masks) for masks in (readable if lacks else [None]))
+            if all(complete) or removed.get("floor"):
                 break
             count *= 4
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
-        return Chosen(chosen, 0, removed, [queries[owed[key]] for key in history.keys(chosen).tolist()])
+        told = groups if rules.on and rules.hide_duplicates else None
+        filled = self._filled(self._told(chosen, 0, removed, None), queries, k, eligibility, set(), told)
+        owing = [queries[owed.get(key, 0)] for key in history.keys(filled.candidates).tolist()]
+        return replace(filled, queries=owing)
 
-    def ranked(
-        self, query: Query, allowed: Masks, own: Place | None, count: int, also: Masks | None = None
-    ) -> Candidates:
-        """About ``count`` candidates from dense search and as many from lexical search, scored, best first, ties by id;
-        ``own`` is the query article's place. As many that pass the masks ``also`` come beside them, whose scores stay
-        as they are."""
-        if also is not None:
-            ranked, others = self.ranked(query, allowed, own, count), self.ranked(query, also, own, count)
-            places = list(zip(others.segments.tolist(), others.rows.tolist(), strict=True))
-            return self._best_first(Candidates.joined(list(self._pinned(query, ranked, places))))
+    def _told(self, chosen: Candidates, pinned: int, removed: dict[str, int], basis: Basis | None) -> Chosen:
+        """What is chosen, the pinned and the related first."""
+        related = chosen.probabilities >= self.settings.policy.floor
+        related[:pinned] = True
+        first = chosen.take(np.argsort(~related, kind="stable"))
+        return Chosen(first, pinned, int(np.count_nonzero(related)), removed, basis)
+
+    def _filled(
+        self,
+        chosen: Chosen,
+        queries: Sequence[Query],
+        k: int,
+        eligibility: Eligibility,
+        gone: Set[Place | None],
+        told: NDArray[np.uint64] | None = None,
+    ) -> Chosen:
+        """The same with the newest of the section and then of all where it has fewer than k, as ``policy.fill`` says.
+
+        Args:
+            chosen: what is related.
+            queries: for which, those that others fill for the first one.
+            k: how many.
+            eligibility: of the request.
+            gone: places of what may not fill.
+            told: duplicate groups of what was read, of which nothing fills; None where no duplicates are hidden.
+        """
+        rules, shown = self.settings.policy, chosen.candidates
+        if not rules.on or rules.fill in ("none", "related") or len(shown) == k:
+            return chosen
+        query, allowed = queries[0], eligibility.under(queries[0])
+        lacking = rules.readable - int(np.count_nonzero(passes(eligibility.readable, shown.segments, shown.rows)))
+        section = eligibility.filters.section or query.section
+        sections = [section, None] if rules.fill == "section" and section is not None else [None]
+        first = [(both(allowed, eligibility.readable), min(k, len(shown) + lacking))] if lacking > 0 else []
+        for masks, size in [*first, (allowed, k)]:
+            for one in sections:
+                width = size + _SPARE
+                while len(shown) < size:
+                    there = set(zip(shown.segments.tolist(), shown.rows.tolist(), strict=True))
+                    found = [(number, row) for *_, number, row in newest_first(self.view, masks, one, width)]
+                    others = self._at(queries, [place for place in found if place not in there | gone], told)
+                    more, _ = self._apply_policy(shown, others, query, size, fills=True)
+                    if len(more) == size or len(found) < width:
+                        shown = more
+                        break
+                    width *= 4
+        removed = {rule: count for rule, count in chosen.removed.items() if rule != "floor"}
+        return replace(chosen, candidates=shown, removed=removed, basis=None)
+
+    def _at(self, queries: Sequence[Query], at: Sequence[Place], told: NDArray[np.uint64] | None) -> Candidates:
+        """The articles at some places as candidates under the first query, in their order; without near-duplicates of
+        any query where duplicates are hidden."""
+        numbers = np.array([number for number, _ in at], np.int32)
+        rows = np.array([row for _, row in at], np.int64)
+        here = [np.flatnonzero(numbers == number) for number in range(len(self.view.segments))]
+        order = np.argsort(np.concatenate(here))
+        unknown = np.zeros(len(FEATURES))
+        lists = []
+        for query in queries:
+            parts = [compute_features(s, n, query, rows[here[n]]) for n, s in enumerate(self.view.segments)]
+            lists.append(self.scoring.scored(query, Candidates.joined(parts), unknown).take(order))
+        if told is not None:
+            rules = self.settings.policy
+            lists = history.without_read(lists, told, rules.duplicate_dense, rules.duplicate_lexical)
+        return lists[0]
+
+    def ranked(self, query: Query, allowed: Masks, own: Place | None, count: int) -> Candidates:
+        """About ``count`` candidates of the snapshot from dense search and as many from lexical search, and all that
+        changed since, scored, best first, ties by id; ``own`` is the query article's place."""
+        found = self.scoring.shortlist(query, own)
+        return self._searched(query, allowed, own, count, found)
+
+    def _beside(self, query: Query, ranked: Candidates, others: Candidates, means: NDArray[np.float64]) -> Candidates:
+        """The candidates and others beside them."""
+        places = list(zip(others.segments.tolist(), others.rows.tolist(), strict=True))
+        return self.scoring.best_first(Candidates.joined(list(self._pinned(query, ranked, places, means))))
+
+    def _searched(self, query: Query, allowed: Masks, own: Place | None, count: int, found: Shortlist) -> Candidates:
+        """What :meth:`ranked` gives; ``found`` is what the snapshot has without filters."""
         parts = []
         for number, segment in enumerate(self.view.segments):
-            rows = segment.retrieve(query, count, self.settings.ranking, allowed[number])
+            mask = allowed[number]
+            if number == 0 and mask is None and found.count == count:
+                parts.append(found.candidates)
+                continue
+            if number == 0:
+                rows = segment.retrieve(query, count, self.scoring.settings, mask)
+            else:
+                rows = np.arange(len(segment)) if mask is None else np.flatnonzero(mask)
             if own is not None and own[0] == number:
                 rows = rows[rows != own[1]]
-            parts.append(compute_features(segment, number, query, rows))
-        return self._best_first(self._scored(query, Candidates.joined(parts)))
-
-    def id(self, candidates: Candidates, i: int) -> str:
-        """The id of candidate ``i``."""
-        return self.view.segments[int(candidates.segments[i])].table.id(int(candidates.rows[i]))
+            parts.append(self.scoring.scored(query, compute_features(segment, number, query, rows), found.means))
+        return self.scoring.best_first(Candidates.joined(parts))
 
     def _count(self, k: int) -> int:
         """How many candidates are searched for at first, where k are wanted."""
-        return max(self.settings.ranking.candidates, 2 * k)
+        return max(self.scoring.settings.candidates, 2 * k)
 
     def _complete(self, chosen: Candidates, k: int, count: int, lacking: Masks | None) -> bool:
         """Whether a search for more than ``count`` would bring nothing: k are chosen, or all were found; ``lacking``
@@ -159,27 +281,10 @@ class Selection:
         fewer = (n if mask is None else int(np.count_nonzero(mask)) for n, mask in passing)
         return (len(chosen) >= k or count >= max(sizes)) and count >= max(fewer, default=0)
 
-    def _scored(self, query: Query, candidates: Candidates) -> Candidates:
-        manifest = self.view.snapshot.manifest
-        native = same_language(query.language, manifest.language)
-        ranker = self.ranker if native else self.foreign
-        return score(
-            candidates,
-            ranker,
-            length_weight(query.term_count),
-            similarity_weight(manifest.mean_similarity),
-            manifest.units[0],
-        )
-
-    def _best_first(self, scored: Candidates) -> Candidates:
-        order = np.lexsort((scored.rows, scored.segments, -scored.scores))
-        if len(self.view.segments) > 1 and (np.diff(scored.scores[order]) == 0).any():
-            order = np.array(sorted(order, key=lambda i: (-scored.scores[i], self.id(scored, i))), np.int64)
-        return scored.take(order)
-
-    def _pinned(self, query: Query, ranked: Candidates, pinned: Sequence[Place]) -> tuple[Candidates, Candidates]:
-        """The candidates at ``pinned``, in that order, and the others. One that the search did not bring is scored
-        beside those that it did, whose scores stay."""
+    def _pinned(
+        self, query: Query, ranked: Candidates, pinned: Sequence[Place], means: NDArray[np.float64]
+    ) -> tuple[Candidates, Candidates]:
+        """The candidates at ``pinned``, in that order, and the others. One that the search did not bring is scored."""
         if not pinned:
             return ranked.first(0), ranked
         found = {place: i for i, place in enumerate(zip(ranked.segments.tolist(), ranked.rows.tolist(), strict=True))}
@@ -187,9 +292,9 @@ class Selection:
         parts = [
             compute_features(self.view.segments[number], number, query, np.array([row])) for number, row in missing
         ]
-        scored = [self._scored(query, Candidates.joined([ranked, *parts]))] if parts else []
+        scored = [self.scoring.scored(query, part, means) for part in parts]
         both = Candidates.joined([ranked, *scored])
-        position = found | {place: 2 * len(ranked) + i for i, place in enumerate(missing)}
+        position = found | {place: len(ranked) + i for i, place in enumerate(missing)}
         others = np.setdiff1d(np.arange(len(ranked)), [found[place] for place in pinned if place in found])
         return both.take(np.array([position[place] for place in pinned], np.int64)), ranked.take(others)
 
@@ -212,13 +317,14 @@ class Selection:
         first, missed = self._apply_policy(pins, ranked.take(opened(ranked)), query, closed + least)
         others = ranked.take(~np.isin(history.keys(ranked), history.keys(first)))
         filled, removed = self._apply_policy(first, others, query, k)
-        chosen = Candidates.joined([pins, self._best_first(filled.take(slice(len(pins), None)))])
+        chosen = Candidates.joined([pins, self.scoring.best_first(filled.take(slice(len(pins), None)))])
         return chosen, removed, bool(np.count_nonzero(opened(chosen)) < least) and not missed.get("floor")
 
     def _apply_policy(
-        self, pins: Candidates, ranked: Candidates, query: Query, k: int
+        self, pins: Candidates, ranked: Candidates, query: Query, k: int, *, fills: bool = False
     ) -> tuple[Candidates, dict[str, int]]:
-        """The pins and the best of the others that no rule removes, k in all, and how many each rule removed."""
+        """The pins and the best of the others that no rule removes, k in all, and how many each rule removed. Those
+        that only fill the box stand in the order given, whatever their score."""
         rules = self.settings.policy
         if not rules.on:
             return ranked.first(k), {}
@@ -230,18 +336,19 @@ class Selection:
                 np.flatnonzero(fresh & ~near_duplicates.of_query(kept, rules.duplicate_dense, rules.duplicate_lexical))
             )
             removed["duplicates"] = len(ranked) - len(kept)
-        if rules.floor > 0:
+        if rules.floor > 0 and rules.fill != "related" and not fills:
             above = policy.floor(kept, rules.floor)
             removed["floor"] = len(kept) - len(above)
             kept = above
-        if rules.hide_duplicates or rules.diversity:
-            kept, repeats = self._without_repeats(pins, kept, k)
+        diversity = 0.0 if fills else rules.diversity
+        if rules.hide_duplicates or diversity:
+            kept, repeats = self._without_repeats(pins, kept, k, diversity)
             removed["duplicates"] = removed.get("duplicates", 0) + repeats
         elif len(pins):
             kept = Candidates.joined([pins, kept])
         return kept.first(k), removed
 
-    def _without_repeats(self, pins: Candidates, kept: Candidates, k: int) -> tuple[Candidates, int]:
+    def _without_repeats(self, pins: Candidates, kept: Candidates, k: int, diversity: float) -> tuple[Candidates, int]:
         """The k to show, pins first, and how many were passed over because they repeat one; compares only as many as
         needed."""
         rules, width = self.settings.policy, k + _SPARE
@@ -250,7 +357,7 @@ class Selection:
             both = Candidates.joined([pins, some]) if len(pins) else some
             dense, repeats = near_duplicates.among(self.view, both, rules.duplicate_dense, rules.duplicate_lexical)
             repeats &= rules.hide_duplicates
-            taken = policy.marginal(both, dense, repeats, k, rules.diversity, len(pins))
+            taken = policy.marginal(both, dense, repeats, k, diversity, len(pins))
             if len(taken) == k or len(some) == len(kept):
                 repeats[:, taken] = False
                 return both.take(taken), int(np.count_nonzero(repeats[taken].any(axis=0)))
