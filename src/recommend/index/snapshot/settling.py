@@ -30,6 +30,8 @@ def settle_boilerplate(store: Store, before: Corpus) -> None:
         sentences, lambda row: before.table.title(kept[row]) if row < count else titles[row - count]
     )
     other = np.setxor1d(after, np.array(sorted(store.boilerplate.read().found), np.uint64))
+    if revision == store.boilerplate.settled_at() and not len(other):
+        return
     affected = np.flatnonzero(sentences.having(other)).tolist()
     named = (before.table.id(kept[row]) if row < count else ids[row - count] for row in affected)
     store.boilerplate.settle(after, revision, named)
