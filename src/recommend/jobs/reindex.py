@@ -21,6 +21,7 @@ from recommend.index.snapshot.publishing import locked, prune, remove
 from recommend.ingest import Failed, embed_missing
 from recommend.jobs.comparison import Canary, compare_with_live
 from recommend.jobs.last_run import recorded
+from recommend.jobs.lists import make_lists
 from recommend.jobs.publish import publish_embedded
 from recommend.settings import Settings
 from recommend.store import Store
@@ -62,6 +63,7 @@ class ReindexResult:
         published: False when it was built only to be looked at.
         dropped: embeddings removed because no snapshot that is kept needs them.
         failed: articles whose embedding failed: they are not in the snapshot, and the next job tries again.
+        listed: articles whose best candidates were made ready after it was published.
         set_aside: why other published articles are not in it, by id: what the store holds of them cannot be used.
     """
 
@@ -72,6 +74,7 @@ class ReindexResult:
     published: bool = True
     dropped: int = 0
     failed: int = 0
+    listed: int = 0
     set_aside: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -130,7 +133,7 @@ def reindex(
         recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing)
         live = None if full or embedded else _up_to_date(store, layout, recipe)
         if live is not None:
-            return done(live, built=False)
+            return done(live, built=False, listed=_listed(layout, live.name, settings, on_stage))
         on_stage("building")
         name = resolve_encoder_name(settings.encoder.name, settings.models)
         candidates = settings.ranking.candidates
@@ -152,7 +155,16 @@ def reindex(
         before = _fingerprints(layout)
         prune(layout, settings.indexing.keep)
         dropped = sum(map(store.embeddings.drop, before - _fingerprints(layout)))
-        return done(manifest, canary=compared, dropped=dropped)
+        listed = _listed(layout, manifest.name, settings, on_stage)
+        return done(manifest, canary=compared, dropped=dropped, listed=listed)
+
+
+def _listed(layout: IndexLayout, name: str, settings: Settings, on_stage: Callable[[str], None]) -> int:
+    """Makes the lists of the live snapshot that are missing; how many these were."""
+    if not settings.indexing.lists:
+        return 0
+    on_stage("making lists ready")
+    return make_lists(layout, name, settings)
 
 
 def _fingerprints(layout: IndexLayout) -> set[str]:
