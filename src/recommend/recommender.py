@@ -182,9 +182,8 @@ class Recommender:
         selection, eligibility = self._selection(view), self._eligibility(view, Filters())
         places = {one: place for one in ids if (place := view.locate(one)) is not None}
         queries = {one: view.segments[number].query(row) for one, (number, row) in places.items()}
-        ready = {
-            one: self._ready(selection.scoring, queries[one], place) for one, place in places.items() if k <= LISTED
-        }
+        listed = places.items() if k <= LISTED else ()
+        ready = {one: self._ready(selection.scoring, queries[one], place) for one, place in listed}
         lacking = [one for one in places if ready.get(one) is None]
         queries |= zip(lacking, selection.scoring.looked_up([queries[one] for one in lacking]), strict=True)
         for one in ids:
