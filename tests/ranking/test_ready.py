@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -72,7 +73,7 @@ def recommender(small_blocks: None, tmp_path: Path, models: Path, toy_encoder: E
     )  # fmt: skip
     with closing(Store(settings.store)) as store:
         ingest(store, toy_encoder, ARTICLES[:COUNT])
-        result = reindex(store, toy_encoder, settings)
+        result = reindex(store, toy_encoder, settings, lists=partial(make_lists, settings))
         assert result.listed == COUNT
         yield Recommender(store, settings, toy_encoder)
 
@@ -173,7 +174,8 @@ def test_a_block_that_is_not_whole_is_not_used_and_is_made_again(
     other = Recommender(recommender.store, recommender.settings, toy_encoder)
     assert {one: other.related(one) for one in before} == before
     assert [*lists_of(other).missing()] == [0]
-    again = reindex(recommender.store, toy_encoder, recommender.settings)
+    lists = partial(make_lists, recommender.settings)
+    again = reindex(recommender.store, toy_encoder, recommender.settings, lists=lists)
     assert (again.built, again.listed) == (False, 64)
     assert [*lists_of(other).missing()] == []
     assert len(files(recommender)) == block_count(COUNT) == 5
@@ -210,12 +212,13 @@ def test_a_new_snapshot_has_its_own_lists_and_those_of_gone_ones_go(
     old = files(recommender)
     shutil.copytree(old[0].parent, old[0].parent.with_name("r0000000001-gone-0123"))
     ingest(recommender.store, toy_encoder, ARTICLES[COUNT : COUNT + 10])
-    result = reindex(recommender.store, toy_encoder, settings)
+    lists = partial(make_lists, settings)
+    result = reindex(recommender.store, toy_encoder, settings, lists=lists)
     assert result.listed == COUNT + 10
     assert {path.parent for path in files(recommender)}.isdisjoint({path.parent for path in old})
     assert len({path.parent for path in files(recommender)}) == 1
     without = settings.model_copy(update={"indexing": IndexSettings(keep=1, lists=False)})
-    assert reindex(recommender.store, toy_encoder, without, full=True).listed == 0
+    assert reindex(recommender.store, toy_encoder, without, full=True, lists=lists).listed == 0
 
 
 def test_workers_make_what_one_process_makes(recommender: Recommender, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,10 +227,10 @@ def test_workers_make_what_one_process_makes(recommender: Recommender, monkeypat
     name = recommender.snapshot
     shutil.rmtree(layout.lists)
     monkeypatch.setattr("recommend.jobs.lists.available_cores", lambda: 1)
-    assert make_lists(layout, name, recommender.settings) == COUNT
+    assert make_lists(recommender.settings, name) == COUNT
     alone = {path.name: path.read_bytes() for path in files(recommender)}
     shutil.rmtree(layout.lists)
     monkeypatch.setattr("recommend.jobs.lists.available_cores", lambda: 2)
     monkeypatch.setattr("recommend.jobs.lists.ReadyLists.missing", lambda _: iter((0, 0)))
-    assert make_lists(layout, name, recommender.settings) == 2 * COUNT
+    assert make_lists(recommender.settings, name) == 2 * COUNT
     assert {path.name: path.read_bytes() for path in files(recommender)} == alone

@@ -140,17 +140,17 @@ def lists_folder(layout: IndexLayout, snapshot: str, decides: bytes) -> Path:
     return layout.lists / f"{snapshot}-{blake2b(decides, digest_size=8).hexdigest()}"
 
 
-def prune_lists(layout: IndexLayout, keep: Path) -> None:
-    """Removes the lists of snapshots that are gone, and those that other settings left of the one whose lists are to
-    be kept."""
+def prune_lists(layout: IndexLayout, keep: Path | None = None) -> None:
+    """Removes the lists of snapshots that are gone and, of the one whose lists are to be kept, those that other
+    settings left."""
     if not layout.lists.is_dir():
         return
     for folder in layout.lists.iterdir():
         name = folder.name.rpartition("-")[0]
-        replaced = folder != keep and name == keep.name.rpartition("-")[0]
+        replaced = keep is not None and folder != keep and name == keep.name.rpartition("-")[0]
         if replaced or not (layout.snapshots / name).is_dir():
             shutil.rmtree(folder, ignore_errors=True)
-    for path in keep.glob("*.npy.*"):  # what a killed job left
+    for path in () if keep is None else keep.glob("*.npy.*"):  # what a killed job left
         path.unlink(missing_ok=True)
 
 

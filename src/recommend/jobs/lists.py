@@ -23,23 +23,20 @@ from recommend.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-def make_lists(
-    layout: IndexLayout, name: str, settings: Settings, *, progress: Callable[[int], None] = lambda _: None
-) -> int:
+def make_lists(settings: Settings, name: str, *, progress: Callable[[int], None] = lambda _: None) -> int:
     """Makes the lists of a snapshot that are not there, newest articles first; killed, it goes on where it was.
 
     Args:
-        layout: the index folder.
+        settings: the index folder, and those that rank.
         name: of the snapshot.
-        settings: those that rank.
         progress: gets the number of lists of each block once it is there.
 
     Returns:
         How many were made. Readers compute what is missing, so a process that dies ends this early, and is logged.
     """
-    scoring = _scoring(layout, name, settings)
+    scoring = _scoring(settings, name)
     lists = ready_lists(scoring)
-    prune_lists(layout, lists.folder)
+    prune_lists(IndexLayout(settings.index), lists.folder)
     lists.folder.mkdir(parents=True, exist_ok=True)
     missing = [*lists.missing()]
     workers = min(available_cores(), len(missing))
@@ -49,7 +46,7 @@ def make_lists(
             made += _make(scoring, lists, number, progress)
         return made
     spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, spawn, _Worker.begin, (layout, name, settings))
+    pool = ProcessPoolExecutor(workers, spawn, _Worker.begin, (settings, name))
     try:
         for future in as_completed([pool.submit(_Worker.make, number) for number in missing]):
             made += future.result()
@@ -72,9 +69,9 @@ class _Worker:
     lists: ClassVar[ReadyLists]
 
     @classmethod
-    def begin(cls, layout: IndexLayout, name: str, settings: Settings) -> None:
+    def begin(cls, settings: Settings, name: str) -> None:
         begin_worker()
-        cls.scoring = _scoring(layout, name, settings)
+        cls.scoring = _scoring(settings, name)
         cls.lists = ready_lists(cls.scoring)
 
     @classmethod
@@ -89,6 +86,8 @@ def _make(scoring: Scoring, lists: ReadyLists, number: int, progress: Callable[[
     return len(block)
 
 
-def _scoring(layout: IndexLayout, name: str, settings: Settings) -> Scoring:
+def _scoring(settings: Settings, name: str) -> Scoring:
     ranker = Ranker.of(settings.ranking, settings.models)
-    return Scoring(unchanged(open_snapshot(layout, name)), settings.ranking, ranker, ranker.foreign())
+    return Scoring(
+        unchanged(open_snapshot(IndexLayout(settings.index), name)), settings.ranking, ranker, ranker.foreign()
+    )

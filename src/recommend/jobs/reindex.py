@@ -20,7 +20,6 @@ from recommend.index.snapshot.publishing import locked, prune, remove
 from recommend.ingest import Failed, embed_missing
 from recommend.jobs.comparison import Canary, compare_with_live
 from recommend.jobs.last_run import recorded
-from recommend.jobs.lists import make_lists
 from recommend.jobs.publish import publish_embedded
 from recommend.settings import Settings
 from recommend.store import Store
@@ -102,6 +101,7 @@ def reindex(
     publishes: bool = True,
     engine: Engine | None = None,
     canary: Callable[[str, str], Canary | None] = lambda _old, _new: None,
+    lists: Callable[[str], int] = lambda _: 0,
     progress: Progress = Progress(),
 ) -> ReindexResult:
     """Brings the live snapshot up to the store's revision. Killed at any moment, it leaves the old one serving.
@@ -118,6 +118,8 @@ def reindex(
         publishes: False to build and compare only; :func:`recommend.jobs.rollback.rollback` publishes such a snapshot.
         engine: spreads the embedding, by default over this machine's cores.
         canary: compares two snapshots, given their names, before the second is published.
+        lists: makes what is missing of the ready lists of the live snapshot, given its name, and says of how many
+            articles, as :func:`recommend.jobs.lists.make_lists` does.
         progress: who is told of it.
 
     Raises:
@@ -140,9 +142,15 @@ def reindex(
             aside = {i: reason for i, reason in manifest.set_aside.items() if i not in failures}
             return ReindexResult(manifest, embedded, built, failed=len(failures), set_aside=aside, **known)
 
+        def listed(live: Manifest) -> int:
+            if not settings.indexing.lists:
+                return 0
+            progress.stage("making lists ready")
+            return lists(live.name)
+
         live = None if full or embedded else _up_to_date(store, layout, recipe.digest)
         if live is not None:
-            return done(live, built=False, listed=_listed(layout, live.name, settings, progress.stage))
+            return done(live, built=False, listed=listed(live))
         progress.stage("building")
         manifest = build_snapshot(store, layout, recipe, anew=full, on_stage=progress.stage)
         if manifest.set_aside:
@@ -160,16 +168,7 @@ def reindex(
         before = _fingerprints(layout)
         prune(layout, settings.indexing.keep)
         dropped = sum(map(store.embeddings.drop, before - _fingerprints(layout)))
-        listed = _listed(layout, manifest.name, settings, progress.stage)
-        return done(manifest, canary=compared, dropped=dropped, listed=listed)
-
-
-def _listed(layout: IndexLayout, name: str, settings: Settings, on_stage: Callable[[str], None]) -> int:
-    """Makes the lists of the live snapshot that are missing; how many these were."""
-    if not settings.indexing.lists:
-        return 0
-    on_stage("making lists ready")
-    return make_lists(layout, name, settings)
+        return done(manifest, canary=compared, dropped=dropped, listed=listed(manifest))
 
 
 def _fingerprints(layout: IndexLayout) -> set[str]:
