@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from functools import cache, lru_cache
 from itertools import groupby
 from typing import NamedTuple
