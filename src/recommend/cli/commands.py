@@ -17,6 +17,10 @@ MODULES = {
     ),
     "related": ("serve", "The stories that belong under an article, or under a draft."),
     "serve": ("serve", "Serves the HTTP API."),
+    "snippet": (
+        "snippet",
+        "Prints the lines that put the box into a page, and what the service must allow for them to work.",
+    ),
     "export": (
         "batch",
         "Writes the related stories of every article to a file; run again after a kill, it goes on where it was.",
