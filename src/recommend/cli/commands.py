@@ -45,6 +45,24 @@ MODULES = {
 }
 
 
+GLOBAL = ("--store", "--index", "--config")
+
+
+def _in_front(args: list[str]) -> list[str]:
+    """The arguments with the global options, and their values, before the command."""
+    front, rest, remaining = list[str](), list[str](), iter(args)
+    for one in remaining:
+        if one == "--":
+            rest += [one, *remaining]
+        elif one in GLOBAL:
+            front += [one, *([following] if (following := next(remaining, None)) is not None else [])]
+        elif one.startswith(tuple(f"{name}=" for name in GLOBAL)):
+            front.append(one)
+        else:
+            rest.append(one)
+    return front + rest
+
+
 class Unloaded(TyperCommand):
     """What stands for a command in lists until it runs."""
 
@@ -56,6 +74,10 @@ class Commands(TyperGroup):
         super().__init__(**options)
         listed: dict[str, Any] = {name: Unloaded(name, help=line) for name, (_, line) in MODULES.items()}
         self.commands = listed | dict(self.commands)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Takes the global options wherever they stand."""
+        return super().parse_args(ctx, _in_front(args))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the arguments begin with, its module imported."""

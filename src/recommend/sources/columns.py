@@ -139,9 +139,10 @@ class Columns:
         held |= {name for path, name in self.asked.fields.items() if path in found}
         if "title" not in held:
             named = ", ".join(name for name in names if name) or "none"
+            some = next((name for name in found if name and self._roles.get(name) is None), "COLUMN")
             raise SourceError(
                 f"{source} has no column that is the title (found: {truncated_repr(named)}): say which one is, "
-                "as --map Headline=title"
+                f"as --map {some}=title"
             )
         return found
 
