@@ -81,7 +81,7 @@ def test_articles_go_in_with_their_embeddings_and_a_second_time_nothing_happens(
     store: Store, settings: Settings, watched: WatchedEncoder, stories: list[Article]
 ) -> None:
     assert ingest(store, watched, stories) == IngestCounts(added=60, embedded=60)
-    found = np.array([change.embedding for change in store.changes(0, "toy")], np.float32)
+    found = np.array([change.embedding for change in store.changes.since(0, "toy")], np.float32)
     assert found == pytest.approx(encode_articles(watched, stories), abs=1e-3)
     watched.calls.clear()
     with nothing_written(settings):

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Article, Status, parse_article
 from recommend.articles.curation import Choice, Curation
+from recommend.articles.languages import same_language
 from recommend.encoder import Encoder
 from recommend.errors import EncoderError, SnapshotError, UnknownArticleError
 from recommend.index.dense import VectorIndex
 from recommend.index.filters import Filters
-from recommend.index.table import same_language
 from recommend.ingest import ingest
 from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
@@ -326,10 +326,10 @@ def test_pins_come_first_blocked_and_hidden_ones_never_and_the_list_is_still_ful
     choices = [tuple(Choice(id=i, until=until) for i, until in untils.items()) for untils in (pinned, blocked)]
     own = Curation(pinned=choices[0], blocked=choices[1], hidden_until=hidden.get(query.id))
     for article_id, curation in (curations | {query.id: own}).items():
-        curated.store.put_curation(article_id, curation, "editor")
+        curated.store.curations.put(article_id, curation, "editor")
     answer, fallback = curated.answer(query.id, k, filters), curated.latest_answer(query.id, k, filters)
     for article_id in {*curations, query.id}:
-        curated.store.put_curation(article_id, Curation(), "editor")
+        curated.store.curations.put(article_id, Curation(), "editor")
 
     assert answer is not None
     gone = {query.id, *holding(blocked), *(i for i, until in hidden.items() if until is not None and until > NOW)}
@@ -361,7 +361,7 @@ def test_many_answers_at_once_are_those_given_one_by_one_and_search_together(
     monkeypatch.setattr("recommend.index.dense._EXACT_SHARE", 0)
     recommender = build(CROWD, 80)
     ids = [article.id for article in PUBLISHED]
-    recommender.store.put_curation(ids[-1], Curation(blocked=tuple(Choice(id=one) for one in ids[100:110])), "editor")
+    recommender.store.curations.put(ids[-1], Curation(blocked=tuple(Choice(id=one) for one in ids[100:110])), "editor")
     searches: list[int] = []
     search_each = VectorIndex.search_each
 

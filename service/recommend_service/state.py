@@ -259,10 +259,10 @@ class ServiceState:
             self._recommender.view()
 
     def _check_readable(self) -> None:
-        self.store.check()
+        self.store.health.check_readable()
 
     def _check_writable(self) -> None:
-        self.store.check_writable()
+        self.store.health.check_writable()
 
     def _check_encoder(self) -> None:
         self.recommender().check_encoder()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.articles.article import CLOCK_SKEW, Article
-from recommend.encoder import Encoder, check_encoder, encode_articles, open_encoder
-from recommend.errors import EncoderError, UnknownArticleError
+from recommend.encoder import Encoder, encode_articles
+from recommend.encoder.opened import OpenEncoder
+from recommend.errors import UnknownArticleError
 from recommend.index.filters import Filters
 from recommend.index.live import FixedView, LiveView, View
 from recommend.index.segment import Query
 from recommend.index.snapshot.layout import IndexLayout
-from recommend.ranking import history
-from recommend.ranking.answer import Answer, Recommendation, listed, recommendations
+from recommend.ranking import catalogue, history
+from recommend.ranking.answer import Answer, Recommendation
+from recommend.ranking.box import history_box, latest_box, related_box
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.model import Ranker, length_weight
-from recommend.ranking.near_misses import near_misses
-from recommend.ranking.pipeline import Selection, newest
-from recommend.ranking.reasons import LATEST, PINNED
+from recommend.ranking.pipeline import Selection
 from recommend.resources import model_file
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
-
-_REMOVED_BY = {"blocked": "editors"}
-_THREADS_A_TEXT = 2  # drafts and changes come one at a time
 
 
 class Recommender:
@@ -44,16 +39,16 @@ class Recommender:
         self,
         store: Store,
         settings: Settings,
-        encoder: Encoder | None = None,
+        encoder: Encoder | OpenEncoder | None = None,
         *,
-        view: FixedView | None = None,
+        view: FixedView | LiveView | None = None,
         serving: bool = False,
     ) -> None:
         """
         Args:
             store: the truth that the view follows.
             settings: index folder, ranking, policy.
-            encoder: for drafts; opened at first use when not given.
+            encoder: for drafts; opened at first use when not given. Recommenders may share what one of them opens.
             view: what is answered from instead of the published snapshot and every change since.
             serving: see :class:`~recommend.index.live.LiveView`.
 
@@ -63,11 +58,13 @@ class Recommender:
         """
         self.store = store
         self.settings = settings
-        self._encoders = {} if encoder is None else {encoder.fingerprint: encoder}
-        self._encoder_failed = False
+        self._encoder = encoder if isinstance(encoder, OpenEncoder) else OpenEncoder(settings.models, encoder)
         self._eligible: Eligibility | None = None
-        self._live: FixedView | LiveView = view or LiveView(store, IndexLayout(settings.index), serving=serving)
-        self._load_ranker()
+        self._live = view or LiveView(store, IndexLayout(settings.index), serving=serving)
+        self._ranker = Ranker.load(model_file(settings.models, f"{settings.ranking.model}.json")).without(
+            settings.ranking.without
+        )
+        self._foreign_ranker = self._ranker.foreign()
 
     @classmethod
     def open(cls, index: str | Path, store: str, settings: Settings | None = None) -> Recommender:
@@ -88,10 +85,7 @@ class Recommender:
             SettingsError: when the ranker's file is missing or malformed.
         """
         given = {name: group for name, group in (("ranking", ranking), ("policy", policy)) if group is not None}
-        other = copy(self)
-        other.settings = self.settings.model_copy(update=given)
-        other._load_ranker()
-        return other
+        return Recommender(self.store, self.settings.model_copy(update=given), self._encoder, view=self._live)
 
     @property
     def encoder(self) -> Encoder:
@@ -109,18 +103,7 @@ class Recommender:
 
     def _encoder_of(self, view: View) -> Encoder:
         manifest = view.snapshot.manifest
-        found = self._encoders.get(manifest.encoder)
-        if found is None:
-            settings = manifest.encoder_settings(self.settings.encoder)
-            try:
-                found = open_encoder(settings, self.settings.models, manifest.encoder, threads_a_text=_THREADS_A_TEXT)
-            except EncoderError:
-                self._encoder_failed = True
-                raise
-            self._encoder_failed = False
-            self._encoders.clear()  # one in memory is enough: the one before serves no snapshot any more
-            self._encoders[manifest.encoder] = found
-        return found
+        return self._encoder.get(manifest.encoder_settings(self.settings.encoder), manifest.encoder)
 
     def check_encoder(self) -> None:
         """Looks whether the encoder's files are there; opens it only where that failed before.
@@ -129,16 +112,11 @@ class Recommender:
             EncoderError: when it cannot be used.
         """
         manifest = self.view().snapshot.manifest
-        if self._encoder_failed:
-            _ = self.encoder
-        elif manifest.encoder not in self._encoders:
-            check_encoder(manifest.encoder_settings(self.settings.encoder), self.settings.models)
+        self._encoder.check(manifest.encoder_settings(self.settings.encoder), manifest.encoder)
 
     def pinned(self) -> Recommender:
         """A recommender that keeps answering from the present view, whatever changes after."""
-        other = copy(self)
-        other._live = FixedView(self.view())
-        return other
+        return Recommender(self.store, self.settings, self._encoder, view=FixedView(self.view()))
 
     def view(self) -> View:
         """The present state of everything that can be recommended."""
@@ -187,7 +165,7 @@ class Recommender:
             return None
         number, row = place
         query, eligibility = view.segments[number].query(row), self._eligibility(view, filters)
-        return self._box(self._selection(view), eligibility, query, article_id, k, explain)
+        return related_box(self._selection(view), eligibility, query, article_id, k, explain=explain)
 
     def answers(self, ids: Sequence[str], k: int) -> Iterator[Answer | None]:
         """What :meth:`answer` gives for each of the ids, of one view, sooner than one by one."""
@@ -195,9 +173,9 @@ class Recommender:
         selection, eligibility = self._selection(view), self._eligibility(view, Filters())
         places = {one: place for one in ids if (place := view.locate(one)) is not None}
         queries = [view.segments[number].query(row) for number, row in places.values()]
-        found = dict(zip(places, selection.looked_up(queries, k, eligibility), strict=True))
+        by_id = dict(zip(places, selection.looked_up(queries, k, eligibility), strict=True))
         for one in ids:
-            yield self._box(selection, eligibility, found[one], one, k) if one in found else None
+            yield related_box(selection, eligibility, by_id[one], one, k) if one in by_id else None
 
     def answer_to(
         self,
@@ -224,7 +202,7 @@ class Recommender:
         embedding = encode_articles(self._encoder_of(view), [article])[0]
         query = view.snapshot.prepare(article, embedding).query()
         name = None if nameless else article.id
-        return self._box(self._selection(view), self._eligibility(view, filters), query, name, k, explain)
+        return related_box(self._selection(view), self._eligibility(view, filters), query, name, k, explain=explain)
 
     def answer_history(
         self, ids: Sequence[str], k: int, filters: Filters = Filters(), *, explain: bool = False
@@ -248,13 +226,7 @@ class Recommender:
             return self.latest_answer(None, k, filters)
         groups = np.array([view.segments[number].groups[row] for number, row in read], np.uint64)
         queries = [view.segments[number].query(row) for number, row in read[: history.READ]]
-        selection, eligibility = self._selection(view), self._eligibility(view, filters)
-        chosen, owing, removed = selection.choose_for_history(queries, groups, k, eligibility)
-        found = (recommendations(view, query, chosen, [i], explain=explain) for i, query in enumerate(owing))
-        items = list(chain.from_iterable(found))
-        others = len(view) - len(read)
-        short = None if len(items) >= k else f"only {len(items)} of {others} other articles are eligible"
-        return Answer(None, view.snapshot.manifest.name, view.revision, None, items, short, removed)
+        return history_box(self._selection(view), self._eligibility(view, filters), queries, groups, k, explain=explain)
 
     def rank(self, article_id: str, depth: int) -> list[tuple[str, float]]:
         """Ids and ranking scores of the ``depth`` best, best first: the same path without cards and reasons.
@@ -265,7 +237,7 @@ class Recommender:
         view = self.view()
         _, query = _published(view, article_id)
         selection = self._selection(view)
-        chosen, *_ = selection.choose(query, article_id, depth, self._eligibility(view, Filters()))
+        chosen = selection.choose(query, article_id, depth, self._eligibility(view, Filters())).candidates
         return [(selection.id(chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
 
     def candidates(self, article_id: str) -> tuple[list[str], Candidates, float]:
@@ -293,26 +265,17 @@ class Recommender:
         view = self.view()
         pins, blocks = self._eligibility(view, filters).curated(article_id)
         own = frozenset() if article_id is None else frozenset({article_id})
-        items = self._latest(view, k, replace(filters, exclude=filters.exclude | own | blocks), pins)
-        short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
-        return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", items, short)
+        narrowed = replace(filters, exclude=filters.exclude | own | blocks)
+        return latest_box(self._eligibility(view, narrowed), article_id, k, pins)
 
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> list[Recommendation]:
         """The k newest published articles of any genre after the first ``offset``: what a front page lists."""
-        return self._latest(self.view(), offset + k, Filters(section=section), any_kind=True)[offset:]
+        eligibility = self._eligibility(self.view(), Filters(section=section))
+        return catalogue.latest(eligibility, offset + k, any_kind=True)[offset:]
 
     def sections(self) -> list[tuple[str, int]]:
         """Names of sections and their numbers of published articles, most first."""
-        counts: dict[str, int] = {}
-        view = self.view()
-        for segment, alive in zip(view.segments, view.alive, strict=True):
-            codes = segment.table.codes("section")
-            present, numbers = np.unique(codes if alive is None else codes[alive], return_counts=True)
-            names = segment.table.values("section")
-            for code, number in zip(present.tolist(), numbers.tolist(), strict=True):
-                if code >= 0:
-                    counts[names[code]] = counts.get(names[code], 0) + number
-        return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return catalogue.sections(self.view())
 
     def under_embargo(self, article_id: str) -> bool:
         """Whether the date of an article is yet to come: its box would tell readers of it before its time."""
@@ -335,12 +298,6 @@ class Recommender:
     def __len__(self) -> int:
         return len(self.view())
 
-    def _load_ranker(self) -> None:
-        self._ranker = Ranker.load(model_file(self.settings.models, f"{self.settings.ranking.model}.json")).without(
-            self.settings.ranking.without
-        )
-        self._foreign_ranker = self._ranker.foreign()
-
     def _selection(self, view: View) -> Selection:
         return Selection(view, self.settings, self._ranker, self._foreign_ranker)
 
@@ -349,49 +306,6 @@ class Recommender:
         if kept is None or not kept.holds(view, filters, now, self.settings):
             kept = self._eligible = Eligibility(view, filters, now, self.settings)
         return kept
-
-    def _box(
-        self,
-        selection: Selection,
-        eligibility: Eligibility,
-        query: Query,
-        article_id: str | None,
-        k: int,
-        explain: bool = False,
-    ) -> Answer:
-        view = selection.view
-        place = None if article_id is None else view.locate(article_id)
-        chosen, pinned, removed = selection.choose(query, article_id, k, eligibility)
-        items = recommendations(view, query, chosen, range(len(chosen)), explain=explain)
-        items[:pinned] = [replace(item, reason=PINNED) for item in items[:pinned]]
-        missed = None
-        if explain:
-            allowed = eligibility.under(query, any_kind=True)
-            ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
-            _, blocked = eligibility.curated(article_id)
-            missed = near_misses(
-                view, query, ranked, chosen, self.settings.policy,
-                pinned=pinned, blocked=blocked, readable=eligibility.readable,
-            )  # fmt: skip
-        short = None
-        if len(items) < k:
-            counts = ((_REMOVED_BY.get(rule, rule), count) for rule, count in removed.items() if rule != "pinned")
-            taken = ", ".join(f"{count} removed by {rule}" for rule, count in counts if count)
-            others = len(view) - (place is not None)
-            short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
-        return Answer(article_id, view.snapshot.manifest.name, view.revision, None, items, short, removed, missed)
-
-    def _latest(
-        self, view: View, k: int, filters: Filters, pins: Sequence[str] = (), *, any_kind: bool = False
-    ) -> list[Recommendation]:
-        rules = self.settings.policy
-        readable = rules.readable if rules.on and not any_kind else 0
-        eligibility = self._eligibility(view, filters)
-        found, pinned = newest(eligibility, k, pins, any_kind=any_kind, readable=readable)
-        return [
-            listed(view.segments[number].table.card(row), rank, PINNED if rank <= pinned else LATEST)
-            for rank, (number, row) in enumerate(found, start=1)
-        ]
 
 
 def _published(view: View, article_id: str) -> tuple[tuple[int, int], Query]:

@@ -55,7 +55,7 @@ class EncoderSettings(_Group):
     max_tokens: int = Field(128, ge=8, le=8192)
     batch: int = Field(32, ge=1, le=4096, description="texts an inference call of sentence-transformers models")
     threads: int = Field(0, ge=0, le=256, description="0: as many as there are cores")
-    adapter: str = Field("auto", description="auto: the one of models/ made for the encoder; none; or a name")
+    adapter: str = Field("auto", description="auto: the one that comes with the encoder; none; or a name")
     device: str = Field("cpu", description="cpu, cuda, cuda:1…; for sentence-transformers models")
 
 

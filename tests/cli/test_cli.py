@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from recommend.articles.article import Article
 from recommend.cli import workers
-from recommend.encoder import Encoder, open_encoder
-from recommend.encoder.adapter import find_adapter
 from recommend.ranking.candidates import FEATURES
-from recommend.ranking.model import Ranker
-from recommend.settings import EncoderSettings, load_settings
-from recommend.training.adapter import Recipe
-from recommend.training.encoder import TuningRecipe
+from recommend.settings import load_settings
 
 Recommend = Callable[..., Any]
 ROOT = Path(__file__).parents[2]
@@ -185,78 +179,6 @@ def test_compare_tells_differences_corrected_for_several_tests_and_the_queries_b
     assert f"Greatest losses by nDCG@10\n-0.3691   1.0000 → 0.6309   {worse}\n" in printed
     same = recommend("compare", "a.run", "a.run", "--qrels", "qrels.tsv")
     assert ("nDCG@5   +0.0000" in same.out, "Greatest" in same.out) == (True, False)
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> tuple[object, ...]:
-    """The options that name the sample corpus and its judgements."""
-    folder = ROOT / "examples" / "corpus"
-    return "--articles", folder / "articles.jsonl", "--qrels", folder / "judgements.tsv", "--scratch", tmp_path / "kept"
-
-
-def test_a_ranker_is_trained_into_a_new_folder_and_then_used(recommend: Recommend, sample: tuple[object, ...]) -> None:
-    ran = recommend("train", "ranker", *sample, "--out", "new/folder/ours.json")
-    assert ran.code == 0, ran.err
-    assert "use it with ranking.model = 'ours'" in ran.out
-    ranker = Ranker.load(Path("new/folder/ours.json"))
-    assert ranker.features.keys() <= set(FEATURES)
-    for name, feature in ranker.features.items():
-        assert f"{name:<10} {feature.short:.4f} for short items, {feature.long:.4f} for long ones" in ran.out
-    measured = recommend(
-        "evaluate", *sample, "--set", f"ranking.model={Path('new/folder/ours').absolute()}", "--json"
-    ).json
-    assert measured["measures"]["nDCG@10"]["mean"] > 0.8
-
-
-def test_a_ranker_is_fitted_to_several_sets_together(recommend: Recommend, sample: tuple[object, ...]) -> None:
-    corpus, judgements = sample[1], sample[3]
-    file = Path("fewer.jsonl")
-    file.write_text("".join(Path(str(corpus)).read_text(encoding="utf-8").splitlines(keepends=True)[:90]))
-    fewer = ("--articles", file, "--qrels", judgements)
-    weights = []
-    for given in ((*sample,), fewer, (*sample, *fewer)):
-        ran = recommend("train", "ranker", *given, "--out", "ours.json")
-        assert ran.code == 0, ran.err
-        weights.append(Ranker.load(Path("ours.json")).features["dense"].long)
-    assert len(set(weights)) == 3
-    refused = recommend("train", "ranker", *sample, "--articles", file, "--out", "none.json")
-    assert "error: --articles is given 2 times, --qrels 1: every set needs both" in refused.err
-    assert not Path("none.json").exists()
-
-
-def test_an_adapter_is_trained_and_one_without_later_articles_is_refused(
-    recommend: Recommend, sample: tuple[object, ...], encoder: Encoder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    short = partial(Recipe, steps=20, batch=32, check_every=10)
-    monkeypatch.setattr("recommend.cli.training.Recipe", short)
-    ran = recommend("train", "adapter", *sample, "--out", "new/ours", "--hold-out", "2025-12-01")
-    assert ran.code == 0, ran.err
-    found = find_adapter("ours", Path("new"), encoder.fingerprint)
-    assert found is not None
-    assert found.weights.shape == (encoder.dimension, encoder.dimension)
-    assert found.manifest.data == "articles.jsonl, judgements.tsv; held out from 2025-12-01"
-    assert f"adapter of step {found.manifest.step} written to new/ours" in ran.out
-    refused = recommend("train", "adapter", *sample, "--out", "new/none", "--hold-out", "2035-12-01")
-    assert (refused.code, refused.err.count("error: --hold-out 2035-12-01: all dated articles lie on")) == (1, 1)
-    assert not Path("new/none").exists()
-
-
-def test_an_encoder_is_tuned_and_then_used_and_a_tuned_one_is_not_tuned_again(
-    recommend: Recommend, sample: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "recommend.cli.training.TuningRecipe", partial(TuningRecipe, steps=1, batch=8, rank=1, layers=1, tokens=8)
-    )
-    command = ("train", "encoder", *sample, "--hold-out", "2025-12-01", "--out", "new/ours")
-    refused = recommend(*command)
-    assert refused.code == 1
-    assert "encoder 'news-minilm' is tuned; set encoder.name to the one that it was tuned from" in refused.err
-    monkeypatch.setenv("RECOMMEND_ENCODER__NAME", "all-MiniLM-L6-v2")
-    ran = recommend(*command)
-    assert ran.code == 0, ran.err
-    assert "use it with encoder.name = 'ours'" in ran.out
-    tuned = open_encoder(EncoderSettings(name="ours"), Path("new"))
-    assert find_adapter("auto", Path("new"), tuned.fingerprint) is not None
 
 
 @pytest.mark.parametrize(

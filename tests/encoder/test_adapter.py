@@ -36,8 +36,12 @@ def turned(dimension: int, seed: int = 0) -> NDArray[np.float32]:
 def write(tmp_path: Path) -> Write:
     """Writes an adapter into the folder ``models`` of the test."""
 
-    def written(name: str, encoder: str = "toy", weights: NDArray[np.float32] | None = None) -> Path:
-        manifest = AdapterManifest(name=name, encoder=encoder, sha256="", recipe={"seed": 3}, data="toys", step=7)
+    def written(
+        name: str, encoder: str = "toy", weights: NDArray[np.float32] | None = None, *, default: bool = True
+    ) -> Path:
+        manifest = AdapterManifest(
+            name=name, encoder=encoder, sha256="", recipe={"seed": 3}, data="toys", step=7, default=default
+        )
         save_adapter(tmp_path / "models" / name, turned(4) if weights is None else weights, manifest)
         return tmp_path / "models" / name
 
@@ -53,6 +57,24 @@ def test_the_adapter_is_found_by_the_encoder_it_was_made_for(tmp_path: Path, wri
     assert (found.manifest.name, found.manifest.recipe, found.manifest.step) == ("b-first", {"seed": 3}, 7)
     assert found.weights.dtype == np.float32
     assert found.weights == pytest.approx(turned(4), abs=1e-3)
+
+
+def test_an_adapter_that_merely_lies_there_is_not_used(tmp_path: Path, write: Write) -> None:
+    write("mine", default=False)
+    assert find_adapter("auto", tmp_path / "models", "toy") is None
+    named = find_adapter("mine", tmp_path / "models", "toy")
+    by_path = find_adapter(str(tmp_path / "models" / "mine"), tmp_path / "elsewhere", "toy")
+    assert named is not None
+    assert by_path is not None
+    assert np.array_equal(named.weights, by_path.weights)
+
+
+def test_the_adapter_in_the_folder_of_its_encoder_comes_with_it(tmp_path: Path, write: Write) -> None:
+    (write("a-stranger", default=False) / "README.md").write_text("An experiment.")
+    (write("tuned", default=False) / "manifest.json").write_text("{}")
+    found = find_adapter("auto", tmp_path / "models", "toy")
+    assert found is not None
+    assert found.manifest.name == "tuned"
 
 
 def test_an_encoder_without_an_adapter_gets_none(tmp_path: Path, write: Write) -> None:
@@ -161,7 +183,7 @@ def test_the_recipe_of_a_snapshot_changes_with_the_adapter(tmp_path: Path, write
     assert len(recipes) == 4
 
 
-def test_an_adapter_that_appears_calls_for_a_new_snapshot_which_maps_what_comes_later_too(
+def test_an_adapter_that_is_shipped_later_calls_for_a_new_snapshot_which_maps_what_comes_later_too(
     newsroom: Newsroom, tmp_path: Path, write: Write, stories: list[Article]
 ) -> None:
     settings = newsroom.settings.model_copy(update={"models": tmp_path / "models"})

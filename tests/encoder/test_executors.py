@@ -73,7 +73,7 @@ def batches(articles: list[Article], size: int = BATCH) -> list[list[Article]]:
 
 def stored(store: Store, encoder: Encoder, articles: list[Article]) -> NDArray[np.float32]:
     """The embeddings (n, d) of articles in the store."""
-    found = {change.article_id: change.embedding for change in store.changes(0, encoder.fingerprint)}
+    found = {change.article_id: change.embedding for change in store.changes.since(0, encoder.fingerprint)}
     return np.array([found[a.id] for a in articles])
 
 

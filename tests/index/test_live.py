@@ -42,7 +42,7 @@ def variant(story: Article, **fields: object) -> Article:
 
 def published(store: Store) -> dict[str, str]:
     """Id and title of every published article."""
-    articles = [change.article for change in store.changes(0, "") if change.article is not None]
+    articles = [change.article for change in store.changes.since(0, "") if change.article is not None]
     return {article.id: article.title for article in articles if article.status == "published"}
 
 
@@ -54,7 +54,7 @@ def assert_current(view: View, store: Store) -> None:
     assert dict(zip(ids, titles, strict=True)) == published(store)
     assert len(ids) == len(view) == len(set(ids))
     assert view.revision == store.latest_revision()
-    assert view.curations == {i: one for i, one in store.change_set(0, 0, "").curations.items() if one is not None}
+    assert view.curations == {i: one for i, one in store.changes.read(0, 0, "").curations.items() if one is not None}
     for now in (NOW, NOW + 2 * DAY):
         shown = [view.shown(number, now.timestamp()) for number in range(len(view.segments))]
         hidden = {
@@ -164,8 +164,8 @@ def test_curation_survives_new_snapshots_and_rollbacks_and_goes_with_its_article
         return ids[:2], "story-24" in ids
 
     pins = (Choice(id="story-05"), Choice(id="story-04"))
-    newsroom.store.put_curation("story-12", Curation(pinned=pins, blocked=(Choice(id="story-18"),)), "editor")
-    newsroom.store.put_curation("story-24", Curation(hidden_until=NOW + DAY), "editor")
+    newsroom.store.curations.put("story-12", Curation(pinned=pins, blocked=(Choice(id="story-18"),)), "editor")
+    newsroom.store.curations.put("story-24", Curation(hidden_until=NOW + DAY), "editor")
     old = newsroom.live.name
     assert recommender.view().revision == 62
     assert look() == (["story-05", "story-04"], False)
@@ -173,7 +173,7 @@ def test_curation_survives_new_snapshots_and_rollbacks_and_goes_with_its_article
     assert look() == (["story-05", "story-04"], False)
     publish(newsroom.layout, old)
     assert look() == (["story-05", "story-04"], False)
-    newsroom.store.put_curation("story-24", Curation(), "editor")
+    newsroom.store.curations.put("story-24", Curation(), "editor")
     assert look() == (["story-05", "story-04"], True)
     newsroom.store.delete("story-12")
     assert set(recommender.view().curations) == {"story-24"}
@@ -299,7 +299,7 @@ def test_after_any_changes_the_view_holds_exactly_what_is_published(small: Newsr
                         for place, article_id in enumerate(ids):
                             hidden = [None, NOW + DAY, NOW + 3 * DAY, NOW - DAY][(number + place) % 4]
                             pins = tuple(Choice(id=i) for i in sorted(set(ids)))
-                            store.put_curation(article_id, Curation(pinned=pins, hidden_until=hidden), "editor")
+                            store.curations.put(article_id, Curation(pinned=pins, hidden_until=hidden), "editor")
                     elif step == "look":
                         assert_current(live.refresh(), store)
                     else:

@@ -109,7 +109,7 @@ def test_of_articles_about_as_near_in_time_those_nearest_in_meaning_are_candidat
     segment = replace(snapshot.segment, time_curve=curve)
     for row in range(0, len(segment), 10):
         query = segment.query(row)
-        around = segment.table.around(query.published_at, 20)
+        around = segment.table.timeline.around(query.published_at, 20)
         near = around[np.argsort(-(segment.embeddings[around].astype(np.float32) @ query.embedding))[:6]]
         settings = WIDE.model_copy(update={"near_in_time": 20})
         assert set(near.tolist()) <= set(segment.retrieve(query, 12, settings, None).tolist())

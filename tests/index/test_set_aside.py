@@ -169,8 +169,8 @@ def test_a_curation_that_cannot_be_read_hides_its_article_until_there_is_another
     newsroom: Newsroom, value: str
 ) -> None:
     blocked = Curation(blocked=(Choice(id="story-13"),), hidden_until=datetime.now(UTC) - timedelta(days=1))
-    newsroom.store.put_curation(BAD, blocked, "editor")
-    newsroom.store.put_curation("story-01", Curation(pinned=(Choice(id="story-02"),)), "editor")
+    newsroom.store.curations.put(BAD, blocked, "editor")
+    newsroom.store.curations.put("story-01", Curation(pinned=(Choice(id="story-02"),)), "editor")
     running = newsroom.recommender()
     spoil(
         newsroom,
@@ -180,7 +180,7 @@ def test_a_curation_that_cannot_be_read_hides_its_article_until_there_is_another
         assert BAD not in {one.id for one in recommender.related("story-01", 60)}
         assert recommender.related("story-01", 1)[0].id == "story-02"
         assert "its curation cannot be read" in recommender.set_aside[BAD]
-    newsroom.store.put_curation(BAD, Curation(), "editor")
+    newsroom.store.curations.put(BAD, Curation(), "editor")
     assert BAD in {one.id for one in running.related("story-01", 60)}
     assert dict(running.set_aside) == {}
 

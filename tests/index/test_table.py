@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from recommend.articles.article import Access, Article, opens, parse_article
 from recommend.articles.card import CARD_FIELDS, card_of
+from recommend.articles.languages import same_language
 from recommend.errors import SnapshotError
 from recommend.index.dates import MISSING, moment, seconds
-from recommend.index.filters import Filters
-from recommend.index.table import ArticleTable, same_language
+from recommend.index.filters import Filters, allowed
+from recommend.index.table import ArticleTable
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 KNOWN_MOMENTS = st.integers(0, 6).map(lambda hours: START + timedelta(hours=hours))
@@ -61,10 +62,10 @@ def test_each_filter_is_the_plain_condition(
         Filters(access=access): lambda a: not access or a.access in access,
     }
     for filters, condition in conditions.items():
-        assert passing(table, table.allowed(filters, None)) == plain(articles, condition), filters
-    together = table.allowed(Filters(name, language, name, tag, when, when, out, access), None)
+        assert passing(table, allowed(table, filters, None)) == plain(articles, condition), filters
+    together = allowed(table, Filters(name, language, name, tag, when, when, out, access), None)
     assert passing(table, together) == plain(articles, lambda a: all(keep(a) for keep in conditions.values()))
-    assert passing(table, table.allowed(Filters(section="Unheard of"), None)) == []
+    assert passing(table, allowed(table, Filters(section="Unheard of"), None)) == []
     for reader in Access:
         assert passing(table, table.readable(reader)) == plain(articles, lambda a: a.access in opens(reader))  # noqa: B023
     foreign = table.foreign_to(language)
@@ -77,14 +78,14 @@ def test_expiry_embargo_genres_and_age_are_the_plain_conditions(
     articles: list[Article], now: datetime, names: set[str]
 ) -> None:
     table, genres = ArticleTable.of(articles), {name.lower() for name in names}
-    expiring = table.allowed(Filters(), seconds(now))
+    expiring = allowed(table, Filters(), seconds(now))
     assert passing(table, expiring) == plain(articles, lambda a: a.expires_at is None or a.expires_at > now)
-    embargoed = table.allowed(Filters(), None, embargo=seconds(now))
+    embargoed = allowed(table, Filters(), None, embargo=seconds(now))
     assert passing(table, embargoed) == plain(articles, lambda a: a.published_at is None or a.published_at <= now)
     mask = table.has_genre(genres)
     assert ([] if mask is None else passing(table, mask)) == plain(articles, lambda a: a.genre in genres)
     newest = sorted(articles, key=lambda a: (a.published_at is None, -seconds(a.published_at or START), a.id))
-    assert [table.id(row) for row in table.newest_first] == [a.id for a in newest]
+    assert [table.id(row) for row in table.timeline.newest_first] == [a.id for a in newest]
 
 
 @given(ARTICLES, KNOWN_MOMENTS, st.sampled_from([0, 600, 3600]))
@@ -94,12 +95,12 @@ def test_the_clock_changes_what_passes_at_the_next_change_and_not_before(
     table, now = ArticleTable.of(articles), seconds(when)
 
     def passes(second: int) -> list[str]:
-        return passing(table, table.allowed(Filters(), second, embargo=second + skew))
+        return passing(table, allowed(table, Filters(), second, embargo=second + skew))
 
     moments = [seconds(a.expires_at) for a in articles if a.expires_at is not None]
     moments += [seconds(a.published_at) - skew for a in articles if a.published_at is not None]
     later = sorted(moment for moment in moments if moment > now)
-    assert table.next_change_at(now, now + skew) == (later[0] if later else None)
+    assert table.timeline.next_change_at(now, now + skew) == (later[0] if later else None)
     end = later[0] if later else now + 100_000
     assert passes(now) == passes((now + end) // 2) == passes(end - 1)
 
@@ -119,7 +120,7 @@ def test_an_id_leads_to_its_row_and_no_other_id_does(ids: set[str], other: str) 
 def test_filters_that_let_everything_pass_cost_no_mask() -> None:
     table = ArticleTable.of(articles_of([{"language": "en", "published_at": START}]))
     harmless = Filters(language="en-GB", exclude=frozenset({"unknown"}))
-    assert table.allowed(harmless, seconds(START), embargo=seconds(START)) is None
+    assert allowed(table, harmless, seconds(START), embargo=seconds(START)) is None
     assert (bool(Filters()), bool(harmless)) == (False, True)
 
 

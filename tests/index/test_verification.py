@@ -345,7 +345,7 @@ def test_what_is_hidden_does_not_depend_on_what_the_clock_was_when_the_view_was_
     newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime.now(UTC)
-    newsroom.store.put_curation("story-03", Curation(hidden_until=now + timedelta(hours=1)), "editor")
+    newsroom.store.curations.put("story-03", Curation(hidden_until=now + timedelta(hours=1)), "editor")
 
     class Ahead(datetime):
         @classmethod

@@ -51,7 +51,7 @@ def lose(newsroom: Newsroom, *, log: bool) -> Newsroom:
 
 
 def published(store: Store) -> dict[str, str]:
-    articles = [change.article for change in store.changes(0, "toy") if change.article is not None]
+    articles = [change.article for change in store.changes.since(0, "toy") if change.article is not None]
     return {article.id: article.title for article in articles if article.is_public(datetime.now(UTC))}
 
 
@@ -80,7 +80,11 @@ def test_a_restore_undoes_changes_and_keeps_every_withdrawal(
     done = restore(newsroom.store, tmp_path / "copy.db", newsroom.layout)
     assert (done.withdrawn, done.articles) == (4, 56)  # one of which is published, and expired
     assert published(newsroom.store) == {story.id: story.title for story in stories[4:59]}
-    assert newsroom.store.latest_revision() == done.revision == max(c.revision for c in newsroom.store.changes(0, ""))
+    assert (
+        newsroom.store.latest_revision()
+        == done.revision
+        == max(c.revision for c in newsroom.store.changes.since(0, ""))
+    )
     assert done.revision > 67
     assert newsroom.store.counts("toy")["unembedded"] == 0
     again = restore(newsroom.store, tmp_path / "copy.db", newsroom.layout)  # what it keeps, it keeps again
@@ -137,7 +141,7 @@ def test_without_store_and_log_a_restore_is_refused_unless_the_loss_is_accepted(
     newsroom = lose(newsroom, log=True)
     with pytest.raises(StoreError, match=f"put the takedown log back as {log}, or accept with --accept-lost-takedowns"):
         restore(newsroom.store, tmp_path / "copy.db", newsroom.layout)
-    assert newsroom.store.changes(0, "") == []
+    assert newsroom.store.changes.since(0, "") == []
     log.write_bytes(kept)
     restore(newsroom.store, tmp_path / "copy.db", newsroom.layout)
     assert len(published(newsroom.store)) == 58
@@ -182,7 +186,7 @@ def test_an_article_published_again_after_its_takedown_is_restored_when_the_stor
 def test_a_backup_of_another_store_or_a_damaged_one_is_refused_and_changes_nothing(
     newsroom: Newsroom, tmp_path: Path
 ) -> None:
-    before = newsroom.store.changes(0, "toy")
+    before = newsroom.store.changes.since(0, "toy")
     with closing(Store(f"sqlite:///{tmp_path / 'other.db'}")) as other:
         backup(other, tmp_path / "other-copy.db")
         with pytest.raises(StoreError, match="holds articles of another store"):
@@ -198,7 +202,7 @@ def test_a_backup_of_another_store_or_a_damaged_one_is_refused_and_changes_nothi
             restore(newsroom.store, tmp_path / name, newsroom.layout)
     with pytest.raises(StoreError, match=r"was not written|cannot"):
         backup(newsroom.store, tmp_path / "no" / "folder.db")
-    assert [c.revision for c in newsroom.store.changes(0, "toy")] == [c.revision for c in before]
+    assert [c.revision for c in newsroom.store.changes.since(0, "toy")] == [c.revision for c in before]
     assert not list(tmp_path.glob("*.restoring*"))
     assert not list(tmp_path.glob(".*"))
 
@@ -214,7 +218,7 @@ def test_a_backup_taken_while_others_write_holds_one_revision_whole(newsroom: Ne
         while not writer.done() or not copies:
             revision = backup(newsroom.store, tmp_path / "copy.db")
             with closing(Store(f"sqlite:///{tmp_path / 'copy.db'}")) as copy:
-                held = copy.changes(0, "toy")
+                held = copy.changes.since(0, "toy")
                 assert max(change.revision for change in held) == copy.latest_revision() == revision
                 assert len({c.article.title for c in held if c.article and not c.article_id.startswith("story")}) <= 1
                 assert all(change.embedding is not None for change in held)

@@ -150,8 +150,8 @@ def test_hidden_articles_are_exported_under_no_other_and_keep_a_box_of_their_own
     newsroom: Newsroom, tmp_path: Path
 ) -> None:
     hidden = Curation(hidden_until=datetime.now(UTC) + timedelta(days=1))
-    newsroom.store.put_curation("story-07", hidden, "editor")
-    newsroom.store.put_curation("story-01", Curation(pinned=(Choice(id="story-30"),)), "editor")
+    newsroom.store.curations.put("story-07", hidden, "editor")
+    newsroom.store.curations.put("story-01", Curation(pinned=(Choice(id="story-30"),)), "editor")
     assert export(newsroom.recommender(), tmp_path / "related.jsonl", 59) == 58 * 59 + 59
     rows = [orjson.loads(line) for line in (tmp_path / "related.jsonl").read_bytes().splitlines()]
     assert {row["article_id"] for row in rows if row["rank"] == 1} == {f"story-{n:02}" for n in range(60)}
@@ -164,7 +164,7 @@ def test_what_is_taken_down_or_blocked_during_the_export_is_not_in_the_file(news
     def take_down(made: int) -> None:
         if made:
             newsroom.store.delete("story-01")
-            newsroom.store.put_curation("story-02", Curation(blocked=(Choice(id="story-03"),)), "editor")
+            newsroom.store.curations.put("story-02", Curation(blocked=(Choice(id="story-03"),)), "editor")
 
     recommender = newsroom.recommender()
     assert export(recommender, tmp_path / "related.jsonl", 59, progress=take_down) == 59 * 58 - 1
@@ -331,7 +331,7 @@ def test_a_pickled_view_is_the_same_without_the_snapshots_files_in_it(
     newsroom: Newsroom, stories: list[Article]
 ) -> None:
     newsroom.take(stories[3].model_copy(update={"title": "Changed"}))
-    newsroom.store.put_curation("story-02", Curation(blocked=(Choice(id="story-03"),)), "editor")
+    newsroom.store.curations.put("story-02", Curation(blocked=(Choice(id="story-03"),)), "editor")
     view = newsroom.recommender().view()
     pickled = pickle.dumps(view)
     found = pickle.loads(pickled)

@@ -29,8 +29,8 @@ def test_a_hidden_article_is_nowhere_until_its_time_has_come_and_keeps_its_own_b
         return ["story-06" in {item.id for item in items} for items in lists]
 
     assert everywhere() == [True] * 3
-    newsroom.store.put_curation("story-06", Curation(hidden_until=soon), "editor")
-    newsroom.store.put_curation("story-00", Curation(pinned=(Choice(id="story-06"),)), "editor")
+    newsroom.store.curations.put("story-06", Curation(hidden_until=soon), "editor")
+    newsroom.store.curations.put("story-00", Curation(pinned=(Choice(id="story-06"),)), "editor")
     assert everywhere() == [False] * 3
     assert len(recommender.related("story-06")) == 5
     monkeypatch.setattr("recommend.recommender.time.time", soon.timestamp)
@@ -72,8 +72,8 @@ def test_with_the_policy_off_curation_counts_for_nothing(newsroom: "Newsroom") -
     off = newsroom.recommender().with_settings(policy=PolicySettings(on=False))
     before = off.rank("story-00", 100)
     choices = tuple(Choice(id=i) for i, _ in before[3:6])
-    newsroom.store.put_curation("story-00", Curation(pinned=choices[:1], blocked=choices[1:]), "editor")
-    newsroom.store.put_curation("story-06", Curation(hidden_until=datetime.now(UTC) + timedelta(days=1)), "editor")
+    newsroom.store.curations.put("story-00", Curation(pinned=choices[:1], blocked=choices[1:]), "editor")
+    newsroom.store.curations.put("story-06", Curation(hidden_until=datetime.now(UTC) + timedelta(days=1)), "editor")
     assert off.rank("story-00", 100) == before
 
 

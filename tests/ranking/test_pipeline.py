@@ -24,11 +24,11 @@ def test_a_pin_keeps_its_score_says_who_chose_it_and_is_counted_when_it_cannot_b
     before = {item.id: item.score for item in recommender.related("story-00", 59)}
     low, blocked = list(before)[-1], next(iter(before))
     pins = (Choice(id="nobody"), Choice(id=low), Choice(id="story-00"))
-    store.put_curation("story-00", Curation(pinned=pins), "editor")
+    store.curations.put("story-00", Curation(pinned=pins), "editor")
     first, *others = recommender.related("story-00", 59)
     assert (first.id, first.reason.kind, first.reason.text) == (low, "pinned", "Editors' choice")
     assert {item.id: item.score for item in [*others, first]} == before
-    store.put_curation("story-00", Curation(pinned=pins, blocked=(Choice(id=blocked), Choice(id="no one"))), "editor")
+    store.curations.put("story-00", Curation(pinned=pins, blocked=(Choice(id=blocked), Choice(id="no one"))), "editor")
     answer = recommender.answer("story-00", 59, explain=True)
     assert answer is not None
     assert answer.items[0].id == low
@@ -45,7 +45,7 @@ def test_a_pin_that_the_rules_would_not_find_is_scored_beside_those_that_are(new
     newsroom.reindex()
     recommender = newsroom.recommender().with_settings(ranking=RankingSettings(candidates=10))
     before = {item.id: item.score for item in recommender.related("story-07", 5)}
-    newsroom.store.put_curation("story-07", Curation(pinned=(Choice(id="opinion"),)), "editor")
+    newsroom.store.curations.put("story-07", Curation(pinned=(Choice(id="opinion"),)), "editor")
     first, *others = recommender.related("story-07", 5)
     assert (first.id, first.reason.text) == ("opinion", "Editors' choice")
     assert 0.0 < first.score < 1.0
@@ -64,7 +64,7 @@ def test_the_lowest_give_way_to_what_the_reader_may_open_and_nothing_else_moves(
     newsroom.reindex()
     newsroom.take(stories[0].model_copy(update={"access": Access.PUBLIC, "title": "Changed since"}))
     access[stories[0].id] = "public"
-    newsroom.store.put_curation("story-03", Curation(pinned=(Choice(id="story-09"), Choice(id="story-20"))), "editor")
+    newsroom.store.curations.put("story-03", Curation(pinned=(Choice(id="story-09"), Choice(id="story-20"))), "editor")
     plain = newsroom.recommender().with_settings(ranking=RankingSettings(candidates=10))
     ruled = {n: plain.with_settings(policy=PolicySettings(readable=n)) for n in (1, 3, 50)}
     histories = [["story-03"], ["story-07", "story-03", "nobody"]]

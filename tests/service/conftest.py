@@ -289,7 +289,7 @@ def on_postgresql(sample: Settings, encoder: Encoder, postgresql: Server, tmp_pa
     index = shutil.copytree(sample.index, tmp_path / "index")
     with postgresql.database("store_1") as url:
         with closing(Store(sample.store)) as source, closing(Store(url)) as target:
-            changes = source.changes(0, encoder.fingerprint)
+            changes = source.changes.since(0, encoder.fingerprint)
             articles = [(change.article, change.embedding) for change in changes if change.article is not None]
             assert target.put(articles, encoder.fingerprint) == [change.revision for change in changes]
         service = sample.service.model_copy(update={"staleness": 1.0})

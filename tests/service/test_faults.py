@@ -209,7 +209,7 @@ def own_postgresql(
     with postgresql_of_its_own() as server:
         url = server.create()
         with closing(Store(copied.store)) as source, closing(Store(url)) as target:
-            changes = source.changes(0, encoder.fingerprint)
+            changes = source.changes.since(0, encoder.fingerprint)
             target.put([(c.article, c.embedding) for c in changes if c.article is not None], encoder.fingerprint)
             own = copied.model_copy(
                 update={"store": url, "service": copied.service.model_copy(update={"staleness": 0.5})}

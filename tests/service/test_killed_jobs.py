@@ -151,7 +151,7 @@ class Ledger:
                 self.saved, self.asked = dict(self.state), set()
             restored = restored or kind == "restore"
         with closing(Store(self.settings.store)) as store:
-            changes = store.changes(0, "toy")
+            changes = store.changes.since(0, "toy")
             found = {c.article_id: None if c.article is None else int(c.article.title) for c in changes}
             before_or_after = self._is(found, self.state, restored) or self._is(
                 found, after, restored or at == "restore"

@@ -63,7 +63,7 @@ LATER: dict[str, Callable[[Store], object]] = {
     "put": lambda store: store.put([(article("b"), VECTOR)], "toy")[0],
     "put of what was not taken down": lambda store: store.put([(article("b"), VECTOR)], "toy", republish=False)[0],
     "delete": lambda store: store.delete("old"),
-    "curation": lambda store: store.put_curation("old", Curation(), "editor"),
+    "curation": lambda store: store.curations.put("old", Curation(), "editor"),
 }
 
 
@@ -77,7 +77,7 @@ def test_no_revision_is_seen_before_the_one_under_it(store: Store, settings: Set
         second = pool.submit(LATER[later], other)
         try:
             wait_for_locks(settings.store, second)
-            assert (store.latest_revision(), store.change_set(1, 1, "toy").changes) == (1, [])
+            assert (store.latest_revision(), store.changes.read(1, 1, "toy").changes) == (1, [])
         finally:
             slow.go.set()
         assert (first.result(), second.result()) == ([2], 3)
@@ -105,11 +105,11 @@ def test_two_first_curations_of_an_article_at_once_are_two_steps(store: Store, s
     curations = [Curation(pinned=(Choice(id=name),)) for name in "bc"]
     with ThreadPoolExecutor(2) as pool, psycopg.connect(settings.store) as holder:
         holder.execute("SELECT FROM revision FOR UPDATE")
-        editors = [pool.submit(store.put_curation, "a", one, "editor") for one in curations]
+        editors = [pool.submit(store.curations.put, "a", one, "editor") for one in curations]
         wait_for_locks(settings.store, *editors)
         holder.rollback()
         assert sorted(editor.result() for editor in editors) == [1, 2]
-    found = store.curation("a")
+    found = store.curations.get("a")
     assert found is not None
     latest, first = found[1]
     assert (latest.before, latest.after, first.before) == (first.after, found[0], None)
@@ -145,7 +145,7 @@ def test_a_reader_that_follows_many_writers_gets_every_revision_once_and_in_orde
         while not done:
             done = all(writer.done() for writer in writers)
             known = seen[-1] if seen else 0
-            change_set = store.change_set(known, known, "toy")
+            change_set = store.changes.read(known, known, "toy")
             seen += [change.revision for change in change_set.changes]
             assert not seen or change_set.revision == seen[-1]
     for writer in writers:
@@ -164,11 +164,11 @@ def test_writers_of_the_same_articles_in_any_order_never_lock_each_other_out(sto
                 own.put([(one, VECTOR) for one in some], "toy", republish=n % 2 == 0)
                 own.embeddings.put([(one, VECTOR) for one in reversed(some)], "other")
                 own.delete(chance.choice(ids))
-                own.put_curation(chance.choice(ids), Curation(), f"{number} {n}")
+                own.curations.put(chance.choice(ids), Curation(), f"{number} {n}")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
-    revisions = [change.revision for change in store.changes(0, "toy")]
+    revisions = [change.revision for change in store.changes.since(0, "toy")]
     assert revisions == sorted(set(revisions))
     assert store.latest_revision() >= revisions[-1]
 
@@ -196,7 +196,9 @@ def test_what_others_write_is_known_at_the_first_look_after_the_staleness(store:
         store.put([(article(), VECTOR)], "toy")
         time.sleep(0.2)
         assert (soon.latest_revision(), late.latest_revision()) == (1, 0)
-        assert late.change_set(0, 0, "toy").revision == late.latest_revision() == 1  # no less than it has told already
+        assert (
+            late.changes.read(0, 0, "toy").revision == late.latest_revision() == 1
+        )  # no less than it has told already
 
 
 def test_an_address_may_be_as_long_as_a_line_and_unknown_fields_may_hold_what_text_may_not(store: Store) -> None:

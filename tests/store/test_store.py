@@ -94,7 +94,7 @@ def test_after_any_changes_the_store_holds_what_a_dictionary_would(
             assert len({told[i] for i in changed}) == len(changed)
             revision = max(revision, *told.values())
             assert store.latest_revision() == revision
-            changes = store.changes(0, "toy")
+            changes = store.changes.since(0, "toy")
             assert {change.article_id: change.article for change in changes} == held
             assert [c.revision for c in changes] == sorted({c.revision for c in changes})
             assert all((c.article is None) == (c.embedding is None) for c in changes)
@@ -132,18 +132,18 @@ def test_after_any_changes_of_curations_the_store_holds_the_last_ones_and_every_
                     log[i].insert(0, (revision, "takedown", before, None))
                 stored.discard(i)
             else:
-                told = writer.put_curation(i, what, f"editor {number}")
+                told = writer.curations.put(i, what, f"editor {number}")
                 if what != before:
                     revision += 1
                     assert told == revision
                     log[i].insert(0, (revision, f"editor {number}", before, what))
                     held[i] = what
                 assert told == next(line[0] for line in log[i])
-            change_set = store.change_set(0, 0, "toy")
+            change_set = store.changes.read(0, 0, "toy")
             assert change_set.curations == {i: held.get(i) for i in log if log[i]}
             assert change_set.revision == store.latest_revision() == revision
             for article_id in "ab":
-                found = store.curation(article_id, most=3)
+                found = store.curations.get(article_id, most=3)
                 assert (found is None) == (article_id not in held)
                 if found is not None:
                     trail = [(one.revision, one.changed_by, one.before, one.after) for one in found[1]]
@@ -151,11 +151,11 @@ def test_after_any_changes_of_curations_the_store_holds_the_last_ones_and_every_
 
 
 def test_only_curations_after_a_revision_are_news(store: Store) -> None:
-    first = store.put_curation("a", Curation(pinned=(Choice(id="b"),)), "editor")
-    assert store.put_curation("a", Curation(pinned=(Choice(id="b"),)), "another") == first
-    store.put_curation("b", Curation(), "editor")
-    assert store.change_set(0, first, "toy").curations == {"b": Curation()}
-    assert store.change_set(0, first + 1, "toy").curations == {}
+    first = store.curations.put("a", Curation(pinned=(Choice(id="b"),)), "editor")
+    assert store.curations.put("a", Curation(pinned=(Choice(id="b"),)), "another") == first
+    store.curations.put("b", Curation(), "editor")
+    assert store.changes.read(0, first, "toy").curations == {"b": Curation()}
+    assert store.changes.read(0, first + 1, "toy").curations == {}
 
 
 def test_an_article_whose_embedding_cannot_be_written_is_not_written_either(store: Store) -> None:
@@ -168,10 +168,10 @@ def test_an_article_whose_embedding_cannot_be_written_is_not_written_either(stor
 def test_without_a_new_embedding_the_stored_one_stays_as_long_as_it_fits_the_text(store: Store) -> None:
     store.put([(article(), VECTOR)], "toy")
     store.put([(article(section="World"), None)], "toy")
-    assert store.changes(0, "toy")[0].embedding == pytest.approx(VECTOR, abs=1e-3)
-    assert store.changes(0, "another encoder")[0].embedding is None
+    assert store.changes.since(0, "toy")[0].embedding == pytest.approx(VECTOR, abs=1e-3)
+    assert store.changes.since(0, "another encoder")[0].embedding is None
     store.put([(article(title="Another title"), None)], "toy")
-    assert store.changes(0, "toy")[0].embedding is None
+    assert store.changes.since(0, "toy")[0].embedding is None
     assert store.counts("toy")["unembedded"] == 1
 
 
@@ -187,7 +187,7 @@ def test_a_takedown_leaves_no_embedding_and_a_job_that_read_the_article_before_b
 def test_an_embedding_of_a_text_that_has_changed_since_does_not_replace_the_present_one(store: Store) -> None:
     store.put([(article(title="Second thoughts"), VECTOR)], "toy")
     store.embeddings.put([(article(), VECTOR[::-1])], "toy", bump_revision=True)
-    (change,) = store.changes(0, "toy")
+    (change,) = store.changes.since(0, "toy")
     assert (change.revision, store.latest_revision()) == (1, 1)
     assert change.embedding == pytest.approx(VECTOR, abs=1e-3)
 
@@ -197,7 +197,7 @@ def test_only_an_embedding_that_bumps_the_revision_is_a_change(store: Store) -> 
     store.embeddings.put([(article("a"), VECTOR)], "toy")
     assert store.latest_revision() == 3
     store.embeddings.put([(article("b"), VECTOR), (article("a"), VECTOR)], "toy", bump_revision=True)
-    changes = store.changes(3, "toy")
+    changes = store.changes.since(3, "toy")
     assert {change.article_id for change in changes} == {"a", "b"}
     assert [change.revision for change in changes] == [4, 5]
     assert all(change.embedding is not None and change.article is not None for change in changes)
@@ -233,7 +233,7 @@ def test_what_no_id_or_url_can_be_is_found_nowhere(store: Store) -> None:
     store.put([(article("a\ufffdb", url="https://a.example/b"), VECTOR)], "toy")
     for name in ("a\x00b", "\x00"):
         assert (store.get(name), store.revision_of(name), store.delete(name)) == (None, None, None)
-        assert (store.curation(name), store.known([name]), store.embeddings.text_hashes([name], "toy")) == (
+        assert (store.curations.get(name), store.known([name]), store.embeddings.text_hashes([name], "toy")) == (
             None,
             {},
             {},

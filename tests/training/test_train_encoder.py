@@ -21,7 +21,7 @@ PLACES = ["Lyon", "Oslo", "Lima", "Cairo", "Perth", "Quito", "Kyoto", "Tunis"]
 EVENTS = ["A storm floods the harbour of", "The mayor resigns in", "Voters queue for hours in"]
 IDENTITY = np.eye(384, dtype=np.float32)
 
-Learned = tuple[dict[str, NDArray[np.float16]], NDArray[np.float32]]
+Learned = tuple[dict[str, NDArray[np.float16]], NDArray[np.float32], int]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,13 +56,13 @@ def pairs() -> Pairs:
 
 
 def learned(source: Path, articles: Texts, pairs: Pairs, recipe: TuningRecipe, told: dict[int, float]) -> Learned:
-    return tune_encoder(source, articles, IDENTITY, pairs, pairs, recipe, told.__setitem__)
+    return tune_encoder(source, articles, IDENTITY, pairs, pairs, recipe, progress=told.__setitem__)
 
 
 def test_the_loss_falls_and_only_the_upper_layers_change(source: Path, articles: Texts, pairs: Pairs) -> None:
     told: dict[int, float] = {}
-    thin, adapter = learned(source, articles, pairs, RECIPE, told)
-    assert list(told) == [0, 3, 6]
+    thin, adapter, step = learned(source, articles, pairs, RECIPE, told)
+    assert (step, list(told)) == (6, [0, 3, 6])
     assert told[6] < told[3] < told[0]
     assert {name.rpartition(".")[0] for name in thin} == {
         f"encoder.layer.5.{part}"
@@ -93,8 +93,33 @@ def test_the_same_seed_gives_the_same_change_and_another_seed_another(
 
 def test_embeddings_are_held_near_those_before(source: Path, articles: Texts, pairs: Pairs) -> None:
     def change(hold: float) -> float:
-        thin, _ = learned(source, articles, pairs, replace(RECIPE, hold=hold, steps=24), {})
+        thin, *_ = learned(source, articles, pairs, replace(RECIPE, hold=hold, steps=24), {})
         outer = thin["encoder.layer.5.output.dense.out"].astype(np.float64)
         return float(np.linalg.norm(thin["encoder.layer.5.output.dense.in"].astype(np.float64) @ outer))
 
     assert change(1000.0) < change(0.0)
+
+
+def test_the_state_that_is_kept_is_the_best_on_the_held_out_pairs(source: Path, articles: Texts, pairs: Pairs) -> None:
+    texts, twice = articles.texts[:12], np.tile(articles.embeddings[:12], (2, 1))
+    twins = Texts([*texts, *texts], [*texts, *texts], articles.days, twice)
+    same = Pairs.of({str(i): {str((i + 12) % 24): 2} for i in range(24)}, {str(i): i for i in range(24)})
+    told: dict[int, float] = {}
+    thin, adapter, step = learned(source, twins, same, replace(RECIPE, learning_rate=30.0), told)
+    assert step == min(told, key=told.__getitem__) == 0
+    assert np.array_equal(adapter, IDENTITY)
+    assert all(not part.any() for name, part in thin.items() if name.endswith(".out"))
+
+
+def test_a_tuned_encoder_is_tuned_further_and_keeps_what_it_had(
+    source: Path, articles: Texts, pairs: Pairs, tmp_path: Path
+) -> None:
+    first, *_ = learned(source, articles, pairs, RECIPE, {})
+    np.savez(tmp_path / "tuning.npz", allow_pickle=False, **first)
+    second, _, step = tune_encoder(source, articles, IDENTITY, pairs, pairs, RECIPE, tuning=tmp_path / "tuning.npz")
+    assert step > 0
+    for name in ("encoder.layer.5.output.dense.in", "encoder.layer.5.output.dense.out"):
+        axis = 1 if name.endswith(".in") else 0
+        assert second[name].shape[axis] == 2 * RECIPE.rank
+        assert np.array_equal(np.take(second[name], range(RECIPE.rank), axis), first[name])
+    assert second["encoder.layer.5.output.dense.out"][RECIPE.rank :].any()

@@ -74,6 +74,18 @@ def test_the_other_weights_are_the_best_beside_the_ones_that_are_held_at_zero() 
     assert weight(suppressed, "dense") == pytest.approx(weight(absent, "dense"), abs=0.01)
 
 
+def test_the_weights_that_are_kept_are_the_best_on_what_is_held_out() -> None:
+    made = lists("dense")
+    like, unlike = (fit_ranker(made, lists(telling, seed=2)) for telling in ("dense", "lexical"))
+    assert weight(like, "dense") > 0.8
+    assert weight(unlike, "dense") < 0.3
+
+
+def test_fewer_steps_learn_less() -> None:
+    one, all_of_them = (weight(fit_ranker(lists("dense"), steps=steps), "dense") for steps in (1, 1000))
+    assert one < all_of_them - 0.05
+
+
 @pytest.mark.parametrize("full", [0.0, 1.0])
 def test_lexical_context_keeps_its_floor_under_full_text_alone(full: float) -> None:
     misleading, telling = (

@@ -56,7 +56,7 @@ async def put_curation(
     Pins come first in the article's box, in their order; blocked articles never appear in it; a hidden article is
     recommended nowhere until its time has come. What it names need not be stored yet; `unknown` lists what is not.
     """
-    revision = await state.in_writer(state.store.put_curation, article_id, curation, curator.name)
+    revision = await state.in_writer(state.store.curations.put, article_id, curation, curator.name)
     named = list(dict.fromkeys(one.id for one in (*curation.pinned, *curation.blocked)))
     held = await state.read(state.store.known, [article_id, *named])
     unknown = [one for one in [article_id, *named] if one not in held or held[one].deleted]
@@ -74,7 +74,7 @@ async def put_curation(
 )
 async def get_curation(state: StateOf, _: Curator, article_id: str) -> Response:
     """The present curation of an article, and who changed it when."""
-    found = await state.read(state.store.curation, article_id)
+    found = await state.read(state.store.curations.get, article_id)
     if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"article {truncated_repr(article_id)} has no curation; PUT one")
     curation, history = found

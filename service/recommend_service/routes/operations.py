@@ -65,7 +65,7 @@ async def readyz(request: Request) -> Response:
     readable = await state.readable.tell()
     if readable.holds is False:
         raise StoreError(readable.problem)
-    writable, encodes = await state.writable.tell(state.store.writable), await state.encodes.tell()
+    writable, encodes = await state.writable.tell(state.store.health.writable), await state.encodes.tell()
     problems = [one.problem for one in (readable, writable, encodes) if one.problem]
     if recommender.problem is not None:
         problems.insert(0, recommender.problem)

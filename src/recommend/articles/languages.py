@@ -47,3 +47,13 @@ def read_language(text: str) -> str | None:
     except (LanguageTagError, LookupError):
         pass
     raise ValueError("is not a BCP 47 language tag such as 'en' or 'pt-BR'")
+
+
+def primary_language(tag: str) -> str:
+    """'en' of 'en-GB'."""
+    return tag.partition("-")[0].lower()
+
+
+def same_language(left: str | None, right: str | None) -> bool:
+    """Whether two languages have the same primary part ('en' of 'en-GB'); an unknown one is the same as any."""
+    return left is None or right is None or primary_language(left) == primary_language(right)

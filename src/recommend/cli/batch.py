@@ -255,7 +255,7 @@ def export(
     set_threads(1)
     recommender = Recommender(Store(settings.store, readonly=True), settings)
     revision = recommender.view().revision  # what comes after it is for the next export with --since
-    with meter("export", float(len(recommender) if since is None else recommender.store.changed_since(since))) as bar:
+    with meter("export", float(len(recommender) if since is None else recommender.store.changes.count(since))) as bar:
         count = write_export(
             recommender, file, k, since=since, workers=workers or available_cores(), progress=bar.advance
         )

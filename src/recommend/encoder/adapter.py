@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from recommend.encoder.manifest import MANIFEST as ENCODER_MANIFEST
 from recommend.errors import EncoderError
 from recommend.files import Kind, file_sha256, replace_file, whole
-from recommend.resources import model_folders
+from recommend.resources import model_file, model_folders
 
 FloatArray = NDArray[np.float32]
 
@@ -26,6 +27,7 @@ class AdapterManifest(BaseModel):
         encoder: fingerprint of the encoder whose embeddings it maps; it suits no other.
         sha256: of adapter.npy.
         recipe: how it was trained; ``data`` on what; ``step`` the one kept.
+        default: whether ``auto`` stands for it; no training sets this.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +38,7 @@ class AdapterManifest(BaseModel):
     recipe: dict[str, float | int]
     data: str
     step: int
+    default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ def find_adapter(name: str, models: Path, fingerprint: str) -> Adapter | None:
     """The adapter for an encoder.
 
     Args:
-        name: ``none``, ``auto`` (the first by name that was made for the encoder, if any), or a folder of ``models``.
+        name: ``none``, ``auto`` (the one that comes with the encoder, if any: in its folder, or shipped for it), or a
+            folder of ``models``, or any other by its whole path. One that merely lies there is not used.
         models: where adapters are looked up, before those that come with the package.
         fingerprint: the encoder's.
 
@@ -59,18 +63,21 @@ def find_adapter(name: str, models: Path, fingerprint: str) -> Adapter | None:
     """
     if name == "none":
         return None
-    folders = [folder for root in model_folders(models) for folder in sorted(root.glob(f"*/{MANIFEST}"))]
-    for path in folders:
-        manifest = _manifest(path)
-        if name == "auto" and manifest.encoder == fingerprint:
-            return _open(manifest, path.parent)
-        if name == path.parent.name:
-            if manifest.encoder != fingerprint:
-                raise EncoderError(f"adapter {name!r} was made for encoder {manifest.encoder} != {fingerprint}")
-            return _open(manifest, path.parent)
-    if name != "auto":
+    if name == "auto":
+        paths = (path for root in model_folders(models) for path in sorted(root.glob(f"*/{MANIFEST}")))
+        for path in paths:
+            manifest = _manifest(path)
+            beside_encoder = (path.parent / ENCODER_MANIFEST).is_file()
+            if manifest.encoder == fingerprint and (manifest.default or beside_encoder):
+                return _open(manifest, path.parent)
+        return None
+    path = model_file(models, f"{name}/{MANIFEST}")
+    if not path.is_file():
         raise EncoderError(f"adapter {name!r} is not in {models}; set encoder.adapter to auto or none")
-    return None
+    manifest = _manifest(path)
+    if manifest.encoder != fingerprint:
+        raise EncoderError(f"adapter {name!r} was made for encoder {manifest.encoder} != {fingerprint}")
+    return _open(manifest, path.parent)
 
 
 def save_adapter(folder: Path, weights: FloatArray, manifest: AdapterManifest) -> None:

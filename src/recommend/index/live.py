@@ -87,7 +87,9 @@ class View:
         Whatever is shown or hidden by the clock has its say here: answers are cached until then.
         """
         embargo = int(now) + int(CLOCK_SKEW.total_seconds())
-        moments: list[float | None] = [segment.table.next_change_at(int(now), embargo) for segment in self.segments]
+        moments: list[float | None] = [
+            segment.table.timeline.next_change_at(int(now), embargo) for segment in self.segments
+        ]
         for curation in self.curations.values():
             ends = [curation.hidden_until, *(one.until for one in (*curation.pinned, *curation.blocked))]
             moments += [end.timestamp() for end in ends if end is not None and end.timestamp() > now]
@@ -96,7 +98,7 @@ class View:
     def first_published(self, since: int) -> int | None:
         """The earliest date of publication from ``since`` (seconds since 1970) on, of articles alive or replaced; None
         when there is none."""
-        found = (segment.table.first_published(since) for segment in self.segments)
+        found = (segment.table.timeline.first_published(since) for segment in self.segments)
         return min((first for first in found if first is not None), default=None)
 
     def locate(self, article_id: str) -> tuple[int, int] | None:
@@ -194,7 +196,7 @@ class LiveView:
             self._follow(stamp)
             if self._store.latest_revision() != self._view.revision:
                 known = self._view.revision
-                change_set = self._store.change_set(known, known, self._view.snapshot.manifest.encoder)
+                change_set = self._store.changes.read(known, known, self._view.snapshot.manifest.encoder)
                 if change_set.rolled_back:
                     self._view, self._changed = self._open_any()
                 else:
@@ -272,7 +274,7 @@ class LiveView:
         snapshot = open_verified(self._layout, name, remember=self._serving)
         view = _unchanged(snapshot)
         changed: dict[str, Prepared] = {}
-        change_set = self._store.change_set(view.revision, 0, snapshot.manifest.encoder)
+        change_set = self._store.changes.read(view.revision, 0, snapshot.manifest.encoder)
         if change_set.rolled_back:
             raise SnapshotError(
                 f"snapshot {name} holds revision {snapshot.manifest.revision}, which a restore of the store undid; "

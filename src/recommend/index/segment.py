@@ -218,7 +218,7 @@ class Segment:
         where nearness in time says nothing."""
         if query.published_at == MISSING or self.time_curve.flat or not scanned:
             return np.zeros(0, np.int64)
-        rows = self.table.around(query.published_at, scanned)
+        rows = self.table.timeline.around(query.published_at, scanned)
         rows = np.sort(rows if allowed is None else rows[allowed[rows]])
         return exact_search(self.embeddings, query.embedding, count, rows)
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Access, Article, opens
 from recommend.articles.card import CARD_FIELDS, Card, card_of
+from recommend.articles.languages import primary_language
 from recommend.errors import SnapshotError
-from recommend.index.dates import MISSING, moment, seconds
-from recommend.index.filters import Filters
+from recommend.index.dates import moment, seconds
+from recommend.index.timeline import Timeline
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -161,65 +162,19 @@ class ArticleTable:
         """The tags of a row."""
         return list(self._plain["tags"][row].as_py())
 
+    def tagged(self, tag: str) -> BoolArray:
+        """(n,) which rows have a tag."""
+        lists = self.batch.column("tags")
+        matches = _numbers(pc.indices_nonzero(pc.equal(lists.flatten(), tag)))
+        offsets = _numbers(lists.offsets)
+        mask = np.zeros(len(self), np.bool_)
+        mask[np.searchsorted(offsets - offsets[0], matches, side="right") - 1] = True
+        return mask
+
     def labels(self, name: str) -> list[list[str]]:
         """The tags or the authors of every row."""
         found: list[list[str]] = self.batch.column(name).to_pylist()
         return found
-
-    def allowed(self, filters: Filters, now: int | None, *, embargo: int | None = None) -> BoolArray | None:
-        """(n,) which rows pass; None when all do.
-
-        Args:
-            filters: the conditions.
-            now: seconds since 1970; what expired by then does not pass. None: nothing expires.
-            embargo: seconds since 1970; what is published later does not pass.
-        """
-        masks: list[BoolArray] = []
-        for name in ("section", "site"):
-            wanted = getattr(filters, name)
-            if wanted is not None:
-                masks.append(self.codes(name) == self.code(name, wanted))
-        if filters.access:
-            masks.extend(mask for mask in [self._of_access(filters.access)] if mask is not None)
-        if filters.language is not None:
-            masks.extend(mask for mask in [self.speaks(filters.language)] if mask is not None)
-        if filters.tag is not None:
-            masks.append(self._tagged(filters.tag))
-        known = self.published_at != MISSING
-        if filters.since is not None:
-            masks.append(known & (self.published_at >= seconds(filters.since)))
-        if filters.until is not None:
-            masks.append(known & (self.published_at <= seconds(filters.until)))
-        if now is not None and len(self._expiries) and now >= self._expiries[0]:
-            masks.append((self.expires_at == MISSING) | (self.expires_at > now))
-        if embargo is not None and len(self) and embargo < self._last_published:
-            masks.append(self.published_at <= embargo)
-        excluded = [row for row in map(self.row, filters.exclude) if row is not None]
-        if excluded:
-            mask = np.ones(len(self), np.bool_)
-            mask[excluded] = False
-            masks.append(mask)
-        return np.logical_and.reduce(masks) if masks else None
-
-    def next_change_at(self, now: int, embargo: int) -> int | None:
-        """The first second after ``now`` at which :meth:`allowed` lets other rows pass than now, with an embargo as far
-        ahead as this one: an article expires, or an embargo ends. None when the clock changes nothing any more."""
-        later = self._expiries[np.searchsorted(self._expiries, now, side="right") :][:1].tolist()
-        if len(self) and embargo < self._last_published:
-            later.append(int(self.published_at[self.published_at > embargo].min()) - (embargo - now))
-        return min(later, default=None)
-
-    def first_published(self, since: int) -> int | None:
-        """The earliest date of publication from ``since`` (seconds since 1970) on, None when there is none."""
-        return next(iter(self._dates[np.searchsorted(self._dates, since) :][:1].tolist()), None)
-
-    def around(self, moment: int, count: int) -> IntArray:
-        """Rows of up to ``count`` dated articles published about a moment (seconds since 1970), half of them before it
-        where there are as many; newest first."""
-        dated = self.newest_first[: self._dated]
-        place = bisect_left(dated, -moment, key=lambda row: -int(self.published_at[row]))
-        start = max(0, min(place - count // 2, len(dated) - count))
-        return dated[start : start + count]
 
     def speaks(self, language: str) -> BoolArray | None:
         """(n,) whose language is ``language``, compared by its primary part ('en' of 'en-GB'), or unknown; None when
@@ -243,19 +198,17 @@ class ArticleTable:
 
     def readable(self, reader: Access) -> BoolArray | None:
         """(n,) which a reader with some access may open; None when that holds of all."""
-        return self._of_access(opens(reader))
+        return self.of_access(opens(reader))
 
-    def _of_access(self, values: Iterable[Access]) -> BoolArray | None:
+    def of_access(self, values: Iterable[Access]) -> BoolArray | None:
+        """(n,) whose access is one of ``values``; None when that holds of all."""
         mask = np.isin(self.codes("access"), [self.code("access", value) for value in values])
         return None if mask.all() else mask
 
-    def _tagged(self, tag: str) -> BoolArray:
-        lists = self.batch.column("tags")
-        matches = _numbers(pc.indices_nonzero(pc.equal(lists.flatten(), tag)))
-        offsets = _numbers(lists.offsets)
-        mask = np.zeros(len(self), np.bool_)
-        mask[np.searchsorted(offsets - offsets[0], matches, side="right") - 1] = True
-        return mask
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The rows in time."""
+        return Timeline(self.published_at, self.expires_at)
 
     @cached_property
     def _values(self) -> dict[str, list[str]]:
@@ -264,27 +217,6 @@ class ArticleTable:
     @cached_property
     def _positions(self) -> dict[str, dict[str, int]]:
         return {name: {value: code for code, value in enumerate(self.values(name))} for name in _CODED}
-
-    @cached_property
-    def _expiries(self) -> IntArray:
-        return np.sort(self.expires_at[self.expires_at != MISSING])
-
-    @cached_property
-    def _dates(self) -> IntArray:
-        return np.sort(self.published_at[self.published_at != MISSING])
-
-    @cached_property
-    def _dated(self) -> int:
-        return int(np.count_nonzero(self.published_at != MISSING))
-
-    @cached_property
-    def _last_published(self) -> int:
-        return int(self.published_at.max())
-
-    @cached_property
-    def newest_first(self) -> IntArray:
-        """(n,) rows by date of publication, newest first, undated last, ties by id."""
-        return np.lexsort((np.arange(len(self)), -self.published_at.astype(np.float64)))
 
     def save(self, path: Path) -> None:
         """Writes one Arrow file."""
@@ -307,21 +239,11 @@ class ArticleTable:
         return cls(reader.get_batch(0))
 
 
-def same_language(left: str | None, right: str | None) -> bool:
-    """Whether two languages have the same primary part ('en' of 'en-GB'); an unknown one is the same as any."""
-    return left is None or right is None or primary_language(left) == primary_language(right)
-
-
 def _numbers(column: pa.Array) -> NDArray[Any]:
     """The numbers of a column without nulls, where they lie. ``to_numpy``, as ``fill_null`` and whatever takes a
     scalar, would import pandas where there is one, which takes half a second."""
     found: NDArray[Any] = np.from_dlpack(column)
     return found
-
-
-def primary_language(tag: str) -> str:
-    """'en' of 'en-GB'."""
-    return tag.partition("-")[0].lower()
 
 
 def row_of(article: Article) -> Row:

@@ -188,7 +188,7 @@ def overlay(settings: Settings, store: Store) -> Iterator[Finding]:
     live = next((one.manifest for one in list_snapshots(IndexLayout(settings.index)) if one.live), None)
     if live is None:
         return
-    count = store.changed_since(live.revision)
+    count = store.changes.count(live.revision)
     if count >= settings.indexing.due:
         yield Finding("overlay", f"{count} articles changed since snapshot {live.name}", "run recommend reindex")
 

@@ -179,7 +179,7 @@ def plan(store: Store, encoder: Encoder, settings: Settings, *, full: bool = Fal
         to_embed=counts["unembedded"],
         seconds=seconds,
         live=None if live is None else live.name,
-        changes=store.changed_since(0 if live is None else live.revision),
+        changes=store.changes.count(0 if live is None else live.revision),
         builds=full or bool(some) or not repeats,
     )
 

@@ -78,7 +78,7 @@ def read_status(store: Store, settings: Settings) -> Status:
         )
     elif manifest is not None and store.is_rolled_back(manifest.revision):
         error = f"snapshot {name} holds what a restore of the store undid; run recommend reindex"
-    changed = 0 if manifest is None else store.changed_since(manifest.revision)
+    changed = 0 if manifest is None else store.changes.count(manifest.revision)
     built = None if manifest is None else datetime.fromisoformat(manifest.created_at)
     confirmed = last_run.succeeded if last_run is not None and last_run.snapshot == name else None
     ages = [(now - moment).total_seconds() for moment in (built, confirmed) if moment is not None and built is not None]
@@ -117,7 +117,7 @@ def set_aside(store: Store, settings: Settings) -> dict[str, str]:
     manifest = live_manifest(IndexLayout(settings.index))
     if manifest is None:
         return {}
-    changes = store.changes(manifest.revision, manifest.encoder)
+    changes = store.changes.since(manifest.revision, manifest.encoder)
     changed = {change.article_id for change in changes}
     before = {one: reason for one, reason in manifest.set_aside.items() if one not in changed}
     faults = {change.article_id: _fault(change, manifest.dimension) for change in changes}

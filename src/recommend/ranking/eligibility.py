@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recommend.articles.article import CLOCK_SKEW
 from recommend.articles.curation import UNCURATED
 from recommend.index.dates import MISSING
-from recommend.index.filters import Filters
+from recommend.index.filters import Filters, allowed
 from recommend.index.live import View
 from recommend.index.segment import Query
 from recommend.ranking import policy
@@ -63,10 +63,10 @@ class Eligibility:
             given = [self.view.alive[number]]
             if self.settings.policy.on:
                 embargo = int(self.now) + int(CLOCK_SKEW.total_seconds())
-                given.append(segment.table.allowed(self.filters, int(self.now), embargo=embargo))
+                given.append(allowed(segment.table, self.filters, int(self.now), embargo=embargo))
                 given.append(self.view.shown(number, self.now))
             else:
-                given.append(segment.table.allowed(self.filters, None))
+                given.append(allowed(segment.table, self.filters, None))
             found.append(_all(given))
         return found
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.articles.languages import same_language
 from recommend.index.live import View
 from recommend.index.segment import Query
-from recommend.index.table import same_language
 from recommend.ranking import history, near_duplicates, policy
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
@@ -21,6 +21,23 @@ from recommend.settings import Settings
 BoolArray = NDArray[np.bool_]
 
 _SPARE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is shown of the candidates.
+
+    Attributes:
+        candidates: in the order shown, those that editors pinned first.
+        pinned: how many these are.
+        removed: how many each rule took away.
+        queries: where there were several, the one that each candidate owes most to.
+    """
+
+    candidates: Candidates
+    pinned: int
+    removed: dict[str, int]
+    queries: Sequence[Query] = ()
 
 
 @dataclass(frozen=True)
@@ -52,11 +69,8 @@ class Selection:
                 found[i] = query
         return found
 
-    def choose(
-        self, query: Query, article_id: str | None, k: int, eligibility: Eligibility
-    ) -> tuple[Candidates, int, dict[str, int]]:
-        """The k best after policy, how many of them are pinned, and how many each rule removed; looks further when
-        rules leave too few."""
+    def choose(self, query: Query, article_id: str | None, k: int, eligibility: Eligibility) -> Chosen:
+        """The k best after policy; looks further when rules leave too few."""
         own = None if article_id is None else self.view.locate(article_id)
         wanted, blocks = eligibility.curated(article_id)
         pinned = [place for place in places(self.view, eligibility.masks, wanted) if place != own]
@@ -75,13 +89,13 @@ class Selection:
                 readable = both(allowed, eligibility.readable)
                 continue
             if self._complete(chosen, k, count, readable if lacks else None):
-                return chosen, len(pins), removed | curated
+                return Chosen(chosen, len(pins), removed | curated)
             count *= 4
 
     def choose_for_history(
         self, queries: Sequence[Query], groups: NDArray[np.uint64], k: int, eligibility: Eligibility
-    ) -> tuple[Candidates, list[Query], dict[str, int]]:
-        """The k best for a reader of several articles, the query each owes most to, and how many each rule removed.
+    ) -> Chosen:
+        """The k best for a reader of several articles.
 
         Args:
             queries: of what was read, the latest first.
@@ -107,7 +121,7 @@ class Selection:
                 break
             count *= 4
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
-        return chosen, [queries[owed[key]] for key in history.keys(chosen).tolist()], removed
+        return Chosen(chosen, 0, removed, [queries[owed[key]] for key in history.keys(chosen).tolist()])
 
     def ranked(
         self, query: Query, allowed: Masks, own: Place | None, count: int, also: Masks | None = None
@@ -239,34 +253,3 @@ class Selection:
                 repeats[:, taken] = False
                 return both.take(taken), int(np.count_nonzero(repeats[taken].any(axis=0)))
             width *= 4
-
-
-def newest(
-    eligibility: Eligibility, k: int, pins: Sequence[str] = (), *, any_kind: bool = False, readable: int = 0
-) -> tuple[list[Place], int]:
-    """Where the k newest articles are, ties by id, after those of ``pins`` that may be shown, and how many these are.
-
-    ``any_kind`` lets every genre pass. At least ``readable`` are such as the reader may open, if there are so many.
-    """
-    view, masks = eligibility.view, eligibility.under(None, any_kind=any_kind)
-    first = places(view, eligibility.masks, pins)[:k]
-    others = [one for one in _newest(view, masks, k) if one[2:] not in first][: k - len(first)]
-    if readable:
-        open_ = _newest(view, both(masks, eligibility.readable), k)
-        opened = [mask is None or mask[row] for mask, row in ((eligibility.readable[n], row) for n, row in first)]
-        least = min(readable, k) - sum(map(bool, opened))
-        kept = [one for one in open_ if one[2:] not in first][: max(0, min(least, k - len(first)))]
-        rest = [one for one in others if one not in kept]
-        if len(others) - len(rest) < len(kept):
-            others = sorted([*kept, *rest[: k - len(first) - len(kept)]])
-    return [*first, *(one[2:] for one in others)], len(first)
-
-
-def _newest(view: View, masks: Masks, k: int) -> list[tuple[float, str, int, int]]:
-    """The k newest rows that pass, as age, id, segment and row, in that order."""
-    found: list[tuple[float, str, int, int]] = []
-    for number, allowed in enumerate(masks):
-        table = view.segments[number].table
-        rows = (table.newest_first if allowed is None else table.newest_first[allowed[table.newest_first]])[:k]
-        found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)
-    return sorted(found)[:k]

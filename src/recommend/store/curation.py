@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, exists, insert, select, update
 
 from recommend.articles.curation import UNREADABLE, Curation
+from recommend.store import revisions
+from recommend.store.database import Watch, reading
 from recommend.store.rows import told
 from recommend.store.salvage import of_a_row
 from recommend.store.schema import curation, curation_log
@@ -31,6 +33,36 @@ class CurationChange:
     changed_by: str
     before: Curation | None
     after: Curation | None
+
+
+class Curations:
+    """The curations of articles, which need not be stored."""
+
+    def __init__(self, engine: Engine, watch: Watch) -> None:
+        self._engine = engine
+        self._watch = watch
+
+    def put(self, article_id: str, curation: Curation, by: str) -> int:
+        """Replaces the curation of an article, which need not be stored; ``by`` goes into the audit trail.
+
+        Returns:
+            The revision from which it holds; that of before when it is the same.
+        """
+        with self._watch.writing() as connection:
+            revisions.lock(connection)
+            present = find(connection, article_id)
+            if present is not None and present[0] == curation:
+                return present[1]
+            revision = revisions.take(connection, 1)
+            before = None if present is None else present[0]
+            replace(connection, article_id, before, curation, revision, by)
+        return revision
+
+    def get(self, article_id: str, *, most: int = 50) -> tuple[Curation, list[CurationChange]] | None:
+        """The curation of an article and its ``most`` latest changes, latest first; None when there is none."""
+        with reading(self._engine) as connection:
+            present = find(connection, article_id)
+            return None if present is None else (present[0], history(connection, article_id, most))
 
 
 def find(connection: Connection, article_id: str) -> tuple[Curation, int] | None:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from types import MappingProxyType
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, delete, func, select, update
+from sqlalchemy import Connection, Engine, and_, delete, func, select, update
 
 from recommend.articles.article import Article, Status, canonical_url
-from recommend.articles.curation import Curation
 from recommend.store import curation as curations
 from recommend.store import revisions
-from recommend.store.curation import TAKEDOWN, CurationChange
+from recommend.store.changes import Changes
+from recommend.store.curation import TAKEDOWN, Curations
 from recommend.store.database import Watch, open_engine, reading, upsert
 from recommend.store.embeddings import Embeddings
 from recommend.store.events import EventLog
+from recommend.store.health import Health
 from recommend.store.keys import Keys
+from recommend.store.published import read_published
 from recommend.store.revisions import Revisions
 from recommend.store.rows import (
     ARTICLE,
-    Change,
-    ChangeSet,
     FloatArray,
     Label,
     Published,
@@ -32,16 +31,12 @@ from recommend.store.rows import (
     Written,
     article_or_fault,
     article_row,
-    change_of,
     embedding_row,
     lacks_vector,
     some_at_a_time,
-    told,
-    vector_of,
-    with_vectors,
 )
-from recommend.store.salvage import readable, readable_batches
-from recommend.store.schema import articles, counter, embeddings, tombstone
+from recommend.store.salvage import readable
+from recommend.store.schema import articles, embeddings, tombstone
 from recommend.store.takedowns import TakedownLog, Takedowns
 
 _ROWS_A_BATCH = 2000
@@ -54,6 +49,9 @@ class Store:
 
     Attributes:
         embeddings: of the articles.
+        changes: of articles and curations since a revision.
+        curations: of editors.
+        health: whether the database can be read, and takes changes.
         events: what the service was told of readers.
         keys: the API keys of the service.
     """
@@ -76,6 +74,9 @@ class Store:
         self._watch = Watch(self._engine, staleness)
         self._revisions = Revisions(self._engine, self._watch)
         self._takedowns = Takedowns(self._engine)
+        self.changes = Changes(self._engine, self._watch, self._revisions)
+        self.curations = Curations(self._engine, self._watch)
+        self.health = Health(self._engine, self._watch)
         self.embeddings = Embeddings(self._engine, self._watch)
         self.events = EventLog(self._engine)
         self.keys = Keys(self._engine, self._watch)
@@ -156,28 +157,6 @@ class Store:
                 mine = embeddings.c.article_id.in_(some), embeddings.c.fingerprint == fingerprint
                 connection.execute(delete(embeddings).where(*mine))
 
-    def put_curation(self, article_id: str, curation: Curation, by: str) -> int:
-        """Replaces the curation of an article, which need not be stored; ``by`` goes into the audit trail.
-
-        Returns:
-            The revision from which it holds; that of before when it is the same.
-        """
-        with self._watch.writing() as connection:
-            revisions.lock(connection)
-            present = curations.find(connection, article_id)
-            if present is not None and present[0] == curation:
-                return present[1]
-            revision = revisions.take(connection, 1)
-            before = None if present is None else present[0]
-            curations.replace(connection, article_id, before, curation, revision, by)
-        return revision
-
-    def curation(self, article_id: str, *, most: int = 50) -> tuple[Curation, list[CurationChange]] | None:
-        """The curation of an article and its ``most`` latest changes, latest first; None when there is none."""
-        with reading(self._engine) as connection:
-            present = curations.find(connection, article_id)
-            return None if present is None else (present[0], curations.history(connection, article_id, most))
-
     def known(self, ids: Iterable[str]) -> dict[str, StoredState]:
         """What is held of each of ``ids``; ids never seen are left out."""
         with reading(self._engine) as connection:
@@ -249,97 +228,11 @@ class Store:
         with reading(self._engine) as connection:
             return revisions.is_rolled_back(connection, revision)
 
-    def check(self) -> None:
-        """Reads one row.
-
-        Raises:
-            StoreError: when the database cannot be read.
-        """
-        with reading(self._engine) as connection:
-            revisions.current(connection)
-
-    @property
-    def writable(self) -> bool:
-        """Whether a write is known to have held, and none was refused since."""
-        return self._watch.writable
-
-    def check_writable(self) -> None:
-        """Writes something that means nothing, the first time and after a write that was refused.
-
-        Raises:
-            StoreError: when the database refuses (disk full, read-only, locked for too long).
-        """
-        if self._watch.writable:
-            return
-        with self._watch.writing() as connection:
-            if self._engine.dialect.name == "sqlite":  # which would skip an update to the same value
-                number = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-                connection.exec_driver_sql(f"PRAGMA user_version = {(number + 1) % 2**31}")
-            else:
-                connection.execute(update(counter).values(value=counter.c.value))
-        self._watch.writable = True
-
-    def changes(self, since: int, fingerprint: str) -> list[Change]:
-        """Every article that changed after revision ``since``, in the order of revisions."""
-        return self.change_set(since, since, fingerprint).changes
-
-    def change_set(self, since: int, curated_since: int, fingerprint: str) -> ChangeSet:
-        """What changed after revision ``since``, and the curations after ``curated_since``, at one moment; or that a
-        restore undid ``since``."""
-        columns = [*ARTICLE, articles.c.revision, articles.c.deleted_at, embeddings.c.vector]
-        query = select(*columns).select_from(with_vectors(fingerprint))
-        query = query.where(articles.c.revision > since).order_by(articles.c.revision)
-        version = self._watch.version()
-        with reading(self._engine) as connection:
-            revision = revisions.current(connection)
-            if revisions.is_rolled_back(connection, since):
-                return ChangeSet(revision, [], {}, rolled_back=True)
-            changes = [change_of(row) for row in readable(connection, query)]
-            change_set = ChangeSet(revision, changes, curations.changed_since(connection, curated_since))
-        self._revisions.saw(version, revision)
-        return change_set
-
-    def changed_since(self, revision: int) -> int:
-        """How many articles changed after ``revision``."""
-        query = select(func.count()).select_from(articles).where(articles.c.revision > revision)
-        with reading(self._engine) as connection:
-            return connection.execute(query).scalar_one()
-
-    def ids_since(self, revision: int) -> list[str]:
-        """Ids of the articles, of any status and taken down ones, too, that changed after ``revision``."""
-        query = select(articles.c.id).where(articles.c.revision > revision).order_by(articles.c.id)
-        with reading(self._engine) as connection:
-            return list(connection.execute(query).scalars())
-
-    @contextmanager
     def published(
         self, fingerprint: str, held: Mapping[str, bytes] = MappingProxyType({})
-    ) -> Iterator[tuple[int, Iterator[Published]]]:
-        """All published articles, those that the encoder of ``fingerprint`` has embedded with that embedding, as of one
-        revision.
-
-        Args:
-            fingerprint: of the encoder.
-            held: by id, the content hash of what the reader has already: as long as an article has that and an
-                embedding, its texts are not read.
-
-        Yields:
-            The revision, and the articles in ascending order of ids (of their code points, as Python compares them),
-            read in batches while the block runs.
-        """
-        by_id = articles.c.id.collate("BINARY" if self._engine.dialect.name == "sqlite" else "C")
-        columns = [articles.c.id, articles.c.content_hash, embeddings.c.vector]
-        query = (
-            select(*columns)
-            .select_from(with_vectors(fingerprint))
-            .where(articles.c.deleted_at.is_(None), articles.c.status == Status.PUBLISHED)
-            .order_by(by_id)
-            .execution_options(yield_per=_ROWS_A_BATCH)
-        )
-        with reading(self._engine) as connection:
-            revision = revisions.current(connection)
-            batches = readable_batches(connection, query)
-            yield revision, (one for rows in batches for one in _published(connection, rows, held))
+    ) -> AbstractContextManager[tuple[int, Iterator[Published]]]:
+        """All published articles as of one revision, see :func:`~recommend.store.published.read_published`."""
+        return read_published(self._engine, fingerprint, held)
 
     def counts(self, fingerprint: str | None = None) -> dict[str, int]:
         """Numbers of articles by status, of takedowns, and of articles that lack an embedding of ``fingerprint``."""
@@ -367,27 +260,3 @@ def _known(connection: Connection, ids: Iterable[str]) -> dict[str, StoredState]
                 continue
             found[row.id] = StoredState(row.revision, row.content_hash, row.text_hash, row.deleted_at is not None)
     return found
-
-
-def _published(
-    connection: Connection, rows: Sequence[Row[Any] | Unreadable], held: Mapping[str, bytes]
-) -> Iterator[Published]:
-    known = [row for row in rows if not isinstance(row, Unreadable)]
-    wanted = [row.id for row in known if row.vector is None or held.get(row.id) != row.content_hash]
-    found: dict[str, Article | str] = {}
-    for some in some_at_a_time(wanted):
-        for one in readable(connection, select(*ARTICLE).where(articles.c.id.in_(some))):
-            found[one.id] = one.reason if isinstance(one, Unreadable) else article_or_fault(one)
-    for row in rows:
-        article = row.reason if isinstance(row, Unreadable) else found.get(row.id)
-        if not isinstance(row, Unreadable) and not isinstance(row.content_hash, bytes):
-            article = "content_hash is no bytes: send the article again"
-        if isinstance(row, Unreadable) or isinstance(article, str):
-            yield Published(row.id, b"", None, None, str(article))
-            continue
-        try:
-            vector = vector_of(row.vector)
-        except ValueError as problem:
-            yield Published(row.id, b"", None, None, told(problem))
-            continue
-        yield Published(row.id, row.content_hash, article, vector)

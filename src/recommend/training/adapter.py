@@ -91,7 +91,9 @@ def train_adapter(
     identity = torch.eye(embeddings.shape[1])
     weight = identity.clone().requires_grad_()
     optimiser = torch.optim.Adam([weight], lr=recipe.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, recipe.steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, recipe.learning_rate, recipe.steps, pct_start=0.1 if recipe.steps > 20 else 0.3
+    )
     hard = _hard_negatives(embeddings, training)
     held_out = _batches(validation, _hard_negatives(embeddings, validation), recipe, np.random.default_rng(recipe.seed))
     checks = [next(held_out) for _ in range(8)]
@@ -107,18 +109,19 @@ def train_adapter(
 
     best, best_loss, best_step = weight.detach().clone(), float("inf"), 0
     for step in range(recipe.steps + 1):
-        if step % recipe.check_every == 0:
+        if step % recipe.check_every == 0 or step == recipe.steps:
             with torch.no_grad():
                 loss = float(np.mean([loss_of(batch).item() for batch in checks]))
             progress(step, loss)
             if loss < best_loss:
                 best, best_loss, best_step = weight.detach().clone(), loss, step
+        if step == recipe.steps:
+            break
         total = loss_of(next(batches)) + recipe.identity * ((weight - identity) ** 2).sum()
         optimiser.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        if step < recipe.steps - 1:
-            schedule.step()
+        schedule.step()
     return best.numpy(), best_step
 
 

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.encoder.quantise import TOKENIZER
+from recommend.encoder.quantise import TOKENIZER, add_tuning
 from recommend.offline import use_local_models
 from recommend.training.adapter import Pairs
 
 if TYPE_CHECKING:
     import torch
+    from tokenizers import Tokenizer
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -82,12 +83,13 @@ def tune_encoder(
     training: Pairs,
     validation: Pairs,
     recipe: TuningRecipe,
+    tuning: Path | None = None,
     progress: Callable[[int, float], None] = lambda *_: None,
-) -> tuple[dict[str, NDArray[np.float16]], FloatArray]:
-    """Learns the change.
+) -> tuple[dict[str, NDArray[np.float16]], FloatArray, int]:
+    """Learns the change, and keeps the state that was best on the validation pairs.
 
     Args:
-        source: folder of the original model.
+        source: folder of the original model; ``tuning`` a change that it has already, which the new one is added to.
         articles: texts and what they are embedded as before.
         adapter: (d, d) float32, the map to start from.
         training, validation: pairs of earlier and of later articles, as rows.
@@ -95,19 +97,16 @@ def tune_encoder(
         progress: called with step and validation loss at every check.
 
     Returns:
-        Thin matrices by name (see :func:`recommend.encoder.quantise.add_tuning`), and the map (d, d) that goes with
-        them.
+        Thin matrices by name (see :func:`recommend.encoder.quantise.add_tuning`), the map (d, d) that goes with them,
+        and the step they are from.
     """
     import torch
-    from tokenizers import Tokenizer
     from torch.nn import functional
 
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
-    tokenizer = Tokenizer.from_file(str(source / TOKENIZER))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(recipe.tokens)
-    model, thin = _opened(source, recipe)
+    tokenizer = _tokenizer(source, recipe)
+    model, thin = _opened(source, tuning, recipe)
     before = torch.from_numpy(articles.embeddings)
     mean, first = before.mean(dim=0), torch.from_numpy(adapter)
     weight = first.clone().requires_grad_()
@@ -141,12 +140,19 @@ def tune_encoder(
         loss = functional.cross_entropy(scores, target) + 0.5 * functional.cross_entropy(scores.T, target)
         return loss, 1 - (embeddings * before[torch.from_numpy(rows)]).sum(dim=1).mean()
 
+    def thin_copy() -> dict[str, NDArray[np.float16]]:
+        return {name: part.detach().numpy().astype(np.float16) for name, part in thin.items()}
+
     chance = np.random.default_rng(recipe.seed)
     checks = [_batch(validation, articles.days, recipe, chance) for _ in range(_CHECKS)]
+    best_loss, best_step, best, best_map = float("inf"), 0, thin_copy(), adapter
     for step in range(recipe.steps + 1):
         if step % recipe.check_every == 0 or step == recipe.steps:
             with torch.no_grad():
-                progress(step, float(np.mean([losses(batch, 0.0)[0].item() for batch in checks])))
+                held_out = float(np.mean([losses(batch, 0.0)[0].item() for batch in checks]))
+            progress(step, held_out)
+            if held_out < best_loss:
+                best_loss, best_step, best, best_map = held_out, step, thin_copy(), weight.detach().numpy().copy()
         if step == recipe.steps:
             break
         loss, away = losses(_batch(training, articles.days, recipe, rng), recipe.title_only)
@@ -155,10 +161,33 @@ def tune_encoder(
         total.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
-    return {name: part.detach().numpy().astype(np.float16) for name, part in thin.items()}, weight.detach().numpy()
+    return _joined(tuning, best), best_map, best_step
 
 
-def _opened(source: Path, recipe: TuningRecipe) -> tuple[torch.nn.Module, dict[str, torch.nn.Parameter]]:
+def _tokenizer(source: Path, recipe: TuningRecipe) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(source / TOKENIZER))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(recipe.tokens)
+    return tokenizer
+
+
+def _joined(tuning: Path | None, thin: dict[str, NDArray[np.float16]]) -> dict[str, NDArray[np.float16]]:
+    """Thin matrices whose products are the sums of those of two sets."""
+    if tuning is None:
+        return thin
+    joined = dict(thin)
+    with np.load(tuning, allow_pickle=False) as before:
+        for name in before.files:
+            axis = 1 if name.endswith(".in") else 0
+            joined[name] = np.concatenate([before[name], thin[name]], axis) if name in thin else before[name]
+    return joined
+
+
+def _opened(
+    source: Path, tuning: Path | None, recipe: TuningRecipe
+) -> tuple[torch.nn.Module, dict[str, torch.nn.Parameter]]:
     """The model with thin matrices beside the linear layers at its top, and these by name."""
     use_local_models()
     import torch
@@ -178,6 +207,8 @@ def _opened(source: Path, recipe: TuningRecipe) -> tuple[torch.nn.Module, dict[s
             return outputs
 
     model = AutoModel.from_pretrained(source, attn_implementation="sdpa").eval().requires_grad_(False)
+    if tuning is not None:
+        add_tuning(model, tuning)
     upper = tuple(f"encoder.layer.{len(model.encoder.layer) - 1 - i}." for i in range(recipe.layers))
     thin: dict[str, torch.nn.Parameter] = {}
     for name, layer in list(model.named_modules()):

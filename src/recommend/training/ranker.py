@@ -27,6 +27,14 @@ _LEAST_FOR_LONG = {"context": 0.5}  # judgements on one-to-three-sentence items 
 _NOTHING = 1e-4
 _FOREIGN_DENSE = 0.25
 _BEND = 0.25
+_Weights = NDArray[np.float64]
+
+BY_HAND = {
+    "foreign_dense": f"{_FOREIGN_DENSE}: what stays of the dense weight in a language the encoder is not made for",
+    **{name: f"at least {weight} for long articles" for name, weight in _LEAST_FOR_LONG.items()},
+    "apart": "as for long articles: how they count where even the nearest have few words in common is not learned",
+}
+"""Weights that :func:`fit_ranker` does not learn, and what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +125,17 @@ def _is_ranker(path: Path) -> bool:
 RANKER = Kind("a ranker", _is_ranker)
 
 
-def fit_ranker(lists: Lists) -> Ranker:
+def fit_ranker(lists: Lists, held_out: Lists | None = None, steps: int = 1000) -> Ranker:
     """The linear model that gives related candidates the most of a softmax over each query's list (ListNet; Cao et al.,
     ICML 2007), with non-negative weights, and the curve that turns its scores into probabilities.
 
     Weights for short items and those for long ones are both fitted to all queries; either kind counts most for its
     own.
+
+    Args:
+        lists: to learn from.
+        held_out: others, which tell the step that is kept; the last without them.
+        steps: of the optimiser, at most.
 
     Raises:
         EvaluationError: when the lists hold no unrelated candidate.
@@ -131,12 +144,19 @@ def fit_ranker(lists: Lists) -> Ranker:
     mean, deviation = np.zeros(flat.shape[1]), np.ones(flat.shape[1])
     told = ~np.isnan(flat).all(axis=0)
     mean[told] = np.nanmean(flat[:, told], axis=0)
-    deviation[told] = np.maximum(np.nanstd(flat[:, told], axis=0), 1e-6)
+    deviation[told] = np.maximum(np.nanstd(flat[:, told], axis=0), 1e-3)
     known = ~np.isnan(lists.grades)
-    standardised = np.stack([standardise(values, mean, deviation) for values in lists.features])
-    length_weight = lists.length_weights
-    short = _weights(standardised, lists.grades, np.maximum(1 - length_weight, _BORROWED), {})
-    weights = _weights(standardised, lists.grades, np.maximum(length_weight, _BORROWED), _LEAST_FOR_LONG)
+    standardised, length_weight = _standardised(lists, mean, deviation), lists.length_weights
+
+    def fitted(part: Callable[[NDArray[np.float64]], NDArray[np.float64]], least: Mapping[str, float]) -> _Weights:
+        loss = _Loss(standardised, lists.grades, part(length_weight))
+        if held_out is None:
+            return _weights(loss, None, least, steps)
+        later = _standardised(held_out, mean, deviation)
+        return _weights(loss, _Loss(later, held_out.grades, part(held_out.length_weights)), least, steps)
+
+    short = fitted(lambda weight: np.maximum(1 - weight, _BORROWED), {})
+    weights = fitted(lambda weight: np.maximum(weight, _BORROWED), _LEAST_FOR_LONG)
     features = {
         name: FeatureWeight(
             long=round(w, 4), short=round(b, 4), apart=round(w, 4), mean=round(m, 4), deviation=round(d, 4)
@@ -154,32 +174,50 @@ def fit_ranker(lists: Lists) -> Ranker:
     )
 
 
-def _weights(
-    standardised: NDArray[np.float64], grades: FloatArray, importance: NDArray[np.float64], least: Mapping[str, float]
-) -> NDArray[np.float64]:
-    """(f,) weights of features (q, c, f) that fit grades (q, c), queries counting by importance (q,); ``least`` holds
-    lower bounds that are not 0."""
-    known = ~np.isnan(grades)
-    target = np.where(known, grades, 0.0)
-    target /= target.sum(axis=1, keepdims=True)
-    part = importance / importance.sum()
+def _standardised(lists: Lists, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.stack([standardise(values, mean, deviation) for values in lists.features])
 
-    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        scores = np.where(known, standardised @ weights, -np.inf)
+
+class _Loss:
+    """How badly weights fit grades (q, c) of features (q, c, f), queries counting by importance (q,)."""
+
+    def __init__(self, standardised: NDArray[np.float64], grades: FloatArray, importance: NDArray[np.float64]) -> None:
+        self._features, self._known = standardised, ~np.isnan(grades)
+        target = np.where(self._known, grades, 0.0)
+        self._target = target / target.sum(axis=1, keepdims=True)
+        self._part = importance / importance.sum()
+
+    def __call__(self, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """The loss and its slope (f,)."""
+        scores = np.where(self._known, self._features @ weights, -np.inf)
         top = scores.max(axis=1, keepdims=True)
         shares = np.exp(scores - top)
         total = shares.sum(axis=1, keepdims=True)
-        logs = np.where(known, scores - top - np.log(total), 0.0)
-        slope = np.einsum("qc,qcf->f", part[:, None] * (shares / total - target), standardised)
-        value = -float(part @ (target * logs).sum(axis=1)) + _PENALTY * float(weights @ weights)
+        logs = np.where(self._known, scores - top - np.log(total), 0.0)
+        slope = np.einsum("qc,qcf->f", self._part[:, None] * (shares / total - self._target), self._features)
+        value = -float(self._part @ (self._target * logs).sum(axis=1)) + _PENALTY * float(weights @ weights)
         return value, slope + 2 * _PENALTY * weights
 
-    bounds = [(least.get(name, 0.0), None) for name in FEATURES]
+
+def _weights(loss: _Loss, held_out: _Loss | None, least: Mapping[str, float], steps: int) -> _Weights:
+    """(f,) weights of least loss, or those on the way there whose loss on what is held out is least; ``least`` holds
+    lower bounds that are not 0."""
     from scipy.optimize import minimize
 
-    start = np.full(len(FEATURES), 0.1)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12, "maxiter": 1000})
-    return np.asarray(found.x, np.float64)
+    bounds = [(least.get(name, 0.0), None) for name in FEATURES]
+    start = np.maximum(np.full(len(FEATURES), 0.1), [low for low, _ in bounds])
+    way = [start]
+    found = minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        callback=lambda weights: way.append(np.array(weights)),
+        options={"ftol": 1e-12, "maxiter": steps},
+    )
+    best = found.x if held_out is None else min(way, key=lambda weights: held_out(weights)[0])
+    return np.asarray(best, np.float64)
 
 
 def calibrate(scores: NDArray[np.float64], related: NDArray[np.bool_]) -> Calibration:

@@ -339,7 +339,7 @@ def _write_and_die(settings: Settings) -> None:
     """Leaves the database with its log, as a killed service does."""
     code = (
         "import os, sys\nfrom recommend.store import Store\nstore = Store(sys.argv[1])\n"
-        "store.check_writable()\nos._exit(0)"
+        "store.health.check_writable()\nos._exit(0)"
     )
     subprocess.run([sys.executable, "-c", code, settings.store], check=True)
 

@@ -16,6 +16,7 @@ import orjson
 from numpy.typing import NDArray
 
 from recommend.arrays import to_float32
+from recommend.articles.languages import primary_language
 from recommend.encoder import Encoder
 from recommend.encoder.adapter import Adapter
 from recommend.errors import SnapshotError
@@ -27,7 +28,7 @@ from recommend.index.projection import Projection
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.incremental import Corpus, made_by, read
 from recommend.index.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout
-from recommend.index.table import ArticleTable, primary_language
+from recommend.index.table import ArticleTable
 from recommend.index.time_curve import measure
 from recommend.settings import IndexSettings
 from recommend.store import Store

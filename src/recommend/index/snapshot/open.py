@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from recommend.arrays import load_mmap, to_float32
 from recommend.articles.article import Article
 from recommend.articles.duplicates import group_key
+from recommend.articles.languages import same_language
 from recommend.errors import SnapshotError, truncated_repr
 from recommend.index import labels, lexical
 from recommend.index.dates import nearness, seconds
@@ -21,7 +22,7 @@ from recommend.index.segment import SMALLEST_INDEXED, Prepared, Segment
 from recommend.index.snapshot.contents import check_contents
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.stamps import is_stamped, keep_stamp, stamp_of
-from recommend.index.table import ArticleTable, row_of, same_language
+from recommend.index.table import ArticleTable, row_of
 
 FloatArray = NDArray[np.float32]
 

@@ -57,7 +57,7 @@ def export(
         ExportError: when another export writes the same file, or one of the processes dies.
     """
     check_ending(path)
-    changed = None if since is None else recommender.store.ids_since(since)  # before the view, which then knows them
+    changed = None if since is None else recommender.store.changes.ids(since)  # before the view, which then knows them
     pinned = recommender.pinned()
     ids = list(pinned.view().ids()) if changed is None else changed
     with parts_folder(path, _key(pinned, k, since)) as folder:

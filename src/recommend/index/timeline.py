@@ -1,0 +1,81 @@
+"""The rows of a table in time: when they were published, when they expire, and what the clock changes."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.index.dates import MISSING
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """n rows in time.
+
+    Attributes:
+        published_at: (n,) int64 seconds since 1970, MISSING where unknown; ``expires_at`` likewise.
+    """
+
+    published_at: IntArray
+    expires_at: IntArray
+
+    def unexpired(self, now: int) -> BoolArray | None:
+        """(n,) which rows have not expired by ``now``, in seconds since 1970; None when none has."""
+        if not len(self._expiries) or now < self._expiries[0]:
+            return None
+        mask: BoolArray = (self.expires_at == MISSING) | (self.expires_at > now)
+        return mask
+
+    def released(self, embargo: int) -> BoolArray | None:
+        """(n,) which rows are not published later than ``embargo``, in seconds since 1970; None when none is."""
+        if not len(self.published_at) or embargo >= self._last_published:
+            return None
+        return self.published_at <= embargo
+
+    def next_change_at(self, now: int, embargo: int) -> int | None:
+        """The first second after ``now`` at which other rows are unexpired, or released from an embargo as far ahead as
+        this one. None when the clock changes nothing any more."""
+        later = self._expiries[np.searchsorted(self._expiries, now, side="right") :][:1].tolist()
+        if len(self.published_at) and embargo < self._last_published:
+            later.append(int(self.published_at[self.published_at > embargo].min()) - (embargo - now))
+        return min(later, default=None)
+
+    def first_published(self, since: int) -> int | None:
+        """The earliest date of publication from ``since`` (seconds since 1970) on, None when there is none."""
+        return next(iter(self._dates[np.searchsorted(self._dates, since) :][:1].tolist()), None)
+
+    def around(self, moment: int, count: int) -> IntArray:
+        """Rows of up to ``count`` dated articles published about a moment (seconds since 1970), half of them before it
+        where there are as many; newest first."""
+        dated = self.newest_first[: self._dated]
+        place = bisect_left(dated, -moment, key=lambda row: -int(self.published_at[row]))
+        start = max(0, min(place - count // 2, len(dated) - count))
+        return dated[start : start + count]
+
+    @cached_property
+    def _expiries(self) -> IntArray:
+        return np.sort(self.expires_at[self.expires_at != MISSING])
+
+    @cached_property
+    def _dates(self) -> IntArray:
+        return np.sort(self.published_at[self.published_at != MISSING])
+
+    @cached_property
+    def _dated(self) -> int:
+        return int(np.count_nonzero(self.published_at != MISSING))
+
+    @cached_property
+    def _last_published(self) -> int:
+        return int(self.published_at.max())
+
+    @cached_property
+    def newest_first(self) -> IntArray:
+        """(n,) rows by date of publication, newest first, undated last, ties by id."""
+        return np.lexsort((np.arange(len(self.published_at)), -self.published_at.astype(np.float64)))

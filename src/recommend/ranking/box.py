@@ -1,0 +1,102 @@
+"""The boxes: what is chosen under an article, for a reader of several, or where nothing is related."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.index.segment import Query
+from recommend.ranking.answer import Answer, recommendations
+from recommend.ranking.catalogue import latest
+from recommend.ranking.eligibility import Eligibility
+from recommend.ranking.near_misses import near_misses
+from recommend.ranking.pipeline import Selection
+from recommend.ranking.reasons import PINNED
+
+_REMOVED_BY = {"blocked": "editors"}
+
+
+def related_box(
+    selection: Selection,
+    eligibility: Eligibility,
+    query: Query,
+    article_id: str | None,
+    k: int,
+    *,
+    explain: bool = False,
+) -> Answer:
+    """The box under an article.
+
+    Args:
+        selection: chooses.
+        eligibility: of the request.
+        query: the article's.
+        article_id: of the article; None for a draft without one.
+        k: how many.
+        explain: whether to tell each feature's part in the ranking, and of near misses.
+    """
+    view = selection.view
+    place = None if article_id is None else view.locate(article_id)
+    chosen = selection.choose(query, article_id, k, eligibility)
+    shown = chosen.candidates
+    items = recommendations(view, query, shown, range(len(shown)), explain=explain)
+    items[: chosen.pinned] = [replace(item, reason=PINNED) for item in items[: chosen.pinned]]
+    missed = None
+    if explain:
+        allowed = eligibility.under(query, any_kind=True)
+        ranked = selection.ranked(query, allowed, place, selection.settings.ranking.candidates)
+        _, blocked = eligibility.curated(article_id)
+        missed = near_misses(
+            view, query, ranked, shown, selection.settings.policy,
+            pinned=chosen.pinned, blocked=blocked, readable=eligibility.readable,
+        )  # fmt: skip
+    short = None
+    if len(items) < k:
+        counts = ((_REMOVED_BY.get(rule, rule), count) for rule, count in chosen.removed.items() if rule != "pinned")
+        taken = ", ".join(f"{count} removed by {rule}" for rule, count in counts if count)
+        others = len(view) - (place is not None)
+        short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
+    name = view.snapshot.manifest.name
+    return Answer(article_id, name, view.revision, None, items, short, chosen.removed, missed)
+
+
+def history_box(
+    selection: Selection,
+    eligibility: Eligibility,
+    queries: Sequence[Query],
+    groups: NDArray[np.uint64],
+    k: int,
+    *,
+    explain: bool = False,
+) -> Answer:
+    """The box for a reader of several articles.
+
+    Args:
+        selection: chooses.
+        eligibility: of the request.
+        queries: of what was read, the latest first.
+        groups: duplicate groups of all that was read.
+        k: how many.
+        explain: whether to tell each feature's part in the ranking.
+    """
+    view = selection.view
+    chosen = selection.choose_for_history(queries, groups, k, eligibility)
+    parts = (
+        recommendations(view, query, chosen.candidates, [i], explain=explain) for i, query in enumerate(chosen.queries)
+    )
+    items = list(chain.from_iterable(parts))
+    others = len(view) - len(groups)
+    short = None if len(items) >= k else f"only {len(items)} of {others} other articles are eligible"
+    return Answer(None, view.snapshot.manifest.name, view.revision, None, items, short, chosen.removed)
+
+
+def latest_box(eligibility: Eligibility, article_id: str | None, k: int, pins: Sequence[str] = ()) -> Answer:
+    """The newest articles after ``pins``, labelled as such."""
+    view = eligibility.view
+    items = latest(eligibility, k, pins)
+    short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
+    return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", items, short)

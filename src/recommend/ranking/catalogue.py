@@ -1,0 +1,80 @@
+"""What there is, whatever it is about: the newest articles, and the sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recommend.index.live import View
+from recommend.ranking.answer import Recommendation, listed
+from recommend.ranking.eligibility import Eligibility, Masks, Place, both, places
+from recommend.ranking.reasons import LATEST, PINNED
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """Where the newest articles are, after the first ``pinned``, which editors put there."""
+
+    places: list[Place]
+    pinned: int
+
+
+def latest(
+    eligibility: Eligibility, k: int, pins: Sequence[str] = (), *, any_kind: bool = False
+) -> list[Recommendation]:
+    """The items of the k newest articles, after those of ``pins`` that may be shown; ``any_kind`` lets every genre
+    pass."""
+    rules = eligibility.settings.policy
+    readable = rules.readable if rules.on and not any_kind else 0
+    found = newest(eligibility, k, pins, any_kind=any_kind, readable=readable)
+    return [
+        listed(eligibility.view.segments[number].table.card(row), rank, PINNED if rank <= found.pinned else LATEST)
+        for rank, (number, row) in enumerate(found.places, start=1)
+    ]
+
+
+def sections(view: View) -> list[tuple[str, int]]:
+    """Names of sections and their numbers of articles, most first."""
+    counts: dict[str, int] = {}
+    for segment, alive in zip(view.segments, view.alive, strict=True):
+        codes = segment.table.codes("section")
+        present, numbers = np.unique(codes if alive is None else codes[alive], return_counts=True)
+        names = segment.table.values("section")
+        for code, number in zip(present.tolist(), numbers.tolist(), strict=True):
+            if code >= 0:
+                counts[names[code]] = counts.get(names[code], 0) + number
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def newest(
+    eligibility: Eligibility, k: int, pins: Sequence[str] = (), *, any_kind: bool = False, readable: int = 0
+) -> Newest:
+    """The k newest articles, ties by id, after those of ``pins`` that may be shown.
+
+    ``any_kind`` lets every genre pass. At least ``readable`` are such as the reader may open, if there are so many.
+    """
+    view, masks = eligibility.view, eligibility.under(None, any_kind=any_kind)
+    first = places(view, eligibility.masks, pins)[:k]
+    others = [one for one in _newest(view, masks, k) if one[2:] not in first][: k - len(first)]
+    if readable:
+        open_ = _newest(view, both(masks, eligibility.readable), k)
+        opened = [mask is None or mask[row] for mask, row in ((eligibility.readable[n], row) for n, row in first)]
+        least = min(readable, k) - sum(map(bool, opened))
+        kept = [one for one in open_ if one[2:] not in first][: max(0, min(least, k - len(first)))]
+        rest = [one for one in others if one not in kept]
+        if len(others) - len(rest) < len(kept):
+            others = sorted([*kept, *rest[: k - len(first) - len(kept)]])
+    return Newest([*first, *(one[2:] for one in others)], len(first))
+
+
+def _newest(view: View, masks: Masks, k: int) -> list[tuple[float, str, int, int]]:
+    """The k newest rows that pass, as age, id, segment and row, in that order."""
+    found: list[tuple[float, str, int, int]] = []
+    for number, allowed in enumerate(masks):
+        table = view.segments[number].table
+        newest_first = table.timeline.newest_first
+        rows = (newest_first if allowed is None else newest_first[allowed[newest_first]])[:k]
+        found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)
+    return sorted(found)[:k]

@@ -1,0 +1,47 @@
+"""Whether the database can be read, and takes changes."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, update
+
+from recommend.store import revisions
+from recommend.store.database import Watch, reading
+from recommend.store.schema import counter
+
+
+class Health:
+    """Asks the database."""
+
+    def __init__(self, engine: Engine, watch: Watch) -> None:
+        self._engine = engine
+        self._watch = watch
+
+    def check_readable(self) -> None:
+        """Reads one row.
+
+        Raises:
+            StoreError: when the database cannot be read.
+        """
+        with reading(self._engine) as connection:
+            revisions.current(connection)
+
+    @property
+    def writable(self) -> bool:
+        """Whether a write is known to have held, and none was refused since."""
+        return self._watch.writable
+
+    def check_writable(self) -> None:
+        """Writes something that means nothing, the first time and after a write that was refused.
+
+        Raises:
+            StoreError: when the database refuses (disk full, read-only, locked for too long).
+        """
+        if self._watch.writable:
+            return
+        with self._watch.writing() as connection:
+            if self._engine.dialect.name == "sqlite":  # which would skip an update to the same value
+                number = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+                connection.exec_driver_sql(f"PRAGMA user_version = {(number + 1) % 2**31}")
+            else:
+                connection.execute(update(counter).values(value=counter.c.value))
+        self._watch.writable = True
