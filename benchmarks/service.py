@@ -22,9 +22,10 @@ import numpy as np
 from benchmarks import report
 from benchmarks.servers import CONNECTIONS, KEY, SECONDS, Load, Server, run, service, txtai, wrk, yardstick
 from recommend.files import replace_file
-from recommend.index.live import SnapshotView, View
+from recommend.index.live import SnapshotView
 from recommend.index.snapshot.catalog import current_name, list_snapshots
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.view import View
 
 ROUNDS, PUTS, PUTS_A_SECOND, WORDS, LONG = 3, 50, 20, 400, 6
 CACHED_IDS = 5_000

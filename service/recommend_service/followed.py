@@ -6,7 +6,8 @@ from threading import Lock, get_ident
 from time import monotonic
 
 from recommend.errors import RecommendError, StoreUnreachableError
-from recommend.index.live import FixedView, LiveView, View
+from recommend.index.live import LiveView
+from recommend.index.view import FixedView, View
 
 STALL = 1.0
 """Seconds that are waited for a look."""

@@ -103,7 +103,8 @@ class _State(Collector):
         yield _gauge("problem", "1: store or published snapshot cannot be used, see /v1/status", failing)
         if status is not None:
             yield _gauge("revision", "Latest revision of the store", status.revision)
-            yield _gauge("revision_lag", "Changes since the published snapshot was made", status.revision_lag)
+            if status.revision_lag is not None:
+                yield _gauge("revision_lag", "Changes since the published snapshot was made", status.revision_lag)
             yield _gauge("unembedded_articles", "Articles without an embedding", status.articles["unembedded"])
             if status.snapshot_age is not None:
                 yield _gauge("snapshot_age_seconds", "Age of the published snapshot", status.snapshot_age)

@@ -104,7 +104,7 @@ class ServiceState:
         else:
             live = LiveView(store, IndexLayout(self.settings.index), serving=True)
             self._followed = FollowedView(live, 3 / 4 * self.settings.service.staleness)
-            found = Recommender(store, self.settings, view=self._followed)
+            found = Recommender(store, self.settings, view=self._followed, serving=True)
         for name in self.settings.service.variants:
             ranking, policy = self.settings.variant(name)
             self._variants[name] = found.with_settings(ranking=ranking, policy=policy)
@@ -179,7 +179,7 @@ class ServiceState:
         if found is None:
             service = self.settings.service
             room = service.cache_bytes // (1 + len(service.variants))
-            found = self._caches[recommender] = AnswerCache(service.cache_size, room)
+            found = self._caches[recommender] = AnswerCache(service.cache_size, room, recommender.comparison)
         return found
 
     async def follow(self) -> None:

@@ -13,6 +13,7 @@ from recommend.errors import OutputError, truncated_repr
 
 PRIVATE = 0o600
 """The mode of files that hold articles' texts or keys: for their owner alone."""
+_PRIVATE_FOLDER = 0o700
 
 
 def sync(path: Path) -> None:
@@ -86,6 +87,13 @@ def write_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
     except FileExistsError:
         return
+
+
+def follow_mode(root: Path, folder: Path) -> None:
+    """Gives a folder and all below it to those who may read ``folder``, which its owner decided, and to nobody else."""
+    mode = folder.stat().st_mode & 0o777 | _PRIVATE_FOLDER
+    for path in (root, *root.rglob("*")):
+        path.chmod(mode if path.is_dir() else mode & ~0o111)
 
 
 def _take_place(temp_path: Path, path: Path) -> None:

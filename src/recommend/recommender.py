@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,19 @@ from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.opened import OpenEncoder
 from recommend.errors import UnknownArticleError
 from recommend.index.filters import Filters
-from recommend.index.live import FixedView, LiveView, View
+from recommend.index.live import LiveView
 from recommend.index.segment import Query
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.view import FixedView, View
 from recommend.ranking import catalogue, history
 from recommend.ranking.answer import Answer, Recommendation
 from recommend.ranking.box import history_box, latest_box, related_box
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility
+from recommend.ranking.kept import Comparison
 from recommend.ranking.model import Ranker, length_weight
 from recommend.ranking.pipeline import Selection
+from recommend.ranking.shortlist import Scoring
 from recommend.resources import model_file
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
@@ -50,7 +54,8 @@ class Recommender:
             settings: index folder, ranking, policy.
             encoder: for drafts; opened at first use when not given. Recommenders may share what one of them opens.
             view: what is answered from instead of the published snapshot and every change since.
-            serving: see :class:`~recommend.index.live.LiveView`.
+            serving: see :class:`~recommend.index.live.LiveView`; explanations are for anybody then, and tell nothing
+                of bodies that are not public.
 
         Raises:
             SnapshotError: when no usable snapshot is published.
@@ -60,6 +65,7 @@ class Recommender:
         self.settings = settings
         self._encoder = encoder if isinstance(encoder, OpenEncoder) else OpenEncoder(settings.models, encoder)
         self._eligible: Eligibility | None = None
+        self._serving = serving
         self._live = view or LiveView(store, IndexLayout(settings.index), serving=serving)
         self._ranker = Ranker.load(model_file(settings.models, f"{settings.ranking.model}.json")).without(
             settings.ranking.without
@@ -173,7 +179,7 @@ class Recommender:
         selection, eligibility = self._selection(view), self._eligibility(view, Filters())
         places = {one: place for one in ids if (place := view.locate(one)) is not None}
         queries = [view.segments[number].query(row) for number, row in places.values()]
-        by_id = dict(zip(places, selection.looked_up(queries, k, eligibility), strict=True))
+        by_id = dict(zip(places, selection.scoring.looked_up(queries), strict=True))
         for one in ids:
             yield related_box(selection, eligibility, by_id[one], one, k) if one in by_id else None
 
@@ -238,7 +244,7 @@ class Recommender:
         _, query = _published(view, article_id)
         selection = self._selection(view)
         chosen = selection.choose(query, article_id, depth, self._eligibility(view, Filters())).candidates
-        return [(selection.id(chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
+        return [(selection.scoring.id(chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
 
     def candidates(self, article_id: str) -> tuple[list[str], Candidates, float]:
         """Ids and features of all candidates, best first, before any policy, and the query's length weight: what a
@@ -251,7 +257,7 @@ class Recommender:
         place, query = _published(view, article_id)
         selection, allowed = self._selection(view), self._eligibility(view, Filters()).under(query)
         ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
-        return [selection.id(ranked, i) for i in range(len(ranked))], ranked, length_weight(query.term_count)
+        return [selection.scoring.id(ranked, i) for i in range(len(ranked))], ranked, length_weight(query.term_count)
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n,) calibrated probabilities of being related, 0…1, for ranking scores (n,)."""
@@ -298,8 +304,14 @@ class Recommender:
     def __len__(self) -> int:
         return len(self.view())
 
+    @property
+    def comparison(self) -> Callable[[View], Comparison]:
+        """What tells, of a view, which of the answers that were made before it still hold."""
+        return partial(Comparison.of, settings=self.settings, ranker=self._ranker, foreign=self._foreign_ranker)
+
     def _selection(self, view: View) -> Selection:
-        return Selection(view, self.settings, self._ranker, self._foreign_ranker)
+        scoring = Scoring(view, self.settings.ranking, self._ranker, self._foreign_ranker)
+        return Selection(self.settings, scoring, public=self._serving)
 
     def _eligibility(self, view: View, filters: Filters) -> Eligibility:
         now, kept = time.time(), self._eligible

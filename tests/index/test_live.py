@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from recommend.articles.article import Article, parse_article
 from recommend.articles.curation import Choice, Curation
 from recommend.errors import SnapshotError
-from recommend.index.live import LiveView, View
+from recommend.index.live import LiveView
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.publishing import publish
+from recommend.index.view import View
 from recommend.settings import IndexSettings, Settings
 from recommend.store import Store
 
@@ -281,7 +282,7 @@ def test_after_any_changes_the_view_holds_exactly_what_is_published(small: Newsr
     @given(st.lists(st.tuples(STEPS, IDS), min_size=1, max_size=14), st.integers(0, 3))
     def check(steps: list[tuple[str, list[str]]], most_recent: int) -> None:
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-            patch.setattr("recommend.index.live._MOST_RECENT", most_recent)
+            patch.setattr("recommend.index.changes._MOST_RECENT", most_recent)
             copy = Path(shutil.copytree(small.settings.index.parent, Path(folder) / "copy"))
             store_url, some = f"sqlite:///{copy / 'recommend.db'}", IndexSettings(verify_shrink=1)
             settings = Settings(store=store_url, index=copy / "index", indexing=some)

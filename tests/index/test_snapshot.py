@@ -243,3 +243,23 @@ def test_a_second_job_is_refused_while_the_first_is_at_work(newsroom: Newsroom) 
 
 def test_without_a_snapshot_there_is_no_name(tmp_path: Path) -> None:
     assert current_name(IndexLayout(tmp_path)) is None
+
+
+@pytest.mark.parametrize(("opened", "folder", "file"), [(None, 0o700, 0o600), (0o2750, 0o750, 0o640)])
+def test_a_snapshot_is_read_by_those_whom_its_folder_lets_in(
+    newsroom: Newsroom, stories: list[Article], opened: int | None, folder: int, file: int
+) -> None:
+    before = os.umask(0o022)
+    try:
+        shutil.rmtree(newsroom.layout.root)
+        newsroom.reindex()
+        if opened is not None:
+            newsroom.layout.snapshots.chmod(opened)
+        newsroom.take(stories[0].model_copy(update={"title": "Changed"}))
+        newsroom.reindex()
+    finally:
+        os.umask(before)
+    made = newsroom.layout.snapshot(newsroom.live.name).root
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in (made, *made.rglob("*"))}
+    assert modes == {(True, folder), (False, file)}
+    assert newsroom.layout.snapshots.stat().st_mode & 0o777 == folder

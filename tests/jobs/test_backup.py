@@ -296,3 +296,18 @@ def test_the_commands_back_up_and_restore(newsroom: Newsroom, tmp_path: Path, mo
     assert said.startswith("59 published articles restored, 1 taken down or withdrawn since\nsnapshot ")
     with suppress(FileNotFoundError):
         assert not list(tmp_path.glob("*.restoring*"))
+
+
+@pytest.mark.parametrize("name", ["itself", "link", "hard link", "-wal"])
+def test_the_live_store_is_no_backup_of_itself(newsroom: Newsroom, tmp_path: Path, name: str) -> None:
+    file, other = file_of(newsroom.settings), tmp_path / "copy.db"
+    if name == "link":
+        other.symlink_to(file)
+    elif name == "hard link":
+        other.hardlink_to(file)
+    else:
+        other = file if name == "itself" else file.with_name(f"{file.name}-wal")
+    before = newsroom.store.latest_revision()
+    with pytest.raises(StoreError, match="is the store itself or a part of it, not a backup; nothing was changed"):
+        restore(newsroom.store, other, newsroom.layout)
+    assert newsroom.store.latest_revision() == before

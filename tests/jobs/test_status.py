@@ -3,8 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
 from recommend.articles.article import Article
+from recommend.cli.app import app
 from recommend.encoder import Encoder
 from recommend.jobs.status import read_status
 from recommend.settings import EncoderSettings, Settings
@@ -55,3 +57,16 @@ def test_a_snapshot_that_cannot_be_read_is_an_error_not_a_crash(newsroom: Newsro
     newsroom.layout.current.write_bytes(content)
     status = read_status(newsroom.store, newsroom.settings)
     assert (status.error is None, status.snapshot_articles) == (False, None)
+    assert status.revision_lag is None
+
+
+def test_a_name_in_current_that_is_a_path_is_shown_as_no_snapshot_and_nothing_is_counted_from_it(
+    newsroom: Newsroom,
+) -> None:
+    newsroom.layout.current.write_text("../../elsewhere\n")
+    flags = ["--store", newsroom.settings.store, "--index", str(newsroom.settings.index)]
+    shown = CliRunner().invoke(app, [*flags, "status"])
+    assert shown.exit_code == 1
+    assert "snapshot   CURRENT holds no name of one" in shown.output
+    assert "how far the live snapshot is behind cannot be told" in shown.output
+    assert "changes behind" not in shown.output

@@ -1,12 +1,17 @@
 """Why stories are shown, and why near misses are not."""
 
+import shutil
+from contextlib import closing
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from recommend.encoder import Encoder
+from recommend.articles.article import Access
+from recommend.encoder import Encoder, encode_articles
 from recommend.index.filters import Filters
 from recommend.ranking.answer import Answer
-from recommend.ranking.candidates import FEATURES
+from recommend.ranking.candidates import CARD_FEATURES, FEATURES
 from recommend.ranking.model import Ranker, similarity_weight
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
@@ -83,3 +88,45 @@ def test_explanations_add_up_to_the_score_above_where_articles_of_its_kind_begin
         assert item.explanation.keys() == set(FEATURES)
         total = start + sum(part["adds"] or 0.0 for part in item.explanation.values())
         assert item.score == pytest.approx(ranker.calibration.probabilities(np.array([total], np.float32))[0], abs=2e-4)
+
+
+@pytest.mark.parametrize("closed", ["none", "the near miss", "what it repeats", "the article itself", "another"])
+def test_anybody_is_told_of_no_body_that_is_not_public(
+    indexed: tuple[Settings, Store], encoder: Encoder, explained: Answer, tmp_path: Path, closed: str
+) -> None:
+    folder = shutil.copytree(indexed[0].index.parent, tmp_path / "copy")
+    settings = indexed[0].model_copy(
+        update={"store": f"sqlite:///{folder / 'recommend.db'}", "index": folder / indexed[0].index.name}
+    )
+    missed = explained.near_misses or []
+    repeated, repeats, other = explained.items[0].id, f"{explained.items[0].id}-twin", missed[0].id
+    with closing(Store(settings.store)) as store:
+        twin = store.get(repeated)
+        assert twin is not None
+        twin = twin.model_copy(update={"id": repeats})
+        store.put([(twin, encode_articles(encoder, [twin])[0])], encoder.fingerprint)
+        names = {"the near miss": repeats, "what it repeats": repeated, "the article itself": ANCHOR, "another": other}
+        if closed in names:
+            article = store.get(names[closed])
+            assert article is not None
+            store.put([(article.model_copy(update={"access": Access.PAID}), None)], encoder.fingerprint)
+        told = Recommender(store, settings, encoder, serving=True).answer(ANCHOR, 5, explain=True)
+        whole = Recommender(store, settings, encoder).answer(ANCHOR, 5, explain=True)
+    assert told is not None
+    assert whole is not None
+    assert [item.id for item in told.items] == [item.id for item in whole.items]
+    features = {name for item in told.items for name in item.explanation or {}}
+    assert features == {*(FEATURES if closed == "none" else CARD_FEATURES)}
+    assert {name for item in whole.items for name in item.explanation or {}} == {*FEATURES}
+    left = {miss.id for miss in whole.near_misses or ()} - {miss.id for miss in told.near_misses or ()}
+    hidden: dict[str, set[str]] = {
+        "none": set(),
+        "the near miss": {repeats},
+        "what it repeats": {repeats},
+        "the article itself": {miss.id for miss in whole.near_misses or ()},
+        "another": {other},
+    }
+    assert left == hidden[closed]
+    assert f"tells the same as number {[item.id for item in whole.items].index(repeated) + 1}" in {
+        miss.why for miss in whole.near_misses or ()
+    }

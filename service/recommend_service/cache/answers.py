@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 import sys
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from recommend.index.dates import moment, seconds
 from recommend.index.filters import Filters
-from recommend.index.live import View
+from recommend.index.view import View
+from recommend.ranking.kept import BYTES_A_BASIS, Comparison, KeptBases
 from recommend_service.cache.response import CachedResponse
 
 _NO_FILTERS = Filters()
 _NEVER = datetime.max.replace(tzinfo=UTC)
-_ENTRY_BYTES = 800  # with its places in the dictionaries
+_ENTRY_BYTES = 900 + BYTES_A_BASIS  # with its places in the dictionaries
 _TARGET_BYTES = 400
 _ASKED_BYTES = 600
 
@@ -72,11 +74,13 @@ class _Entry:
     Attributes:
         asked: None of what was asked for by a name that is no id.
         size: bytes of memory, at most.
+        slot: where what it rests on is kept.
     """
 
     ready: CachedResponse
     asked: CacheKey | None
     size: int
+    slot: int
     targets: set[PathAndQuery] = field(default_factory=set)
 
 
@@ -86,26 +90,33 @@ class AnswerCache:
     What is kept holds for one view, and for a span of time:
 
     - A view is immutable: the snapshot and every change up to a revision. Any change, be it an article, a curation or
-      another snapshot, makes a new view, and the first look with that drops all that was kept. Who looks with the
-      recommender's present view therefore never sees an answer from before a takedown, or without what was published.
+      another snapshot, makes a new view. The first look with that compares what changed with what every kept answer
+      rests on, and drops those that it may have made untrue. Who looks with the recommender's present view therefore
+      never sees an answer from before a takedown, or without what was published.
     - Between changes the clock alone can change an answer: an article expires, an embargo, a pin or a block ends.
-      ``View.next_change_at`` tells when that happens next. All that was kept is dropped then.
+      ``View.next_change_at`` tells when that happens next. What the clock shows or hides then counts as changed.
     - A bound that moves with the clock (``max_age``) is part of what was asked, as the date of the oldest article that
       it lets pass; paths with such a parameter are targets until that article is too old.
 
     Answers are made one at a time, each request looking again once it has the lock, so that none is made twice.
     """
 
-    def __init__(self, most: int, most_bytes: int) -> None:
+    def __init__(
+        self, most: int, most_bytes: int, comparison: Callable[[View], Comparison | None] = lambda _: None
+    ) -> None:
         """
         Args:
             most: answers that are kept; 0: none.
             most_bytes: of memory for them and what leads to them.
+            comparison: of the recommender, given a new view; by None everything is dropped.
         """
         self._most, self._most_bytes = most, most_bytes
         self._entries: OrderedDict[_Entry, None] = OrderedDict()  # the least recently asked first
         self._answers: dict[CacheKey, _Entry] = {}
         self._targets: dict[PathAndQuery, tuple[_Entry, UrlEntry]] = {}
+        self._bases = KeptBases()
+        self._slots: dict[int, _Entry] = {}
+        self._comparison = comparison
         self._view: View | None = None
         self._begin, self._end = 0.0, 0.0
         self.size = 0
@@ -116,7 +127,7 @@ class AnswerCache:
     def get(self, view: View, now: float, asked: CacheKey) -> CachedResponse | None:
         """The answer of ``view`` at ``now`` (seconds since 1970), None when it is not here."""
         if view is not self._view or not self._begin <= now < self._end:
-            self._reset(view, now)
+            self._follow(view, now)
         entry = self._answers.get(asked)
         if entry is None:
             return None
@@ -126,7 +137,7 @@ class AnswerCache:
     def target(self, view: View, now: float, path_and_query: PathAndQuery) -> UrlEntry | None:
         """The same by path and query string."""
         if view is not self._view or not self._begin <= now < self._end:
-            self._reset(view, now)
+            self._follow(view, now)
         found = self._targets.get(path_and_query)
         if found is None or now >= found[1].until:
             return None
@@ -155,8 +166,10 @@ class AnswerCache:
             return
         entry = None if asked is None else self._answers.get(asked)
         if entry is None:
-            entry = _Entry(ready, asked, ready.size + _ENTRY_BYTES + (0 if asked is None else asked.size))
+            size = ready.size + _ENTRY_BYTES + (0 if asked is None else asked.size)
+            entry = _Entry(ready, asked, size, self._bases.put(ready.basis))
             self._entries[entry] = None
+            self._slots[entry.slot] = entry
             self.size += entry.size
             if asked is not None:
                 self._answers[asked] = entry
@@ -180,16 +193,25 @@ class AnswerCache:
 
     def _drop(self, entry: _Entry) -> None:
         del self._entries[entry]
+        del self._slots[entry.slot]
+        self._bases.remove(entry.slot)
         self.size -= entry.size
         if entry.asked is not None:
             del self._answers[entry.asked]
         for key in entry.targets:
             del self._targets[key]
 
-    def _reset(self, view: View, now: float) -> None:
+    def _follow(self, view: View, now: float) -> None:
+        """Drops what may not hold any more."""
+        before, changes = self._view, None
+        comparison = self._comparison(view) if before is not None and self._entries else None
+        if before is not None and comparison is not None:
+            changes = comparison.changes(before, self._begin, now, turned=now >= self._end)
+        if comparison is None or changes is None:
+            for entry in [*self._entries]:
+                self._drop(entry)
+        elif changes.ids:
+            for slot in self._bases.stale(comparison, changes):
+                self._drop(self._slots[slot])
         change = view.next_change_at(now)
-        self._entries.clear()
-        self._answers.clear()
-        self._targets.clear()
-        self.size = 0
         self._view, self._begin, self._end = view, now, float("inf") if change is None else change

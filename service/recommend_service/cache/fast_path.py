@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recommend.errors import RecommendError
-from recommend.index.live import View
+from recommend.index.view import View
 from recommend_service.http.paths import raw_path
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class FastPath:
         if found.ready.fallback:
             state.metrics.fallbacks.inc()
         scope["template"], scope["cache"] = found.route, "hit"
-        status, headers, body = found.ready.respond(scope["headers"], scope["request_id"])
+        status, headers, body = found.ready.respond(scope["headers"], scope["request_id"], self._view.revision)
         if scope["method"] == "HEAD":
             body = b""
         start = {"type": "http.response.start", "status": status, "headers": headers}

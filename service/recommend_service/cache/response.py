@@ -10,6 +10,7 @@ from hashlib import blake2b
 from http import HTTPStatus
 
 from recommend.ranking.answer import Answer
+from recommend.ranking.basis import Basis
 from recommend_service.http.schemas import answer_bytes
 
 Headers = list[tuple[bytes, bytes]]
@@ -26,6 +27,7 @@ _OVERHEAD = 3_500  # headers of each kind, and the objects
 _MARK = "\0"
 _MARKED = b'"request_id":"\\u0000'  # no string in JSON holds this: its quotes would be escaped
 _STORED_MOST = 0xFFFF
+_DIGITS_MOST = 20  # of a revision
 _GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
@@ -47,28 +49,38 @@ class CachedResponse:
     """One answer, ready to be sent.
 
     Attributes:
-        before: the bytes of the body before the request id; ``after`` those after it.
+        before: the bytes of the body before the request id; ``between`` those from there to the revision; ``after``
+            those after it.
         fallback: whether the latest articles stand in for related ones.
         caching: who may keep it and for how long, as in ``public, max-age=60``.
+        basis: what it rests on; None where any change may change it.
     """
 
     before: bytes
+    between: bytes
     after: bytes
     fallback: bool
     caching: str
+    basis: Basis | None = None
 
     @classmethod
     def of(cls, answer: Answer, caching: str, *, explain: bool) -> CachedResponse:
         """Makes an answer ready."""
-        before, mark, after = answer_bytes(answer, _MARK, explain=explain).partition(_MARKED)
-        return cls(before + mark.removesuffix(b"\\u0000"), after, answer.fallback is not None, caching)
+        before, mark, rest = answer_bytes(answer, _MARK, explain=explain).partition(_MARKED)
+        between, revision, after = rest.partition(b'"revision":%d' % answer.revision)
+        between += revision[: len(b'"revision":')]
+        fallback = answer.fallback is not None
+        return cls(before + mark.removesuffix(b"\\u0000"), between, after, fallback, caching, answer.basis)
 
-    def respond(self, asked: Iterable[tuple[bytes, bytes]], request_id: str) -> tuple[int, Headers, bytes]:
+    def respond(
+        self, asked: Iterable[tuple[bytes, bytes]], request_id: str, revision: int
+    ) -> tuple[int, Headers, bytes]:
         """Status, headers and body for a client.
 
         Args:
             asked: the headers of the request, names in lower case.
             request_id: ``ID_LENGTH`` ASCII characters.
+            revision: of the store, up to which the answer holds.
         """
         zipped = False
         for name, value in asked:
@@ -76,25 +88,28 @@ class CachedResponse:
                 zipped = self._compressible and accepts_gzip(value)
             elif name == b"if-none-match" and (value == self._weak_tag or names_tag(value, self.tag)):
                 return HTTPStatus.NOT_MODIFIED, self._unchanged, b""
-        opening = self.before + request_id.encode()
+        number = b"%d" % revision
+        opening = b"%b%b%b%b" % (self.before, request_id.encode(), self.between, number)
         if not zipped:
-            return HTTPStatus.OK, self._plain_headers, opening + self.after
-        # One gzip member with the request id in an uncompressed block; browsers ignore any member after the first.
-        tail, size = self._compressed
-        check = zlib.crc32(self.after, zlib.crc32(opening))
-        body = b"".join((self._zipped_head, opening, tail, check.to_bytes(4, "little"), size))
-        return HTTPStatus.OK, self._zipped_headers, body
+            return HTTPStatus.OK, self._headers(len(number), zipped=False), opening + self.after
+        # One gzip member with what changes in an uncompressed block; browsers ignore any member after the first.
+        tail = self._compressed
+        check, length = zlib.crc32(self.after, zlib.crc32(opening)), len(opening) + len(self.after)
+        body = b"".join(
+            (_gzip_head(len(opening)), opening, tail, check.to_bytes(4, "little"), length.to_bytes(4, "little"))
+        )
+        return HTTPStatus.OK, self._headers(len(number), zipped=True), body
 
     @property
     def size(self) -> int:
         """Bytes of memory that this takes at most, once it has been asked for compressed, too."""
-        length = len(self.before) + len(self.after)
+        length = len(self.before) + len(self.between) + len(self.after)
         return _OVERHEAD + length + (length if self._compressible else 0)
 
     @cached_property
     def tag(self) -> bytes:
-        """The opaque tag of the entity without ``W/``, quotes included."""
-        return b'"%s"' % blake2b(self.before + self.after, digest_size=12).hexdigest().encode()
+        """The opaque tag of the entity without ``W/``, quotes included: the same at all revisions at which it holds."""
+        return b'"%s"' % blake2b(self.before + self.between + self.after, digest_size=12).hexdigest().encode()
 
     @cached_property
     def _weak_tag(self) -> bytes:
@@ -110,34 +125,39 @@ class CachedResponse:
         ]
 
     @cached_property
-    def _length(self) -> int:
-        return len(self.before) + ID_LENGTH + len(self.after)
+    def _opening(self) -> int:
+        """Length of what comes before the revision."""
+        return len(self.before) + ID_LENGTH + len(self.between)
 
     @cached_property
     def _compressible(self) -> bool:
-        return self._length >= GZIP_FROM and len(self.before) + ID_LENGTH <= _STORED_MOST
+        return self._opening + len(self.after) >= GZIP_FROM and self._opening + _DIGITS_MOST <= _STORED_MOST
 
     @cached_property
-    def _plain_headers(self) -> Headers:
-        length = str(self._length).encode()
-        return [(b"content-length", length), (b"content-type", b"application/json"), *self._unchanged]
+    def _known(self) -> dict[tuple[int, bool], Headers]:
+        return {}
+
+    def _headers(self, digits: int, *, zipped: bool) -> Headers:
+        """Of a body whose revision has so many digits."""
+        found = self._known.get((digits, zipped))
+        if found is None:
+            self._known.clear()
+            opening, coding = self._opening + digits, [(b"content-encoding", b"gzip")] if zipped else []
+            length = opening + (len(self._compressed) + len(_gzip_head(opening)) + 8 if zipped else len(self.after))
+            kind = (b"content-type", b"application/json")
+            found = [(b"content-length", b"%d" % length), *coding, kind, *self._unchanged]
+            self._known[digits, zipped] = found
+        return found
 
     @cached_property
-    def _zipped_headers(self) -> Headers:
-        tail, size = self._compressed
-        length = len(self._zipped_head) + len(self.before) + ID_LENGTH + len(tail) + 4 + len(size)
-        coding = (b"content-encoding", b"gzip")
-        return [(b"content-length", str(length).encode()), coding, *self._plain_headers[1:]]
-
-    @cached_property
-    def _zipped_head(self) -> bytes:
-        stored = len(self.before) + ID_LENGTH
-        return _GZIP_HEAD + b"\x00" + stored.to_bytes(2, "little") + (stored ^ 0xFFFF).to_bytes(2, "little")
-
-    @cached_property
-    def _compressed(self) -> tuple[bytes, bytes]:
+    def _compressed(self) -> bytes:
         deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-        return deflate.compress(self.after) + deflate.flush(), (self._length & 0xFFFFFFFF).to_bytes(4, "little")
+        return deflate.compress(self.after) + deflate.flush()
+
+
+def _gzip_head(stored: int) -> bytes:
+    """The beginning of a member whose first block holds so many bytes as they are."""
+    return _GZIP_HEAD + b"\x00" + stored.to_bytes(2, "little") + (stored ^ 0xFFFF).to_bytes(2, "little")
 
 
 @lru_cache(maxsize=256)

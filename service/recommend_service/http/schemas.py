@@ -13,8 +13,8 @@ from pydantic.dataclasses import dataclass
 from recommend.articles.card import Card
 from recommend.articles.curation import Curation
 from recommend.ranking.answer import Answer, Recommendation
-from recommend.ranking.near_misses import BLOCKED
 
+_EXPLAINED_BY = "with explain=true; where any article is not public, only the features that cards tell"
 _BY_SETTING = Field(description="only where service.public_fields names it and access is public")
 
 
@@ -40,7 +40,7 @@ class Item(Card):
     score: Annotated[float, Field(ge=0, le=1, description="calibrated probability of being related; 0 in a fallback")]
     rank: Annotated[int, Field(ge=1)]
     reason: ReasonBody
-    explanation: Annotated[dict[str, Contribution] | None, Field(description="with explain=true")] = None
+    explanation: Annotated[dict[str, Contribution] | None, Field(description=_EXPLAINED_BY)] = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,10 @@ class AnswerBody(BaseModel):
     items: list[Item]
     short: str | None = Field(description="why there are fewer items than asked for")
     removed: dict[str, int] | None = Field(None, description="with explain=true: candidates each rule took away")
-    near_misses: list[NearMissBody] | None = Field(None, description="with explain=true: the best that are not shown")
+    near_misses: list[NearMissBody] | None = Field(
+        None,
+        description="with explain=true: the best that are not shown, where no body that is not public decides it",
+    )
 
 
 class LeftOut(BaseModel):
@@ -159,8 +162,7 @@ _ITEM = tuple(name for name in _EXPLAINED if name != "explanation")
 
 
 def answer_bytes(answer: Answer, request_id: str, *, explain: bool) -> bytes:
-    """An answer as JSON; without ``request_id`` when that is empty, and without what editors blocked: anybody may read
-    it."""
+    """An answer as JSON; without ``request_id`` when that is empty."""
     names = _EXPLAINED if explain else _ITEM
     items = [{name: getattr(item, name) for name in names} for item in answer.items]
     body: dict[str, object] = {"article_id": answer.article_id}
@@ -174,6 +176,5 @@ def answer_bytes(answer: Answer, request_id: str, *, explain: bool) -> bytes:
         "short": answer.short,
     }
     if explain:
-        missed = [one for one in answer.near_misses or () if one.why != BLOCKED]
-        body |= {"removed": answer.removed, "near_misses": None if answer.near_misses is None else missed}
+        body |= {"removed": answer.removed, "near_misses": answer.near_misses}
     return orjson.dumps(body, option=orjson.OPT_UTC_Z)

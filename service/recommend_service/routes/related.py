@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from recommend.errors import UnknownArticleError
 from recommend.index.dates import MISSING
-from recommend.index.live import View
+from recommend.index.view import View
 from recommend.recommender import Recommender
 from recommend_service.cache.answers import CacheKey
 from recommend_service.cache.response import CachedResponse, max_age
@@ -80,14 +80,14 @@ async def _respond(
     state: ServiceState = scope["app"].state.service
     asked = CacheKey(name if found is None else found, given.limit, given.fallback, given.filters(), given.explain)
     known = found is not None
-    ready = _answered(scope, state, recommender, given, view, asked, known=known, makes=False)
+    ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=False)
     if ready is None:
         async with state.compute_lock():
-            ready = _answered(scope, state, recommender, given, view, asked, known=known, makes=True)
+            ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=True)
     assert ready is not None
     if ready.fallback:
         state.metrics.fallbacks.inc()
-    status, headers, body = ready.respond(scope["headers"], scope["request_id"])
+    status, headers, body = ready.respond(scope["headers"], scope["request_id"], revision)
     response = Response(body, status)
     response.raw_headers = headers
     return marked(request, response)
@@ -103,24 +103,28 @@ def _answered(
     *,
     known: bool,
     makes: bool,
-) -> CachedResponse | None:
-    """The answer from the cache; where it is not there, made and kept if ``makes``, else None."""
+) -> tuple[CachedResponse | None, int]:
+    """The answer from the cache and the revision up to which it holds; where it is not there, made and kept if
+    ``makes``, else None."""
     present = recommender.view()
     cache, key = state.cache(recommender), asked.normalised(present)
     ready = cache.get(present, time(), key) if known else None
     hit, target = ready is not None, (raw_path(scope), scope["query_string"])
     scope["cache"] = "hit" if hit else "miss"
+    revision = present.revision
     if ready is None and makes:
-        ready = _ready(state, recommender, asked, known=known)
+        ready, revision = _ready(state, recommender, asked, known=known)
     # what a change during all this may have made untrue is not kept
     if ready is not None and present is view is recommender.view() and sum(map(len, target)) <= _LONGEST_KEPT:
         leads = target, scope["route"].path_format, key.until(given.max_age)
         exists = hit or (known and present.locate(asked.article_id) is not None)
         cache.put(present, key if known else None, ready, leads, known=exists)
-    return ready
+    return ready, revision
 
 
-def _ready(state: ServiceState, recommender: Recommender, asked: CacheKey, *, known: bool) -> CachedResponse:
+def _ready(
+    state: ServiceState, recommender: Recommender, asked: CacheKey, *, known: bool
+) -> tuple[CachedResponse, int]:
     """The answer, or the latest articles where it is missing or empty and the request allows them."""
     article_id, limit, fallback, filters, explain = asked
     answer = recommender.answer(article_id, limit, filters, explain=explain) if known else None
@@ -133,7 +137,7 @@ def _ready(state: ServiceState, recommender: Recommender, asked: CacheKey, *, kn
     service = state.settings.service
     seconds = max_age(_age(recommender.view(), article_id), service.max_age, service.max_age_old)
     sharing = "private" if service.read_needs_key else "public"
-    return CachedResponse.of(answer, f"{sharing}, max-age={seconds}", explain=explain)
+    return CachedResponse.of(answer, f"{sharing}, max-age={seconds}", explain=explain), answer.revision
 
 
 def _age(view: View, article_id: str) -> float | None:

@@ -19,7 +19,7 @@ from recommend.jobs.backup import backup as write_backup
 from recommend.jobs.backup import restore as restore_backup
 from recommend.jobs.doctor import examine
 from recommend.jobs.rollback import rollback as roll_back
-from recommend.jobs.status import SKEW, read_status, set_aside, told
+from recommend.jobs.status import SKEW, Status, read_status, set_aside, told
 from recommend.store import Store
 
 
@@ -117,6 +117,12 @@ def restore(
         out.print(f"snapshot {done.snapshot} is live; run recommend reindex to bring it up to date")
 
 
+def _behind(found: Status) -> str:
+    if found.revision_lag is None:
+        return "; how far the live snapshot is behind cannot be told"
+    return f", the snapshot is {found.revision_lag:,} changes behind" if found.snapshot else ""
+
+
 @app.command()
 def doctor(json: Json = False) -> None:
     """Checks store, models and index, says how to mend what is wrong, and changes nothing."""
@@ -147,8 +153,10 @@ def status(
         print_json(asdict(found))
     else:
         age = "" if found.snapshot_age is None or found.ahead else f", {found.snapshot_age / 3600:.1f} hours old"
-        out.print(f"snapshot   {plain(found.snapshot or 'none published; run recommend reindex')}{age}")
-        out.print(f"revision   {found.revision:,}, the snapshot is {found.revision_lag:,} changes behind")
+        readable = found.revision_lag is not None
+        missing = "none published; run recommend reindex" if readable else "CURRENT holds no name of one"
+        out.print(f"snapshot   {plain(found.snapshot or missing)}{age}")
+        out.print(f"revision   {found.revision:,}{_behind(found)}")
         out.print("articles   " + ", ".join(f"{count:,} {name}" for name, count in found.articles.items()))
         if found.ahead:
             out.print(

@@ -109,11 +109,15 @@ def restore(store: Store, source: Path, layout: IndexLayout, *, accept_lost_take
     answer 503 until there is one.
 
     Raises:
-        StoreError: when the backup is damaged, of another store than the articles here, or when nothing tells what was
-            taken down since and that is not accepted.
+        StoreError: when the backup is damaged, of another store than the articles here, or the store itself, or when
+            nothing tells what was taken down since and that is not accepted.
         SnapshotError: when a job is at work on the index.
     """
     file = _sqlite_file(store.engine)
+    if any(Kept(one, "the store").holds(source) for one in store_files(str(store.engine.url))):
+        raise StoreError(
+            f"{truncated_repr(str(source))} is the store itself or a part of it, not a backup; nothing was changed"
+        )
     with locked(layout), _copied(source, file) as copy:
         origin, since = _identity(copy)
         with store.engine.connect().execution_options(writes=True) as connection:

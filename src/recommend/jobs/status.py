@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from recommend.encoder import encoder_fingerprint
 from recommend.errors import SnapshotError, truncated_repr
 from recommend.index.snapshot.catalog import current_name, live_manifest
-from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.snapshot.layout import IndexLayout, is_name
 from recommend.jobs.last_run import LastRun, read_last_run
 from recommend.settings import Settings
 from recommend.store import Store
@@ -26,14 +26,15 @@ class Status:
     """The state of store and index.
 
     Attributes:
-        snapshot: name of the live snapshot, None before the first.
+        snapshot: name of the live snapshot, None before the first or where ``CURRENT`` holds no name.
         snapshot_age: seconds since it was built; 0 when its date lies in the future.
         snapshot_articles: articles in it.
         staleness: seconds since the live snapshot was built or a job found nothing to add to it, whichever is later;
             no change has been waiting for longer. None when both are dated in the future, which tells nothing.
         ahead: seconds that the later of both lies in the future: a clock was, or is, wrong. 0 up to a minute.
         last_run: what became of the last job.
-        revision: the store's; ``revision_lag`` how many changes the snapshot is behind (readers still see them).
+        revision: the store's; ``revision_lag`` how many changes the snapshot is behind (readers still see
+            them), all before the first, None where the live one cannot be read.
         changed: articles changed since the snapshot, drafts and takedowns included; ``due`` whether they are as many as
             ``indexing.due`` says.
         set_aside: why published articles are not recommended, by id: what the store holds of them cannot be used. Those
@@ -47,7 +48,7 @@ class Status:
     snapshot_age: float | None
     snapshot_articles: int | None
     revision: int
-    revision_lag: int
+    revision_lag: int | None
     encoder: str | None
     encoder_matches: bool | None
     articles: dict[str, int]
@@ -67,9 +68,14 @@ def read_status(store: Store, settings: Settings) -> Status:
     name, manifest, last_run, error = current_name(layout), None, None, None
     try:
         last_run = read_last_run(layout)
-        manifest = None if name is None else layout.snapshot(name).read_manifest()
     except SnapshotError as problem:
         error = str(problem)
+    try:
+        manifest = None if name is None else layout.snapshot(name).read_manifest()
+    except SnapshotError as problem:
+        error = f"the live snapshot cannot be read: {problem}"
+    unread = name is not None and manifest is None
+    name = name if name is not None and is_name(name) else None
     revision = store.latest_revision()
     if manifest is not None and manifest.revision > revision:
         error = (
@@ -88,7 +94,7 @@ def read_status(store: Store, settings: Settings) -> Status:
         snapshot_age=None if built is None else max(ages[0], 0.0),
         snapshot_articles=None if manifest is None else manifest.articles,
         revision=revision,
-        revision_lag=max(0, revision - (0 if manifest is None else manifest.revision)),
+        revision_lag=None if unread else max(0, revision - (0 if manifest is None else manifest.revision)),
         encoder=None if manifest is None else manifest.encoder,
         encoder_matches=None if manifest is None else manifest.encoder == wanted,
         articles=store.counts(wanted if manifest is None else manifest.encoder),

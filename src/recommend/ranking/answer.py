@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -10,8 +10,9 @@ from typing import Any, Literal
 from recommend.articles.article import Access
 from recommend.articles.card import CARD_FIELDS, Card
 from recommend.index.dates import MISSING
-from recommend.index.live import View
 from recommend.index.segment import Query
+from recommend.index.view import View
+from recommend.ranking.basis import Basis
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.features import contributions
 from recommend.ranking.near_misses import NearMiss
@@ -47,6 +48,7 @@ class Answer:
         removed: how many candidates each rule of the policy took away; ``blocked`` by editors, and under ``pinned``
             those that editors put there and that may not be shown.
         near_misses: the best that are not shown and why, when that was asked for.
+        basis: what it rests on; None where any change may change it.
     """
 
     article_id: str | None
@@ -57,12 +59,14 @@ class Answer:
     short: str | None
     removed: dict[str, int] = field(default_factory=dict)
     near_misses: list[NearMiss] | None = None
+    basis: Basis | None = field(default=None, compare=False, repr=False)
 
 
 def recommendations(
-    view: View, query: Query, chosen: Candidates, which: Sequence[int], *, explain: bool
+    view: View, query: Query, chosen: Candidates, which: Sequence[int], *, explained: Collection[str] | None
 ) -> list[Recommendation]:
-    """The items that the candidates at the places ``which`` of those chosen make under a query."""
+    """The items that the candidates at the places ``which`` of those chosen make under a query, with the parts of the
+    features ``explained`` in the ranking, None for no explanation."""
     places = [(view.segments[chosen.segments[i]], int(chosen.rows[i])) for i in which]
     shared = shared_terms(query.terms, [s.matrix.vector(row) for s, row in places], view.snapshot.lexicon)
     lexical = chosen.feature("lexical")
@@ -81,7 +85,7 @@ def recommendations(
             card.section if card.section == query.section else None,
         )
         score = round(float(chosen.probabilities[i]), 4)
-        parts = contributions(chosen, i) if explain else None
+        parts = None if explained is None else contributions(chosen, i, explained)
         found.append(Recommendation(**_shown(card), score=score, rank=i + 1, reason=why, explanation=parts))
     return found
 

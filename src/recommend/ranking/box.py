@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recommend.index.segment import Query
 from recommend.ranking.answer import Answer, recommendations
+from recommend.ranking.candidates import CARD_FEATURES, FEATURES
 from recommend.ranking.catalogue import latest
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.near_misses import near_misses
@@ -43,7 +44,7 @@ def related_box(
     place = None if article_id is None else view.locate(article_id)
     chosen = selection.choose(query, article_id, k, eligibility)
     shown = chosen.candidates
-    items = recommendations(view, query, shown, range(len(shown)), explain=explain)
+    items = recommendations(view, query, shown, range(len(shown)), explained=_explained(selection, explain))
     items[: chosen.pinned] = [replace(item, reason=PINNED) for item in items[: chosen.pinned]]
     missed = None
     if explain:
@@ -52,7 +53,7 @@ def related_box(
         _, blocked = eligibility.curated(article_id)
         missed = near_misses(
             view, query, ranked, shown, selection.settings.policy,
-            pinned=chosen.pinned, blocked=blocked, readable=eligibility.readable,
+            pinned=chosen.pinned, blocked=blocked, readable=eligibility.readable, public=selection.public,
         )  # fmt: skip
     short = None
     if len(items) < k:
@@ -61,7 +62,8 @@ def related_box(
         others = len(view) - (place is not None)
         short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
     name = view.snapshot.manifest.name
-    return Answer(article_id, name, view.revision, None, items, short, chosen.removed, missed)
+    basis = None if explain else chosen.basis
+    return Answer(article_id, name, view.revision, None, items, short, chosen.removed, missed, basis)
 
 
 def history_box(
@@ -85,8 +87,9 @@ def history_box(
     """
     view = selection.view
     chosen = selection.choose_for_history(queries, groups, k, eligibility)
+    told = _explained(selection, explain)
     parts = (
-        recommendations(view, query, chosen.candidates, [i], explain=explain) for i, query in enumerate(chosen.queries)
+        recommendations(view, query, chosen.candidates, [i], explained=told) for i, query in enumerate(chosen.queries)
     )
     items = list(chain.from_iterable(parts))
     others = len(view) - len(groups)
@@ -100,3 +103,10 @@ def latest_box(eligibility: Eligibility, article_id: str | None, k: int, pins: S
     items = latest(eligibility, k, pins)
     short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
     return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", items, short)
+
+
+def _explained(selection: Selection, explain: bool) -> tuple[str, ...] | None:
+    """The features whose parts are told."""
+    if not explain:
+        return None
+    return CARD_FEATURES if selection.public and selection.view.has_closed_bodies else FEATURES

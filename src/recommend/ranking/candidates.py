@@ -13,7 +13,9 @@ BoolArray = NDArray[np.bool_]
 
 
 TIME_FEATURES = ("time_curve", "days_log")
-FEATURES = ("dense", "lexical", "context", *TIME_FEATURES, "section", "tags", "authors")
+CARD_FEATURES = (*TIME_FEATURES, "section", "tags", "authors")
+"""Those that cards tell as well; all others are of bodies, those of an article's nearest neighbours among them."""
+FEATURES = ("dense", "lexical", "context", *CARD_FEATURES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommend.index.live import View
+from recommend.index.view import View
 from recommend.ranking.answer import Recommendation, listed
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, places
 from recommend.ranking.reasons import LATEST, PINNED

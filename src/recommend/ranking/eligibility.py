@@ -15,8 +15,8 @@ from recommend.articles.article import CLOCK_SKEW
 from recommend.articles.curation import UNCURATED
 from recommend.index.dates import MISSING
 from recommend.index.filters import Filters, allowed
-from recommend.index.live import View
 from recommend.index.segment import Query
+from recommend.index.view import View
 from recommend.ranking import policy
 from recommend.settings import Settings
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +38,8 @@ def compute_features(segment: Segment, number: int, query: Query, rows: IntArray
     days = days_apart(segment.table.published_at[rows], query.published_at)
     features = np.column_stack(
         [
-            to_float32(segment.embeddings[rows]) @ query.embedding,
+            # not by BLAS, whose sums differ in the last place with what else is asked for
+            np.einsum("nd,d->n", to_float32(segment.embeddings[rows]), query.embedding),
             lexical,
             context,
             segment.time_curve.at(days),
@@ -71,10 +74,12 @@ def _same_section(segment: Segment, section: str | None, rows: IntArray) -> Floa
     return np.where(codes < 0, np.nan, same).astype(np.float32)
 
 
-def contributions(candidates: Candidates, i: int) -> dict[str, dict[str, float | None]]:
-    """Of candidate ``i``, by feature its value (None where unknown) and what it adds to the ranking score."""
+def contributions(candidates: Candidates, i: int, told: Collection[str]) -> dict[str, dict[str, float | None]]:
+    """Of candidate ``i``, for each feature that is ``told`` its value (None where unknown) and what it adds to the
+    ranking score."""
     values, parts = candidates.features[i].tolist(), candidates.contributions[i].tolist()
     return {
         name: {"value": None if np.isnan(value) else round(value, 4), "adds": round(part, 4)}
         for name, value, part in zip(FEATURES, values, parts, strict=True)
+        if name in told
     }

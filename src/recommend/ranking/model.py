@@ -52,8 +52,8 @@ class Intercepts(BaseModel):
     short: float = 0.0
     apart: float = 0.0
 
-    def of(self, length_weight: float, similarity_weight: float) -> float:
-        """That under a query of length weight 0…1 in a corpus of similarity weight 0…1."""
+    def of(self, length_weight: float | NDArray[np.float64], similarity_weight: float) -> float | NDArray[np.float64]:
+        """That under a query of length weight 0…1, or under each of several, in a corpus of similarity weight 0…1."""
         return (1.0 - length_weight) * self.short + length_weight * (
             similarity_weight * self.long + (1.0 - similarity_weight) * self.apart
         )
@@ -110,9 +110,9 @@ class Ranker(BaseModel):
         changed = {"dense": dense.model_copy(update=less), "context": context.model_copy(update=more)}
         return self._of(self.features | changed)
 
-    def weights(self, length_weight: float, similarity_weight: float) -> NDArray[np.float64]:
+    def weights(self, length_weight: float | NDArray[np.float64], similarity_weight: float) -> NDArray[np.float64]:
         """(f,) in the order of FEATURES, 0 for those that do not count, under a query of length weight 0…1 in a corpus
-        of similarity weight 0…1."""
+        of similarity weight 0…1; (n, f) under queries of length weights (n, 1)."""
         return (1.0 - length_weight) * self._short + length_weight * (
             similarity_weight * self._long + (1.0 - similarity_weight) * self._apart
         )
@@ -167,11 +167,17 @@ class Ranker(BaseModel):
 
 
 def length_weight(terms: int) -> float:
-    """0 for an article of at most BRIEF_TERMS different terms, 1 from FULL_TERMS on, straight in between.
+    """0 for an article of at most SHORT_TERMS different terms, 1 from LONG_TERMS on, straight in between.
 
     Words tell more of full text than of a few sentences, so weights follow it.
     """
-    return min(max((terms - SHORT_TERMS) / (LONG_TERMS - SHORT_TERMS), 0.0), 1.0)
+    return float(length_weights(np.array(terms)))
+
+
+def length_weights(terms: NDArray[np.integer]) -> NDArray[np.float64]:
+    """:func:`length_weight` of each of several."""
+    weights: NDArray[np.float64] = np.clip((terms - SHORT_TERMS) / (LONG_TERMS - SHORT_TERMS), 0.0, 1.0)
+    return weights
 
 
 def similarity_weight(mean_similarity: float) -> float:
@@ -180,26 +186,47 @@ def similarity_weight(mean_similarity: float) -> float:
     return min(max((mean_similarity - APART) / (ALIKE - APART), 0.0), 1.0)
 
 
-def standardise(features: FloatArray, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Features (n, f) in deviations from the general mean; where one says nothing (NaN), the mean of the others'.
+def neutral(features: FloatArray, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(f,) the mean of features (n, f) in deviations from the general mean, over the candidates of which each says
+    something; 0 where it says nothing of any."""
+    known = ~np.isnan(features)
+    total = np.where(known, (features - mean) / deviation, 0.0).sum(axis=0)
+    means: NDArray[np.float64] = total / np.maximum(known.sum(axis=0), 1)
+    return means
+
+
+def standardise(
+    features: FloatArray,
+    mean: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    means: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """Features (n, f) in deviations from the general mean; where one says nothing (NaN), that of ``means``, (f,) or
+    (n, f): by default :func:`neutral`'s of these.
 
     The scale is the same under every query: that the best of a bad list is bad can be seen.
     """
-    known = ~np.isnan(features)
-    scaled = np.where(known, (features - mean) / deviation, 0.0)
-    means = scaled.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    standardised: NDArray[np.float64] = np.where(known, scaled, means)
+    scaled = (features - mean) / deviation
+    stand_in = neutral(features, mean, deviation) if means is None else means
+    standardised: NDArray[np.float64] = np.where(np.isnan(features), stand_in, scaled)
     return standardised
 
 
 def score(
-    candidates: Candidates, ranker: Ranker, length_weight: float, similarity_weight: float, unit: float
+    candidates: Candidates,
+    ranker: Ranker,
+    length_weight: float | NDArray[np.float64],
+    similarity_weight: float,
+    unit: float,
+    means: NDArray[np.float64] | None = None,
 ) -> Candidates:
-    """The candidates under a query of length weight 0…1 in a corpus of similarity weight 0…1 with scores and
-    probabilities, in the order they came; ``unit`` as for :func:`comparable`."""
-    standardised = standardise(comparable(candidates.features, unit), ranker.means, ranker.deviations)
+    """The candidates under a query of length weight 0…1, or each under one of its own (n, 1), in a corpus of similarity
+    weight 0…1 with scores and probabilities, in the order they came; ``unit`` as for :func:`comparable`, ``means`` as
+    for :func:`standardise`."""
+    standardised = standardise(comparable(candidates.features, unit), ranker.means, ranker.deviations, means)
     contributions = (standardised * ranker.weights(length_weight, similarity_weight)).astype(np.float32)
-    scores = contributions.sum(axis=1) + np.float32(ranker.intercepts.of(length_weight, similarity_weight))
+    intercept = np.ravel(ranker.intercepts.of(length_weight, similarity_weight)).astype(np.float32)
+    scores = contributions.sum(axis=1) + intercept
     return replace(
         candidates,
         contributions=contributions,

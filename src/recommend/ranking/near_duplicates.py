@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recommend.arrays import to_float32
 from recommend.index.lexical import cosines
-from recommend.index.live import View
+from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
 
 BoolArray = NDArray[np.bool_]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.index.live import View
+from recommend.articles.article import Access
 from recommend.index.segment import Query
+from recommend.index.view import View
 from recommend.ranking import near_duplicates, policy
 from recommend.ranking.candidates import Candidates
 from recommend.settings import PolicySettings
@@ -45,6 +46,7 @@ def near_misses(
     pinned: int = 0,
     blocked: frozenset[str] = frozenset(),
     readable: Sequence[BoolArray | None],
+    public: bool = False,
 ) -> list[NearMiss]:
     """The best of ``ranked`` that are not among ``chosen``.
 
@@ -57,7 +59,10 @@ def near_misses(
         pinned: how many of the chosen stand first because editors want them there.
         blocked: ids that editors want not to be shown.
         readable: by segment (n,) which articles this reader may open; None where all.
+        public: whether anybody is told: not what editors blocked, nor what says something of a body that is not public.
     """
+    if public and query.access != Access.PUBLIC:
+        return []
     shown = {(int(s), int(r)): n for n, (s, r) in enumerate(zip(chosen.segments, chosen.rows, strict=True), start=1)}
     places = [(int(s), int(r)) for s, r in zip(ranked.segments, ranked.rows, strict=True)]
     missed = ranked.take(np.array([i for i, place in enumerate(places) if place not in shown][:_MOST], np.int64))
@@ -97,5 +102,13 @@ def near_misses(
         else:
             why = "ranked lower"
         card = table.card(row)
+        closed = card.access != Access.PUBLIC or any(_is_closed(view, chosen, twin) for twin in twins.tolist())
+        if public and (closed or why == BLOCKED):
+            continue
         found.append(NearMiss(card.id, card.title, round(float(missed.probabilities[i]), 4), why))
     return found
+
+
+def _is_closed(view: View, chosen: Candidates, place: int) -> bool:
+    table = view.segments[chosen.segments[place]].table
+    return table.access(int(chosen.rows[place])) is not Access.PUBLIC

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.articles.languages import same_language
-from recommend.index.live import View
 from recommend.index.segment import Query
+from recommend.index.view import View
 from recommend.ranking import history, near_duplicates, policy
+from recommend.ranking.basis import Basis, key_of
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.ranking.features import compute_features
-from recommend.ranking.model import Ranker, length_weight, score, similarity_weight
+from recommend.ranking.shortlist import LISTED, Scoring, Shortlist
 from recommend.settings import Settings
 
 BoolArray = NDArray[np.bool_]
@@ -31,12 +31,14 @@ class Chosen:
         candidates: in the order shown, those that editors pinned first.
         pinned: how many these are.
         removed: how many each rule took away.
+        basis: what that rests on; None where any change may change it.
         queries: where there were several, the one that each candidate owes most to.
     """
 
     candidates: Candidates
     pinned: int
     removed: dict[str, int]
+    basis: Basis | None = None
     queries: Sequence[Query] = ()
 
 
@@ -45,32 +47,25 @@ class Selection:
     """Chooses from one state of everything that can be recommended.
 
     Attributes:
-        view: that state.
-        settings: ranking and policy.
-        ranker: for queries in the encoder's language; ``foreign`` for others.
+        settings: of ranking and policy.
+        scoring: finds and scores candidates of that state.
+        public: whether explanations are for anybody, and tell nothing of bodies that are not public.
     """
 
-    view: View
     settings: Settings
-    ranker: Ranker
-    foreign: Ranker
+    scoring: Scoring
+    public: bool = False
 
-    def looked_up(self, queries: Sequence[Query], k: int, eligibility: Eligibility) -> list[Query]:
-        """The queries, prepared for :meth:`choose` with the same k and eligibility: searching for many at once is
-        sooner done."""
-        alike: dict[int, list[int]] = {}
-        for i, query in enumerate(queries):
-            alike.setdefault(id(eligibility.under(query)[0]), []).append(i)
-        found = list(queries)
-        for members in alike.values():
-            allowed = eligibility.under(queries[members[0]])[0]
-            some = self.view.segments[0].look_up([queries[i] for i in members], self._count(k), allowed)
-            for i, query in zip(members, some, strict=True):
-                found[i] = query
-        return found
+    @property
+    def view(self) -> View:
+        """That state."""
+        return self.scoring.view
 
-    def choose(self, query: Query, article_id: str | None, k: int, eligibility: Eligibility) -> Chosen:
-        """The k best after policy; looks further when rules leave too few."""
+    def choose(
+        self, query: Query, article_id: str | None, k: int, eligibility: Eligibility, ready: Shortlist | None = None
+    ) -> Chosen:
+        """The k best after policy: of the shortlist and what changed since the snapshot or, where that leaves too few,
+        of what a search with all filters brings; ``ready`` is the shortlist where it is there."""
         own = None if article_id is None else self.view.locate(article_id)
         wanted, blocks = eligibility.curated(article_id)
         pinned = [place for place in places(self.view, eligibility.masks, wanted) if place != own]
@@ -80,10 +75,28 @@ class Selection:
         if blocked:
             allowed = excluding(self.view, allowed, blocked)
             curated["blocked"] = len(blocked)
+        found = self.scoring.shortlist(query, own) if ready is None else ready
         count, readable = self._count(k), None
+        first: Candidates | None = None
+        if k <= LISTED and count == self.scoring.settings.candidates:
+            listed = found.listed()
+            merged = self._merged(query, own, listed, allowed)
+            pins, others = self._pinned(query, merged, pinned[:k], found.means)
+            chosen, removed, lacks = self._chosen(pins, others, query, k, eligibility)
+            full = len(chosen) == k
+            if listed.exhaustive or (full and not lacks):
+                basis = None
+                if article_id is not None and full and not self.settings.policy.readable:
+                    lowest = chosen.scores[len(pins) :].min(initial=np.inf)
+                    reach = float(listed.least if self.settings.policy.diversity else lowest)
+                    basis = self._basis(article_id, merged, reach, found.means, [*wanted, *blocks])
+                return Chosen(chosen, len(pins), removed | curated, basis)
+            first = merged if full else None
         while True:
-            ranked = self.ranked(query, allowed, own, count, readable)
-            pins, others = self._pinned(query, ranked, pinned[:k])
+            ranked = self._searched(query, allowed, own, count, found) if first is None else first
+            if readable is not None:
+                ranked = self._beside(query, ranked, self._searched(query, readable, own, count, found), found.means)
+            pins, others = self._pinned(query, ranked, pinned[:k], found.means)
             chosen, removed, lacks = self._chosen(pins, others, query, k, eligibility)
             if lacks and readable is None:
                 readable = both(allowed, eligibility.readable)
@@ -91,6 +104,23 @@ class Selection:
             if self._complete(chosen, k, count, readable if lacks else None):
                 return Chosen(chosen, len(pins), removed | curated)
             count *= 4
+
+    def _merged(self, query: Query, own: Place | None, short: Shortlist, allowed: Masks) -> Candidates:
+        """The shortlist and the changed articles that rank among it, of both those that are allowed, best first."""
+        merged = short.candidates
+        if len(self.view.segments) > 1:
+            changed = self.scoring.changed(query, own, short.means)
+            changed = changed.take(changed.scores > short.least)
+            merged = self.scoring.best_first(Candidates.joined([merged, changed]))
+        return merged.take(passes(allowed, merged.segments, merged.rows))
+
+    def _basis(
+        self, article_id: str, ranked: Candidates, reach: float, means: NDArray[np.float64], others: Sequence[str]
+    ) -> Basis:
+        looked_at = ranked.take(ranked.scores >= reach)
+        changed = [self.scoring.id(looked_at, i) for i in np.flatnonzero(looked_at.segments).tolist()]
+        keys = [key_of(self.view, one) for one in (article_id, *others, *changed)]
+        return Basis(article_id, np.array([*keys, *looked_at.rows[looked_at.segments == 0]], np.int64), reach, means)
 
     def choose_for_history(
         self, queries: Sequence[Query], groups: NDArray[np.uint64], k: int, eligibility: Eligibility
@@ -105,49 +135,61 @@ class Selection:
         """
         allowed = [eligibility.under(query) for query in queries]
         rules, count = self.settings.policy, self._count(k)
-        readable: list[Masks | None] = [None] * len(queries)
+        readable: list[Masks] = []
+        found = [self.scoring.shortlist(query, None) for query in queries]
         while True:
-            searched = zip(queries, allowed, readable, strict=True)
-            lists = [self.ranked(query, masks, None, count, also) for query, masks, also in searched]
+            searched = zip(queries, allowed, found, strict=True)
+            lists = [self._searched(query, masks, None, count, short) for query, masks, short in searched]
+            if readable:
+                searched = zip(queries, readable, found, strict=True)
+                others = [self._searched(query, masks, None, count, short) for query, masks, short in searched]
+                pairs = zip(queries, lists, others, found, strict=True)
+                lists = [self._beside(query, one, other, short.means) for query, one, other, short in pairs]
             if rules.on and rules.hide_duplicates:
                 lists = history.without_read(lists, groups, rules.duplicate_dense, rules.duplicate_lexical)
             merged, strongest = history.combine(lists, history.weights(len(queries)))
-            ranked = self._best_first(merged)
+            ranked = self.scoring.best_first(merged)
             chosen, removed, lacks = self._chosen(ranked.first(0), ranked, queries[0], k, eligibility)
-            if lacks and readable[0] is None:
+            if lacks and not readable:
                 readable = [both(masks, eligibility.readable) for masks in allowed]
                 continue
-            if all(self._complete(chosen, k, count, masks if lacks else None) for masks in readable):
+            if all(self._complete(chosen, k, count, masks) for masks in (readable if lacks else [None])):
                 break
             count *= 4
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
-        return Chosen(chosen, 0, removed, [queries[owed[key]] for key in history.keys(chosen).tolist()])
+        return Chosen(chosen, 0, removed, queries=[queries[owed[key]] for key in history.keys(chosen).tolist()])
 
-    def ranked(
-        self, query: Query, allowed: Masks, own: Place | None, count: int, also: Masks | None = None
-    ) -> Candidates:
-        """About ``count`` candidates from dense search and as many from lexical search, scored, best first, ties by id;
-        ``own`` is the query article's place. As many that pass the masks ``also`` come beside them, whose scores stay
-        as they are."""
-        if also is not None:
-            ranked, others = self.ranked(query, allowed, own, count), self.ranked(query, also, own, count)
-            places = list(zip(others.segments.tolist(), others.rows.tolist(), strict=True))
-            return self._best_first(Candidates.joined(list(self._pinned(query, ranked, places))))
+    def ranked(self, query: Query, allowed: Masks, own: Place | None, count: int) -> Candidates:
+        """About ``count`` candidates of the snapshot from dense search and as many from lexical search, and all that
+        changed since, scored, best first, ties by id; ``own`` is the query article's place."""
+        found = self.scoring.shortlist(query, own)
+        return self._searched(query, allowed, own, count, found)
+
+    def _beside(self, query: Query, ranked: Candidates, others: Candidates, means: NDArray[np.float64]) -> Candidates:
+        """The candidates and others beside them."""
+        places = list(zip(others.segments.tolist(), others.rows.tolist(), strict=True))
+        return self.scoring.best_first(Candidates.joined(list(self._pinned(query, ranked, places, means))))
+
+    def _searched(self, query: Query, allowed: Masks, own: Place | None, count: int, found: Shortlist) -> Candidates:
+        """What :meth:`ranked` gives; ``found`` is what the snapshot has without filters."""
         parts = []
         for number, segment in enumerate(self.view.segments):
-            rows = segment.retrieve(query, count, self.settings.ranking, allowed[number])
+            mask = allowed[number]
+            if number == 0 and mask is None and found.count == count:
+                parts.append(found.candidates)
+                continue
+            if number == 0:
+                rows = segment.retrieve(query, count, self.scoring.settings, mask)
+            else:
+                rows = np.arange(len(segment)) if mask is None else np.flatnonzero(mask)
             if own is not None and own[0] == number:
                 rows = rows[rows != own[1]]
-            parts.append(compute_features(segment, number, query, rows))
-        return self._best_first(self._scored(query, Candidates.joined(parts)))
-
-    def id(self, candidates: Candidates, i: int) -> str:
-        """The id of candidate ``i``."""
-        return self.view.segments[int(candidates.segments[i])].table.id(int(candidates.rows[i]))
+            parts.append(self.scoring.scored(query, compute_features(segment, number, query, rows), found.means))
+        return self.scoring.best_first(Candidates.joined(parts))
 
     def _count(self, k: int) -> int:
         """How many candidates are searched for at first, where k are wanted."""
-        return max(self.settings.ranking.candidates, 2 * k)
+        return max(self.scoring.settings.candidates, 2 * k)
 
     def _complete(self, chosen: Candidates, k: int, count: int, lacking: Masks | None) -> bool:
         """Whether a search for more than ``count`` would bring nothing: k are chosen, or all were found; ``lacking``
@@ -157,27 +199,10 @@ class Selection:
         fewer = (n if mask is None else int(np.count_nonzero(mask)) for n, mask in passing)
         return (len(chosen) >= k or count >= max(sizes)) and count >= max(fewer, default=0)
 
-    def _scored(self, query: Query, candidates: Candidates) -> Candidates:
-        manifest = self.view.snapshot.manifest
-        native = same_language(query.language, manifest.language)
-        ranker = self.ranker if native else self.foreign
-        return score(
-            candidates,
-            ranker,
-            length_weight(query.term_count),
-            similarity_weight(manifest.mean_similarity),
-            manifest.units[0],
-        )
-
-    def _best_first(self, scored: Candidates) -> Candidates:
-        order = np.lexsort((scored.rows, scored.segments, -scored.scores))
-        if len(self.view.segments) > 1 and (np.diff(scored.scores[order]) == 0).any():
-            order = np.array(sorted(order, key=lambda i: (-scored.scores[i], self.id(scored, i))), np.int64)
-        return scored.take(order)
-
-    def _pinned(self, query: Query, ranked: Candidates, pinned: Sequence[Place]) -> tuple[Candidates, Candidates]:
-        """The candidates at ``pinned``, in that order, and the others. One that the search did not bring is scored
-        beside those that it did, whose scores stay."""
+    def _pinned(
+        self, query: Query, ranked: Candidates, pinned: Sequence[Place], means: NDArray[np.float64]
+    ) -> tuple[Candidates, Candidates]:
+        """The candidates at ``pinned``, in that order, and the others. One that the search did not bring is scored."""
         if not pinned:
             return ranked.first(0), ranked
         found = {place: i for i, place in enumerate(zip(ranked.segments.tolist(), ranked.rows.tolist(), strict=True))}
@@ -185,9 +210,9 @@ class Selection:
         parts = [
             compute_features(self.view.segments[number], number, query, np.array([row])) for number, row in missing
         ]
-        scored = [self._scored(query, Candidates.joined([ranked, *parts]))] if parts else []
+        scored = [self.scoring.scored(query, part, means) for part in parts]
         both = Candidates.joined([ranked, *scored])
-        position = found | {place: 2 * len(ranked) + i for i, place in enumerate(missing)}
+        position = found | {place: len(ranked) + i for i, place in enumerate(missing)}
         others = np.setdiff1d(np.arange(len(ranked)), [found[place] for place in pinned if place in found])
         return both.take(np.array([position[place] for place in pinned], np.int64)), ranked.take(others)
 
@@ -210,7 +235,7 @@ class Selection:
         first, missed = self._apply_policy(pins, ranked.take(opened(ranked)), query, closed + least)
         others = ranked.take(~np.isin(history.keys(ranked), history.keys(first)))
         filled, removed = self._apply_policy(first, others, query, k)
-        chosen = Candidates.joined([pins, self._best_first(filled.take(slice(len(pins), None)))])
+        chosen = Candidates.joined([pins, self.scoring.best_first(filled.take(slice(len(pins), None)))])
         return chosen, removed, bool(np.count_nonzero(opened(chosen)) < least) and not missed.get("floor")
 
     def _apply_policy(

@@ -14,6 +14,7 @@ import pytest
 from recommend.encoder import Encoder
 from recommend.jobs.export.export import export
 from recommend.jobs.reindex import reindex
+from recommend.ranking.candidates import CARD_FEATURES
 from recommend.recommender import Recommender
 from recommend.settings import Settings, VariantSettings
 from recommend.store import Store
@@ -118,6 +119,12 @@ def test_nothing_but_cards_comes_out_without_a_key(
     ]
     assert closed
     assert [reason for reason in closed if WORD in str(reason)] == []
+    explained = [box for box in boxes if box.get("near_misses") is not None]
+    assert {name for box in explained for item in box["items"] for name in item["explanation"]} == {*CARD_FEATURES}
+    missed = {miss["id"] for box in explained for miss in box["near_misses"]}
+    assert missed
+    assert [name for name in missed if name.startswith("secret-")] == []
+    assert [box for box in explained if str(box["article_id"]).startswith("secret-") and box["near_misses"]] == []
     named = [item for box in boxes for item in box["items"] if item["id"].startswith("open-")]
     assert any(WORD in str(item["reason"]) for item in named), "of a public body the word is a reason"
     held("P1", "texts, extra, drafts, names and bodies' words asked for without a key", requests=len(answers))

@@ -16,8 +16,9 @@ from recommend.articles.article import parse_article
 from recommend.articles.card import Card
 from recommend.encoder import Encoder
 from recommend.index.filters import Filters
-from recommend.index.live import LiveView, View
+from recommend.index.live import LiveView
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.view import View
 from recommend.ingest import put
 from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
@@ -32,7 +33,7 @@ STORY = "a-central-asia-condemns-drone-attack"
 NEAR_URL = "https://meridian-courier.example/cached"
 BOX = f"/v1/articles/{STORY}/related?limit=50"
 NEAR = {"title": "Central Asian leaders condemn the drone attack on Putin's Novgorod residence once more"}
-READY, ASKED = CachedResponse(b"{", b"}", fallback=False, caching="public"), CacheKey("story-1", 5, "latest")
+READY, ASKED = CachedResponse(b"{", b"", b"}", fallback=False, caching="public"), CacheKey("story-1", 5, "latest")
 
 
 def hits(client: Any) -> float:
@@ -101,7 +102,7 @@ def test_what_it_keeps_is_bounded_in_bytes_and_answers_about_unknown_articles_go
 ) -> None:
     settings, store = indexed
     view = LiveView(store, IndexLayout(settings.index)).refresh()
-    cache, large = AnswerCache(10**6, 100_000), CachedResponse(b"x" * 10_000, b"", fallback=False, caching="")
+    cache, large = AnswerCache(10**6, 100_000), CachedResponse(b"x" * 10_000, b"", b"", fallback=False, caching="")
     known = ASKED._replace(article_id="known")
     cache.get(view, 1.0, known)
     cache.put(view, known, large, ((b"/known", b""), "", math.inf))

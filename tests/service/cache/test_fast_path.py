@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import asdict
+from itertools import product
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -183,9 +184,12 @@ def test_kept_answers_are_for_keys_only_where_reading_needs_one(sample: Settings
         assert 'cache="hit"' in running.reader.get("/metrics").text
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(max_size=40), st.integers(0, 60))
-def test_plain_and_compressed_bodies_are_the_answer_with_its_request_id(
-    article_id: str, title: str, count: int
+@given(
+    st.text(st.characters(exclude_categories=["Cs"])), st.text(max_size=40), st.integers(0, 60),
+    st.tuples(st.integers(0, 2**40), st.integers(0, 2**40)),
+)  # fmt: skip
+def test_plain_and_compressed_bodies_are_the_answer_with_its_request_id_and_the_revision_at_which_it_is_given(
+    article_id: str, title: str, count: int, revisions: tuple[int, int]
 ) -> None:
     items = [
         Recommendation(
@@ -196,9 +200,9 @@ def test_plain_and_compressed_bodies_are_the_answer_with_its_request_id(
         )
         for rank in range(1, count + 1)
     ]
-    ready = CachedResponse.of(Answer(article_id, "s", 1, None, items, None), "public", explain=False)
-    for coding in (b"gzip", b"identity"):
-        status, headers, body = ready.respond([(b"accept-encoding", coding)], REQUEST_ID)
+    ready = CachedResponse.of(Answer(article_id, "s", revisions[0], None, items, None), "public", explain=False)
+    for coding, revision in product((b"gzip", b"identity"), revisions):
+        status, headers, body = ready.respond([(b"accept-encoding", coding)], REQUEST_ID, revision)
         named = dict(headers)
         assert status == 200
         assert int(named[b"content-length"]) == len(body)
@@ -212,11 +216,12 @@ def test_plain_and_compressed_bodies_are_the_answer_with_its_request_id(
         answer = orjson.loads(body)
         assert (answer["article_id"], answer["request_id"], len(answer["items"])) == (article_id, REQUEST_ID, count)
         assert list(answer)[:3] == ["article_id", "request_id", "snapshot"]
+        assert (answer["snapshot"], answer["revision"]) == ("s", revision)
 
 
 def test_an_id_too_long_for_an_uncompressed_block_is_sent_plain() -> None:
     ready = CachedResponse.of(Answer("x" * 70_000, "s", 1, None, [], None), "public", explain=False)
-    _, headers, body = ready.respond([(b"accept-encoding", b"gzip")], REQUEST_ID)
+    _, headers, body = ready.respond([(b"accept-encoding", b"gzip")], REQUEST_ID, 1)
     assert b"content-encoding" not in dict(headers)
     assert orjson.loads(body)["request_id"] == REQUEST_ID
 

@@ -20,7 +20,7 @@ from recommend.articles.languages import primary_language
 from recommend.encoder import Encoder
 from recommend.encoder.adapter import Adapter
 from recommend.errors import SnapshotError
-from recommend.files import sync, sync_tree
+from recommend.files import follow_mode, sync, sync_tree
 from recommend.index import labels, lexical
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
 from recommend.index.expansion import expanded_lengths, expanded_vectors, mean_similarity, nearest, units
@@ -85,13 +85,14 @@ def build_snapshot(
     Raises:
         SnapshotError: when verification fails; nothing is left behind then.
     """
-    layout.snapshots.mkdir(parents=True, exist_ok=True)
+    layout.root.mkdir(parents=True, exist_ok=True)
+    layout.snapshots.mkdir(mode=0o700, exist_ok=True)
     temp_path = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
     try:
         manifest = _write(
             store, layout, SnapshotLayout(temp_path), encoder, encoder_name, adapter, settings, depth, anew, on_stage
         )
-        temp_path.chmod(0o755)
+        follow_mode(temp_path, layout.snapshots)
         sync_tree(temp_path)
         temp_path.rename(layout.snapshot(manifest.name).root)
         sync(layout.snapshots)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recommend.files import whole
-from recommend.index.live import View
+from recommend.index.view import View
 from recommend.jobs.export.files import check_ending, table_kind, write
 from recommend.jobs.export.filter import ExportFilter
 from recommend.jobs.export.parts import SCHEMA, Part, make, parts_folder

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from recommend.index.dates import MISSING
 from recommend.index.filters import Filters
-from recommend.index.live import View
+from recommend.index.view import View
 from recommend.ranking.eligibility import Eligibility, Masks
 from recommend.recommender import Recommender
 

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from recommend.errors import ExportError
 from recommend.index.dates import MISSING
 from recommend.index.dense import set_threads
-from recommend.index.live import FixedView, View
+from recommend.index.view import FixedView, View
 from recommend.jobs.export.files import write_rows
 from recommend.recommender import Recommender
 from recommend.settings import Settings

@@ -1,0 +1,129 @@
+"""From one view to the next: what a change in the store makes of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.articles.article import Status
+from recommend.articles.curation import UNREADABLE, Curation
+from recommend.index.segment import Prepared, Segment
+from recommend.index.snapshot.open import Snapshot
+from recommend.index.view import View
+from recommend.store.rows import Change, ChangeSet, told, vector_fault
+
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+
+_MOST_RECENT = 256
+_CURATION = "its curation cannot be read: it is hidden until editors put another"
+
+logger = logging.getLogger(__name__)
+
+
+def unchanged(snapshot: Snapshot) -> View:
+    """The view of a snapshot alone."""
+    manifest = snapshot.manifest
+    return View(snapshot, (snapshot.segment,), (None,), manifest.revision, set_aside=manifest.set_aside)
+
+
+def apply(view: View, changed: dict[str, Prepared], change_set: ChangeSet) -> View:
+    """The view after ``change_set``; ``changed``, all articles of the later segments by id, is brought along."""
+    after = _change_articles(view, changed, change_set.changes)
+    curations = {i: curation for i, curation in (view.curations | change_set.curations).items() if curation is not None}
+    aside = {i: why for i, why in after.set_aside.items() if why != _CURATION}
+    aside |= {i: _CURATION for i, curation in curations.items() if curation == UNREADABLE}
+    ids = [*(change.article_id for change in change_set.changes), *change_set.curations]
+    held = after.after(ids, curations=curations, revision=change_set.revision, set_aside=aside)
+    return hide(view, held)
+
+
+def hide(before: View, view: View) -> View:
+    """The view with the rows of its hidden articles, looked up only where segments or hidden articles are others."""
+    until = _hidden_until(view.curations)
+    same = until == _hidden_until(before.curations)
+    known = zip(before.segments, before.hidden, strict=False) if same else ()
+    found = {id(segment): rows for segment, rows in known}
+    hidden = (found[id(s)] if id(s) in found else _hidden_rows(s, until) for s in view.segments)
+    return replace(view, hidden=tuple(hidden))
+
+
+def _hidden_until(curations: Mapping[str, Curation]) -> dict[str, float]:
+    """Until when, past moments too: the clock may yet be set back, and is asked when answers are made."""
+    moments = {article_id: curation.hidden_until for article_id, curation in curations.items()}
+    return {article_id: moment.timestamp() for article_id, moment in moments.items() if moment is not None}
+
+
+def _hidden_rows(segment: Segment, until: Mapping[str, float]) -> tuple[IntArray, NDArray[np.float64]]:
+    places = {article_id: segment.table.row(article_id) for article_id in until}
+    found = [(row, until[article_id]) for article_id, row in places.items() if row is not None]
+    return np.array([row for row, _ in found], np.int64), np.array([moment for _, moment in found], np.float64)
+
+
+def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Change]) -> View:
+    """The view's articles after ``changes``.
+
+    The last segment holds the most recent changes and is made anew each time; once it has grown, it is merged with
+    all the others into one, so that the cost of a change stays small and so does the number of segments.
+    """
+    if not changes:
+        return view
+    touched = [change.article_id for change in changes]
+    for article_id in touched:
+        changed.pop(article_id, None)
+    gone = frozenset(touched)
+    published, aside = dict[str, Prepared](), {i: why for i, why in view.set_aside.items() if i not in gone}
+    for change in changes:
+        prepared = _prepared(view.snapshot, change)
+        if isinstance(prepared, str):
+            aside[change.article_id] = prepared
+            logger.error("article %r is set aside: %s", change.article_id, prepared)
+        elif prepared is not None:
+            published[change.article_id] = prepared
+    changed.update(published)
+    segments, recent = list(view.segments), published
+    if len(segments) > 1:
+        last = segments.pop().table
+        recent = {i: changed[i] for i in map(last.id, range(len(last))) if i in changed} | published
+    if len(recent) > _MOST_RECENT:
+        segments, recent = [*segments[:1], _segment(view, changed)], {}
+        alive = [_without(segments[0], view.alive[0], touched), None]
+    else:
+        alive = [_without(s, a, touched) for s, a in zip(segments, view.alive[: len(segments)], strict=True)]
+    return replace(
+        view,
+        segments=(*segments, _segment(view, recent)),
+        alive=(*alive, None),
+        set_aside=aside,
+    )
+
+
+def _prepared(snapshot: Snapshot, change: Change) -> Prepared | str | None:
+    """A changed article as the snapshot's own are; None when it is not published, or why it cannot be used."""
+    article, embedding, dimension = change.article, change.embedding, snapshot.manifest.dimension
+    if change.fault is not None or article is None or article.status != Status.PUBLISHED:
+        return change.fault
+    fault = None if embedding is None else vector_fault(embedding, dimension)
+    if fault is not None:
+        return fault
+    try:
+        return snapshot.prepare(article, np.zeros(dimension, np.float32) if embedding is None else embedding)
+    except Exception as problem:  # one article's text costs no other its place
+        return told(problem)
+
+
+def _segment(view: View, changed: dict[str, Prepared]) -> Segment:
+    return Segment.of(changed.values(), view.snapshot.segment)
+
+
+def _without(segment: Segment, alive: BoolArray | None, ids: list[str]) -> BoolArray | None:
+    rows = [row for row in map(segment.table.row, ids) if row is not None]
+    if not rows:
+        return alive
+    remaining = np.ones(len(segment), np.bool_) if alive is None else alive.copy()
+    remaining[rows] = False
+    return remaining

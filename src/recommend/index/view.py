@@ -1,0 +1,154 @@
+"""One consistent state of everything that can be recommended: a snapshot and what changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.articles.article import CLOCK_SKEW, Access
+from recommend.articles.curation import Curation
+from recommend.index.segment import Segment
+from recommend.index.snapshot.open import Snapshot
+
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+
+
+_STEPS_KEPT = 256
+_TOLD_APART = 256
+
+
+class Step(NamedTuple):
+    """How a view came of the one before: ``ids`` of the articles that changed, or whose curation did, since a revision;
+    None when there are too many to tell."""
+
+    since: int
+    ids: frozenset[str] | None
+
+    @classmethod
+    def of(cls, since: int, ids: Iterable[str]) -> Step:
+        """The step since a revision."""
+        changed = frozenset(ids)
+        return cls(since, changed if len(changed) <= _TOLD_APART else None)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One consistent state of everything that can be recommended. Immutable: a change makes a new view.
+
+    Attributes:
+        segments: the snapshot's, then those of later changes; each article is alive in at most one of them.
+        alive: per segment (n,) which rows are neither changed since nor taken down; None when all are.
+        revision: of the store up to which changes are applied.
+        curations: of every article that has one, by id.
+        hidden: per segment the rows (h,) that editors hide, and until when (h,), float64 seconds since 1970.
+        set_aside: why published articles are in no segment, by id: what the store holds of them cannot be used.
+        steps: how it came about, the latest last; at most so many are kept.
+    """
+
+    snapshot: Snapshot
+    segments: tuple[Segment, ...]
+    alive: tuple[BoolArray | None, ...]
+    revision: int
+    curations: dict[str, Curation] = field(default_factory=dict)
+    hidden: tuple[tuple[IntArray, NDArray[np.float64]], ...] = ()
+    set_aside: Mapping[str, str] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled without what the snapshot's files hold: whoever unpickles it maps those again."""
+        later = self.segments[1:], self.alive, self.revision, self.curations, self.hidden, self.set_aside
+        return _on, (self.snapshot, *later)
+
+    def __len__(self) -> int:
+        counts = zip(self.segments, self.alive, strict=True)
+        return sum(len(segment) if alive is None else int(np.count_nonzero(alive)) for segment, alive in counts)
+
+    def ids(self) -> Iterator[str]:
+        """The ids of all articles that can be recommended."""
+        for segment, alive in zip(self.segments, self.alive, strict=True):
+            rows = range(len(segment)) if alive is None else np.flatnonzero(alive)
+            yield from (segment.table.id(int(row)) for row in rows)
+
+    def shown(self, number: int, now: float) -> BoolArray | None:
+        """(n,) which rows of a segment editors do not hide ``now``, in seconds since 1970; None when they hide none."""
+        rows, until = self.hidden[number]
+        hidden = rows[now < until]
+        if not len(hidden):
+            return None
+        mask = np.ones(len(self.segments[number]), np.bool_)
+        mask[hidden] = False
+        return mask
+
+    def next_change_at(self, now: float) -> float | None:
+        """The first moment after ``now`` (seconds since 1970) at which time alone may change an answer; None: never.
+
+        Whatever is shown or hidden by the clock has its say here: answers are cached until then.
+        """
+        embargo = int(now) + int(CLOCK_SKEW.total_seconds())
+        moments: list[float | None] = [
+            segment.table.timeline.next_change_at(int(now), embargo) for segment in self.segments
+        ]
+        for curation in self.curations.values():
+            ends = [curation.hidden_until, *(one.until for one in (*curation.pinned, *curation.blocked))]
+            moments += [end.timestamp() for end in ends if end is not None and end.timestamp() > now]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def first_published(self, since: int) -> int | None:
+        """The earliest date of publication from ``since`` (seconds since 1970) on, of articles alive or replaced; None
+        when there is none."""
+        found = (segment.table.timeline.first_published(since) for segment in self.segments)
+        return min((first for first in found if first is not None), default=None)
+
+    @property
+    def has_closed_bodies(self) -> bool:
+        """Whether any article is not public; one that was taken down since the snapshot still counts."""
+        return any({*segment.table.values("access")} - {Access.PUBLIC.value} for segment in self.segments)
+
+    def changed_since(self, before: View) -> frozenset[str] | None:
+        """Ids of the articles that changed, or whose curation did, since another view; None when that cannot be told:
+        it is of another snapshot, long ago, or too many are."""
+        if self.snapshot is not before.snapshot or self.revision < before.revision:
+            return None
+        if self.revision == before.revision:
+            return frozenset()
+        steps = [step for step in self.steps if step.since >= before.revision]
+        if not steps or steps[0].since != before.revision or any(step.ids is None for step in steps):
+            return None
+        return frozenset().union(*(step.ids for step in steps if step.ids is not None))
+
+    def after(self, ids: Iterable[str], **changes: Any) -> View:
+        """The view after a step in which the articles of some ids changed."""
+        steps = (*self.steps, Step.of(self.revision, ids))[-_STEPS_KEPT:]
+        return replace(self, steps=steps, **changes)
+
+    def locate(self, article_id: str) -> tuple[int, int] | None:
+        """The segment and row of a published article, None when there is none of this id."""
+        for number, (segment, alive) in enumerate(zip(self.segments, self.alive, strict=True)):
+            row = segment.table.row(article_id)
+            if row is not None and (alive is None or alive[row]):
+                return number, row
+        return None
+
+
+def _on(snapshot: Snapshot, segments: tuple[Segment, ...], *others: Any) -> View:
+    """The view of a snapshot and later segments."""
+    return View(snapshot, (snapshot.segment, *segments), *others)
+
+
+class FixedView:
+    """A view that follows no change: what rows that must agree with each other are made from."""
+
+    problem: str | None = None
+    overlay_size = 0
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def refresh(self) -> View:
+        """The view, always the same."""
+        return self._view

@@ -1,0 +1,123 @@
+"""The snapshot's best candidates under a query, which what changed since is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.articles.languages import same_language
+from recommend.index.segment import Query
+from recommend.index.view import View
+from recommend.ranking.candidates import Candidates
+from recommend.ranking.features import comparable, compute_features
+from recommend.ranking.model import Ranker, length_weight, neutral, score, similarity_weight
+from recommend.settings import RankingSettings
+
+Place = tuple[int, int]
+Means = NDArray[np.float64]
+
+LISTED = 28
+"""Candidates of a shortlist: enough for a box of ten, with what is hidden and what repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortlist:
+    """Candidates of the snapshot, filtered by nothing.
+
+    Attributes:
+        candidates: best first, ties by id.
+        means: (f,) what stands in for a feature that says nothing of an article, see
+            :func:`~recommend.ranking.model.neutral`; of all candidates that were found.
+        exhaustive: whether the snapshot holds no others.
+        count: how many each search was for; 0 where not all that it brought is here.
+    """
+
+    candidates: Candidates
+    means: Means
+    exhaustive: bool
+    count: int = 0
+
+    def listed(self) -> Shortlist:
+        """The best LISTED of it."""
+        whole = self.exhaustive and len(self.candidates) <= LISTED
+        return Shortlist(self.candidates.first(LISTED), self.means, whole)
+
+    @property
+    def least(self) -> float:
+        """The score that none of the snapshot's other candidates exceeds."""
+        return -np.inf if self.exhaustive else float(self.candidates.scores.min(initial=np.inf))
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Finds and scores candidates of one state of everything that can be recommended.
+
+    Attributes:
+        view: that state.
+        settings: how.
+        ranker: for queries in the encoder's language; ``foreign`` for others.
+    """
+
+    view: View
+    settings: RankingSettings
+    ranker: Ranker
+    foreign: Ranker
+
+    def shortlist(self, query: Query, own: Place | None) -> Shortlist:
+        """All candidates that the snapshot has under a query; ``own`` is the query article's place."""
+        segment = self.view.segments[0]
+        count = self.settings.candidates
+        rows = segment.retrieve(query, count, self.settings, None)
+        if own is not None and own[0] == 0:
+            rows = rows[rows != own[1]]
+        found = compute_features(segment, 0, query, rows)
+        comparable_features = comparable(found.features, self.view.snapshot.manifest.units[0])
+        ranker = self.ranker_of(query.language)
+        means = neutral(comparable_features, ranker.means, ranker.deviations).astype(np.float32).astype(np.float64)
+        others = len(segment) - (own is not None and own[0] == 0)
+        ranked = self.best_first(self.scored(query, found, means))
+        return Shortlist(ranked, means, len(rows) >= others, count)
+
+    def changed(self, query: Query, own: Place | None, means: Means) -> Candidates:
+        """All articles that changed since the snapshot but the query's own, in no order."""
+        parts = []
+        for number, segment in enumerate(self.view.segments[1:], start=1):
+            rows = np.arange(len(segment))
+            if own is not None and own[0] == number:
+                rows = rows[rows != own[1]]
+            parts.append(compute_features(segment, number, query, rows))
+        return self.scored(query, Candidates.joined(parts), means)
+
+    def scored(self, query: Query, candidates: Candidates, means: Means) -> Candidates:
+        """The candidates with scores and probabilities, in the order they came; each whatever the others are."""
+        return self.each(candidates, query.language, length_weight(query.term_count), means)
+
+    def each(
+        self, candidates: Candidates, language: str | None, weights: float | NDArray[np.float64], means: Means
+    ) -> Candidates:
+        """The same under queries in one language, by their length weights."""
+        manifest = self.view.snapshot.manifest
+        similarity = similarity_weight(manifest.mean_similarity)
+        return score(candidates, self.ranker_of(language), weights, similarity, manifest.units[0], means)
+
+    def ranker_of(self, language: str | None) -> Ranker:
+        """The ranker for queries in a language."""
+        return self.ranker if same_language(language, self.view.snapshot.manifest.language) else self.foreign
+
+    def best_first(self, scored: Candidates) -> Candidates:
+        """The candidates, best first, ties by id."""
+        order = np.lexsort((scored.rows, scored.segments, -scored.scores))
+        if len(self.view.segments) > 1 and (np.diff(scored.scores[order]) == 0).any():
+            order = np.array(sorted(order, key=lambda i: (-scored.scores[i], self.id(scored, i))), np.int64)
+        return scored.take(order)
+
+    def id(self, candidates: Candidates, i: int) -> str:
+        """The id of candidate ``i``."""
+        return self.view.segments[int(candidates.segments[i])].table.id(int(candidates.rows[i]))
+
+    def looked_up(self, queries: Sequence[Query]) -> list[Query]:
+        """The queries, prepared for :meth:`shortlist`: searching for many at once is sooner done."""
+        return self.view.segments[0].look_up(queries, self.settings.candidates, None)

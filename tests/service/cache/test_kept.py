@@ -1,0 +1,177 @@
+"""After any changes, what is still kept is what would be answered now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recommend.articles.article import Article, Status, parse_article
+from recommend.articles.curation import Choice, Curation
+from recommend.encoder import Encoder
+from recommend.index.filters import Filters
+from recommend.ingest import ingest
+from recommend.jobs.reindex import reindex
+from recommend.ranking.candidates import FEATURES
+from recommend.ranking.features import compute_features
+from recommend.ranking.kept import MOST_CHANGES
+from recommend.ranking.newcomers import features_under
+from recommend.recommender import Recommender
+from recommend.settings import PolicySettings, RankingSettings, Settings
+from recommend.store import Store
+from recommend_service.cache.answers import AnswerCache, CacheKey
+from recommend_service.cache.response import CachedResponse
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+DAY = timedelta(days=1)
+COUNT = 400
+STEPS = 150
+FILTERED = Filters(section="World")
+
+
+def rows(chance: Random, count: int, prefix: str) -> list[dict[str, Any]]:
+    """Articles on twenty topics, some of every description."""
+    words = ["".join(chance.choices("bdfgklmnprst", k=3) + chance.choices("aeiou", k=2)) for _ in range(800)]
+
+    def row(n: int) -> dict[str, Any]:
+        topic = chance.randrange(20)
+        own = words[topic * 40 : topic * 40 + 40] * 3 + words
+        return {
+            "id": f"{prefix}{n:03}",
+            "title": " ".join(chance.choices(own, k=6)),
+            "text": " ".join(chance.choices(own, k=chance.choice([20, 40, 120]))),
+            "published_at": chance.choice([None, *[NOW - DAY * chance.randrange(60)] * 5]),
+            "section": chance.choice([None, "World", "Sport"]),
+            "language": chance.choice([None, "en", "en-GB", "en", "es"]),
+            "genre": chance.choice([None, "news", "news", "opinion"]),
+            "tags": chance.choice([[], ["a"], ["b", f"t{topic}"]]),
+            "authors": chance.choice([[], ["Ada"], ["Bo", f"w{topic}"]]),
+        }
+
+    return [row(n) for n in range(count)]
+
+
+@pytest.fixture(params=["plain", "diverse", "readable"])
+def recommender(request: Any, tmp_path: Path, models: Path, toy_encoder: Encoder) -> Iterator[Recommender]:
+    rules = PolicySettings(
+        diversity=0.3 if request.param == "diverse" else 0.0, readable=1 if request.param == "readable" else 0
+    )
+    settings = Settings(
+        store=f"sqlite:///{tmp_path / 'recommend.db'}", index=tmp_path / "index", models=models,
+        ranking=RankingSettings(candidates=40), policy=rules,
+    )  # fmt: skip
+    with closing(Store(settings.store)) as store:
+        ingest(store, toy_encoder, map(parse_article, rows(Random(7), COUNT, "a")))
+        reindex(store, toy_encoder, settings)
+        yield Recommender(store, settings, toy_encoder)
+
+
+class Changing:
+    """One random change after another."""
+
+    def __init__(self, recommender: Recommender, encoder: Encoder, chance: Random) -> None:
+        self.recommender, self.encoder, self.chance = recommender, encoder, chance
+        self.spare = rows(Random(8), 4_000, "n")
+
+    def change(self, now: float) -> float:
+        """Makes one; returns the moment after it."""
+        store, chance = self.recommender.store, self.chance
+        ids = [*self.recommender.view().ids()]
+        kind = chance.choices(["new", "replace", "delete", "pin", "hide", "clock"], [8, 4, 4, 1, 1, 1])[0]
+        moment = datetime.fromtimestamp(now, UTC)
+        until = chance.choice([None, moment + timedelta(minutes=chance.randrange(90))])
+        if kind == "new":
+            later = {"published_at": moment + chance.choice([timedelta(0), DAY * -9, timedelta(hours=1)])}
+            self.take({**self.spare.pop(), **later, "expires_at": chance.choice([None, None, until])})
+        elif kind == "replace":
+            status = chance.choice([Status.PUBLISHED, Status.PUBLISHED, Status.DRAFT])
+            self.take({**self.spare.pop(), "id": chance.choice(ids), "status": status})
+        elif kind == "delete":
+            store.delete(chance.choice(ids))
+        elif kind == "pin":
+            choices = [tuple(Choice(id=one, until=until) for one in chance.sample(ids, 2)) for _ in range(2)]
+            store.curations.put(chance.choice(ids), Curation(pinned=choices[0], blocked=choices[1]), "editor")
+        elif kind == "hide":
+            hidden = until or moment + timedelta(minutes=5)
+            store.curations.put(chance.choice(ids), Curation(hidden_until=hidden), "editor")
+        else:
+            return now + chance.choice([1, 60, 1800])
+        return now
+
+    def take(self, row: dict[str, Any]) -> None:
+        """Stores an article."""
+        ingest(self.recommender.store, self.encoder, [parse_article(row)], republish=True)
+
+
+def test_after_any_changes_no_kept_answer_is_stale_and_most_are_kept(
+    recommender: Recommender, toy_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance, now = Random(9), NOW.timestamp()
+    changing = Changing(recommender, toy_encoder, chance)
+    monkeypatch.setattr("recommend.recommender.time.time", lambda: now)
+    cache = AnswerCache(1_000, 10**8, recommender.comparison)
+    looked, survived = 0, 0
+
+    def made(asked: CacheKey) -> CachedResponse | None:
+        answer = recommender.answer(asked.article_id, asked.limit, asked.filters)
+        return None if answer is None else CachedResponse.of(answer, "", explain=False)
+
+    for step in range(STEPS):
+        view = recommender.view()
+        for one in chance.sample([*view.ids()], 8):
+            asked = CacheKey(one, chance.choice([3, 5]), "none", chance.choice([Filters(), Filters(), FILTERED]))
+            if cache.get(view, now, asked) is None and (ready := made(asked)) is not None:
+                cache.put(view, asked, ready)
+        for _ in range(chance.choice([1, 1, 1, 4])):
+            now = changing.change(now)
+        view, kept = recommender.view(), [*cache._answers]
+        looked += len(kept)
+        cache.get(view, now, CacheKey("nobody", 1, "none"))
+        survived += len(cache)
+        for asked in chance.sample([*cache._answers], min(len(cache), 6)) if (step + 1) % 50 else [*cache._answers]:
+            found, fresh = cache.get(view, now, asked), made(asked)
+            assert found is not None
+            assert fresh is not None, f"step {step}: {asked.article_id} is gone"
+            told = [(one.before, one.between, one.after) for one in (found, fresh)]
+            assert told[0] == told[1], f"step {step}: {asked}"
+    assert survived > (0 if recommender.settings.policy.readable else 0.5 * looked)
+
+
+def test_a_changed_article_has_the_same_features_seen_from_either_side(
+    recommender: Recommender, toy_encoder: Encoder
+) -> None:
+    changing = Changing(recommender, toy_encoder, Random(3))
+    for row in [changing.spare.pop() for _ in range(40)]:
+        changing.take(row)
+    view = recommender.view()
+    for place in [(1, row) for row in range(len(view.segments[1]))]:
+        for number, segment in enumerate(view.segments):
+            some = np.arange(0, len(segment), 7)
+            found = features_under(view, number, some, place)
+            wanted = [
+                compute_features(view.segments[1], 1, segment.query(int(row)), np.array([place[1]])).features[0]
+                for row in some
+            ]
+            np.testing.assert_allclose(found, np.array(wanted), atol=2e-4)
+            assert found.shape[1] == len(FEATURES)
+            assert not np.isinf(found).any(), "a feature is not known here: every change would drop every answer"
+
+
+def test_more_changes_than_are_compared_drop_everything(recommender: Recommender, toy_encoder: Encoder) -> None:
+    cache, asked = AnswerCache(10, 10**6, recommender.comparison), CacheKey("a001", 5, "none")
+    for count, kept in ((1, True), (MOST_CHANGES + 2, False)):
+        view = recommender.view()
+        cache.get(view, NOW.timestamp(), asked)
+        answer = recommender.answer("a001", 5)
+        assert answer is not None
+        cache.put(view, asked, CachedResponse.of(answer, "", explain=False))
+        far = [Article(id=f"z{n}", title=f"xyzzy{n}", text="quux") for n in range(count)]
+        ingest(recommender.store, toy_encoder, far, republish=True)
+        held = cache.get(recommender.view(), NOW.timestamp(), asked) is not None
+        assert held is (kept and not recommender.settings.policy.readable)
