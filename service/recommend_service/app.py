@@ -16,9 +16,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from recommend.configuration import load_settings
 from recommend.errors import SnapshotError, StoreUnreachableError
 from recommend.index.dense import set_threads
-from recommend.settings import ServiceSettings, Settings, load_settings
+from recommend.settings import ServiceSettings, Settings
 from recommend_service.cache.fast_path import FastPath, FastPathMiddleware
 from recommend_service.cache.response import GZIP_FROM
 from recommend_service.connections import Connections

@@ -18,8 +18,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from recommend.articles.article import Article
 from recommend.cli import workers
+from recommend.configuration import load_settings
 from recommend.ranking.candidates import FEATURES
-from recommend.settings import load_settings
 
 Recommend = Callable[..., Any]
 ROOT = Path(__file__).parents[2]

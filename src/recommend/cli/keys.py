@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recommend.cli.app import Flags, Json, app
+from recommend.cli.app import Json, app, read_settings
 from recommend.cli.console import err, flush, out, plain, print_json
 from recommend.cli.output import existing
 from recommend.store import Store
@@ -21,12 +21,13 @@ _Name = Annotated[str, typer.Argument(help="Whose key it is, as it will stand in
 
 @keys.command()
 def create(
+    context: typer.Context,
     name: _Name,
     scopes: Annotated[list[Scope], typer.Option("--scope", help="What it allows; may be repeated.")],
     json: Json = False,
 ) -> None:
     """Makes a key and prints its secret, once: it is kept nowhere."""
-    with closing(Store(Flags.settings().store)) as store:
+    with closing(Store(read_settings(context).store)) as store:
         secret = store.keys.create(name, scopes)
         try:
             if json:
@@ -41,9 +42,9 @@ def create(
 
 
 @keys.command("list")
-def list_keys(json: Json = False) -> None:
+def list_keys(context: typer.Context, json: Json = False) -> None:
     """Shows every key, without the secrets."""
-    with closing(Store(Flags.settings().store, readonly=True)) as store:
+    with closing(Store(read_settings(context).store, readonly=True)) as store:
         found = store.keys.all()
     if json:
         print_json([_row(key) for key in found])
@@ -56,9 +57,9 @@ def list_keys(json: Json = False) -> None:
 
 
 @keys.command()
-def revoke(name: _Name) -> None:
+def revoke(context: typer.Context, name: _Name) -> None:
     """Makes a key invalid, for good and in every worker."""
-    with closing(Store(existing(Flags.settings()))) as store:
+    with closing(Store(existing(read_settings(context)))) as store:
         store.keys.revoke(name)
     out.print(f"{plain(name)} is revoked")
 

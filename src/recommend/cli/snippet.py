@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from recommend.cli.app import Flags, Json, app
+from recommend.cli.app import Json, app, read_settings
 from recommend.cli.console import err, out, plain, print_json
 from recommend.errors import SettingsError, truncated_repr
 
@@ -21,6 +21,7 @@ ELEMENT = "related-articles.js"
 
 @app.command()
 def snippet(
+    context: typer.Context,
     service: Annotated[
         str, typer.Option("--service", metavar="URL", help="Where readers' browsers reach the service.")
     ] = "http://127.0.0.1:8000",
@@ -43,7 +44,7 @@ def snippet(
         "</related-articles>",
     ]
     asking = None if page is None else _origin("--page", page)
-    allowed = Flags.settings().service.cors_origins
+    allowed = read_settings(context).service.cors_origins
     missing = asking if asking not in {None, origin, *allowed} and "*" not in allowed else None
     if json:
         print_json({"html": "\n".join(lines), "integrity": pinned, "version": version, "missing_origin": missing})
