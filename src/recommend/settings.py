@@ -143,7 +143,12 @@ class PolicySettings(_Group):
     )
     same_language: bool = True
     diversity: float = Field(0.0, ge=0.0, le=1.0, description="0: by score alone; 1: by variety alone (MMR)")
-    floor: float = Field(0.0, ge=0.0, le=1.0, description="least calibrated score of a related story")
+    floor: float = Field(0.25, ge=0.0, le=1.0, description="least calibrated score of what is called related")
+    fill: Literal["related", "section", "latest", "none"] = Field(
+        "related",
+        description="what fills a box after its related stories, told apart from them: the next best; the newest of "
+        "the section, then of all; the newest; nothing",
+    )
     readable: int = Field(0, ge=0, le=50, description="stories of a box, at least, that the reader may open")
 
 

@@ -133,7 +133,9 @@ def test_evaluate_and_compare(recommend: Recommend, articles: Path, corpus: list
     assert found["measures"].keys() == {"nDCG@5", "nDCG@10", "R@10", "RR"}
     assert found["measures"]["R@10"]["mean"] == 1.0
     assert recommend(*command, "--set", "policy.floor=1", "--json").json == found  # the policy is off
-    as_seen = recommend(*command, "--set", "policy=on", "--set", "policy.floor=1", "--run-out", "b.run.gz")
+    as_seen = recommend(
+        *command, "--set", "policy=on", "--set", "policy.floor=1", "--set", "policy.fill=none", "--run-out", "b.run.gz"
+    )
     assert (as_seen.code, "nDCG@10  0.0000 " in as_seen.out) == (0, True)
 
 

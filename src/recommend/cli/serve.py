@@ -65,6 +65,8 @@ def related(
         print_json(asdict(answer))
         return
     for item in answer.items:
+        if item.rank == answer.related + 1:
+            out.print(f"{'—' * 12} not related, but to fill the box", style="dim")
         date = f"{item.published_at:%Y-%m-%d}" if item.published_at else "undated   "
         closed = "" if item.access == Access.PUBLIC else f" · {item.access}"
         out.print(f"{item.rank:>2}. [bold]{plain(item.title)}[/bold]{closed}")

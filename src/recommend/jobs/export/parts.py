@@ -34,6 +34,8 @@ SCHEMA = pa.schema(
         ("rank", pa.int32()),
         ("related_id", pa.string()),
         ("score", pa.float64()),
+        ("related", pa.bool_()),
+        ("kind", pa.string()),
         ("reason", pa.string()),
         ("snapshot", pa.string()),
         ("revision", pa.int64()),
@@ -147,12 +149,16 @@ def _rows(recommender: Recommender, ids: Sequence[str], k: int) -> Iterator[dict
     view = recommender.view()
     unexpired = [article_id for article_id in ids if not _expired(view, article_id)]
     for article_id, answer in zip(unexpired, recommender.answers(unexpired, k), strict=True):
-        for item in () if answer is None else answer.items:
+        if answer is None:
+            continue
+        for item in answer.items:
             yield {
                 "article_id": article_id,
                 "rank": item.rank,
                 "related_id": item.id,
                 "score": item.score,
+                "related": item.rank <= answer.related,
+                "kind": item.reason.kind,
                 "reason": item.reason.text,
                 "snapshot": view.snapshot.manifest.name,
                 "revision": view.revision,
