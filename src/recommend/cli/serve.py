@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -62,7 +62,9 @@ def related(
             raise UnknownArticleError(article, near_ids(article, recommender.view().ids()))
         answer = found
     if json:
-        print_json(asdict(answer))
+        told = asdict(replace(answer, basis=None))
+        del told["basis"]
+        print_json(told)
         return
     for item in answer.items:
         if item.rank == answer.related + 1:
