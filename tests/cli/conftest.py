@@ -1,31 +1,12 @@
-"""The command, run in a folder of its own."""
+"""The command in a folder of its own."""
 
-from __future__ import annotations
-
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import orjson
 import pytest
 
-from recommend.cli import main
 from recommend.settings import Settings
 from recommend.store import Store
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return orjson.loads(self.out)
-
-
-Recommend = Callable[..., Ran]
+from running import Recommend, runner
 
 
 @pytest.fixture
@@ -35,17 +16,7 @@ def recommend(
     """Runs the command in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RECOMMEND_MODELS", str(models))
-
-    def run(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["recommend", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Ran(code, *capsys.readouterr())
-
-    return run
+    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture

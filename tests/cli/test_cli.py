@@ -5,11 +5,9 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pyarrow.parquet as pq
@@ -20,8 +18,8 @@ from recommend.articles.article import Article
 from recommend.cli import workers
 from recommend.configuration import load_settings
 from recommend.ranking.candidates import FEATURES
+from running import Recommend
 
-Recommend = Callable[..., Any]
 ROOT = Path(__file__).parents[2]
 ANCHOR = "a-central-asia-condemns-drone-attack"
 CLAIM = "a-lavrov-novgorod-drone-claim"

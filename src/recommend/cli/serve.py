@@ -62,9 +62,9 @@ def related(
             raise UnknownArticleError(article, near_ids(article, recommender.view().ids()))
         answer = found
     if json:
-        told = asdict(replace(answer, basis=None))
-        del told["basis"]
-        print_json(told)
+        shown = asdict(replace(answer, basis=None))
+        del shown["basis"]  # what caches go by
+        print_json(shown)
         return
     for item in answer.items:
         if item.rank == answer.related + 1:

@@ -142,6 +142,11 @@ def encoder(
             "train adapter works with any encoder"
         )
     manifest = read_manifest(before)
+    if manifest.layout != "transformers":
+        raise EncoderError(
+            f"encoder {manifest.name!r} cannot be tuned: its package holds weights that are packed to be run; "
+            "train adapter works with any encoder"
+        )
     current = open_encoder(settings.encoder, settings.models)
     recipe = replace(TuningRecipe(seed=seed), **({} if steps is None else {"steps": steps}))
     with working_folder(keep) as folder:
