@@ -10,6 +10,7 @@ from typer.main import get_group
 
 MODULES = {
     "demo": ("serve", "Sample corpus → index → service → page."),
+    "init": ("init", "Looks at your articles, shows the first as they would be read, and writes recommend.toml."),
     "ingest": ("batch", "Stores articles, each with its embedding; only what changed is embedded."),
     "reindex": (
         "batch",
@@ -32,6 +33,7 @@ MODULES = {
     ),
     "train": ("training", "Learns an encoder, an adapter or a ranker from judgements."),
     "events": ("events", "Impressions and clicks."),
+    "config": ("config", "The settings: what they are, and what each means."),
     "keys": ("keys", "API keys of the service."),
     "status": (
         "operating",

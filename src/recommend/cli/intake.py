@@ -33,6 +33,7 @@ class Intake:
         repeated: those among them whose id another one had before; of each id the last counts.
         reasons: how often rows were rejected for each of the reasons that came first.
         warnings: fields so far that were not taken as they were written.
+        settings: by which it reads.
         columns: which of them is which field, and what was made of them so far.
     """
 
@@ -62,6 +63,7 @@ class Intake:
         self._format = None if format is None else Format(format)
         self._on_remark = on_remark
         self._web, self._query = web, query
+        self.settings = settings
         self._encoding = settings.encoding or None
         self.columns = Columns(ColumnMap.of(settings.map, settings.items, settings.date_order or None))
 
