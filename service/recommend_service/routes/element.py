@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from hashlib import sha256
-from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 
-_INSIDE = Path(__file__).parents[1] / "web"
-WEB = _INSIDE if _INSIDE.is_dir() else Path(__file__).parents[2] / "web"
-"""The folder of the element and the templates: inside this package in the wheel, beside it in the sources."""
+from recommend_service.http.web import WEB
 
 NAME = "related-articles.js"
 

@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from recommend.articles.article import Access, Article
 from recommend.articles.card import card_of
 from recommend_service.http.paths import ARTICLE
-from recommend_service.routes.element import WEB
+from recommend_service.http.web import WEB
 
 PAGE_SIZE = 24
 FALLBACK_SIZE = 5
