@@ -20,13 +20,13 @@ from recommend.configuration import load_settings
 from recommend.errors import SnapshotError, StoreUnreachableError
 from recommend.index.dense import set_threads
 from recommend.settings import ServiceSettings, Settings
-from recommend_service.cache.fast_path import FastPath, FastPathMiddleware
 from recommend_service.cache.response import GZIP_FROM
 from recommend_service.connections import Connections
 from recommend_service.http import problems
 from recommend_service.logs import json_logs
 from recommend_service.metrics import Metrics
 from recommend_service.middleware.authentication import Authentication
+from recommend_service.middleware.fast_path import FastPath, FastPathMiddleware
 from recommend_service.middleware.head import Head
 from recommend_service.middleware.limits import (
     OPEN_BODY_LIMIT,

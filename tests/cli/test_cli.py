@@ -4,11 +4,9 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import orjson
 import pyarrow.parquet as pq
@@ -17,11 +15,11 @@ import uvicorn
 from selectolax.lexbor import LexborHTMLParser
 
 from recommend.articles.article import Article
-from recommend.cli import main
 from recommend.configuration import load_settings
 from recommend.ranking.candidates import FEATURES
 from recommend.settings import Settings
 from recommend.store import Store
+from running import Recommend
 
 ROOT = Path(__file__).parents[2]
 ANCHOR = "a-central-asia-condemns-drone-attack"
@@ -29,39 +27,6 @@ CLAIM = "a-lavrov-novgorod-drone-claim"
 DRAFT = (
     "Drones over the residence\nMoscow says that drones attacked the residence of Russia's president; Kyiv denies it.\n"
 )
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return orjson.loads(self.out)
-
-
-Recommend = Callable[..., Ran]
-
-
-@pytest.fixture
-def recommend(
-    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Recommend:
-    """Runs the command in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RECOMMEND_MODELS", str(models))
-
-    def run(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["recommend", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Ran(code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture

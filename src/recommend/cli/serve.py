@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -58,7 +58,9 @@ def related(
             raise UnknownArticleError(article)
         answer = found
     if json:
-        print_json(asdict(answer))
+        shown = asdict(replace(answer, basis=None))
+        del shown["basis"]  # what caches go by
+        print_json(shown)
         return
     for item in answer.items:
         if item.rank == answer.related + 1:

@@ -20,7 +20,6 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from recommend.errors import ExportError
-from recommend.index.dates import MISSING
 from recommend.index.dense import set_threads
 from recommend.index.view import FixedView, View
 from recommend.jobs.export.files import write_rows
@@ -167,5 +166,4 @@ def _rows(recommender: Recommender, ids: Sequence[str], k: int) -> Iterator[dict
 
 def _expired(view: View, article_id: str) -> bool:
     place = view.locate(article_id)
-    expires = MISSING if place is None else view.segments[place[0]].table.expires_at[place[1]]
-    return expires != MISSING and bool(expires <= time())
+    return place is not None and view.segments[place[0]].table.timeline.has_expired(place[1], int(time()))
