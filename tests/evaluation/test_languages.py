@@ -63,8 +63,9 @@ def test_every_language_tells_every_story_twice(stories: list[Article], judged: 
 def test_in_its_own_language_the_other_article_of_the_story_comes_first(
     recommender: Recommender, judged: Qrels
 ) -> None:
+    own = recommender.with_settings(policy=PolicySettings(hide_duplicates=False))  # retold in the same few words
     for query, grades in judged.items():
-        first, *_ = recommender.related(query, 5)
+        first, *_ = own.related(query, 5)
         assert (language_of(first.id), grades.get(first.id)) == (language_of(query), 3), query
 
 
