@@ -6,8 +6,6 @@ import logging
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
 from recommend.articles.article import Article
 from recommend.articles.languages import primary_language
 from recommend.encoder.encoder import AUTO, DEFAULT, MULTILINGUAL, encoder_fingerprint
@@ -119,5 +117,7 @@ def is_english(article: Article) -> bool:
     """Whether an article is in English: as it says, else by how many of its words are English stop words."""
     if article.language is not None:
         return primary_language(article.language) == "en"
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
     words = article.full_text.lower().split(maxsplit=_WORDS)[:_WORDS]
     return sum(word in ENGLISH_STOP_WORDS for word in words) >= _ENGLISH * len(words)
