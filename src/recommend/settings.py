@@ -222,6 +222,9 @@ class ServiceSettings(_Group):
     )
     reindex: bool = Field(False, description="start the re-index that indexing.due asks for")
     staleness: float = Field(0.25, ge=0.0, description="PostgreSQL: seconds between looks for new changes")
+    encoder_threads: int = Field(
+        0, ge=0, le=256, description="threads of a process that embed changes and drafts, 0: half the cores"
+    )
 
     @property
     def uploads(self) -> int:
