@@ -44,7 +44,11 @@ class SourceSettings(_Group):
 class EncoderSettings(_Group):
     """Which encoder turns articles into embeddings, and how hard it may work."""
 
-    name: str = Field("news-minilm", description="a folder of models/, a local path, or a sentence-transformers name")
+    name: str = Field(
+        "auto",
+        description="a folder of models/, a local path, or a sentence-transformers name; auto: what the live snapshot "
+        "has, at first by the languages of the articles",
+    )
     max_tokens: int = Field(128, ge=8, le=8192, description="of a title and the start of its text that are read")
     batch: int = Field(32, ge=1, le=4096, description="texts an inference call of sentence-transformers models")
     threads: int = Field(0, ge=0, le=256, description="0: as many as there are cores")
