@@ -120,6 +120,15 @@ def test_a_ranker_is_written_with_a_card_and_then_named(recommend: Recommend, tr
     assert orjson.loads(measured.out)["measures"]["nDCG@10"]["mean"] > 0.8
 
 
+def test_the_card_of_a_ranker_takes_no_other_files_place(train: Recommend) -> None:
+    Path("thesis.md").write_text("Chapter one\n")
+    refused = train("ranker", "--out", "thesis.json")
+    assert refused.code == 1
+    assert "thesis.md" in refused.err
+    assert Path("thesis.md").read_text() == "Chapter one\n"
+    assert not Path("thesis.json").exists()
+
+
 def test_a_ranker_is_fitted_to_several_sets_together(recommend: Recommend, tmp_path: Path) -> None:
     file = Path("fewer.jsonl")
     file.write_text("".join(CORPUS.read_text(encoding="utf-8").splitlines(keepends=True)[:90]))

@@ -41,7 +41,7 @@ from recommend.jobs.encoder_choice import decided
 from recommend.ranking.candidates import FEATURES
 from recommend.resources import model_file
 from recommend.training.adapter import Pairs, Recipe, train_adapter
-from recommend.training.card import Card
+from recommend.training.card import CARD, Card
 from recommend.training.encoder import Texts, TuningRecipe, tune_encoder
 from recommend.training.held_out import Division, Verdict, held_out_queries, query_values
 from recommend.training.ranker import BY_HAND, RANKER, Lists, collect, fit_ranker, save_ranker
@@ -220,7 +220,8 @@ def ranker(
     settings = read_settings(context, ["policy=off", *(assignments or [])])
     if len(articles) != len(qrels):
         raise EvaluationError(f"--articles is given {len(articles)} times, --qrels {len(qrels)}: every set needs both")
-    check_target(context, "--out", destination, RANKER, settings, inputs=[*articles, *qrels], force=force)
+    for target, kind in ((destination, RANKER), (destination.with_suffix(".md"), CARD)):
+        check_target(context, "--out", target, kind, settings, inputs=[*articles, *qrels], force=force)
     check_unused(destination.with_suffix(""), {"ranking.model": settings.ranking.model}, settings, force=force)
     check_scratch(context, "--scratch", keep, settings)
     with ExitStack() as stack:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recommend.files import replace_file
+from recommend.files import Kind, replace_file
 from recommend.training.held_out import Verdict
+
+_MEASURED = "nDCG@10 of the ranking on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Card:
                 f"- **Used by** `{self.switch}` in recommend.toml, and by nothing else.",
                 *([f"- **Set by hand**, not learned: {by_hand}."] if by_hand else []),
                 "",
-                f"nDCG@10 of the ranking on {verdict.queries:,} queries held out from {verdict.day:%Y-%m-%d}:",
+                f"{_MEASURED} {verdict.queries:,} queries held out from {verdict.day:%Y-%m-%d}:",
                 "",
                 "| with | nDCG@10 |",
                 "|---|---|",
@@ -77,3 +79,10 @@ class Card:
 
 def _listed(recipe: Mapping[str, float | int]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in recipe.items())
+
+
+def _is_card(file: Path) -> bool:
+    return f"\n{_MEASURED} ".encode() in file.read_bytes()
+
+
+CARD = Kind("a model card", _is_card)
