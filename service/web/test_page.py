@@ -199,15 +199,26 @@ def test_fallback_links_stay_when_no_answer_comes(page: Page, article_id: str) -
 
 def test_what_only_fills_the_box_stands_under_a_heading_of_its_own(page: Page) -> None:
     box = _open(page, "/embed?box=article=thin")
-    region = page.get_by_role("region", name="Related articles", exact=True)
-    assert region.get_by_role("heading", level=2).all_inner_texts() == ["Related articles", "More articles"]
+    region = page.get_by_role("region", name="Mehr zum Thema", exact=True)
+    assert region.get_by_role("heading", level=2).all_inner_texts() == ["Mehr zum Thema", "Weitere Artikel"]
     lists = [one.get_by_role("listitem").count() for one in region.get_by_role("list").all()]
     assert (lists, box.locator("[part=more-list] li").count()) == ([3, 2], 2)
     _open(page, "/embed?box=article=lonely%20more-heading=Else")
     assert page.get_by_role("heading", level=2).all_inner_texts() == ["Else"]
     assert page.get_by_role("region", name="Else").get_by_role("listitem").count() == 5
     _open(page, "/embed?box=article=%27old%20service%27")
-    assert page.get_by_role("heading", level=2).all_inner_texts() == ["Related articles"]
+    assert page.get_by_role("heading", level=2).all_inner_texts() == ["Mehr zum Thema"]
+
+
+def test_headings_are_in_the_language_of_the_box_or_say_that_they_are_in_english(page: Page) -> None:
+    for language, heading, told in (
+        ("ar", "مقالات ذات صلة", None),
+        ("pt-BR", "Artigos relacionados", None),
+        ("fi", "Related articles", "en"),
+    ):
+        _open(page, f"/embed?box=article=storm%20lang={language}")
+        found = page.get_by_role("heading", level=2)
+        assert (found.inner_text(), found.get_attribute("lang")) == (heading, told)
 
 
 def test_latest_articles_are_not_called_related(page: Page) -> None:
