@@ -21,8 +21,10 @@ from fastapi import Request as Incoming
 from fastapi.responses import HTMLResponse
 
 from recommend.articles.article import Article
+from recommend.articles.card import Card, card_of
 from recommend_service.metrics import Metrics
 from recommend_service.middleware.request_context import RequestContext
+from recommend_service.routes import element
 from recommend_service.routes.site import Story, site_router
 
 if TYPE_CHECKING:
@@ -65,6 +67,9 @@ class _Library:
     def article(self, article_id: str) -> Article | None:
         return next((article for article in STORIES if article.id == article_id), None)
 
+    def card(self, article: Article) -> Card:
+        return card_of(article)
+
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> Sequence[Story]:
         found = [article for article in STORIES if section in (None, article.section)]
         return [SimpleNamespace(**{**dict(article), "summary": "In short."}) for article in found][offset : offset + k]
@@ -93,6 +98,7 @@ def _app() -> FastAPI:
         return work(article_id)
 
     app.state.service = SimpleNamespace(recommender=lambda: library, read=read)
+    app.include_router(element.router)
     app.include_router(site_router("The Test Courier"))
     app.add_middleware(RequestContext, metrics=Metrics())
 
