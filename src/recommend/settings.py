@@ -53,6 +53,9 @@ class EncoderSettings(_Group):
 
     name: str = Field("news-minilm", description="a folder of models/, a local path, or a sentence-transformers name")
     max_tokens: int = Field(128, ge=8, le=8192)
+    max_words: int = Field(
+        900, ge=0, le=100_000, description="of a long text, read in pieces of max_tokens; 0: only its first max_tokens"
+    )
     batch: int = Field(32, ge=1, le=4096, description="texts an inference call of sentence-transformers models")
     threads: int = Field(0, ge=0, le=256, description="0: as many as there are cores")
     adapter: str = Field("auto", description="auto: the one that comes with the encoder; none; or a name")

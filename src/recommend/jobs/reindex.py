@@ -12,6 +12,7 @@ from recommend.encoder import Encoder, encode_articles, resolve_encoder_name
 from recommend.encoder.adapter import find_adapter
 from recommend.encoder.executors.engine import Engine
 from recommend.errors import RecommendError, SnapshotError
+from recommend.fingerprint import base_fingerprint
 from recommend.index.dense import choose_kind
 from recommend.index.snapshot.build import build_snapshot, snapshot_recipe
 from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
@@ -149,7 +150,7 @@ def reindex(
             return done(manifest, canary=compared, published=False)
         on_stage("publishing")
         embedded += publish_embedded(store, layout, manifest.name, encoder, progress=on_embedded)
-        before = _fingerprints(layout)
+        before = _fingerprints(layout) | {base_fingerprint(encoder.fingerprint)}
         prune(layout, settings.indexing.keep)
         dropped = sum(map(store.embeddings.drop, before - _fingerprints(layout)))
         return done(manifest, canary=compared, dropped=dropped)
