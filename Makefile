@@ -56,7 +56,7 @@ attack: .venv/installed-dev
 
 .venv/installed-dev: .venv/installed
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[pages,postgresql,ray]' --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[multilingual,pages,postgresql,ray]' --group dev
 	touch $@
 
 clean:

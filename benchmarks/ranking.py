@@ -9,11 +9,11 @@ import numpy as np
 from benchmarks import report
 from benchmarks.relevance import CANDIDATES
 from recommend.articles.article import Article
+from recommend.configuration import load_settings
 from recommend.evaluation.experiment import scratch
 from recommend.index.dense import set_threads
 from recommend.ranking.features import compute_features
 from recommend.ranking.model import Ranker, length_weight, score, similarity_weight
-from recommend.settings import load_settings
 from recommend.sources import read
 
 QUERIES = 500

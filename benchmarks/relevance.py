@@ -9,12 +9,13 @@ import numpy as np
 from benchmarks import report
 from benchmarks.baselines import Baselines
 from recommend.articles.article import Article
+from recommend.configuration import load_settings
 from recommend.encoder import encode_articles, open_encoder
 from recommend.evaluation.experiment import rank_queries, scratch
 from recommend.evaluation.judgements import Qrels, Run, read_qrels
 from recommend.evaluation.metrics import compare, interval, per_query
 from recommend.recommender import Recommender
-from recommend.settings import EncoderSettings, load_settings
+from recommend.settings import EncoderSettings
 from recommend.sources import read
 
 SETS = ("current_events_2025", "ecbplus")

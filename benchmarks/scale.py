@@ -32,7 +32,7 @@ from recommend.encoder import open_encoder
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
 from recommend.index.snapshot.catalog import live_manifest
 from recommend.index.snapshot.layout import IndexLayout, SnapshotLayout
-from recommend.jobs.reindex import reindex
+from recommend.jobs.reindex import Progress, reindex
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
@@ -149,7 +149,9 @@ def _build(size: int, folder: Path) -> Figures:
     settings, store = _settings(folder), _store(folder)
     encoder = open_encoder(settings.encoder, settings.models)
     marks: list[tuple[str, float]] = []
-    result = reindex(store, encoder, settings, on_stage=lambda stage: marks.append((stage, time.perf_counter())))
+    result = reindex(
+        store, encoder, settings, progress=Progress(stage=lambda stage: marks.append((stage, time.perf_counter())))
+    )
     marks.append(("", time.perf_counter()))
     stages = {stage: end - start for (stage, start), (_, end) in pairwise(marks)}
     if result.embedded or result.manifest.articles != size:

@@ -26,7 +26,7 @@ from sqlalchemy import make_url
 from recommend.articles.article import Article, parse_article
 from recommend.articles.text import terms
 from recommend.encoder import Encoder, open_encoder
-from recommend.index.snapshot.build import build_snapshot
+from recommend.index.snapshot.build import Recipe, build_snapshot
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.ingest import ingest
@@ -89,7 +89,7 @@ class Newsroom:
 
     def build(self) -> Manifest:
         """Builds a snapshot without publishing it."""
-        return build_snapshot(self.store, self.layout, self.encoder, "toy", None, self.settings.indexing, 200)
+        return build_snapshot(self.store, self.layout, Recipe(self.encoder, "toy", None, self.settings.indexing, 200))
 
     def reindex(self, *, full: bool = False) -> ReindexResult:
         """Builds and publishes a snapshot."""

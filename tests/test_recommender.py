@@ -224,7 +224,7 @@ def test_only_earlier_articles_are_candidates_as_of_the_query(crowd: Recommender
 def test_the_floor_leaves_out_what_is_unlikely_and_says_so(crowd: Recommender) -> None:
     query = PUBLISHED[0].id
     scores = [item.score for item in crowd.related(query, 300)]
-    answer = crowd.with_settings(policy=PolicySettings(floor=scores[3] - 1e-4)).answer(query, 300)
+    answer = crowd.with_settings(policy=PolicySettings(floor=scores[3] - 1e-4, fill="none")).answer(query, 300)
     assert answer is not None
     assert 4 <= len(answer.items) < len(scores)
     assert f"{answer.removed['floor']} removed by floor" in (answer.short or "")
@@ -284,7 +284,7 @@ def test_other_settings_rank_the_same_view_and_leave_the_recommender_as_it_was(n
     recommender = newsroom.recommender()
     before = recommender.related("story-00", 20)
     dense = recommender.with_settings(ranking=RankingSettings(without=["lexical", "context", "time", "section"]))
-    strict = recommender.with_settings(policy=PolicySettings(floor=1.0))
+    strict = recommender.with_settings(policy=PolicySettings(floor=1.0, fill="none"))
     assert dense.view() is strict.view() is recommender.view()
     assert [one.score for one in dense.related("story-00", 20)] != [one.score for one in before]
     assert strict.related("story-00", 20) == []

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from recommend.configuration import load_settings
 from recommend.errors import SettingsError
-from recommend.settings import Settings, load_settings
+from recommend.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -16,16 +16,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from recommend.configuration import load_settings
 from recommend.errors import SnapshotError, StoreUnreachableError
 from recommend.index.dense import set_threads
-from recommend.settings import ServiceSettings, Settings, load_settings
-from recommend_service.cache.fast_path import FastPath, FastPathMiddleware
+from recommend.settings import ServiceSettings, Settings
 from recommend_service.cache.response import GZIP_FROM
 from recommend_service.connections import Connections
 from recommend_service.http import problems
 from recommend_service.logs import json_logs
 from recommend_service.metrics import Metrics
 from recommend_service.middleware.authentication import Authentication
+from recommend_service.middleware.fast_path import FastPath, FastPathMiddleware
 from recommend_service.middleware.head import Head
 from recommend_service.middleware.limits import (
     OPEN_BODY_LIMIT,

@@ -6,13 +6,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from threading import Lock, Thread
 from time import monotonic
 from typing import Annotated, TypeVar
 from weakref import WeakKeyDictionary
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from recommend.articles.events import Event
@@ -30,12 +28,11 @@ from recommend_service.followed import STALL, FollowedView
 from recommend_service.group_commit import GroupCommit
 from recommend_service.metrics import Metrics
 from recommend_service.probe import Probe
+from recommend_service.threads import Threads
 
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
-_READERS = 8
-_PARSERS = 2
 _LEAST_PAUSE = 0.02
 T = TypeVar("T")
 
@@ -48,6 +45,7 @@ class ServiceState:
     machine, encoders, disks and locks are for threads, of which each kind has its own.
 
     Attributes:
+        threads: for what the event loop would wait for.
         readable: whether the store can be read; ``writable`` whether it takes changes; ``encodes`` whether the encoder
             is there.
     """
@@ -67,10 +65,7 @@ class ServiceState:
         self._tried = float("-inf")
         self._caches: WeakKeyDictionary[Recommender, AnswerCache] = WeakKeyDictionary()
         self._compute_lock = asyncio.Lock()
-        self._writer = CapacityLimiter(1)  # one encoder, one writing transaction: more threads would only queue there
-        self._drafter = CapacityLimiter(1)
-        self._reader = CapacityLimiter(_READERS)
-        self._parser = CapacityLimiter(_PARSERS)
+        self.threads = Threads()
         self._look = Probe(self._catch_up)
         self._state = Probe(self._read_status)
         self.readable = Check("the store can be read", self._check_readable)
@@ -209,8 +204,7 @@ class ServiceState:
                 await self._look.ask(STALL)
 
     async def in_writer(self, work: Callable[..., T], *arguments: object) -> T:
-        """Runs what encodes or waits for a disk on the one thread for that, so that readers never wait for it. What it
-        changed holds in this process when this returns."""
+        """Runs what writes, see :meth:`Threads.write`. What it changed holds in this process when this returns."""
 
         def write() -> T:
             done = work(*arguments)
@@ -218,23 +212,11 @@ class ServiceState:
                 self._catch_up()
             return done
 
-        return await to_thread.run_sync(write, limiter=self._writer)
-
-    async def in_drafter(self, work: Callable[..., T], *arguments: object) -> T:
-        """Runs what encodes for a reader, which no writer holds up."""
-        return await to_thread.run_sync(partial(work, *arguments), limiter=self._drafter)
-
-    async def in_reader(self, work: Callable[..., T], *arguments: object) -> T:
-        """Runs what asks the database on a thread for that."""
-        return await to_thread.run_sync(partial(work, *arguments), limiter=self._reader)
-
-    async def in_parser(self, work: Callable[..., T], *arguments: object) -> T:
-        """Runs what may compute for long on a thread for that."""
-        return await to_thread.run_sync(partial(work, *arguments), limiter=self._parser)
+        return await self.threads.write(write)
 
     async def read(self, work: Callable[..., T], *arguments: object) -> T:
-        """Asks the database for little: at once where it is a file, else as :meth:`in_reader`."""
-        return work(*arguments) if self._local else await self.in_reader(work, *arguments)
+        """Asks the database for little: at once where it is a file, else as :meth:`Threads.read`."""
+        return work(*arguments) if self._local else await self.threads.read(work, *arguments)
 
     async def status(self, seconds: float | None) -> Status:
         """The state of store and index.

@@ -20,20 +20,21 @@
  *   endpoint        root of the service; the page's own origin by default
  *   link            where an article opens, {id} standing for its encoded id; its own url by default
  *   heading         "Related articles" by default
- *   latest-heading  "Latest articles": the heading when the service knew nothing related
+ *   more-heading    "More articles": the heading over those that are not related and only fill the box
+ *   latest-heading  "Latest articles": the heading when the service did not know the story
  *   latest-note     the small print that says so
  *   variant         the variant to ask for: its name, or auto:UNIT
  *   no-events       tells the service nothing of what was seen and clicked
  *   time-zone       IANA zone in which dates are written; the reader's by default
  * The language of the dates is that of the nearest `lang` attribute.
  *
- * Events (they bubble): `related-articles:loaded`, detail {requestId, count, fallback}, and `related-articles:failed`,
- * detail {error}.
+ * Events (they bubble): `related-articles:loaded`, detail {requestId, count, related, fallback}, and
+ * `related-articles:failed`, detail {error}.
  *
  * Theming: text colour and fonts are inherited, so the box is light or dark with the page around it. Custom
  * properties: --related-articles-accent, -muted, -rule, -heading-font, -meta-font, -column (narrowest column), -lines
  * (of a standfirst), -min-height (space to keep free where there are no fallback links). Parts: box, heading, note,
- * list, item, headline, link, standfirst, meta, section, date, reason.
+ * list, more-heading, more-list, item, headline, link, standfirst, meta, section, date, reason.
  */
 {
   const TIMEOUT = 3000;
@@ -50,6 +51,7 @@
       --rule: var(--related-articles-rule, color-mix(in srgb, currentColor 22%, transparent));
     }
     h2, h3, p, ol { margin: 0; padding: 0; }
+    ol + h2 { margin-block-start: 1.25em; padding-block-start: .75em; border-block-start: 1px solid var(--rule); }
     h2, h3 {
       font-family: var(--related-articles-heading-font, inherit); text-wrap: balance; overflow-wrap: break-word;
     }
@@ -218,13 +220,15 @@
         const answer = await response.json();
         if (!answer.items.length) throw new Error(`${response.url} knew no articles`);
         const items = answer.items.slice(0, this.#limit);
-        this.#show(this.#box(items, answer.fallback === "latest"));
+        const related = Math.min(answer.related ?? items.length, items.length);
+        this.#show(this.#box(items, related, answer.fallback === "latest"));
         if (answer.fallback === null && !this.hasAttribute("no-events") && !refusesTracking()) {
           const variant = response.headers.get("X-Variant");
           const box = { request_id: answer.request_id, article_id: answer.article_id, variant };
           this.#events = new Events(`${this.#root}/events`, box, items, this.shadowRoot.querySelectorAll("li"));
         }
-        this.#tell("loaded", { requestId: answer.request_id, count: items.length, fallback: answer.fallback });
+        const { request_id: requestId, fallback } = answer;
+        this.#tell("loaded", { requestId, count: items.length, related, fallback });
       } catch (error) {
         if (request.signal.aborted) return;
         this.#show(document.createElement("slot"));
@@ -244,20 +248,29 @@
       this.dispatchEvent(new CustomEvent(`related-articles:${what}`, { bubbles: true, composed: true, detail }));
     }
 
-    #box(items, latest) {
+    #box(items, related, latest) {
       const text = (attribute, otherwise) => this.getAttribute(attribute) ?? otherwise;
-      const heading = latest ? text("latest-heading", "Latest articles") : text("heading", "Related articles");
       const note = latest && text("latest-note", "Nothing closely related was found, so these are the newest.");
       const dates = new Intl.DateTimeFormat(this.closest("[lang]:not([lang=''])")?.lang.replaceAll("_", "-"), {
         dateStyle: "long",
         timeZone: this.getAttribute("time-zone") ?? undefined,
       });
-      const title = build("h2", "heading", heading);
-      title.id = "heading";
-      const list = build("ol", "list", ...items.map((item) => this.#item(item, dates)));
-      list.setAttribute("role", "list"); // Safari drops the role with the markers
-      const box = build("section", "box", title, note && build("p", "note", note), list);
-      box.setAttribute("aria-labelledby", title.id);
+      const group = (part, heading, some, note) => {
+        if (!some.length) return [];
+        const list = build("ol", `${part}list`, ...some.map((item) => this.#item(item, dates)));
+        list.setAttribute("role", "list"); // Safari drops the role with the markers
+        return [build("h2", `${part}heading`, heading), note && build("p", "note", note), list];
+      };
+      const more = text("more-heading", "More articles");
+      const groups = latest
+        ? group("", text("latest-heading", "Latest articles"), items, note)
+        : [
+            ...group("", text("heading", "Related articles"), items.slice(0, related)),
+            ...group(related ? "more-" : "", more, items.slice(related)),
+          ];
+      const box = build("section", "box", ...groups);
+      box.querySelector("h2").id = "heading";
+      box.setAttribute("aria-labelledby", "heading");
       return box;
     }
 

@@ -109,7 +109,9 @@ def _app() -> FastAPI:
         ]  # fmt: skip
         response.headers["X-Variant"] = "new"
         fallback = "latest" if article_id == "quiet" else None
-        return {"article_id": article_id, "request_id": "r1", "fallback": fallback, "items": items}
+        related = {"empty": 0, "quiet": 0, "lonely": 0, "thin": limit - 2}.get(article_id, len(items))
+        answer = {"article_id": article_id, "request_id": "r1", "fallback": fallback, "items": items}
+        return answer if article_id == "old service" else answer | {"related": related}
 
     @app.post("/v1/events", status_code=202)
     async def events(request: Incoming) -> None:
@@ -193,6 +195,19 @@ def test_fallback_links_stay_when_no_answer_comes(page: Page, article_id: str) -
     _open(page, f"/stories/{article_id}", "failed")
     assert page.get_by_role("region", name="More in").get_by_role("link").count() == 5
     assert page.get_by_role("region", name="Related articles").count() == 0
+
+
+def test_what_only_fills_the_box_stands_under_a_heading_of_its_own(page: Page) -> None:
+    box = _open(page, "/embed?box=article=thin")
+    region = page.get_by_role("region", name="Related articles", exact=True)
+    assert region.get_by_role("heading", level=2).all_inner_texts() == ["Related articles", "More articles"]
+    lists = [one.get_by_role("listitem").count() for one in region.get_by_role("list").all()]
+    assert (lists, box.locator("[part=more-list] li").count()) == ([3, 2], 2)
+    _open(page, "/embed?box=article=lonely%20more-heading=Else")
+    assert page.get_by_role("heading", level=2).all_inner_texts() == ["Else"]
+    assert page.get_by_role("region", name="Else").get_by_role("listitem").count() == 5
+    _open(page, "/embed?box=article=%27old%20service%27")
+    assert page.get_by_role("heading", level=2).all_inner_texts() == ["Related articles"]
 
 
 def test_latest_articles_are_not_called_related(page: Page) -> None:

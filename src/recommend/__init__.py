@@ -9,11 +9,12 @@ disable_telemetry()
 
 if TYPE_CHECKING:
     from recommend.articles.article import Article
+    from recommend.configuration import load_settings
     from recommend.errors import RecommendError
     from recommend.index.filters import Filters
     from recommend.ranking.answer import Answer, Recommendation
     from recommend.recommender import Recommender
-    from recommend.settings import Settings, load_settings
+    from recommend.settings import Settings
 
 __all__ = [
     "Answer",
@@ -33,7 +34,7 @@ _HOMES = {
     "Recommendation": "ranking.answer",
     "Recommender": "recommender",
     "Settings": "settings",
-    "load_settings": "settings",
+    "load_settings": "configuration",
 }
 
 if not TYPE_CHECKING:  # a type checker shall know a name that is not here from one that is

@@ -90,11 +90,12 @@ def put(store: Store, encoder: Encoder, article: Article) -> tuple[int, bool]:
     """
     known = store.known([article.id]).get(article.id)
     new = known is None or known.deleted
-    if known is not None and not new and known.content_hash == article.content_hash:
+    stale = bool(_stale(store, encoder, [article]))
+    if known is not None and known.holds(article) and not stale:
         revision = store.revision_of(article.id) if store.get(article.id) is not None else None
-        if revision is not None and _has_embedding(store, encoder, article):
+        if revision is not None:
             return revision, False
-    vector = None if not new and _has_embedding(store, encoder, article) else encode_articles(encoder, [article])[0]
+    vector = encode_articles(encoder, [article])[0] if new or stale else None
     written = store.write([(article, vector)], encoder.fingerprint)[0]
     return written.revision, written.before is None or written.before.deleted
 
@@ -222,12 +223,11 @@ def put_batch(
     failures: dict[str, str] = {}
     stale: list[Article] = []
     if encoder is not None:
-        embedded = store.embeddings.text_hashes((article.id for article in offered), encoder.fingerprint)
-        stale = [article for article in offered if embedded.get(article.id) != article.text_hash]
+        stale = _stale(store, encoder, offered)
         kept = _held(store, encoder, stale)
         made, failures = _encode_once(encoder, [article for article in stale if article.id not in kept])
         vectors = kept | made
-    changed = [article for article in offered if _differs(article, held.get(article.id))]
+    changed = [article for article in offered if (one := held.get(article.id)) is None or not one.holds(article)]
     on_change(changed, held)
     fingerprint = "" if encoder is None else encoder.fingerprint
     found = store.write([(article, vectors.get(article.id)) for article in changed], fingerprint, republish=republish)
@@ -246,7 +246,7 @@ def put_batch(
         kind: Literal["added", "changed", "unchanged"] = "unchanged"
         if before is None or before.deleted:
             kind = "added"
-        elif mine is not None and before.content_hash != batch[id_].content_hash:
+        elif mine is not None and not before.holds(batch[id_]):
             kind = "changed"
         return Outcome(kind, revision, id_ in made, failures.get(id_))
 
@@ -269,12 +269,10 @@ def _encode_once(encoder: Encoder, articles: list[Article]) -> tuple[dict[str, F
     return found, {id_: failures[key] for id_, key in hashes.items() if key in failures}
 
 
-def _differs(article: Article, held: StoredState | None) -> bool:
-    return held is None or held.deleted or held.content_hash != article.content_hash
-
-
-def _has_embedding(store: Store, encoder: Encoder, article: Article) -> bool:
-    return store.embeddings.text_hashes([article.id], encoder.fingerprint).get(article.id) == article.text_hash
+def _stale(store: Store, encoder: Encoder, articles: Sequence[Article]) -> list[Article]:
+    """Those that the encoder has not embedded as they are: whose title or body is another than it was then."""
+    embedded = store.embeddings.text_hashes((article.id for article in articles), encoder.fingerprint)
+    return [article for article in articles if embedded.get(article.id) != article.text_hash]
 
 
 def _batches(articles: Iterable[Article], on_collision: Collided) -> Iterator[dict[str, Article]]:

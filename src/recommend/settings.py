@@ -1,13 +1,9 @@
-"""Every setting, with its default and range. Flags beat the environment, that beats the file, and that the defaults.
-
-Environment: ``RECOMMEND_STORE``, ``RECOMMEND_INDEX``, and with two underscores for nesting
-``RECOMMEND_RANKING__CANDIDATES``. File: the same names as TOML tables.
-"""
+"""Every setting, with its default and range; :mod:`recommend.configuration` reads them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -24,9 +20,6 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
-from pydantic_settings import SettingsError as UnreadableEnvironment
-
-from recommend.errors import SettingsError, truncated_repr
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +146,12 @@ class PolicySettings(_Group):
     )
     same_language: bool = True
     diversity: float = Field(0.0, ge=0.0, le=1.0, description="0: by score alone; 1: by variety alone (MMR)")
-    floor: float = Field(0.0, ge=0.0, le=1.0, description="least calibrated score of a related story")
+    floor: float = Field(0.25, ge=0.0, le=1.0, description="least calibrated score of what is called related")
+    fill: Literal["related", "section", "latest", "none"] = Field(
+        "related",
+        description="what fills a box after its related stories, told apart from them: the next best; the newest of "
+        "the section, then of all; the newest; nothing",
+    )
     readable: int = Field(0, ge=0, le=50, description="stories of a box, at least, that the reader may open")
 
 
@@ -273,67 +271,3 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
-
-
-def load_settings(
-    config: Path | None = None, assignments: Iterable[str] = (), overrides: Mapping[str, Any] | None = None
-) -> Settings:
-    """The settings of a process.
-
-    Args:
-        config: a TOML file.
-        assignments: ``group.key=value`` texts, as ``--set`` takes them.
-        overrides: top-level values that were given as flags; None values are ignored.
-
-    Raises:
-        SettingsError: for a file that is missing or not TOML, an unknown name, a value out of range.
-    """
-    if config is not None and not config.is_file():
-        raise SettingsError(f"config file {truncated_repr(str(config))} does not exist")
-    values: dict[str, Any] = {key: value for key, value in (overrides or {}).items() if value is not None}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals:
-            raise SettingsError(f"setting {truncated_repr(assignment)} is not of the form group.key=value")
-        name = name.strip()
-        target, *path = values, *("policy.on" if name == "policy" else name).split(".")
-        for part in path[:-1]:
-            target = target.setdefault(part, {})
-            if not isinstance(target, dict):
-                raise SettingsError(f"setting {truncated_repr(assignment)} contradicts an earlier one")
-        target[path[-1]] = _value(assignment, text.strip())
-
-    class _Configured(Settings):
-        model_config = SettingsConfigDict(toml_file=config)
-
-    try:
-        loaded = _Configured(**values)
-    except ValidationError as problem:
-        raise SettingsError(_explain(problem)) from None
-    except UnreadableEnvironment as problem:
-        raise SettingsError(f"environment: {problem}: write groups and lists as JSON") from None
-    except ValueError as problem:
-        raise SettingsError(f"config file {truncated_repr(str(config))}: {problem}") from None
-    return Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields})
-
-
-def _value(assignment: str, text: str) -> Any:
-    """The value as text, which pydantic converts; a list or a table is written as JSON, as in the environment."""
-    try:
-        return orjson.loads(text) if text.startswith(("[", "{")) else text
-    except orjson.JSONDecodeError as problem:
-        kind = "list" if text.startswith("[") else "object"
-        raise SettingsError(f"setting {truncated_repr(assignment)} is not a JSON {kind}: {problem.msg}") from None
-
-
-def _explain(problem: ValidationError) -> str:
-    first = problem.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        group = Settings.model_fields.get(str(first["loc"][0]))
-        known = getattr(group.annotation, "model_fields", Settings.model_fields) if group else Settings.model_fields
-        known = VariantSettings.model_fields if name.startswith("service.variants.") else known
-        return f"setting {name} is unknown: there are {', '.join(sorted(known))}"
-    secret = {"store", "api_keys"} & set(first["loc"])  # a URL with its password, a key in place of its hash
-    given = "***" if secret else truncated_repr(first["input"])
-    return f"setting {name} = {given}: {first['msg'][0].lower()}{first['msg'][1:]}"

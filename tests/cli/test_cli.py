@@ -4,11 +4,9 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import orjson
 import pyarrow.parquet as pq
@@ -17,10 +15,11 @@ import uvicorn
 from selectolax.lexbor import LexborHTMLParser
 
 from recommend.articles.article import Article
-from recommend.cli import main
+from recommend.configuration import load_settings
 from recommend.ranking.candidates import FEATURES
-from recommend.settings import Settings, load_settings
+from recommend.settings import Settings
 from recommend.store import Store
+from running import Recommend
 
 ROOT = Path(__file__).parents[2]
 ANCHOR = "a-central-asia-condemns-drone-attack"
@@ -28,39 +27,6 @@ CLAIM = "a-lavrov-novgorod-drone-claim"
 DRAFT = (
     "Drones over the residence\nMoscow says that drones attacked the residence of Russia's president; Kyiv denies it.\n"
 )
-
-
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return orjson.loads(self.out)
-
-
-Recommend = Callable[..., Ran]
-
-
-@pytest.fixture
-def recommend(
-    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Recommend:
-    """Runs the command in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RECOMMEND_MODELS", str(models))
-
-    def run(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["recommend", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Ran(code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -174,7 +140,9 @@ def test_evaluate_and_compare(recommend: Recommend, articles: Path, corpus: list
     assert found["measures"].keys() == {"nDCG@5", "nDCG@10", "R@10", "RR"}
     assert found["measures"]["R@10"]["mean"] == 1.0
     assert recommend(*command, "--set", "policy.floor=1", "--json").json == found  # the policy is off
-    as_seen = recommend(*command, "--set", "policy=on", "--set", "policy.floor=1", "--run-out", "b.run.gz")
+    as_seen = recommend(
+        *command, "--set", "policy=on", "--set", "policy.floor=1", "--set", "policy.fill=none", "--run-out", "b.run.gz"
+    )
     assert (as_seen.code, "nDCG@10  0.0000 " in as_seen.out) == (0, True)
 
 

@@ -9,7 +9,7 @@ from recommend.store import Store
 ANSWER = """
 import sys
 from recommend import Recommender
-from recommend.settings import load_settings
+from recommend.configuration import load_settings
 settings = load_settings(overrides={"models": sys.argv[3]})
 items = Recommender.open(sys.argv[1], sys.argv[2], settings).related("a-central-asia-condemns-drone-attack", k=5)
 assert len(items) == 5, items

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import orjson
 import pytest
 
-from recommend.cli import main
 from recommend.encoder import Encoder, encoder_fingerprint, open_encoder
 from recommend.encoder.adapter import find_adapter
 from recommend.encoder.manifest import TUNING, read_manifest
@@ -19,42 +15,14 @@ from recommend.ranking.candidates import FEATURES
 from recommend.ranking.model import Ranker
 from recommend.settings import EncoderSettings
 from recommend.training.encoder import TuningRecipe
+from running import Ran, Recommend
 
 ROOT = Path(__file__).parents[2]
 CORPUS, JUDGEMENTS = (ROOT / "examples" / "corpus" / name for name in ("articles.jsonl", "judgements.tsv"))
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Train = Callable[..., Ran]
-
-
 @pytest.fixture
-def recommend(
-    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Train:
-    """Runs the command in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("RECOMMEND_MODELS", str(models))
-
-    def run(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["recommend", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Ran(code, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def train(recommend: Train, tmp_path: Path) -> Train:
+def train(recommend: Recommend, tmp_path: Path) -> Recommend:
     """Runs ``train`` on the sample corpus."""
 
     def run(what: str, *arguments: object) -> Ran:
@@ -80,7 +48,7 @@ def contrary(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_adapter_is_written_with_a_card_and_used_only_when_it_is_named(train: Train, encoder: Encoder) -> None:
+def test_an_adapter_is_written_with_a_card_and_used_only_when_it_is_named(train: Recommend, encoder: Encoder) -> None:
     ran = train("adapter", "--out", "new/ours", "--steps", 20, "--seed", 3, "--force")
     assert ran.code == 0, ran.err
     found = find_adapter("ours", Path("new"), encoder.fingerprint)
@@ -101,7 +69,7 @@ def test_an_adapter_is_written_with_a_card_and_used_only_when_it_is_named(train:
 
 
 def test_beside_other_models_the_line_that_switches_is_short(
-    train: Train, models: Path, monkeypatch: pytest.MonkeyPatch
+    train: Recommend, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("models").mkdir()
     (Path("models") / "news-minilm").symlink_to(models / "news-minilm")
@@ -110,7 +78,7 @@ def test_beside_other_models_the_line_that_switches_is_short(
     assert ran.out.splitlines()[-1] == 'encoder.adapter = "ours"', ran.err
 
 
-def test_an_adapter_that_harms_is_refused_with_the_figures_unless_forced(train: Train, contrary: Path) -> None:
+def test_an_adapter_that_harms_is_refused_with_the_figures_unless_forced(train: Recommend, contrary: Path) -> None:
     harmful = ("--qrels", contrary, "--out", "ours", "--set", "encoder.adapter=none", "--steps", 10)
     refused = train("adapter", *harmful)
     assert refused.code == 1, refused.out
@@ -122,13 +90,13 @@ def test_an_adapter_that_harms_is_refused_with_the_figures_unless_forced(train: 
     assert "**It is worse**: nDCG@10 0.8" in Path("ours/README.md").read_text()
 
 
-def test_without_a_later_article_nothing_is_learned(train: Train) -> None:
+def test_without_a_later_article_nothing_is_learned(train: Recommend) -> None:
     refused = train("adapter", "--out", "none", "--hold-out", "2035-12-01")
     assert (refused.code, refused.err.count("error: --hold-out 2035-12-01: all dated articles lie on")) == (1, 1)
     assert not Path("none").exists()
 
 
-def test_what_is_in_use_is_not_replaced_without_a_word(train: Train, models: Path) -> None:
+def test_what_is_in_use_is_not_replaced_without_a_word(train: Recommend, models: Path) -> None:
     before = (models / "news-linear.json").read_bytes()
     refused = train("ranker", "--out", models / "news-linear.json")
     assert refused.code == 1
@@ -136,7 +104,7 @@ def test_what_is_in_use_is_not_replaced_without_a_word(train: Train, models: Pat
     assert (models / "news-linear.json").read_bytes() == before
 
 
-def test_a_ranker_is_written_with_a_card_and_then_named(recommend: Train, train: Train) -> None:
+def test_a_ranker_is_written_with_a_card_and_then_named(recommend: Recommend, train: Recommend) -> None:
     ran = train("ranker", "--out", "new/folder/ours.json", "--steps", 200, "--force")
     assert ran.code == 0, ran.err
     ranker = Ranker.load(Path("new/folder/ours.json"))
@@ -152,7 +120,7 @@ def test_a_ranker_is_written_with_a_card_and_then_named(recommend: Train, train:
     assert orjson.loads(measured.out)["measures"]["nDCG@10"]["mean"] > 0.8
 
 
-def test_a_ranker_is_fitted_to_several_sets_together(recommend: Train, tmp_path: Path) -> None:
+def test_a_ranker_is_fitted_to_several_sets_together(recommend: Recommend, tmp_path: Path) -> None:
     file = Path("fewer.jsonl")
     file.write_text("".join(CORPUS.read_text(encoding="utf-8").splitlines(keepends=True)[:90]))
     one, fewer = (("--articles", articles, "--qrels", JUDGEMENTS) for articles in (CORPUS, file))
@@ -168,7 +136,7 @@ def test_a_ranker_is_fitted_to_several_sets_together(recommend: Train, tmp_path:
 
 
 def test_the_default_encoder_is_tuned_further_and_the_result_used_once_it_is_named(
-    train: Train, models: Path, monkeypatch: pytest.MonkeyPatch
+    train: Recommend, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def short(**given: int) -> TuningRecipe:
         return TuningRecipe(batch=8, rank=1, layers=1, tokens=8, **given)
@@ -188,7 +156,7 @@ def test_the_default_encoder_is_tuned_further_and_the_result_used_once_it_is_nam
     assert encoder_fingerprint(EncoderSettings(), models) != tuned.fingerprint
 
 
-def test_an_encoder_without_a_manifest_cannot_be_tuned_and_the_message_says_what_can(train: Train) -> None:
+def test_an_encoder_without_a_manifest_cannot_be_tuned_and_the_message_says_what_can(train: Recommend) -> None:
     refused = train("encoder", "--out", "ours", "--set", "encoder.name=some/transformer")
     assert refused.code == 1
     assert "encoder 'some/transformer' has no manifest.json" in refused.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,12 @@ from recommend.encoder.adapter import MANIFEST, WEIGHTS, AdapterManifest, find_a
 from recommend.errors import EncoderError
 from recommend.fingerprint import base_fingerprint
 from recommend.index.projection import Projection
-from recommend.index.snapshot.build import snapshot_recipe
-from recommend.index.snapshot.open import open_snapshot
+from recommend.index.snapshot.build import Recipe
 from recommend.resources import bundled
 from recommend.settings import EncoderSettings, IndexSettings
 
 if TYPE_CHECKING:
-    from conftest import Newsroom
+    pass
 
 Write = Callable[..., Path]
 
@@ -174,29 +174,12 @@ def test_a_shipped_adapter_keeps_most_of_what_its_encoder_says(
     assert not np.allclose(found.weights, identity, atol=1e-3)
 
 
-def test_the_recipe_of_a_snapshot_changes_with_the_adapter(tmp_path: Path, write: Write) -> None:
-    recipes = {snapshot_recipe("toy", None, IndexSettings())}
+def test_the_recipe_of_a_snapshot_changes_with_the_adapter(tmp_path: Path, write: Write, toy_encoder: Encoder) -> None:
+    plain = Recipe(toy_encoder, "toy", None, IndexSettings(), 200)
+    digests = {plain.digest}
     for seed in range(3):
         write("mine", "toy", turned(4, seed))
-        adapter = find_adapter("mine", tmp_path / "models", "toy")
-        recipes.add(snapshot_recipe("toy", adapter, IndexSettings()))
-        assert snapshot_recipe("toy", adapter, IndexSettings()) in recipes
-    assert len(recipes) == 4
-
-
-def test_an_adapter_that_is_shipped_later_calls_for_a_new_snapshot_which_maps_what_comes_later_too(
-    newsroom: Newsroom, tmp_path: Path, write: Write, stories: list[Article]
-) -> None:
-    settings = newsroom.settings.model_copy(update={"models": tmp_path / "models"})
-    own = type(newsroom)(newsroom.store, settings, newsroom.encoder)
-    assert not own.reindex().built
-    weights = turned(newsroom.encoder.dimension)
-    write("mine", newsroom.encoder.fingerprint, weights)
-    result = own.reindex()
-    assert (result.built, result.manifest.adapter, result.embedded) == (True, "mine", 0)
-    assert not own.reindex().built
-    snapshot = open_snapshot(own.layout, result.manifest.name)
-    assert snapshot.projection.adapter == pytest.approx(weights, abs=1e-3)
-    embedding = encode_articles(own.encoder, stories[:1])[0]
-    kept = snapshot.segment.query(0).embedding
-    assert float(kept @ snapshot.prepare(stories[0], embedding).embedding) > 0.95
+        recipe = replace(plain, adapter=find_adapter("mine", tmp_path / "models", "toy"))
+        digests.add(recipe.digest)
+        assert replace(recipe, depth=300, encoder_name="other").digest in digests
+    assert len(digests) == 4

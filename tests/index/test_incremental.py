@@ -36,9 +36,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     texts: list[str] = []
     of = TermCounts.of
 
-    def noted(some: list[str]) -> TermCounts:
+    def noted(some: list[str], languages: list[str | None] | None = None) -> TermCounts:
         texts.extend(some)
-        return of(some)
+        return of(some, languages)
 
     monkeypatch.setattr(TermCounts, "of", noted)
     return texts
@@ -52,6 +52,10 @@ def some_changes(chance: random.Random, stories: list[Article], day: int) -> lis
         *(one.model_copy(update={"section": f"Section {day}"}) for one in moved),
         *(one.model_copy(update={"status": Status.UNPUBLISHED}) for one in hidden),
         *back,
+        *(
+            one.model_copy(update={"language": chance.choice(["en", "es", "tr", "vi"])})
+            for one in chance.sample(stories, 3)
+        ),
         *(one.model_copy(update={"id": f"day-{day}-{one.id}", "tags": ["again"]}) for one in chance.sample(stories, 3)),
     ]
 

@@ -319,7 +319,7 @@ def test_what_is_taken_down_while_the_file_is_written_is_not_in_it(
 
 def test_an_empty_box_of_an_article_that_changed_is_told(newsroom: Newsroom, tmp_path: Path) -> None:
     newsroom.take(Article(id="new", title="Xyzzy"))
-    strict = newsroom.recommender().with_settings(policy=PolicySettings(floor=1.0))
+    strict = newsroom.recommender().with_settings(policy=PolicySettings(floor=1.0, fill="none"))
     assert export(strict, tmp_path / "related.jsonl", 4, since=60) == 1
     assert [(row["article_id"], row["rank"], row["related_id"]) for row in lines(tmp_path / "related.jsonl")] == [
         ("new", 0, None)

@@ -21,7 +21,7 @@ from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.publishing import point_to
 from recommend.ingest import put
 from recommend.jobs import publish
-from recommend.jobs.reindex import reindex
+from recommend.jobs.reindex import Progress, reindex
 from recommend.jobs.rollback import rollback
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_an_article_that_comes_in_during_any_stage_of_a_change_of_encoder_does_n
         if begun == stage:
             newsroom.take(parse_article({"id": "late", "title": "Late news"}))
 
-    reindex(newsroom.store, other_toy_encoder, newsroom.settings, on_stage=come_in)
+    reindex(newsroom.store, other_toy_encoder, newsroom.settings, progress=Progress(stage=come_in))
     view = replace(newsroom, encoder=other_toy_encoder).recommender().view()
     number, row = view.locate("late") or (-1, -1)
     assert number >= 0

@@ -12,7 +12,7 @@ from recommend.articles.article import Article, Status, parse_article
 from recommend.encoder import Encoder
 from recommend.index.snapshot.open import verify
 from recommend.index.snapshot.publishing import locked, publish
-from recommend.jobs.reindex import Plan, plan, reindex
+from recommend.jobs.reindex import Plan, Progress, plan, reindex
 from recommend.settings import Settings
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def test_changes_during_the_job_are_served_after_it(newsroom: Newsroom, stage: s
             newsroom.store.delete("story-00")
 
     stages: list[str] = []
-    reindex(newsroom.store, newsroom.encoder, newsroom.settings, full=True, on_stage=change)
+    reindex(newsroom.store, newsroom.encoder, newsroom.settings, full=True, progress=Progress(stage=change))
     assert stages[:2] + stages[-2:] == ["embedding", "building", "comparing", "publishing"]
     recommender = newsroom.recommender()
     assert (recommender.answer("new", 5) is None, recommender.answer("story-00", 5) is None) == (False, True)

@@ -57,11 +57,11 @@ def test_near_misses_are_the_best_that_are_not_shown_each_with_its_rule(explaine
 def test_a_floor_and_a_taste_for_variety_are_named(indexed: tuple[Settings, Store], encoder: Encoder) -> None:
     usual = under(indexed, encoder, PolicySettings(diversity=0.0))
     least = round(usual.items[2].score - 0.0001, 4)  # scores are told rounded, the floor is held against what they are
-    floored = under(indexed, encoder, PolicySettings(diversity=0.0, floor=least))
+    floored = under(indexed, encoder, PolicySettings(diversity=0.0, floor=least, fill="none"))
     assert [item.id for item in floored.items] == [item.id for item in usual.items if item.score >= least]
     assert floored.near_misses is not None
     assert f"score below the floor of {least:g}" in {miss.why for miss in floored.near_misses}
-    varied = under(indexed, encoder, PolicySettings(diversity=0.9))
+    varied = under(indexed, encoder, PolicySettings(diversity=0.9, floor=0.0))
     assert varied.near_misses is not None
     assert "too like another one that is shown" in {miss.why for miss in varied.near_misses}
 

@@ -17,27 +17,27 @@ WEEK = timedelta(days=7)
 
 
 @pytest.mark.parametrize(
-    ("lexical_cosine", "probability", "age", "section", "kind", "text"),
+    ("lexical_cosine", "probability", "age", "kind", "text"),
     [
-        (0.3, 0.6, WEEK, "World", "story", "Same story: Lee Jae Myung, Beijing · seven days later"),
-        (0.3, 0.3, WEEK, "World", "topic", "Also about Lee Jae Myung, Beijing · seven days later"),
-        (0.3, 0.6, -60 * WEEK, "World", "topic", "Also about Lee Jae Myung, Beijing · 14 months earlier"),
-        (0.3, 0.6, None, None, "topic", "Also about Lee Jae Myung, Beijing"),
-        (0.01, 0.6, WEEK, "World", "similar", "More from World · seven days later"),
-        (0.01, 0.6, timedelta(), None, "similar", "On a similar subject · same day"),
-        (0.01, 0.6, None, None, "similar", "On a similar subject"),
+        (0.3, 0.6, WEEK, "story", "Same story: Lee Jae Myung, Beijing · seven days later"),
+        (0.3, 0.3, WEEK, "topic", "Also about Lee Jae Myung, Beijing · seven days later"),
+        (0.3, 0.6, -60 * WEEK, "topic", "Also about Lee Jae Myung, Beijing · 14 months earlier"),
+        (0.3, 0.6, None, "topic", "Also about Lee Jae Myung, Beijing"),
+        (0.01, 0.6, WEEK, "similar", "On a similar subject · seven days later"),
+        (0.01, 0.6, timedelta(), "similar", "On a similar subject · same day"),
+        (0.01, 0.6, None, "similar", "On a similar subject"),
     ],
 )
-def test_the_reason_names_what_is_shared_or_else_the_section(
-    lexical_cosine: float, probability: float, age: timedelta | None, section: str | None, kind: str, text: str
+def test_the_reason_names_what_is_shared(
+    lexical_cosine: float, probability: float, age: timedelta | None, kind: str, text: str
 ) -> None:
-    found = reason(SHARED, lexical_cosine, probability, TEXTS, age, section)
+    found = reason(SHARED, lexical_cosine, probability, TEXTS, age)
     assert (found.kind, found.text) == (kind, text)
     assert found.terms == (() if kind == "similar" else ("Lee Jae Myung", "Beijing"))
 
 
 def test_shared_terms_that_no_headline_holds_are_not_named() -> None:
-    assert reason({"tariff": 0.3}, 0.3, 0.9, TEXTS, WEEK, None).kind == "similar"
+    assert reason({"tariff": 0.3}, 0.3, 0.9, TEXTS, WEEK).kind == "similar"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_shared_terms_that_no_headline_holds_are_not_named() -> None:
 def test_a_reason_gives_names_and_neither_common_words_nor_numbers_nor_nationalities_alone(
     term: str, text: str, named: bool
 ) -> None:
-    assert (reason({term: 0.3}, 0.3, 0.9, [text], WEEK, None).kind == "story") == named
+    assert (reason({term: 0.3}, 0.3, 0.9, [text], WEEK).kind == "story") == named
 
 
 def test_distances_are_written_out() -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import resource
 import shutil
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -18,6 +16,7 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
+from disks import fill, moved, small_disk
 from recommend.encoder import Encoder
 from recommend.encoder.quantise import MODEL
 from recommend.jobs.reindex import reindex
@@ -72,49 +71,17 @@ def _check_that_writes_hold_again(client: Any) -> None:
     assert (GONE in shown, "new" in shown) == (False, True)
 
 
-@contextmanager
-def _small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of 16 MiB, unmounted afterwards."""
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "none", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no disk can be mounted here: {mounted.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def _moved(settings: Settings, folder: Path) -> Settings:
-    file = Path(make_url(settings.store).database or "")
-    for part in file.parent.glob(f"{file.name}*"):
-        shutil.copy(part, folder / part.name)
-    return settings.model_copy(update={"store": f"sqlite:///{folder / file.name}"})
-
-
 def test_on_a_full_disk_readers_are_served_and_no_change_is_acknowledged_until_there_is_room(
     copied: Settings, serve: Any, tmp_path: Path
 ) -> None:
-    with _small_disk(tmp_path / "disk") as disk, serve(_moved(copied, disk)) as service:
+    with small_disk(tmp_path / "disk", "16m") as disk, serve(moved(copied, disk)) as service:
         client = service.writer
         assert client.get("/readyz").json()["status"] == "ready"
-        _fill(disk / "ballast")
+        fill(disk / "ballast")
         _fill_log(client)
         _check_that_only_writes_fail(client, "")
         (disk / "ballast").unlink()
         _check_that_writes_hold_again(client)
-
-
-def _fill(ballast: Path) -> None:
-    with ballast.open("wb", buffering=0) as file:
-        for size in (65_536, 1):
-            try:
-                while True:
-                    file.write(bytes(size))
-            except OSError as full:
-                assert full.errno == errno.ENOSPC  # noqa: PT017
 
 
 def _fill_log(client: Any) -> None:

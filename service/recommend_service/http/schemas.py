@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from recommend.articles.card import Card
 from recommend.articles.curation import Curation
 from recommend.ranking.answer import Answer, Recommendation
+from recommend.ranking.reasons import ReasonKind
 
 _EXPLAINED_BY = "with explain=true; where any article is not public, only the features that cards tell"
 _BY_SETTING = Field(description="only where service.public_fields names it and access is public")
@@ -21,7 +22,7 @@ _BY_SETTING = Field(description="only where service.public_fields names it and a
 class ReasonBody(BaseModel):
     """Why a story is shown."""
 
-    kind: Literal["story", "topic", "similar", "latest", "pinned"]
+    kind: ReasonKind
     text: str = Field(examples=["Same story: Novgorod, drones · two days earlier"])
     terms: list[str] = Field(description="shared words and names as written, strongest first")
 
@@ -68,7 +69,8 @@ class AnswerBody(BaseModel):
     request_id: str
     snapshot: str
     revision: int
-    fallback: Literal["latest"] | None = Field(description="latest: nothing is related, these are the newest")
+    fallback: Literal["latest"] | None = Field(description="latest: there is no box, these are the newest")
+    related: int = Field(ge=0, description="how many of the items, the first ones, are related; the others only fill")
     items: list[Item]
     short: str | None = Field(description="why there are fewer items than asked for")
     removed: dict[str, int] | None = Field(None, description="with explain=true: candidates each rule took away")
@@ -164,6 +166,7 @@ def answer_bytes(answer: Answer, request_id: str, *, explain: bool) -> bytes:
         "snapshot": answer.snapshot,
         "revision": answer.revision,
         "fallback": answer.fallback,
+        "related": answer.related,
         "items": items,
         "short": answer.short,
     }

@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recommend_service import logs
-from recommend_service.cache.fast_path import FastPath
 from recommend_service.cache.response import ID_LENGTH
 from recommend_service.http.paths import SLASH, keep_slashes
 from recommend_service.metrics import Metrics
+from recommend_service.middleware.fast_path import FastPath
 from recommend_service.middleware.security_headers import secure_headers
 
 _METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"})

@@ -61,7 +61,7 @@ async def put_article(
     large = len(await request.body()) > SMALL
     left_out: list[FieldWarning] = []
     parse = partial(parse_article, row, warn=left_out.append)
-    article = await state.in_parser(parse) if large else parse()
+    article = await state.threads.parse(parse) if large else parse()
     revision, new = await state.in_writer(_put, recommender, article)
     warnings = [LeftOut(field=one.field, value=one.value, reason=one.reason) for one in left_out]
     stored = Stored(id=article_id, revision=revision, warnings=warnings).model_dump_json()

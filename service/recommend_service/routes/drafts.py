@@ -63,7 +63,7 @@ async def related_to(
             ids = [article_id for article_id in named if not recommender.under_embargo(article_id)]
             answer = recommender.answer_history(ids, limit, filters, explain=explain)
     else:
-        answer = await state.in_drafter(_answer_to, recommender, asked, limit, filters, explain)
+        answer = await state.threads.draft(_answer_to, recommender, asked, limit, filters, explain)
     body = answer_bytes(answer, request.scope["request_id"], explain=explain)
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 

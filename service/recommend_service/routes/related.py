@@ -21,7 +21,7 @@ from recommend_service.http.parameters import BoxParameters, UrlParameters
 from recommend_service.http.paths import ARTICLE, raw_path
 from recommend_service.http.problems import LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import AnswerBody
-from recommend_service.http.variants import chosen, marked
+from recommend_service.routes.variants import chosen, marked
 from recommend_service.state import ServiceState
 
 _LONGEST_KEPT = 2_048  # bytes of path and query string: what is longer is hardly asked twice
@@ -57,7 +57,7 @@ async def related_by_url(request: Request, given: Annotated[UrlParameters, Query
     recommender = chosen(request, given.variant)
     state: ServiceState = request.scope["app"].state.service
     view = recommender.view()  # as it is before the database is asked
-    found = await state.in_reader(recommender.store.find_url, given.url)
+    found = await state.threads.read(recommender.store.find_url, given.url)
     return await _respond(request, recommender, given, view, given.url, found)
 
 

@@ -6,7 +6,7 @@ Its handlers read through the recommender of the service's state, of which they 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -77,11 +77,102 @@ class Library(Protocol):
         """The number of published articles."""
 
 
-@dataclass(frozen=True)
-class _Asset:
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file of the site.
+
+    Attributes:
+        version: changes with its bytes.
+    """
+
     body: bytes
     media_type: str
     version: str
+
+    @classmethod
+    def read(cls, path: Path, media_type: str) -> Asset:
+        """What a file holds."""
+        body = path.read_bytes()
+        return cls(body, media_type, sha256(body).hexdigest()[:16])
+
+    def response(self, request: Request) -> Response:
+        """The file, to be kept for ever by who asked for this version of it."""
+        fresh = request.query_params.get("v") == self.version
+        headers = {
+            "Access-Control-Allow-Origin": "*",
+            "Cache-Control": f"public, max-age={'31536000, immutable' if fresh else '300'}",
+            "ETag": f'"{self.version}"',
+        }
+        if self.version in request.headers.get("If-None-Match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(self.body, headers=headers, media_type=self.media_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The pages.
+
+    Attributes:
+        templates: of the pages.
+        assets: by name.
+        texts: whether a story's page shows its text, where its access is public.
+    """
+
+    templates: Jinja2Templates
+    assets: Mapping[str, Asset]
+    texts: bool
+
+    async def index(self, request: Request) -> Response:
+        """The front page, or that of a section."""
+        library = _library(request)
+        section = request.query_params.get("section") or None
+        number = request.query_params.get("page", "1")  # not declared: a wrong one is a missing page, not a 422
+        total = dict(library.sections()).get(section, 0) if section else len(library)
+        pages = max(1, -(-total // PAGE_SIZE))
+        if not _PAGE_NUMBER.fullmatch(number) or int(number) > pages or (section and not total):
+            return self._missing(request)
+        context = {
+            "current": section or "",
+            "stories": library.latest(PAGE_SIZE, section=section, offset=(int(number) - 1) * PAGE_SIZE),
+            "section": section,
+            "number": int(number),
+            "pages": pages,
+            "total": total,
+        }
+        return self._page(request, "index.html", context)
+
+    async def story(self, request: Request, article_id: str) -> Response:
+        """The page of a story."""
+        library = _library(request)
+        article = await request.app.state.service.read(library.article, article_id)
+        if article is None:
+            return self._missing(request)
+        section = article.section
+        others = _others(library, article, section)
+        if not others and section is not None:
+            section, others = None, _others(library, article, None)
+        context = {
+            "current": article.section,
+            "language": article.language,
+            "article": card_of(article),
+            "text": article.text if self.texts and article.access == Access.PUBLIC else "",
+            "label": _genre_label(article.genre),
+            "section": section,
+            "others": others,
+        }
+        return self._page(request, "article.html", context)
+
+    async def asset(self, request: Request, name: str) -> Response:
+        """A style sheet, a script or an image."""
+        asset = self.assets.get(name)
+        return self._missing(request) if asset is None else asset.response(request)
+
+    def _page(self, request: Request, template: str, context: dict[str, Any], status: int = 200) -> Response:
+        return self.templates.TemplateResponse(request, template, context, status, _PAGE_HEADERS)
+
+    def _missing(self, request: Request) -> Response:
+        context = {"current": None, "stories": _library(request).latest(FALLBACK_SIZE)}
+        return self._page(request, "missing.html", context, 404)
 
 
 def site_router(site_name: str = "Related Articles", *, texts: bool = False) -> APIRouter:
@@ -92,7 +183,16 @@ def site_router(site_name: str = "Related Articles", *, texts: bool = False) -> 
     Raises:
         OSError: a file of the site is missing from `WEB`.
     """
-    assets = {name: _read(WEB / path, media_type) for name, (path, media_type) in _ASSETS.items()}
+    assets = {name: Asset.read(WEB / path, media_type) for name, (path, media_type) in _ASSETS.items()}
+    site = Site(_templates(site_name, assets), assets, texts)
+    router = APIRouter(include_in_schema=False)
+    router.add_api_route("/", site.index, methods=_METHODS)
+    router.add_api_route(f"/stories/{ARTICLE}", site.story, methods=_METHODS)
+    router.add_api_route("/assets/{name}", site.asset, methods=_METHODS)
+    return router
+
+
+def _templates(site_name: str, assets: Mapping[str, Asset]) -> Jinja2Templates:
     environment = Environment(
         loader=FileSystemLoader(WEB / "site"),
         autoescape=True,
@@ -109,76 +209,7 @@ def site_router(site_name: str = "Related Articles", *, texts: bool = False) -> 
         fallback_size=FALLBACK_SIZE,
         asset_path=lambda name: f"/assets/{name}?v={assets[name].version}",
     )
-    templates = Jinja2Templates(env=environment, context_processors=[_frame])
-    router = APIRouter(include_in_schema=False)
-
-    def page(request: Request, template: str, context: dict[str, Any], status: int = 200) -> Response:
-        return templates.TemplateResponse(request, template, context, status, _PAGE_HEADERS)
-
-    def missing(request: Request) -> Response:
-        return page(request, "missing.html", {"current": None, "stories": _library(request).latest(FALLBACK_SIZE)}, 404)
-
-    @router.api_route("/", methods=_METHODS)
-    async def index(request: Request) -> Response:
-        library = _library(request)
-        section = request.query_params.get("section") or None
-        number = request.query_params.get("page", "1")  # not declared: a wrong one is a missing page, not a 422
-        total = dict(library.sections()).get(section, 0) if section else len(library)
-        pages = max(1, -(-total // PAGE_SIZE))
-        if not _PAGE_NUMBER.fullmatch(number) or int(number) > pages or (section and not total):
-            return missing(request)
-        context = {
-            "current": section or "",
-            "stories": library.latest(PAGE_SIZE, section=section, offset=(int(number) - 1) * PAGE_SIZE),
-            "section": section,
-            "number": int(number),
-            "pages": pages,
-            "total": total,
-        }
-        return page(request, "index.html", context)
-
-    @router.api_route(f"/stories/{ARTICLE}", methods=_METHODS)
-    async def story(request: Request, article_id: str) -> Response:
-        library = _library(request)
-        article = await request.app.state.service.read(library.article, article_id)
-        if article is None:
-            return missing(request)
-        section = article.section
-        others = _others(library, article, section)
-        if not others and section is not None:
-            section, others = None, _others(library, article, None)
-        context = {
-            "current": article.section,
-            "language": article.language,
-            "article": card_of(article),
-            "text": article.text if texts and article.access == Access.PUBLIC else "",
-            "label": _genre_label(article.genre),
-            "section": section,
-            "others": others,
-        }
-        return page(request, "article.html", context)
-
-    @router.api_route("/assets/{name}", methods=_METHODS)
-    async def asset(request: Request, name: str) -> Response:
-        found = assets.get(name)
-        if found is None:
-            return missing(request)
-        fresh = request.query_params.get("v") == found.version
-        headers = {
-            "Access-Control-Allow-Origin": "*",
-            "Cache-Control": f"public, max-age={'31536000, immutable' if fresh else '300'}",
-            "ETag": f'"{found.version}"',
-        }
-        if found.version in request.headers.get("If-None-Match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(found.body, headers=headers, media_type=found.media_type)
-
-    return router
-
-
-def _read(path: Path, media_type: str) -> _Asset:
-    body = path.read_bytes()
-    return _Asset(body, media_type, sha256(body).hexdigest()[:16])
+    return Jinja2Templates(env=environment, context_processors=[_frame])
 
 
 def _library(request: Request) -> Library:

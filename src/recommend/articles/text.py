@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from recommend.articles.limits import MARKS_A_LETTER, WORD_LIMIT
 from recommend.articles.markup import has_markup, without_markup, without_shortcodes
+from recommend.articles.stems import TONAL, lowered, stemmer
+from recommend.articles.stems import stop_words as stop_words_of
 
 _SPACES = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
 _BREAKS = re.compile(r" ?\n[ \n]*")
@@ -32,6 +34,7 @@ _PERHAPS_MARKS = re.compile(rf"[^\w\s\x00-\x7f]{{{MARKS_A_LETTER + 1}}}")
 _FOREIGN = re.compile(r"[^\x00-\x7f‘’“”–—…]")
 _STEM = 5
 _PLURAL = re.compile(r"(?<=..[^sui])s$")
+_SUFFIX = re.compile(r"(?<=\w)['’]\w++")  # which Turkish sets off from a name
 _OPTIONAL = re.compile(  # accents of Latin, Greek and Cyrillic; the vowels of Hebrew and Arabic, which most texts lack
     r"[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u0652\u0670\u06d6-\u06dc"
     rf"\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed{_WIDTHLESS}{_JOINERS}]+"
@@ -103,7 +106,7 @@ class Span(NamedTuple):
     terms: tuple[str, ...]
 
 
-def terms(text: str, stop_words: Set[str] = frozenset()) -> list[str]:
+def terms(text: str, stop_words: Set[str] = frozenset(), language: str | None = None) -> list[str]:
     """The terms of a text for lexical search, in order.
 
     A word gives its first five characters, in lower case, without accents and plural s: cutting words short is a
@@ -116,14 +119,49 @@ def terms(text: str, stop_words: Set[str] = frozenset()) -> list[str]:
 
     Marks belong to their word, but those that a text may leave out, accents and the vowels of Hebrew and Arabic, are
     not looked at, and neither are characters without width.
+
+    In another ``language`` than English (its primary BCP 47 tag) the stop words are its own, and a word gives its stem
+    in place of the five characters, where :mod:`recommend.articles.stems` knows one; beside them, in a script without
+    capitals. What a capital gives stays, so that names are the same in every language.
     """
     found: list[str] = []
     pattern = _ASCII_WORD if text.isascii() else _any_word() if _ODD.search(text) else _PLAIN_WORD
+    if language is not None and language != "en":
+        return _foreign_terms(_SUFFIX.sub("", text) if language == "tr" else text, pattern, language)
     for word in pattern.findall(text):
         plain, own = _word_terms(word) if len(word) <= WORD_LIMIT else _terms_of(word)
         if plain not in stop_words:
             found += own
     return found
+
+
+def _foreign_terms(text: str, pattern: re.Pattern[str], language: str) -> list[str]:
+    found: list[str] = []
+    before = ""
+    for word in pattern.findall(text):
+        stem, own = _foreign_word(word[:WORD_LIMIT], language) if len(word) <= WORD_LIMIT else ("", _terms_of(word)[1])
+        found += own
+        if language == TONAL:
+            if before and stem:
+                found.append(f"{before}_{stem}")
+            before = stem
+    return found
+
+
+@lru_cache(maxsize=2**17)
+def _foreign_word(word: str, language: str) -> tuple[str, tuple[str, ...]]:
+    """A word's stem, empty where it has none, and its terms, none for a stop word."""
+    lower, own, stem = lowered(word, language), _terms_of(word)[1], stemmer(language)
+    if lower in stop_words_of(language):
+        return "", ()
+    if stem is None or _UNSPACED_WORD.match(word):
+        return "", own
+    stemmed = stem(lower)
+    if not own:
+        return stemmed, ()
+    first = stemmed if language == TONAL else _without_accents(stemmed)
+    beside = own[:1] if lower == word == word.upper() and own[0] != first else own[1:]
+    return stemmed, (first, *beside)
 
 
 def spans(text: str, wanted: Set[str]) -> list[Span]:

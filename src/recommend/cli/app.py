@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,19 +34,32 @@ Scratch = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
 class Flags:
-    """The global flags as given, until a command turns them into settings."""
+    """The global flags as given."""
 
     store: str | None = None
     index: Path | None = None
     config: Path | None = None
 
-    @classmethod
-    def settings(cls, assignments: list[str] | None = None) -> Settings:
-        """The settings under these flags and ``--set`` assignments."""
-        from recommend.settings import load_settings
 
-        return load_settings(cls.config, assignments or [], {"store": cls.store, "index": cls.index})
+def given_flags(context: typer.Context) -> Flags:
+    """The global flags of the command that runs."""
+    flags = context.find_object(Flags)
+    assert flags is not None, "the callback of the app puts them into the context"
+    return flags
+
+
+def read_settings(context: typer.Context, assignments: Sequence[str] = ()) -> Settings:
+    """The settings under the global flags of a command and ``--set`` assignments.
+
+    Raises:
+        SettingsError: for a file that is missing or not TOML, an unknown name, a value out of range.
+    """
+    from recommend.configuration import load_settings
+
+    flags = given_flags(context)
+    return load_settings(flags.config, assignments, {"store": flags.store, "index": flags.index})
 
 
 def _print_version(wanted: bool) -> None:
@@ -54,7 +69,8 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def flags(
+def global_flags(
+    context: typer.Context,
     store: Annotated[str | None, typer.Option(metavar="URL", help="sqlite:///FILE or postgresql://…")] = None,
     index: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the snapshots.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings as TOML.")] = None,
@@ -67,5 +83,4 @@ def flags(
     RECOMMEND_STORE, RECOMMEND_INDEX and RECOMMEND_CONFIG stand in for the global options.
     """
     given = os.environ.get("RECOMMEND_CONFIG")
-    Flags.store, Flags.index = store, index
-    Flags.config = config or (Path(given) if given else None)
+    context.obj = Flags(store, index, config or (Path(given) if given else None))

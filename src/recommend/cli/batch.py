@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from recommend.cli.app import QUARANTINED, Assignments, Flags, Json, app
+from recommend.cli.app import QUARANTINED, Assignments, Json, app, read_settings
 from recommend.cli.columns import Columns, Dates, Encoding, Items, source_settings
 from recommend.cli.console import Meter, err, meter, out, plain, print_json
 from recommend.cli.encoders import check_unchanged, embed_as_served, serving_encoder
@@ -25,7 +25,7 @@ from recommend.ingest import ingest as ingest_articles
 from recommend.jobs.comparison import Canary
 from recommend.jobs.export.export import TABLE
 from recommend.jobs.export.export import export as write_export
-from recommend.jobs.reindex import Plan, ReindexResult, plan
+from recommend.jobs.reindex import Plan, Progress, ReindexResult, plan
 from recommend.jobs.reindex import reindex as run_job
 from recommend.recommender import Recommender
 from recommend.sources import Reject, Web
@@ -34,6 +34,7 @@ from recommend.store import Store
 
 @app.command()
 def ingest(
+    context: typer.Context,
     locations: Annotated[
         list[str],
         typer.Argument(metavar="PATH|URL…", help="Files, folders, globs, feeds, sitemaps, pages, databases, or -."),
@@ -58,8 +59,8 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Stores articles, each with its embedding; only what changed is embedded."""
-    settings = Flags.settings(source_settings(columns, items, date_order, encoding))
-    check_target("--rejects", rejects, REJECTS, settings, inputs=locations, force=force)
+    settings = read_settings(context, source_settings(columns, items, date_order, encoding))
+    check_target(context, "--rejects", rejects, REJECTS, settings, inputs=locations, force=force)
     with RejectsFile(rejects) as rejects_file:
         web = Web(allow_private or settings.sources.allow_private, settings.sources.pause)
         intake = Intake(locations, format, rejects_file.write, web, query, settings.sources)
@@ -111,6 +112,7 @@ def _tell_failure(bar: Meter, article_id: str, reason: str) -> None:
 
 @app.command()
 def reindex(
+    context: typer.Context,
     full: Annotated[bool, typer.Option("--full", help="Build anew, even when nothing changed.")] = False,
     encoder: Annotated[str | None, typer.Option(metavar="NAME", help="Change to this encoder.")] = None,
     assignments: Assignments = None,
@@ -125,7 +127,7 @@ def reindex(
 ) -> None:
     """Builds a snapshot of the store, verifies it, compares it with the live one and publishes it."""
     named = [] if encoder is None else [f"encoder.name={encoder}"]
-    settings = Flags.settings([*(assignments or []), *named])
+    settings = read_settings(context, [*(assignments or []), *named])
     judged = None if qrels is None else read_qrels(qrels)
     if encoder is None and not dry_run and not no_publish:
         check_unchanged(settings, assignments or [])
@@ -144,9 +146,11 @@ def reindex(
             publishes=not no_publish,
             canary=partial(compare, store, settings, judged=judged),
             engine=open_engine(engine, opened, settings),
-            on_embedded=bar.advance,
-            on_stage=lambda stage: err.print(f"{stage} …", style="dim") if err.is_terminal else None,
-            on_failure=partial(_tell_failure, bar),
+            progress=Progress(
+                embedded=bar.advance,
+                stage=lambda stage: err.print(f"{stage} …", style="dim") if err.is_terminal else None,
+                failed=partial(_tell_failure, bar),
+            ),
         )
     manifest = result.manifest
     if json:
@@ -165,7 +169,7 @@ def reindex(
         + ("" if result.canary is None else f", {result.canary.overlap:.0%} of the boxes as before")
         + (f", {result.dropped:,} embeddings of former encoders removed" if result.dropped else "")
     )
-    if named and Flags.settings(assignments).encoder.name != encoder:
+    if named and read_settings(context, assignments or []).encoder.name != encoder:
         err.print(f"set encoder.name = {plain(repr(encoder))} in your configuration; until then the next job refuses")
     _exit(result)
 
@@ -213,6 +217,7 @@ def _print_plan(planned: Plan, json: bool) -> None:
 
 @app.command()
 def export(
+    context: typer.Context,
     file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Ends in .parquet or .jsonl.")],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many under each article.")] = 10,
     since: Annotated[
@@ -223,8 +228,8 @@ def export(
     json: Json = False,
 ) -> None:
     """Writes the related stories of every article to a file; run again after a kill, it goes on where it was."""
-    settings = Flags.settings()
-    check_target("--out", file, TABLE, settings, force=force)
+    settings = read_settings(context)
+    check_target(context, "--out", file, TABLE, settings, force=force)
     set_threads(1)
     recommender = Recommender(Store(settings.store, readonly=True), settings)
     revision = recommender.view().revision  # what comes after it is for the next export with --since

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from recommend.cli.app import QUARANTINED, Articles, Assignments, Flags, Json, Qrels, Scratch, app
+from recommend.cli.app import QUARANTINED, Articles, Assignments, Json, Qrels, Scratch, app, read_settings
 from recommend.cli.console import err, meter, out, plain, print_json
 from recommend.cli.intake import Intake
 from recommend.cli.output import Force, check_scratch, check_target
@@ -24,6 +24,7 @@ from recommend.index.dense import set_threads
 
 @app.command()
 def evaluate(
+    context: typer.Context,
     articles: Articles,
     qrels: Qrels,
     run_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the ranking as a TREC run.")] = None,
@@ -40,14 +41,14 @@ def evaluate(
     The display policy is off, because such judgements speak of relatedness alone; --set policy=on measures the box as
     readers see it.
     """
-    settings = Flags.settings(["policy=off", *(assignments or [])])
+    settings = read_settings(context, ["policy=off", *(assignments or [])])
     inputs: list[str | Path] = [articles, qrels]
     if run_out is not None:
-        check_target("--run-out", run_out, RUN, settings, inputs=inputs, force=force)
+        check_target(context, "--run-out", run_out, RUN, settings, inputs=inputs, force=force)
     if report is not None:
         others = [] if run_out is None else [Kept(run_out, "--run-out")]
-        check_target("--report", report, REPORT, settings, inputs=inputs, others=others, force=force)
-    check_scratch("--scratch", keep, settings)
+        check_target(context, "--report", report, REPORT, settings, inputs=inputs, others=others, force=force)
+    check_scratch(context, "--scratch", keep, settings)
     judged = read_qrels(qrels)
     intake = Intake([articles])
     with ExitStack() as stack:

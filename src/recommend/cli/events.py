@@ -11,7 +11,7 @@ from typing import Annotated
 import pyarrow as pa
 import typer
 
-from recommend.cli.app import Flags, Json, app
+from recommend.cli.app import Json, app, read_settings
 from recommend.cli.console import out, plain, print_json
 from recommend.cli.output import Force, check_target
 from recommend.errors import EvaluationError
@@ -42,13 +42,14 @@ Since = Annotated[datetime | None, typer.Option(help="Only events from this mome
 
 @events.command()
 def export(
+    context: typer.Context,
     destination: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .jsonl or .parquet file.")],
     since: Since = None,
     force: Force = False,
 ) -> None:
     """Writes all events to one file."""
-    settings = Flags.settings()
-    check_target("--out", destination, EVENTS, settings, force=force)
+    settings = read_settings(context)
+    check_target(context, "--out", destination, EVENTS, settings, force=force)
     with closing(Store(settings.store, readonly=True)) as store:
         count = write_rows((event.model_dump() for event in store.events.read(since)), destination, SCHEMA)
     out.print(f"{count:,} events written to {plain(str(destination))}")
@@ -56,12 +57,13 @@ def export(
 
 @events.command()
 def ctr(
+    context: typer.Context,
     k: Annotated[int, typer.Option("-k", min=1, max=50, help="Positions that count.")] = 5,
     since: Since = None,
     json: Json = False,
 ) -> None:
     """Prints clicks per impression of each variant with 95 % intervals."""
-    with closing(Store(Flags.settings().store, readonly=True)) as store:
+    with closing(Store(read_settings(context).store, readonly=True)) as store:
         found = click_through(store.events.read(since), k)
     if json:
         print_json([{"variant": variant, **asdict(rate)} for variant, rate in found.items()])
@@ -76,6 +78,7 @@ def ctr(
 
 @events.command()
 def qrels(
+    context: typer.Context,
     destination: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="TREC judgements: query 0 document grade.")
     ],
@@ -84,8 +87,8 @@ def qrels(
     force: Force = False,
 ) -> None:
     """Writes the pairs that readers clicked as judgements, for train adapter."""
-    settings = Flags.settings()
-    check_target("--out", destination, QRELS, settings, force=force)
+    settings = read_settings(context)
+    check_target(context, "--out", destination, QRELS, settings, force=force)
     with closing(Store(settings.store, readonly=True)) as store:
         found = qrels_from_clicks(store.events.read(since), min_clicks)
     if not found:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recommend.cli.app import Flags, Json, app
+from recommend.cli.app import Json, app, read_settings
 from recommend.cli.console import err, flush, out, plain, print_json
 from recommend.store import Store
 from recommend.store.keys import Key, Scope
@@ -20,12 +20,13 @@ _Name = Annotated[str, typer.Argument(help="Whose key it is, as it will stand in
 
 @keys.command()
 def create(
+    context: typer.Context,
     name: _Name,
     scopes: Annotated[list[Scope], typer.Option("--scope", help="What it allows; may be repeated.")],
     json: Json = False,
 ) -> None:
     """Makes a key and prints its secret, once: it is kept nowhere."""
-    with closing(Store(Flags.settings().store)) as store:
+    with closing(Store(read_settings(context).store)) as store:
         secret = store.keys.create(name, scopes)
         try:
             if json:
@@ -40,9 +41,9 @@ def create(
 
 
 @keys.command("list")
-def list_keys(json: Json = False) -> None:
+def list_keys(context: typer.Context, json: Json = False) -> None:
     """Shows every key, without the secrets."""
-    with closing(Store(Flags.settings().store, readonly=True)) as store:
+    with closing(Store(read_settings(context).store, readonly=True)) as store:
         found = store.keys.all()
     if json:
         print_json([_row(key) for key in found])
@@ -53,9 +54,9 @@ def list_keys(json: Json = False) -> None:
 
 
 @keys.command()
-def revoke(name: _Name) -> None:
+def revoke(context: typer.Context, name: _Name) -> None:
     """Makes a key invalid, for good and in every worker."""
-    with closing(Store(Flags.settings().store)) as store:
+    with closing(Store(read_settings(context).store)) as store:
         store.keys.revoke(name)
     out.print(f"{plain(name)} is revoked")
 

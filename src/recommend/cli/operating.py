@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from recommend.cli.app import FAILED, Flags, Json, app
+from recommend.cli.app import FAILED, Json, app, read_settings
 from recommend.cli.console import err, out, plain, print_json
 from recommend.cli.encoders import open_recorded
 from recommend.cli.output import Force, protected
@@ -24,9 +24,9 @@ from recommend.store import Store
 
 
 @app.command()
-def snapshots(json: Json = False) -> None:
+def snapshots(context: typer.Context, json: Json = False) -> None:
     """The snapshots that are kept, newest first, and which one is live."""
-    found = list_snapshots(IndexLayout(Flags.settings().index))
+    found = list_snapshots(IndexLayout(read_settings(context).index))
     if json:
         print_json(
             [
@@ -56,11 +56,12 @@ def _age(seconds: float) -> str:
 
 @app.command()
 def rollback(
+    context: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Default: the one before the live one.")] = None,
     json: Json = False,
 ) -> None:
     """Makes an earlier snapshot the live one; what was taken down since stays gone."""
-    settings = Flags.settings()
+    settings = read_settings(context)
     manifest = roll_back(
         Store(settings.store),
         settings,
@@ -78,14 +79,15 @@ def rollback(
 
 @app.command()
 def backup(
+    context: typer.Context,
     file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the copy goes.")],
     force: Force = False,
     json: Json = False,
 ) -> None:
     """Copies the SQLite store, consistently, while it is in use."""
-    settings = Flags.settings()
+    settings = read_settings(context)
     store = Store(settings.store, readonly=True, any_schema=True)
-    revision = write_backup(store, file, kept=protected(settings), force=force)
+    revision = write_backup(store, file, kept=protected(context, settings), force=force)
     if json:
         print_json({"file": str(file), "revision": revision})
     else:
@@ -94,6 +96,7 @@ def backup(
 
 @app.command()
 def restore(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What backup wrote.")],
     accept_lost_takedowns: Annotated[
         bool, typer.Option("--accept-lost-takedowns", help="Restore though nothing tells what was taken down since.")
@@ -101,7 +104,7 @@ def restore(
     json: Json = False,
 ) -> None:
     """Puts the articles of a backup into the store; what was taken down since stays gone."""
-    settings = Flags.settings()
+    settings = read_settings(context)
     layout = IndexLayout(settings.index)
     done = restore_backup(Store(settings.store), file, layout, accept_lost_takedowns=accept_lost_takedowns)
     if json:
@@ -121,9 +124,9 @@ def _behind(found: Status) -> str:
 
 
 @app.command()
-def doctor(json: Json = False) -> None:
+def doctor(context: typer.Context, json: Json = False) -> None:
     """Checks store, models and index, says how to mend what is wrong, and changes nothing."""
-    found = examine(Flags.settings())
+    found = examine(read_settings(context))
     if json:
         print_json([asdict(finding) for finding in found])
     else:
@@ -137,13 +140,14 @@ def doctor(json: Json = False) -> None:
 
 @app.command()
 def status(
+    context: typer.Context,
     max_staleness: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Fail when changes may wait for longer.")
     ] = None,
     json: Json = False,
 ) -> None:
     """How old the snapshot is, how far behind the store, what waits for an embedding, how the last job ended."""
-    settings = Flags.settings()
+    settings = read_settings(context)
     store = Store(settings.store, readonly=True)
     found = replace(read_status(store, settings), set_aside=set_aside(store, settings))
     if json:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from recommend.cli.app import Flags
+from recommend.cli.app import given_flags
 from recommend.errors import OutputError, truncated_repr
 from recommend.files import Kept, Kind, check_output
 from recommend.settings import Settings
@@ -21,6 +21,7 @@ _FILE = "file://"
 
 
 def check_target(
+    context: typer.Context,
     option: str,
     target: Path,
     kind: Kind,
@@ -44,17 +45,18 @@ def check_target(
     Raises:
         OutputError: naming what would be overwritten and the way out.
     """
-    check_output(option, target, kind, [*protected(settings), *_read(inputs, target), *others], force=force)
+    check_output(option, target, kind, [*protected(context, settings), *_read(inputs, target), *others], force=force)
 
 
-def protected(settings: Settings) -> list[Kept]:
+def protected(context: typer.Context, settings: Settings) -> list[Kept]:
     """The files of store, index and configuration."""
-    config = [] if Flags.config is None else [Kept(Flags.config, "the configuration")]
+    given = given_flags(context).config
+    config = [] if given is None else [Kept(given, "the configuration")]
     store = [Kept(file, "the store") for file in store_files(settings.store)]
     return [*store, Kept(settings.index, "the index"), *config]
 
 
-def check_scratch(option: str, folder: Path | None, settings: Settings) -> None:
+def check_scratch(context: typer.Context, option: str, folder: Path | None, settings: Settings) -> None:
     """Refuses a folder to work in whose store or index would be those that the settings name.
 
     Raises:
@@ -62,7 +64,7 @@ def check_scratch(option: str, folder: Path | None, settings: Settings) -> None:
     """
     if folder is None:
         return
-    for one in protected(settings):
+    for one in protected(context, settings):
         own = [*store_files(f"sqlite:///{folder / 'store.db'}"), folder / "recommend.db", folder / "index"]
         if any(one.holds(path) for path in own):
             held = f"{one.name} {truncated_repr(str(one.path))}"

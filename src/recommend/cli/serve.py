@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from recommend.articles.article import Access, parse_article
-from recommend.cli.app import QUARANTINED, Flags, Json, app
+from recommend.cli.app import QUARANTINED, Flags, Json, app, given_flags, read_settings
 from recommend.cli.console import err, out, plain, print_json
 from recommend.cli.metrics_folder import metrics_folder
 from recommend.cli.output import check_scratch
@@ -31,6 +31,7 @@ _DEMO = Path("demo")
 
 @app.command()
 def related(
+    context: typer.Context,
     article: Annotated[str | None, typer.Argument(metavar="ID|URL", help="A published article.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 5,
     text: Annotated[Path | None, typer.Option(help="A draft: first line the title, the rest the text.")] = None,
@@ -41,7 +42,7 @@ def related(
 
     if (article is None) == (text is None):
         raise typer.BadParameter("give either an ID or URL, or --text FILE")
-    settings = Flags.settings()
+    settings = read_settings(context)
     set_threads(1)
     recommender = Recommender(Store(settings.store, readonly=True), settings)
     if text is not None:
@@ -57,9 +58,13 @@ def related(
             raise UnknownArticleError(article)
         answer = found
     if json:
-        print_json(asdict(answer))
+        shown = asdict(replace(answer, basis=None))
+        del shown["basis"]  # what caches go by
+        print_json(shown)
         return
     for item in answer.items:
+        if item.rank == answer.related + 1:
+            out.print(f"{'—' * 12} not related, but to fill the box", style="dim")
         date = f"{item.published_at:%Y-%m-%d}" if item.published_at else "undated   "
         closed = "" if item.access == Access.PUBLIC else f" · {item.access}"
         out.print(f"{item.rank:>2}. [bold]{plain(item.title)}[/bold]{closed}")
@@ -78,18 +83,20 @@ def related(
 
 @app.command()
 def serve(
+    context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     site: Annotated[bool, typer.Option("--site", help="Also serve the demonstration site at /.")] = False,
 ) -> None:
     """Serves the HTTP API."""
-    settings = Flags.settings(["service.site=true"] if site else None)
+    settings = read_settings(context, ["service.site=true"] if site else [])
     _serve(settings, host, port, workers)
 
 
 @app.command()
 def demo(
+    context: typer.Context,
     data: Annotated[Path | None, typer.Option(metavar="FILE", help="Your own articles instead of the sample.")] = None,
     folder: Annotated[
         Path, typer.Option(metavar="DIR", help="Where store and index of the demonstration live.")
@@ -106,19 +113,19 @@ def demo(
     from recommend.resources import bundled
 
     if folder != _DEMO:  # which is the demonstration's, whatever the settings name
-        check_scratch("--folder", folder, Flags.settings())
+        check_scratch(context, "--folder", folder, read_settings(context))
     folder.mkdir(parents=True, exist_ok=True)
-    Flags.store, Flags.index = f"sqlite:///{folder / 'recommend.db'}", folder / "index"
+    context.obj = Flags(f"sqlite:///{folder / 'recommend.db'}", folder / "index", given_flags(context).config)
     source = data or bundled("examples") / "corpus" / "articles.jsonl"
     try:
-        ingest([str(source)], rejects=folder / "rejects.jsonl")
+        ingest(context, [str(source)], rejects=folder / "rejects.jsonl")
     except typer.Exit as done:
         if done.exit_code != QUARANTINED:
             raise
-    reindex()
+    reindex(context)
     name = "Related Articles" if data else "The Meridian Courier"
     texts = [] if data else ['service.public_fields=["text"]']  # the sample's are anybody's
-    settings = Flags.settings(["service.site=true", f"service.site_name={name}", *texts])
+    settings = read_settings(context, ["service.site=true", f"service.site_name={name}", *texts])
     out.print(f"[bold]http://{host}:{port}/[/bold]  (Ctrl-C ends it)")
     _serve(settings, host, port, 1)
 

@@ -14,7 +14,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from recommend.cli.app import Articles, Assignments, Flags, Qrels, Scratch, app
+from recommend.cli.app import Articles, Assignments, Qrels, Scratch, app, read_settings
 from recommend.cli.console import err, meter, out
 from recommend.cli.intake import Intake
 from recommend.cli.learned import (
@@ -63,6 +63,7 @@ Force = Annotated[
 
 @train.command()
 def adapter(
+    context: typer.Context,
     articles: Articles,
     qrels: Qrels,
     destination: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of models/ for the adapter.")],
@@ -74,10 +75,10 @@ def adapter(
     force: Force = False,
 ) -> None:
     """Learns a small map on the frozen embeddings that brings articles of one story together."""
-    settings = Flags.settings(["policy=off", *(assignments or [])])
-    check_target("--out", destination, ADAPTER, settings, inputs=[articles, qrels], force=force)
+    settings = read_settings(context, ["policy=off", *(assignments or [])])
+    check_target(context, "--out", destination, ADAPTER, settings, inputs=[articles, qrels], force=force)
     check_unused(destination, {"encoder.adapter": settings.encoder.adapter}, settings, force=force)
-    check_scratch("--scratch", keep, settings)
+    check_scratch(context, "--scratch", keep, settings)
     judged = read_qrels(qrels)
     encoder = open_encoder(settings.encoder, settings.models)
     recipe = replace(Recipe(seed=seed), **({} if steps is None else {"steps": steps}))
@@ -117,6 +118,7 @@ def adapter(
 
 @train.command()
 def encoder(
+    context: typer.Context,
     articles: Articles,
     qrels: Qrels,
     destination: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of models/ for the encoder.")],
@@ -128,10 +130,10 @@ def encoder(
     force: Force = False,
 ) -> None:
     """Tunes the upper layers of the encoder, and an adapter behind it, to bring articles of one story together."""
-    settings = Flags.settings(["policy=off", *(assignments or [])])
-    check_target("--out", destination, TUNED, settings, inputs=[articles, qrels], force=force)
+    settings = read_settings(context, ["policy=off", *(assignments or [])])
+    check_target(context, "--out", destination, TUNED, settings, inputs=[articles, qrels], force=force)
     check_unused(destination, {"encoder.name": settings.encoder.name}, settings, force=force)
-    check_scratch("--scratch", keep, settings)
+    check_scratch(context, "--scratch", keep, settings)
     judged = read_qrels(qrels)
     before = model_file(settings.models, f"{settings.encoder.name}/{MANIFEST}").parent
     if not (before / MANIFEST).is_file():
@@ -140,6 +142,11 @@ def encoder(
             "train adapter works with any encoder"
         )
     manifest = read_manifest(before)
+    if manifest.layout != "transformers":
+        raise EncoderError(
+            f"encoder {manifest.name!r} cannot be tuned: its package holds weights that are packed to be run; "
+            "train adapter works with any encoder"
+        )
     current = open_encoder(settings.encoder, settings.models)
     recipe = replace(TuningRecipe(seed=seed), **({} if steps is None else {"steps": steps}))
     with working_folder(keep) as folder:
@@ -194,6 +201,7 @@ def encoder(
 
 @train.command()
 def ranker(
+    context: typer.Context,
     articles: Annotated[list[str], typer.Option(metavar="FILE", help="Anything that ingest reads; once for each set.")],
     qrels: Annotated[list[Path], typer.Option(metavar="FILE", help="The judgements of each set, in the same order.")],
     destination: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON file of models/.")],
@@ -208,12 +216,12 @@ def ranker(
     force: Force = False,
 ) -> None:
     """Fits the weights of the ranker, and the curve that turns its scores into probabilities, to one or more sets."""
-    settings = Flags.settings(["policy=off", *(assignments or [])])
+    settings = read_settings(context, ["policy=off", *(assignments or [])])
     if len(articles) != len(qrels):
         raise EvaluationError(f"--articles is given {len(articles)} times, --qrels {len(qrels)}: every set needs both")
-    check_target("--out", destination, RANKER, settings, inputs=[*articles, *qrels], force=force)
+    check_target(context, "--out", destination, RANKER, settings, inputs=[*articles, *qrels], force=force)
     check_unused(destination.with_suffix(""), {"ranking.model": settings.ranking.model}, settings, force=force)
-    check_scratch("--scratch", keep, settings)
+    check_scratch(context, "--scratch", keep, settings)
     with ExitStack() as stack:
         temporary = Path(stack.enter_context(TemporaryDirectory(prefix="recommend-")))
         parts: list[tuple[Lists, Lists]] = []

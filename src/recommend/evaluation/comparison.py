@@ -49,7 +49,9 @@ def compare(
     order = np.random.default_rng(_SEED).permutation(len(table)).tolist()
     both = (i for i in map(table.id, order) if before.refresh().locate(i) is not None)
     ids = [article_id for _, article_id in zip(range(sample), both, strict=False)]
-    recommenders = [Recommender(store, settings, view=view) for view in (before, after)]
+    ranks = settings.policy.model_copy(update={"fill": "related"})  # the newest would fill where search finds nothing
+    shown = settings.model_copy(update={"policy": ranks})
+    recommenders = [Recommender(store, shown, view=view) for view in (before, after)]
     boxes = [[_box(recommender, article_id) for article_id in ids] for recommender in recommenders]
     shared = [
         1.0 if a.keys() == b.keys() else len(a.keys() & b.keys()) / max(len(a), len(b))

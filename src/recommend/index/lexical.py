@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommend.arrays import load_mmap
+from recommend.articles.languages import primary_language
 from recommend.articles.text import terms
 from recommend.index.term_counts import TermCounts
 
@@ -68,9 +69,9 @@ class Lexicon:
         """(v,) the vocabulary in UTF-8, whose bytes are in the order of its characters."""
         return np.array([_bytes(term) for term in self.vocabulary.to_pylist()], np.bytes_)
 
-    def weigh(self, text: str) -> TermVector:
+    def weigh(self, text: str, language: str | None = None) -> TermVector:
         """The vector that fitting would give the text; terms that the corpus does not have are left out."""
-        counts = sorted(Counter(terms(text, self.stop_words)).items())
+        counts = sorted(Counter(terms(text, self.stop_words, language and primary_language(language))).items())
         places = self.columns([term for term, _ in counts])
         known = places >= 0
         columns = places[known]

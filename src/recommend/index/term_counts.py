@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from recommend.articles.languages import primary_language
 from recommend.articles.text import terms
 
 
@@ -27,14 +28,24 @@ class TermCounts:
     stop_words: frozenset[str]
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> TermCounts:
-        """Counts the terms of texts; English stop words are left out."""
+    def of(cls, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> TermCounts:
+        """Counts the terms of texts; English stop words are left out, and those of a text's own language.
+
+        Args:
+            texts: n of them.
+            languages: (n,) of the texts, None for one that is unknown; all are without them.
+        """
         from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
         stop_words = frozenset(ENGLISH_STOP_WORDS)
-        vectorizer = CountVectorizer(analyzer=lambda text: terms(text, stop_words), dtype=np.int32)
+        vectorizer = CountVectorizer(analyzer=lambda text: terms(text[0], stop_words, text[1]), dtype=np.int32)
+        primaries = (
+            [None] * len(texts)
+            if languages is None
+            else [language and primary_language(language) for language in languages]
+        )
         try:
-            rows = sparse.csr_array(vectorizer.fit_transform(texts))
+            rows = sparse.csr_array(vectorizer.fit_transform(zip(texts, primaries, strict=True)))
         except ValueError:  # scikit-learn refuses texts without a single term
             return cls([], sparse.csr_array((len(texts), 0), dtype=np.int32), stop_words)
         rows.sort_indices()

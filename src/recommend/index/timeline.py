@@ -30,8 +30,11 @@ class Timeline:
         """(n,) which rows have not expired by ``now``, in seconds since 1970; None when none has."""
         if not len(self._expiries) or now < self._expiries[0]:
             return None
-        mask: BoolArray = (self.expires_at == MISSING) | (self.expires_at > now)
-        return mask
+        return ~_expired(self.expires_at, now)
+
+    def has_expired(self, row: int, now: int) -> bool:
+        """Whether a row has expired by ``now``, in seconds since 1970."""
+        return bool(_expired(self.expires_at[row : row + 1], now)[0])
 
     def released(self, embargo: int) -> BoolArray | None:
         """(n,) which rows are not published later than ``embargo``, in seconds since 1970; None when none is."""
@@ -79,3 +82,8 @@ class Timeline:
     def newest_first(self) -> IntArray:
         """(n,) rows by date of publication, newest first, undated last, ties by id."""
         return np.lexsort((np.arange(len(self.published_at)), -self.published_at.astype(np.float64)))
+
+
+def _expired(expires_at: IntArray, now: int) -> BoolArray:
+    mask: BoolArray = (expires_at != MISSING) & (expires_at <= now)
+    return mask

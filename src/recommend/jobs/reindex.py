@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recommend.encoder import Encoder, encode_articles, resolve_encoder_name
-from recommend.encoder.adapter import find_adapter
+from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.executors.engine import Engine
 from recommend.errors import RecommendError, SnapshotError
 from recommend.fingerprint import base_fingerprint
 from recommend.index.dense import choose_kind
-from recommend.index.snapshot.build import build_snapshot, snapshot_recipe
+from recommend.index.snapshot.build import Recipe, build_snapshot
 from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import verify
@@ -29,6 +28,21 @@ from recommend.store import Store
 _MEASURED = 32
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Who is told how the job goes.
+
+    Attributes:
+        embedded: called with the size of each embedded batch.
+        stage: called with a few words when a stage begins.
+        failed: called for each article whose embedding failed, with its id and the reason.
+    """
+
+    embedded: Callable[[int], None] = lambda _: None
+    stage: Callable[[str], None] = lambda _: None
+    failed: Failed = lambda _id, _reason: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +100,7 @@ def reindex(
     publishes: bool = True,
     engine: Engine | None = None,
     canary: Callable[[str, str], Canary | None] = lambda _old, _new: None,
-    on_embedded: Callable[[int], None] = lambda _: None,
-    on_stage: Callable[[str], None] = lambda _: None,
-    on_failure: Failed = lambda _id, _reason: None,
+    progress: Progress = Progress(),
 ) -> ReindexResult:
     """Brings the live snapshot up to the store's revision. Killed at any moment, it leaves the old one serving.
 
@@ -104,43 +116,36 @@ def reindex(
         publishes: False to build and compare only; :func:`recommend.jobs.rollback.rollback` publishes such a snapshot.
         engine: spreads the embedding, by default over this machine's cores.
         canary: compares two snapshots, given their names, before the second is published.
-        on_embedded: called with the size of each embedded batch.
-        on_stage: called with a few words when a stage begins.
-        on_failure: called for each article whose embedding failed.
+        progress: who is told of it.
 
     Raises:
         EncoderError: when the encoder fails on any text.
         SnapshotError: when another job is at work or the new snapshot fails verification.
     """
     layout = IndexLayout(settings.index)
-    adapter = find_adapter(settings.encoder.adapter, settings.models, encoder.fingerprint)
+    recipe = Recipe.of(encoder, settings)
     with locked(layout), recorded(layout):
-        on_stage("embedding")
+        progress.stage("embedding")
         failures: list[str] = []
 
         def note(article_id: str, reason: str) -> None:
             failures.append(article_id)
-            on_failure(article_id, reason)
+            progress.failed(article_id, reason)
 
-        embedded = embed_missing(store, encoder, engine, progress=on_embedded, on_failure=note)
+        embedded = embed_missing(store, encoder, engine, progress=progress.embedded, on_failure=note)
 
         def done(manifest: Manifest, *, built: bool = True, **known: Any) -> ReindexResult:
             aside = {i: reason for i, reason in manifest.set_aside.items() if i not in failures}
             return ReindexResult(manifest, embedded, built, failed=len(failures), set_aside=aside, **known)
 
-        recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing)
-        live = None if full or embedded else _up_to_date(store, layout, recipe)
+        live = None if full or embedded else _up_to_date(store, layout, recipe.digest)
         if live is not None:
             return done(live, built=False)
-        on_stage("building")
-        name = resolve_encoder_name(settings.encoder.name, settings.models)
-        candidates = settings.ranking.candidates
-        manifest = build_snapshot(
-            store, layout, encoder, name, adapter, settings.indexing, candidates, anew=full, on_stage=on_stage
-        )
+        progress.stage("building")
+        manifest = build_snapshot(store, layout, recipe, anew=full, on_stage=progress.stage)
         if manifest.set_aside:
             store.doubt(manifest.set_aside, encoder.fingerprint)
-        on_stage("comparing")
+        progress.stage("comparing")
         try:
             compared = compare_with_live(layout, manifest, settings, canary, force=force)
         except RecommendError:
@@ -148,8 +153,8 @@ def reindex(
             raise
         if not publishes:
             return done(manifest, canary=compared, published=False)
-        on_stage("publishing")
-        embedded += publish_embedded(store, layout, manifest.name, encoder, progress=on_embedded)
+        progress.stage("publishing")
+        embedded += publish_embedded(store, layout, manifest.name, encoder, progress=progress.embedded)
         before = _fingerprints(layout) | {base_fingerprint(encoder.fingerprint)}
         prune(layout, settings.indexing.keep)
         dropped = sum(map(store.embeddings.drop, before - _fingerprints(layout)))
@@ -164,7 +169,6 @@ def _fingerprints(layout: IndexLayout) -> set[str]:
 def plan(store: Store, encoder: Encoder, settings: Settings, *, full: bool = False) -> Plan:
     """What :func:`reindex` would do, at what cost; nothing is written."""
     layout = IndexLayout(settings.index)
-    adapter = find_adapter(settings.encoder.adapter, settings.models, encoder.fingerprint)
     counts = store.counts(encoder.fingerprint)
     some = store.embeddings.lacking(encoder.fingerprint, _MEASURED)
     started = time.perf_counter()
@@ -172,7 +176,7 @@ def plan(store: Store, encoder: Encoder, settings: Settings, *, full: bool = Fal
         encode_articles(encoder, some)
     seconds = (time.perf_counter() - started) * counts["unembedded"] / max(len(some), 1)
     live = live_manifest(layout)
-    recipe = snapshot_recipe(encoder.fingerprint, adapter, settings.indexing)
+    recipe = Recipe.of(encoder, settings).digest
     repeats = live is not None and (live.revision, live.recipe) == (store.latest_revision(), recipe)
     return Plan(
         articles=counts["published"],

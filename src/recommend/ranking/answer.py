@@ -13,10 +13,11 @@ from recommend.index.dates import MISSING
 from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking.basis import Basis
-from recommend.ranking.candidates import Candidates
 from recommend.ranking.features import contributions
 from recommend.ranking.near_misses import NearMiss
-from recommend.ranking.reasons import Reason, reason, shared_terms, told_by
+from recommend.ranking.pipeline import Chosen
+from recommend.ranking.reasons import PINNED, Reason, filler, reason, shared_terms, told_by
+from recommend.settings import PolicySettings
 
 _PUBLIC = Access.PUBLIC
 
@@ -43,7 +44,8 @@ class Answer:
 
     Attributes:
         article_id: of the query; None for a draft without an id.
-        fallback: ``latest`` when the items are the newest articles because none is related.
+        fallback: ``latest`` when the items are the newest articles because there is no box.
+        related: how many of the items are related, which come first; the others only fill the box.
         short: why there are fewer items than asked for, None when there are enough.
         removed: how many candidates each rule of the policy took away; ``blocked`` by editors, and under ``pinned``
             those that editors put there and that may not be shown.
@@ -55,6 +57,7 @@ class Answer:
     snapshot: str
     revision: int
     fallback: Literal["latest"] | None
+    related: int
     items: list[Recommendation]
     short: str | None
     removed: dict[str, int] = field(default_factory=dict)
@@ -63,10 +66,27 @@ class Answer:
 
 
 def recommendations(
-    view: View, query: Query, chosen: Candidates, which: Sequence[int], *, explained: Collection[str] | None
+    view: View,
+    query: Query,
+    shown: Chosen,
+    which: Sequence[int],
+    rules: PolicySettings,
+    section: str | None = None,
+    *,
+    explained: Collection[str] | None,
 ) -> list[Recommendation]:
-    """The items that the candidates at the places ``which`` of those chosen make under a query, with the parts of the
-    features ``explained`` in the ranking, None for no explanation."""
+    """The items that the candidates at the places ``which`` of those chosen make under a query.
+
+    Args:
+        view: where they are.
+        query: what they were chosen for.
+        shown: those chosen.
+        which: places among them.
+        rules: that chose them.
+        section: of the articles that may fill the box, where that is not the query's.
+        explained: features whose parts in the ranking are told; None for no explanation.
+    """
+    chosen = shown.candidates
     places = [(view.segments[chosen.segments[i]], int(chosen.rows[i])) for i in which]
     shared = shared_terms(query.terms, [s.matrix.vector(row) for s, row in places], view.snapshot.lexicon)
     lexical = chosen.feature("lexical")
@@ -76,14 +96,18 @@ def recommendations(
         card = segment.table.card(row)
         headline = segment.table.headline(row)
         told = [own for own, access in ((headline, card.access), (query.headline, query.access)) if access != _PUBLIC]
-        why = reason(
-            told_by(terms, told),
-            float(lexical[i]),
-            float(chosen.probabilities[i]),
-            [headline, query.headline],
-            None if card.published_at is None or asked is None else card.published_at - asked,
-            card.section if card.section == query.section else None,
-        )
+        if i < shown.pinned:
+            why = PINNED
+        elif i >= shown.related:
+            why = filler(rules.fill if rules.on else "related", card.section, section or query.section)
+        else:
+            why = reason(
+                told_by(terms, told),
+                float(lexical[i]),
+                float(chosen.probabilities[i]),
+                [headline, query.headline],
+                None if card.published_at is None or asked is None else card.published_at - asked,
+            )
         score = round(float(chosen.probabilities[i]), 4)
         parts = None if explained is None else contributions(chosen, i, explained)
         found.append(Recommendation(**_shown(card), score=score, rank=i + 1, reason=why, explanation=parts))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -42,18 +41,18 @@ def related_box(
     """
     view = selection.view
     place = None if article_id is None else view.locate(article_id)
+    rules, section = selection.settings.policy, eligibility.filters.section
     chosen = selection.choose(query, article_id, k, eligibility)
-    shown = chosen.candidates
-    items = recommendations(view, query, shown, range(len(shown)), explained=_explained(selection, explain))
-    items[: chosen.pinned] = [replace(item, reason=PINNED) for item in items[: chosen.pinned]]
+    told = _explained(selection, explain)
+    items = recommendations(view, query, chosen, range(len(chosen.candidates)), rules, section, explained=told)
     missed = None
     if explain:
         allowed = eligibility.under(query, any_kind=True)
         ranked = selection.ranked(query, allowed, place, selection.settings.ranking.candidates)
         _, blocked = eligibility.curated(article_id)
         missed = near_misses(
-            view, query, ranked, shown, selection.settings.policy,
-            pinned=chosen.pinned, blocked=blocked, readable=eligibility.readable, public=selection.public,
+            view, query, ranked, chosen, rules,
+            blocked=blocked, readable=eligibility.readable, public=selection.public,
         )  # fmt: skip
     short = None
     if len(items) < k:
@@ -63,7 +62,7 @@ def related_box(
         short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
     name = view.snapshot.manifest.name
     basis = None if explain else chosen.basis
-    return Answer(article_id, name, view.revision, None, items, short, chosen.removed, missed, basis)
+    return Answer(article_id, name, view.revision, None, chosen.related, items, short, chosen.removed, missed, basis)
 
 
 def history_box(
@@ -87,14 +86,17 @@ def history_box(
     """
     view = selection.view
     chosen = selection.choose_for_history(queries, groups, k, eligibility)
+    rules, section = selection.settings.policy, eligibility.filters.section or queries[0].section
     told = _explained(selection, explain)
     parts = (
-        recommendations(view, query, chosen.candidates, [i], explained=told) for i, query in enumerate(chosen.queries)
+        recommendations(view, query, chosen, [i], rules, section, explained=told)
+        for i, query in enumerate(chosen.queries)
     )
     items = list(chain.from_iterable(parts))
     others = len(view) - len(groups)
     short = None if len(items) >= k else f"only {len(items)} of {others} other articles are eligible"
-    return Answer(None, view.snapshot.manifest.name, view.revision, None, items, short, chosen.removed)
+    name = view.snapshot.manifest.name
+    return Answer(None, name, view.revision, None, chosen.related, items, short, chosen.removed)
 
 
 def latest_box(eligibility: Eligibility, article_id: str | None, k: int, pins: Sequence[str] = ()) -> Answer:
@@ -102,7 +104,8 @@ def latest_box(eligibility: Eligibility, article_id: str | None, k: int, pins: S
     view = eligibility.view
     items = latest(eligibility, k, pins)
     short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
-    return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", items, short)
+    pinned = sum(item.reason == PINNED for item in items)
+    return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", pinned, items, short)
 
 
 def _explained(selection: Selection, explain: bool) -> tuple[str, ...] | None:

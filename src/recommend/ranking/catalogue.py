@@ -9,7 +9,8 @@ import numpy as np
 
 from recommend.index.view import View
 from recommend.ranking.answer import Recommendation, listed
-from recommend.ranking.eligibility import Eligibility, Masks, Place, both, places
+from recommend.ranking.eligibility import Eligibility, Place, both, places
+from recommend.ranking.newest import newest_first
 from recommend.ranking.reasons import LATEST, PINNED
 
 
@@ -57,9 +58,9 @@ def newest(
     """
     view, masks = eligibility.view, eligibility.under(None, any_kind=any_kind)
     first = places(view, eligibility.masks, pins)[:k]
-    others = [one for one in _newest(view, masks, k) if one[2:] not in first][: k - len(first)]
+    others = [one for one in newest_first(view, masks, None, k) if one[2:] not in first][: k - len(first)]
     if readable:
-        open_ = _newest(view, both(masks, eligibility.readable), k)
+        open_ = newest_first(view, both(masks, eligibility.readable), None, k)
         opened = [mask is None or mask[row] for mask, row in ((eligibility.readable[n], row) for n, row in first)]
         least = min(readable, k) - sum(map(bool, opened))
         kept = [one for one in open_ if one[2:] not in first][: max(0, min(least, k - len(first)))]
@@ -67,14 +68,3 @@ def newest(
         if len(others) - len(rest) < len(kept):
             others = sorted([*kept, *rest[: k - len(first) - len(kept)]])
     return Newest([*first, *(one[2:] for one in others)], len(first))
-
-
-def _newest(view: View, masks: Masks, k: int) -> list[tuple[float, str, int, int]]:
-    """The k newest rows that pass, as age, id, segment and row, in that order."""
-    found: list[tuple[float, str, int, int]] = []
-    for number, allowed in enumerate(masks):
-        table = view.segments[number].table
-        newest_first = table.timeline.newest_first
-        rows = (newest_first if allowed is None else newest_first[allowed[newest_first]])[:k]
-        found.extend((-float(table.published_at[row]), table.id(row), number, int(row)) for row in rows)
-    return sorted(found)[:k]

@@ -13,6 +13,7 @@ from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking import near_duplicates, policy
 from recommend.ranking.candidates import Candidates
+from recommend.ranking.pipeline import Chosen
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
@@ -40,29 +41,31 @@ def near_misses(
     view: View,
     query: Query,
     ranked: Candidates,
-    chosen: Candidates,
+    box: Chosen,
     rules: PolicySettings,
     *,
-    pinned: int = 0,
     blocked: frozenset[str] = frozenset(),
     readable: Sequence[BoolArray | None],
     public: bool = False,
 ) -> list[NearMiss]:
-    """The best of ``ranked`` that are not among ``chosen``.
+    """The best of ``ranked`` that are not in the box.
 
     Args:
         view: where the candidates are.
         query: what they were ranked for.
         ranked: best first, articles of any genre and language included.
-        chosen: those that are shown, in the order shown.
-        rules: that chose them.
-        pinned: how many of the chosen stand first because editors want them there.
+        box: what is shown.
+        rules: that chose it.
         blocked: ids that editors want not to be shown.
         readable: by segment (n,) which articles this reader may open; None where all.
         public: whether anybody is told: not what editors blocked, nor what says something of a body that is not public.
     """
     if public and query.access != Access.PUBLIC:
         return []
+    chosen, pinned = box.candidates, box.pinned
+    told = rules.on and rules.fill != "related"  # whether those that only fill stand where they do for another reason
+    scores = chosen.scores[pinned : box.related if told else None]
+    lowest = scores.min() if len(scores) else np.inf
     shown = {(int(s), int(r)): n for n, (s, r) in enumerate(zip(chosen.segments, chosen.rows, strict=True), start=1)}
     places = [(int(s), int(r)) for s, r in zip(ranked.segments, ranked.rows, strict=True)]
     missed = ranked.take(np.array([i for i, place in enumerate(places) if place not in shown][:_MOST], np.int64))
@@ -86,18 +89,17 @@ def near_misses(
             why = "tells the same as the article"
         elif rules.on and rules.hide_duplicates and len(twins):
             why = f"tells the same as number {twins[0] + 1}"
-        elif rules.on and missed.probabilities[i] < rules.floor:
+        elif told and missed.probabilities[i] < rules.floor:
             why = f"score below the floor of {rules.floor:g}"
         elif (
             rules.on
             and rules.readable
-            and len(chosen) > pinned
-            and missed.scores[i] > chosen.scores[pinned:].min()
+            and missed.scores[i] > lowest
             and (open_ := readable[number]) is not None
             and not open_[row]
         ):
             why = "gives way to one that this reader may open"
-        elif len(chosen) > pinned and missed.scores[i] > chosen.scores[pinned:].min():
+        elif missed.scores[i] > lowest:
             why = "too like another one that is shown"
         else:
             why = "ranked lower"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,10 @@ from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking import history, near_duplicates, policy
 from recommend.ranking.basis import Basis, key_of
-from recommend.ranking.candidates import Candidates
+from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.ranking.features import compute_features
+from recommend.ranking.newest import newest_first
 from recommend.ranking.shortlist import LISTED, Scoring, Shortlist
 from recommend.settings import Settings
 
@@ -30,6 +31,7 @@ class Chosen:
     Attributes:
         candidates: in the order shown, those that editors pinned first.
         pinned: how many these are.
+        related: how many, pinned ones included, are related; those after them only fill the box.
         removed: how many each rule took away.
         basis: what that rests on; None where any change may change it.
         queries: where there were several, the one that each candidate owes most to.
@@ -37,6 +39,7 @@ class Chosen:
 
     candidates: Candidates
     pinned: int
+    related: int
     removed: dict[str, int]
     basis: Basis | None = None
     queries: Sequence[Query] = ()
@@ -64,6 +67,15 @@ class Selection:
     def choose(
         self, query: Query, article_id: str | None, k: int, eligibility: Eligibility, ready: Shortlist | None = None
     ) -> Chosen:
+        """The k to show: the best after policy, then what fills; ``ready`` is the shortlist where it is there."""
+        chosen = self._best(query, article_id, k, eligibility, ready)
+        own = None if article_id is None else self.view.locate(article_id)
+        blocks = places(self.view, eligibility.under(query), eligibility.curated(article_id)[1])
+        return self._filled(chosen, [query], k, eligibility, {*blocks, own})
+
+    def _best(
+        self, query: Query, article_id: str | None, k: int, eligibility: Eligibility, ready: Shortlist | None = None
+    ) -> Chosen:
         """The k best after policy: of the shortlist and what changed since the snapshot or, where that leaves too few,
         of what a search with all filters brings; ``ready`` is the shortlist where it is there."""
         own = None if article_id is None else self.view.locate(article_id)
@@ -84,13 +96,13 @@ class Selection:
             pins, others = self._pinned(query, merged, pinned[:k], found.means)
             chosen, removed, lacks = self._chosen(pins, others, query, k, eligibility)
             full = len(chosen) == k
-            if listed.exhaustive or (full and not lacks):
+            if listed.exhaustive or (full and not lacks) or removed.get("floor"):
                 basis = None
                 if article_id is not None and full and not self.settings.policy.readable:
                     lowest = chosen.scores[len(pins) :].min(initial=np.inf)
                     reach = float(listed.least if self.settings.policy.diversity else lowest)
                     basis = self._basis(article_id, merged, reach, found.means, [*wanted, *blocks])
-                return Chosen(chosen, len(pins), removed | curated, basis)
+                return self._told(chosen, len(pins), removed | curated, basis)
             first = merged if full else None
         while True:
             ranked = self._searched(query, allowed, own, count, found) if first is None else first
@@ -101,8 +113,8 @@ class Selection:
             if lacks and readable is None:
                 readable = both(allowed, eligibility.readable)
                 continue
-            if self._complete(chosen, k, count, readable if lacks else None):
-                return Chosen(chosen, len(pins), removed | curated)
+            if self._complete(chosen, k, count, readable if lacks else None) or removed.get("floor"):
+                return self._told(chosen, len(pins), removed | curated, None)
             count *= 4
 
     def _merged(self, query: Query, own: Place | None, short: Shortlist, allowed: Masks) -> Candidates:
@@ -153,11 +165,81 @@ class Selection:
             if lacks and not readable:
                 readable = [both(masks, eligibility.readable) for masks in allowed]
                 continue
-            if all(self._complete(chosen, k, count, masks) for masks in (readable if lacks else [None])):
+            complete = (self._complete(chosen, k, count, masks) for masks in (readable if lacks else [None]))
+            if all(complete) or removed.get("floor"):
                 break
             count *= 4
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
-        return Chosen(chosen, 0, removed, queries=[queries[owed[key]] for key in history.keys(chosen).tolist()])
+        told = groups if rules.on and rules.hide_duplicates else None
+        filled = self._filled(self._told(chosen, 0, removed, None), queries, k, eligibility, set(), told)
+        owing = [queries[owed.get(key, 0)] for key in history.keys(filled.candidates).tolist()]
+        return replace(filled, queries=owing)
+
+    def _told(self, chosen: Candidates, pinned: int, removed: dict[str, int], basis: Basis | None) -> Chosen:
+        """What is chosen, the pinned and the related first."""
+        related = chosen.probabilities >= self.settings.policy.floor
+        related[:pinned] = True
+        first = chosen.take(np.argsort(~related, kind="stable"))
+        return Chosen(first, pinned, int(np.count_nonzero(related)), removed, basis)
+
+    def _filled(
+        self,
+        chosen: Chosen,
+        queries: Sequence[Query],
+        k: int,
+        eligibility: Eligibility,
+        gone: Set[Place | None],
+        told: NDArray[np.uint64] | None = None,
+    ) -> Chosen:
+        """The same with the newest of the section and then of all where it has fewer than k, as ``policy.fill`` says.
+
+        Args:
+            chosen: what is related.
+            queries: for which, those that others fill for the first one.
+            k: how many.
+            eligibility: of the request.
+            gone: places of what may not fill.
+            told: duplicate groups of what was read, of which nothing fills; None where no duplicates are hidden.
+        """
+        rules, shown = self.settings.policy, chosen.candidates
+        if not rules.on or rules.fill in ("none", "related") or len(shown) == k:
+            return chosen
+        query, allowed = queries[0], eligibility.under(queries[0])
+        lacking = rules.readable - int(np.count_nonzero(passes(eligibility.readable, shown.segments, shown.rows)))
+        section = eligibility.filters.section or query.section
+        sections = [section, None] if rules.fill == "section" and section is not None else [None]
+        first = [(both(allowed, eligibility.readable), min(k, len(shown) + lacking))] if lacking > 0 else []
+        for masks, size in [*first, (allowed, k)]:
+            for one in sections:
+                width = size + _SPARE
+                while len(shown) < size:
+                    there = set(zip(shown.segments.tolist(), shown.rows.tolist(), strict=True))
+                    found = [(number, row) for *_, number, row in newest_first(self.view, masks, one, width)]
+                    others = self._at(queries, [place for place in found if place not in there | gone], told)
+                    more, _ = self._apply_policy(shown, others, query, size, fills=True)
+                    if len(more) == size or len(found) < width:
+                        shown = more
+                        break
+                    width *= 4
+        removed = {rule: count for rule, count in chosen.removed.items() if rule != "floor"}
+        return replace(chosen, candidates=shown, removed=removed, basis=None)
+
+    def _at(self, queries: Sequence[Query], at: Sequence[Place], told: NDArray[np.uint64] | None) -> Candidates:
+        """The articles at some places as candidates under the first query, in their order; without near-duplicates of
+        any query where duplicates are hidden."""
+        numbers = np.array([number for number, _ in at], np.int32)
+        rows = np.array([row for _, row in at], np.int64)
+        here = [np.flatnonzero(numbers == number) for number in range(len(self.view.segments))]
+        order = np.argsort(np.concatenate(here))
+        unknown = np.zeros(len(FEATURES))
+        lists = []
+        for query in queries:
+            parts = [compute_features(s, n, query, rows[here[n]]) for n, s in enumerate(self.view.segments)]
+            lists.append(self.scoring.scored(query, Candidates.joined(parts), unknown).take(order))
+        if told is not None:
+            rules = self.settings.policy
+            lists = history.without_read(lists, told, rules.duplicate_dense, rules.duplicate_lexical)
+        return lists[0]
 
     def ranked(self, query: Query, allowed: Masks, own: Place | None, count: int) -> Candidates:
         """About ``count`` candidates of the snapshot from dense search and as many from lexical search, and all that
@@ -239,9 +321,10 @@ class Selection:
         return chosen, removed, bool(np.count_nonzero(opened(chosen)) < least) and not missed.get("floor")
 
     def _apply_policy(
-        self, pins: Candidates, ranked: Candidates, query: Query, k: int
+        self, pins: Candidates, ranked: Candidates, query: Query, k: int, *, fills: bool = False
     ) -> tuple[Candidates, dict[str, int]]:
-        """The pins and the best of the others that no rule removes, k in all, and how many each rule removed."""
+        """The pins and the best of the others that no rule removes, k in all, and how many each rule removed. Those
+        that only fill the box stand in the order given, whatever their score."""
         rules = self.settings.policy
         if not rules.on:
             return ranked.first(k), {}
@@ -253,18 +336,19 @@ class Selection:
                 np.flatnonzero(fresh & ~near_duplicates.of_query(kept, rules.duplicate_dense, rules.duplicate_lexical))
             )
             removed["duplicates"] = len(ranked) - len(kept)
-        if rules.floor > 0:
+        if rules.floor > 0 and rules.fill != "related" and not fills:
             above = policy.floor(kept, rules.floor)
             removed["floor"] = len(kept) - len(above)
             kept = above
-        if rules.hide_duplicates or rules.diversity:
-            kept, repeats = self._without_repeats(pins, kept, k)
+        diversity = 0.0 if fills else rules.diversity
+        if rules.hide_duplicates or diversity:
+            kept, repeats = self._without_repeats(pins, kept, k, diversity)
             removed["duplicates"] = removed.get("duplicates", 0) + repeats
         elif len(pins):
             kept = Candidates.joined([pins, kept])
         return kept.first(k), removed
 
-    def _without_repeats(self, pins: Candidates, kept: Candidates, k: int) -> tuple[Candidates, int]:
+    def _without_repeats(self, pins: Candidates, kept: Candidates, k: int, diversity: float) -> tuple[Candidates, int]:
         """The k to show, pins first, and how many were passed over because they repeat one; compares only as many as
         needed."""
         rules, width = self.settings.policy, k + _SPARE
@@ -273,7 +357,7 @@ class Selection:
             both = Candidates.joined([pins, some]) if len(pins) else some
             dense, repeats = near_duplicates.among(self.view, both, rules.duplicate_dense, rules.duplicate_lexical)
             repeats &= rules.hide_duplicates
-            taken = policy.marginal(both, dense, repeats, k, rules.diversity, len(pins))
+            taken = policy.marginal(both, dense, repeats, k, diversity, len(pins))
             if len(taken) == k or len(some) == len(kept):
                 repeats[:, taken] = False
                 return both.take(taken), int(np.count_nonzero(repeats[taken].any(axis=0)))

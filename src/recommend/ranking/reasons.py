@@ -24,7 +24,7 @@ _SHORT = 3
 _NATIONALITY = re.compile(r"\w+(?:ish|ese|ian|ean|can)s?|French|Dutch|Greek|Thai|Iraqi|Israeli|Pakistani|Afghan|German")
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
-ReasonKind = Literal["story", "topic", "similar", "latest", "pinned"]
+ReasonKind = Literal["story", "topic", "similar", "section", "latest", "pinned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Reason:
 
     Attributes:
         kind: ``story`` the same running story, ``topic`` shared names or terms, ``similar`` similar in meaning only,
-            ``latest`` not related: the newest there is, ``pinned`` chosen by editors.
+            ``section`` not related, but of the same section, ``latest`` not related: of the newest there are,
+            ``pinned`` chosen by editors.
         text: one short phrase for readers.
         terms: shared words and names as written, strongest first.
     """
@@ -45,6 +46,20 @@ class Reason:
 
 LATEST = Reason("latest", "Latest")
 PINNED = Reason("pinned", "Editors' choice")
+FURTHER = Reason("similar", "Further reading")
+
+
+def filler(fill: str, section: str | None, wanted: str | None) -> Reason:
+    """Why a story stands in the box that is not related.
+
+    Args:
+        fill: ``policy.fill``.
+        section: of the story.
+        wanted: the section that may fill the box.
+    """
+    if fill != "latest" and section is not None and section == wanted:
+        return Reason("section", f"More from {section}")
+    return FURTHER if fill == "related" else LATEST
 
 
 def reason(
@@ -53,9 +68,8 @@ def reason(
     probability: float,
     texts: Sequence[str],
     age: timedelta | None,
-    section: str | None,
 ) -> Reason:
-    """The reason for one recommendation.
+    """The reason for one related story.
 
     Args:
         shared: each shared term with its part of the lexical cosine.
@@ -63,7 +77,6 @@ def reason(
         probability: of being related, 0…1.
         texts: headlines and standfirsts in which the terms are looked up as written.
         age: how much later than the query the article was published, None where one of the dates is unknown.
-        section: of the recommended article, when the query's is the same.
     """
     written = as_written(shared, texts) if lexical >= _SAME_TOPIC else []
     names = [phrase for phrase in written if _is_name(phrase)][:_MOST_SHOWN]
@@ -73,7 +86,7 @@ def reason(
         return Reason("story", f"Same story: {', '.join(names)}{when}", tuple(names))
     if names:
         return Reason("topic", f"Also about {', '.join(names)}{when}", tuple(names))
-    return Reason("similar", f"{f'More from {section}' if section else 'On a similar subject'}{when}")
+    return Reason("similar", f"On a similar subject{when}")
 
 
 def shared_terms(query: TermVector, others: Sequence[TermVector], lexicon: Lexicon) -> list[dict[str, float]]:

@@ -52,6 +52,10 @@ class StoredState:
     text_hash: bytes
     deleted: bool
 
+    def holds(self, article: Article) -> bool:
+        """Whether the article is stored as it is, and not taken down: to write it would change nothing."""
+        return not self.deleted and self.content_hash == article.content_hash
+
 
 @dataclass(frozen=True, slots=True)
 class Written:

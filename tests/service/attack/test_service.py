@@ -21,6 +21,7 @@ import orjson
 import pytest
 from sqlalchemy import make_url
 
+from disks import fill, moved, small_disk
 from recommend.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,39 +44,6 @@ def _connected(address: str, sent: bytes) -> socket.socket:
     connection = socket.create_connection((host, int(port)), timeout=60)
     connection.sendall(sent)
     return connection
-
-
-@contextmanager
-def _disk(folder: Path, size: str = "24m") -> Iterator[Path]:
-    """A small disk, unmounted afterwards."""
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no disk can be mounted here: {mounted.stderr.decode().strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def _fill(ballast: Path) -> None:
-    with ballast.open("wb", buffering=0) as file:
-        for size in (65_536, 1):
-            try:
-                while True:
-                    file.write(bytes(size))
-            except OSError:
-                continue
-
-
-def _moved(settings: Settings, folder: Path) -> Settings:
-    """The same store on another disk."""
-    source, target = make_url(settings.store).database or "", folder / "recommend.db"
-    with closing(sqlite3.connect(source)) as store:
-        store.execute("VACUUM INTO ?", (str(target),))
-    return settings.model_copy(update={"store": f"sqlite:///{target}"})
 
 
 def test_b4_monitors_and_drafts_wait_neither_for_the_writer_nor_for_the_lock_of_the_database(
@@ -283,14 +251,14 @@ def test_p5_a_full_folder_for_temporary_files_ends_no_worker(
     sample: Settings, serve_workers: Any, connect: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     held: Callable[..., None],
 ) -> None:  # fmt: skip
-    with _disk(tmp_path / "temporary", "4m") as disk:
+    with small_disk(tmp_path / "temporary", "4m") as disk:
         monkeypatch.setenv("TMPDIR", str(disk))
         for full_before in (False, True):
             if full_before:
-                _fill(disk / "ballast")
+                fill(disk / "ballast")
             with serve_workers(sample) as workers, connect(workers.address, limits=EACH_CONNECTS_ANEW) as client:
                 processes, asked = workers.processes, 0
-                _fill(disk / "more")
+                fill(disk / "more")
                 for worker in processes:
                     with workers.only(worker):
                         for path in (BOX, f"{BOX}?fallback=none", "/", "/wp-login.php", "/v1/status", "/readyz"):
@@ -309,8 +277,8 @@ def test_p5_a_full_folder_for_temporary_files_ends_no_worker(
 def test_p7_started_on_a_read_only_disk_it_serves_readers_and_writers_as_soon_as_that_may_be_written_to(
     copied: Settings, serve_workers: Any, connect: Any, tmp_path: Path, held: Callable[..., None], killed: bool
 ) -> None:
-    with _disk(tmp_path / "disk") as disk:
-        settings = _moved(copied, disk)
+    with small_disk(tmp_path / "disk", "24m") as disk:
+        settings = moved(copied, disk)
         if killed:
             _write_and_die(settings)
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
@@ -419,9 +387,9 @@ def _dripped(connection: socket.socket) -> bool:
 def test_p12_lines_that_failed_for_want_of_space_are_not_rejected(
     copied: Settings, serve: Any, tmp_path: Path, held: Callable[..., None]
 ) -> None:
-    with _disk(tmp_path / "disk", "16m") as disk, serve(_moved(copied, disk)) as service:
+    with small_disk(tmp_path / "disk", "16m") as disk, serve(moved(copied, disk)) as service:
         client = service.writer
-        _fill(disk / "ballast")
+        fill(disk / "ballast")
         lines = [{"id": f"p12-{n}", "title": f"Goal number {n}", "text": "x " * 2_000} for n in range(400)]
         body = b"".join(orjson.dumps(line) + b"\n" for line in lines)
         answers = [client.post("/v1/articles:bulk", content=body) for _ in range(3)]

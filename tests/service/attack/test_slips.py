@@ -21,7 +21,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import orjson
@@ -33,7 +33,7 @@ from sqlalchemy import create_engine, make_url
 import recommend.store.store
 from recommend.articles.article import Article
 from recommend.articles.events import Event
-from recommend.cli import console, main, operating
+from recommend.cli import console, operating
 from recommend.encoder import Encoder
 from recommend.errors import StoreError
 from recommend.index.snapshot.catalog import current_name
@@ -45,6 +45,7 @@ from recommend.jobs.status import read_status
 from recommend.settings import Settings
 from recommend.store import Store, database
 from recommend.store.keys import Scope
+from running import Ran, Recommend, runner
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -55,15 +56,6 @@ STEERING = "\x9b31m\u202e"
 SHOWN = r"\x9b31m\u202e"
 
 
-class Ran(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Recommend = Callable[..., Ran]
-
-
 @pytest.fixture
 def cli(copied: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Recommend:
     """Runs the command on a copy of the indexed sample corpus."""
@@ -71,16 +63,7 @@ def cli(copied: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     for name, value in (("STORE", copied.store), ("INDEX", copied.index), ("MODELS", copied.models)):
         monkeypatch.setenv(f"RECOMMEND_{name}", str(value))
 
-    def run(*arguments: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["recommend", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Ran(code, *capsys.readouterr())
-
-    return run
+    return runner(monkeypatch, capsys)
 
 
 def spawn(settings: Settings, *arguments: str, shell: str = '"$@"', **environment: str) -> Ran:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 
 from recommend.arrays import to_float32
 from recommend.articles.languages import primary_language
-from recommend.encoder import Encoder
-from recommend.encoder.adapter import Adapter
+from recommend.encoder import Encoder, resolve_encoder_name
+from recommend.encoder.adapter import Adapter, find_adapter
 from recommend.errors import SnapshotError
 from recommend.files import follow_mode, sync, sync_tree
 from recommend.index import labels, lexical
@@ -30,7 +31,7 @@ from recommend.index.snapshot.incremental import Corpus, made_by, read
 from recommend.index.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout
 from recommend.index.table import ArticleTable
 from recommend.index.time_curve import measure
-from recommend.settings import IndexSettings
+from recommend.settings import IndexSettings, Settings
 from recommend.store import Store
 
 _SEED = 7
@@ -41,12 +42,44 @@ _SET_ASIDE_NAMED = 1_000
 logger = logging.getLogger(__name__)
 
 
-def snapshot_recipe(fingerprint: str, adapter: Adapter | None, settings: IndexSettings) -> str:
-    """8 hexadecimal digits that stand for everything but the store's revision that decides what a snapshot holds."""
-    mapped = None if adapter is None else adapter.manifest.sha256
-    return sha256(
-        orjson.dumps([FORMAT, fingerprint, mapped, settings.kind, settings.expansion, settings.expansion_time])
-    ).hexdigest()[:8]
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything but the store's revision that decides what a snapshot holds.
+
+    Attributes:
+        encoder: whose embeddings; ``encoder_name`` what settings call it.
+        adapter: what they go through, None for nothing.
+        settings: kind of index, and how it is verified.
+        depth: candidates that dense search contributes; what recall is measured with.
+    """
+
+    encoder: Encoder
+    encoder_name: str
+    adapter: Adapter | None
+    settings: IndexSettings
+    depth: int
+
+    @classmethod
+    def of(cls, encoder: Encoder, settings: Settings) -> Recipe:
+        """The one that the settings ask for.
+
+        Raises:
+            EncoderError: when the adapter that they name does not fit the encoder.
+        """
+        return cls(
+            encoder,
+            resolve_encoder_name(settings.encoder.name, settings.models),
+            find_adapter(settings.encoder.adapter, settings.models, encoder.fingerprint),
+            settings.indexing,
+            settings.ranking.candidates,
+        )
+
+    @property
+    def digest(self) -> str:
+        """8 hexadecimal digits that stand for what changes a snapshot."""
+        mapped = None if self.adapter is None else self.adapter.manifest.sha256
+        chosen = self.settings.kind, self.settings.expansion, self.settings.expansion_time
+        return sha256(orjson.dumps([FORMAT, self.encoder.fingerprint, mapped, *chosen])).hexdigest()[:8]
 
 
 def _free_name(layout: IndexLayout, revision: int, recipe: str) -> str:
@@ -59,11 +92,7 @@ def _free_name(layout: IndexLayout, revision: int, recipe: str) -> str:
 def build_snapshot(
     store: Store,
     layout: IndexLayout,
-    encoder: Encoder,
-    encoder_name: str,
-    adapter: Adapter | None,
-    settings: IndexSettings,
-    depth: int,
+    recipe: Recipe,
     *,
     anew: bool = False,
     on_stage: Callable[[str], None] = lambda _: None,
@@ -75,10 +104,7 @@ def build_snapshot(
     Args:
         store: where the published articles are read from, in one transaction.
         layout: where to.
-        encoder: whose embeddings; ``encoder_name`` what settings call it.
-        adapter: what they go through, None for nothing.
-        settings: kind of index, and how it is verified.
-        depth: candidates that dense search contributes; what recall is measured with.
+        recipe: what it is made by.
         anew: keep nothing of the live snapshot.
         on_stage: called with a few words when a stage begins.
 
@@ -89,9 +115,8 @@ def build_snapshot(
     layout.snapshots.mkdir(mode=0o700, exist_ok=True)
     temp_path = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
     try:
-        manifest = _write(
-            store, layout, SnapshotLayout(temp_path), encoder, encoder_name, adapter, settings, depth, anew, on_stage
-        )
+        kept = Corpus.empty() if anew else _live_corpus(layout)
+        manifest = _write(store, layout, SnapshotLayout(temp_path), recipe, kept, on_stage)
         follow_mode(temp_path, layout.snapshots)
         sync_tree(temp_path)
         temp_path.rename(layout.snapshot(manifest.name).root)
@@ -105,16 +130,13 @@ def _write(
     store: Store,
     index_layout: IndexLayout,
     layout: SnapshotLayout,
-    encoder: Encoder,
-    encoder_name: str,
-    adapter: Adapter | None,
-    settings: IndexSettings,
-    depth: int,
-    anew: bool,
+    recipe: Recipe,
+    kept: Corpus,
     on_stage: Callable[[str], None],
 ) -> Manifest:
+    encoder, adapter, settings = recipe.encoder, recipe.adapter, recipe.settings
     on_stage("reading articles")
-    reading, pending, raw = read(store, encoder, Corpus.empty() if anew else _live_corpus(index_layout))
+    reading, pending, raw = read(store, encoder, kept)
     table = reading.table
     for article_id, reason in reading.set_aside.items():
         logger.warning("article %r is set aside: %s", article_id, reason)
@@ -145,7 +167,7 @@ def _write(
     embeddings = expanded_vectors(alone, neighbours)
     index = index.refilled(embeddings)
     on_stage("checking recall")
-    recall = sampled_recall(index, embeddings, settings.verify_sample, depth)
+    recall = sampled_recall(index, embeddings, settings.verify_sample, recipe.depth)
     if recall < settings.verify_recall:
         raise SnapshotError(
             f"snapshot of revision {reading.revision}: recall@{_RECALL_AT} of {kind.name} is {recall:.4f} < "
@@ -164,15 +186,14 @@ def _write(
         lexical.save(*labels.fit(labelled), labelled, folder)
     np.save(layout.neighbours, neighbours)
     np.save(layout.lengths, expanded_lengths(matrix, neighbours))
-    recipe = snapshot_recipe(encoder.fingerprint, adapter, settings)
     manifest = Manifest(
         format=FORMAT,
-        name=_free_name(index_layout, reading.revision, recipe),
+        name=_free_name(index_layout, reading.revision, recipe.digest),
         revision=reading.revision,
-        recipe=recipe,
+        recipe=recipe.digest,
         articles=len(table),
         encoder=encoder.fingerprint,
-        encoder_name=encoder_name,
+        encoder_name=recipe.encoder_name,
         max_tokens=encoder.max_tokens,
         language=encoder.language,
         adapter=None if adapter is None else adapter.manifest.name,

@@ -32,7 +32,9 @@ _HASH_SIZE = 32
 @cache
 def made_by() -> str:
     """What decides, beside an article itself, what is kept of it."""
-    return ", ".join(f"{name} {version(name)}" for name in ("related-articles", "scikit-learn"))
+    return ", ".join(
+        f"{name} {version(name)}" for name in ("related-articles", "scikit-learn", "PyStemmer", "stopwordsiso")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +95,18 @@ class PendingCounts:
 
     Attributes:
         kept: counts of the articles that are as they were.
-        texts: of the others.
+        texts: of the others; ``languages`` theirs.
         order: (n,) the place of each article among those that are kept, then the others.
     """
 
     kept: TermCounts
     texts: list[str]
+    languages: list[str | None]
     order: NDArray[np.int64]
 
     def counts(self) -> TermCounts:
         """Of all of them."""
-        counted = TermCounts.of(self.texts)
+        counted = TermCounts.of(self.texts, self.languages)
         return TermCounts.joined([self.kept, counted]).take(self.order) if len(self.kept) else counted
 
 
@@ -113,6 +116,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, Pen
     ids = before.table.ids()
     rows, held = dict(zip(ids, range(len(ids)), strict=True)), dict(zip(ids, map(bytes, before.hashes), strict=True))
     tables, texts, groups = list[ArticleTable](), list[str](), list[int]()
+    languages = list[str | None]()
     kept, new, hashes, embeddings = list[int](), list[bool](), bytearray(), bytearray()
     aside = dict[str, str]()
     with store.published(encoder.fingerprint, held) as (revision, found):
@@ -120,6 +124,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, Pen
             batch = [one for one in map(_prepared, _embedded(some, encoder, aside)) if not _is_aside(one, aside)]
             tables.append(ArticleTable.of_rows([one.row for one in batch if one.row is not None]))
             texts += [one.text for one in batch if one.row is not None]
+            languages += [one.language for one in batch if one.row is not None]
             groups += [one.group for one in batch if one.row is not None]
             kept += [rows[one.article_id] for one in batch if one.row is None]
             new += [one.row is not None for one in batch]
@@ -135,7 +140,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, Pen
         aside,
     )
     raw = np.frombuffer(embeddings, VECTOR_DTYPE).reshape(len(new), encoder.dimension)
-    return reading, PendingCounts(before.counts.take(remaining), texts, order), raw
+    return reading, PendingCounts(before.counts.take(remaining), texts, languages, order), raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,7 @@ class _Prepared:
     embedding: FloatArray | None
     row: Row | None = None
     text: str = ""
+    language: str | None = None
     group: int = 0
     fault: str | None = None
 
@@ -156,7 +162,8 @@ def _prepared(one: Published) -> _Prepared:
     if one.article is None:
         return _Prepared(one.article_id, one.content_hash, one.embedding)
     try:
-        made = row_of(one.article), one.article.full_text, group_key(one.article)
+        article = one.article
+        made = row_of(article), article.full_text, article.language, group_key(article)
     except Exception as problem:  # one article's text costs no other its place
         return _Prepared(one.article_id, b"", None, fault=told(problem))
     return _Prepared(one.article_id, one.content_hash, one.embedding, *made)

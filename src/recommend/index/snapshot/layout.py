@@ -14,7 +14,7 @@ from recommend.fingerprint import words_read
 from recommend.index.time_curve import TimeCurve
 from recommend.settings import EncoderSettings
 
-FORMAT = 5
+FORMAT = 6
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 

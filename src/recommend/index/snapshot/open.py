@@ -46,7 +46,7 @@ class Snapshot:
         """An article that the snapshot does not hold, prepared as its own are; ``embedding`` (d,) is the encoder's."""
         segment = self.segment
         vector = self.projection.apply(embedding[None, :])[0]
-        terms = self.lexicon.weigh(article.full_text)
+        terms = self.lexicon.weigh(article.full_text, article.language)
         near = segment.nearest(vector, CANDIDATES)
         near = near[near != segment.table.row(article.id)]
         if not self.manifest.expansion or not same_language(article.language, self.manifest.language):

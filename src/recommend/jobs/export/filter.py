@@ -9,10 +9,9 @@ from time import time
 import numpy as np
 import pyarrow as pa
 
-from recommend.index.dates import MISSING
 from recommend.index.filters import Filters
 from recommend.index.view import View
-from recommend.ranking.eligibility import Eligibility, Masks
+from recommend.ranking.eligibility import Eligibility, Masks, both
 from recommend.recommender import Recommender
 
 
@@ -35,10 +34,13 @@ class ExportFilter:
         """What it may hold now."""
         view, now = recommender.view(), time()
         eligibility = Eligibility(view, Filters(), now, recommender.settings)
-        unexpired = [(s.table.expires_at == MISSING) | (s.table.expires_at > now) for s in view.segments]
-        alive = [mask if other is None else mask & other for mask, other in zip(unexpired, view.alive, strict=True)]
+        unexpired = [segment.table.timeline.unexpired(int(now)) for segment in view.segments]
         blocked = ((one, other) for one in view.curations for other in eligibility.curated(one)[1])
-        return cls(frozenset(_ids(view, alive)), frozenset(_ids(view, eligibility.masks)), frozenset(blocked))
+        return cls(
+            frozenset(_ids(view, both(unexpired, view.alive))),
+            frozenset(_ids(view, eligibility.masks)),
+            frozenset(blocked),
+        )
 
     def allows(self, other: ExportFilter) -> bool:
         """Whether all that ``other`` allows is allowed by this."""

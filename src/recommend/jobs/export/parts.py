@@ -20,7 +20,6 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from recommend.errors import ExportError
-from recommend.index.dates import MISSING
 from recommend.index.dense import set_threads
 from recommend.index.view import FixedView, View
 from recommend.jobs.export.files import write_rows
@@ -34,6 +33,8 @@ SCHEMA = pa.schema(
         ("rank", pa.int32()),
         ("related_id", pa.string()),
         ("score", pa.float64()),
+        ("related", pa.bool_()),
+        ("kind", pa.string()),
         ("reason", pa.string()),
         ("snapshot", pa.string()),
         ("revision", pa.int64()),
@@ -147,12 +148,16 @@ def _rows(recommender: Recommender, ids: Sequence[str], k: int) -> Iterator[dict
     view = recommender.view()
     unexpired = [article_id for article_id in ids if not _expired(view, article_id)]
     for article_id, answer in zip(unexpired, recommender.answers(unexpired, k), strict=True):
-        for item in () if answer is None else answer.items:
+        if answer is None:
+            continue
+        for item in answer.items:
             yield {
                 "article_id": article_id,
                 "rank": item.rank,
                 "related_id": item.id,
                 "score": item.score,
+                "related": item.rank <= answer.related,
+                "kind": item.reason.kind,
                 "reason": item.reason.text,
                 "snapshot": view.snapshot.manifest.name,
                 "revision": view.revision,
@@ -161,5 +166,4 @@ def _rows(recommender: Recommender, ids: Sequence[str], k: int) -> Iterator[dict
 
 def _expired(view: View, article_id: str) -> bool:
     place = view.locate(article_id)
-    expires = MISSING if place is None else view.segments[place[0]].table.expires_at[place[1]]
-    return expires != MISSING and bool(expires <= time())
+    return place is not None and view.segments[place[0]].table.timeline.has_expired(place[1], int(time()))

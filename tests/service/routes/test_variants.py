@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from recommend.settings import ServiceSettings, Settings
-from recommend_service.http.variants import assign
+from recommend_service.routes.variants import assign
 
 STORY, TWIN = "a-central-asia-condemns-drone-attack", "a-wire-central-asia-drone-attack"
 BOX = f"/v1/articles/{STORY}/related"

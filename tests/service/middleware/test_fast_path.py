@@ -200,7 +200,7 @@ def test_plain_and_compressed_bodies_are_the_answer_with_its_request_id_and_the_
         )
         for rank in range(1, count + 1)
     ]
-    ready = CachedResponse.of(Answer(article_id, "s", revisions[0], None, items, None), "public", explain=False)
+    ready = CachedResponse.of(Answer(article_id, "s", revisions[0], None, 0, items, None), "public", explain=False)
     for coding, revision in product((b"gzip", b"identity"), revisions):
         status, headers, body = ready.respond([(b"accept-encoding", coding)], REQUEST_ID, revision)
         named = dict(headers)
@@ -220,7 +220,7 @@ def test_plain_and_compressed_bodies_are_the_answer_with_its_request_id_and_the_
 
 
 def test_an_id_too_long_for_an_uncompressed_block_is_sent_plain() -> None:
-    ready = CachedResponse.of(Answer("x" * 70_000, "s", 1, None, [], None), "public", explain=False)
+    ready = CachedResponse.of(Answer("x" * 70_000, "s", 1, None, 0, [], None), "public", explain=False)
     _, headers, body = ready.respond([(b"accept-encoding", b"gzip")], REQUEST_ID, 1)
     assert b"content-encoding" not in dict(headers)
     assert orjson.loads(body)["request_id"] == REQUEST_ID

@@ -5,16 +5,13 @@ from __future__ import annotations
 from asyncio import get_running_loop
 from collections.abc import Callable
 from time import time
-from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recommend.errors import RecommendError
 from recommend.index.view import View
 from recommend_service.http.paths import raw_path
-
-if TYPE_CHECKING:
-    from recommend_service.state import ServiceState
+from recommend_service.state import ServiceState
 
 
 class FastPath:
