@@ -1,18 +1,14 @@
-"""Work and memory on whatever arrives grow with its length and not with its square.
-
-Work is counted in processor time of this thread, so that other processes do not sway it, and between two sizes: what is
-quadratic takes 64 times as long for eight times the length. A case fails only where it does so again and again.
-"""
+"""Work and memory on whatever arrives grow with its length and not with its square."""
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
+from growth import MOST, SMALL, TIMES, disproportionate, grows
 from hostile import NAMES, hostile
 from recommend.articles.addresses import canonical_url, read_address
 from recommend.articles.article import Article, parse_article
@@ -21,10 +17,6 @@ from recommend.articles.languages import read_language
 from recommend.articles.markup import without_markup, without_shortcodes
 from recommend.articles.text import clean_line, clean_text, lead_sentence, spans, terms
 from recommend.errors import ArticleError
-
-SMALL, TIMES = 4_000, 8
-MOST = 24  # times the work for eight times the length: between 8 and 64
-NOISE = 0.03  # seconds: nothing that is quadratic takes less at the larger size
 
 LINES = ("id", "title", "summary", "url", "published_at", "expires_at", "language", "status", "genre")
 
@@ -61,36 +53,11 @@ ENTRIES: list[Callable[[str], object]] = [
 ]  # fmt: skip
 
 
-def seconds(entry: Callable[[str], object], text: str, repeats: int) -> float:
-    """The least processor time of some runs."""
-    least = float("inf")
-    for _ in range(repeats):
-        begun = time.thread_time()
-        with suppress(ValueError):  # a reason is an answer as well
-            entry(text)
-        least = min(least, time.thread_time() - begun)
-    return least
-
-
-def grows(entry: Callable[[str], object], small: str, large: str) -> float:
-    """How many times the work of ``small`` that of ``large`` is; the least of three attempts, 0 where it is noise."""
-    least = float("inf")
-    for _ in range(3):
-        work = seconds(entry, large, 1)
-        if work < NOISE:
-            return 0.0
-        least = min(least, work / seconds(entry, small, 5))
-        if least <= MOST:
-            break
-    return least
-
-
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.__name__)
 def test_work_grows_with_the_length_of_what_arrives(entry: Callable[[str], object]) -> None:
     with suppress(ValueError):
         entry("warmed up, so that patterns are compiled: é क")
-    found = {name: grows(entry, hostile(name, SMALL), hostile(name, SMALL * TIMES)) for name in NAMES}
-    assert {name: factor for name, factor in found.items() if factor > MOST} == {}
+    assert disproportionate(entry) == {}
 
 
 @pytest.mark.parametrize("entry", [clean_text, terms, parse_text], ids=lambda entry: entry.__name__)

@@ -20,7 +20,7 @@ _TAG_NAMES = (
     "|u|ul|var|video|wbr"
 )
 _MARKUP = re.compile(
-    rf"</?(?:{_TAG_NAMES})(?=[\s/>])"
+    rf"</?(?=[a-z][a-z0-9]{{0,9}}[\s/>])(?:{_TAG_NAMES})(?=[\s/>])"  # few of what begins like a tag is looked up
     r"|<!--|<!\[CDATA\[|<!doctype|&(?:[a-z]{2,8}|#\d{1,7}|#x[0-9a-f]{1,6});",
     re.IGNORECASE,
 )

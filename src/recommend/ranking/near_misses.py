@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,8 @@ def near_misses(
     lowest = scores.min() if len(scores) else np.inf
     shown = {(int(s), int(r)): n for n, (s, r) in enumerate(zip(chosen.segments, chosen.rows, strict=True), start=1)}
     places = [(int(s), int(r)) for s, r in zip(ranked.segments, ranked.rows, strict=True)]
-    missed = ranked.take(np.array([i for i, place in enumerate(places) if place not in shown][:_MOST], np.int64))
+    others = (i for i, place in enumerate(places) if place not in shown and not (public and _is_closed(view, *place)))
+    missed = ranked.take(np.array([*islice(others, _MOST)], np.int64))
     both = Candidates.joined([missed, chosen])
     _, same = near_duplicates.among(view, both, rules.duplicate_dense, rules.duplicate_lexical)
     alike = same[: len(missed), len(missed) :]
@@ -104,13 +106,12 @@ def near_misses(
         else:
             why = "ranked lower"
         card = table.card(row)
-        closed = card.access != Access.PUBLIC or any(_is_closed(view, chosen, twin) for twin in twins.tolist())
-        if public and (closed or why == BLOCKED):
+        repeated = zip(chosen.segments[twins].tolist(), chosen.rows[twins].tolist(), strict=True)
+        if public and (why == BLOCKED or any(_is_closed(view, *place) for place in repeated)):
             continue
         found.append(NearMiss(card.id, card.title, round(float(missed.probabilities[i]), 4), why))
     return found
 
 
-def _is_closed(view: View, chosen: Candidates, place: int) -> bool:
-    table = view.segments[chosen.segments[place]].table
-    return table.access(int(chosen.rows[place])) is not Access.PUBLIC
+def _is_closed(view: View, segment: int, row: int) -> bool:
+    return view.segments[segment].table.access(row) is not Access.PUBLIC

@@ -56,13 +56,15 @@ def read_page(
 
 def find_article(data: bytes, told: Mapping[str, str]) -> dict[str, object]:
     """What a page tells of itself, as JSON has it; runs in a process of its own, see ``parsing``."""
-    from selectolax.lexbor import LexborHTMLParser
     from trafilatura import bare_extraction
+    from trafilatura.utils import load_html
 
     text, url = decode(data, told["content-type"]), told["url"] or None
-    tree = LexborHTMLParser(text)
+    tree = load_html(text)  # which gives up at a depth of 256: others take time that grows with the square of it
+    if tree is None:
+        return {"row": None, "address": url}
     address = _address(tree, url)
-    found: Any = bare_extraction(text, url=url, with_metadata=True, include_comments=False)
+    found: Any = bare_extraction(tree, url=url, with_metadata=True, include_comments=False)
     if found is None:
         return {"row": None, "address": address}
     row = {
@@ -85,9 +87,8 @@ def find_article(data: bytes, told: Mapping[str, str]) -> dict[str, object]:
 
 def _address(tree: Any, url: str | None) -> str | None:
     """Where a page is: what it says of itself is believed within its own host and below the root."""
-    base = tree.css_first("base[href]")
-    start = urljoin(url or "", (base.attributes["href"] or "") if base is not None else "")
-    links: list[str | None] = [node.attributes.get("href") for node in tree.css("link[rel=canonical i]")]
+    start = urljoin(url or "", next((base.get("href") for base in tree.iter("base") if base.get("href")), ""))
+    links = [link.get("href") for link in tree.iter("link") if (link.get("rel") or "").lower() == "canonical"]
     for link in filter(None, [*links, None if url else _meta(tree, "og:url")]):
         try:
             named = str(urljoin(start, link.strip()))
@@ -106,10 +107,9 @@ def _site(url: str) -> str:
 
 
 def _meta(tree: Any, name: str) -> str | None:
-    found: Any = tree.css_first(f'meta[property="{name}"]')
-    return None if found is None else str(found.attributes.get("content") or "").strip() or None
+    found: Any = next((meta for meta in tree.iter("meta") if meta.get("property") == name), None)
+    return None if found is None else str(found.get("content") or "").strip() or None
 
 
 def _language(tree: Any) -> str | None:
-    html = tree.css_first("html[lang]")
-    return None if html is None else str(html.attributes["lang"] or "") or None
+    return next((html.get("lang") for html in tree.iter("html") if html.get("lang")), None)

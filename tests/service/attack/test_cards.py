@@ -100,7 +100,7 @@ def test_nothing_but_cards_comes_out_without_a_key(
     settings = copied.model_copy(update={"service": service})
     answers = []
     with serve(settings) as running, closing(Store(settings.store)) as store:
-        ids = _fill(running.writer, store, sized(1, 20))
+        ids = _fill(running.writer, store, sized(1, 3))
         answers += _public_answers(running.reader, ids)  # from what changed since the snapshot
         reindex(store, encoder, settings)
         answers += _public_answers(running.reader, ids)  # from the snapshot

@@ -88,7 +88,10 @@ def test_a_copy_that_was_damaged_on_its_way_is_not_served(
             held("B3", f"half a per cent of {file} changed", requests=60, seconds=seconds, workers_lost=lost)
 
 
+LONG = "a million dots"
+"""Accepted as any text is: it is long to prepare, and has no more time than its length tells."""
 POISON: dict[str, tuple[str, str | bytes]] = {
+    LONG: ("text", "x" + "." * 999_999),
     "ten megabytes": ("text", "x. " * 3_400_000),
     "100,000 tags": ("tags", orjson.dumps([f"tag {number}" for number in range(100_000)]).decode()),
     "tags that are no JSON": ("tags", '["a'),
@@ -114,9 +117,9 @@ def poisoned(store: str, name: str) -> None:
             f"INSERT INTO articles (revision, {columns}) SELECT value, {', '.join('?' * len(row))} FROM revision",
             list(row.values()),
         )
-        if column == "vector":
-            copied = "SELECT ?, fingerprint, ?, ? FROM embeddings LIMIT 1"
-            values = (row["id"], row["text_hash"], value)
+        if column == "vector" or name == LONG:
+            copied = "SELECT ?, fingerprint, ?, coalesce(?, vector) FROM embeddings LIMIT 1"
+            values = (row["id"], row["text_hash"], value if column == "vector" else None)
             connection.execute(f"INSERT INTO embeddings (article_id, fingerprint, text_hash, vector) {copied}", values)
 
 
@@ -130,13 +133,18 @@ def test_a_poisoned_row_in_the_store_costs_no_worker_and_no_answer(
             poisoned(copied.store, name)
             for place in range(20):
                 assert client.get(BOX, params={"limit": 1 + place + number}).status_code == 200
-            told(workers, client, "articles are set aside")
-            assert f"poison-{name}" in client.get("/v1/status").json()["set_aside"]
-            assert client.get(f"/v1/articles/poison-{name}/related?fallback=none").status_code == 404
+            own = f"/v1/articles/poison-{name}/related?fallback=none"
+            if name == LONG:
+                assert client.get(own).status_code == 200
+                assert f"poison-{name}" not in client.get("/v1/status").json()["set_aside"]
+            else:
+                told(workers, client, "articles are set aside")
+                assert f"poison-{name}" in client.get("/v1/status").json()["set_aside"]
+                assert client.get(own).status_code == 404
             assert client.article("GET", f"poison-{name}").status_code in {200, 404}
             lost = len(before - set(workers.processes))
             assert lost == 0
             seconds = time.monotonic() - started
             held("B1", f"stored by hand: {name}", requests=20, seconds=seconds, workers_lost=lost)
-    for name in POISON:
+    for name in POISON.keys() - {LONG}:
         assert f"poison-{name}' is set aside" in workers.log.read_text()

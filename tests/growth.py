@@ -1,0 +1,47 @@
+"""How work grows with the length of what arrives, counted in a way that noise does not sway.
+
+Work is counted in processor time of this thread, so that other processes do not sway it, and between two sizes: what is
+quadratic takes 64 times as long for eight times the length. A case fails only where it does so again and again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from hostile import NAMES, hostile
+
+SMALL, TIMES = 4_000, 8
+MOST = 24  # times the work for eight times the length: between 8 and 64
+NOISE = 0.03  # seconds: nothing that is quadratic takes less at the larger size
+
+
+def seconds(entry: Callable[[str], object], text: str, repeats: int) -> float:
+    """The least processor time of some runs."""
+    least = float("inf")
+    for _ in range(repeats):
+        begun = time.thread_time()
+        with suppress(ValueError):  # a reason is an answer as well
+            entry(text)
+        least = min(least, time.thread_time() - begun)
+    return least
+
+
+def grows(entry: Callable[[str], object], small: str, large: str) -> float:
+    """How many times the work of ``small`` that of ``large`` is; the least of three attempts, 0 where it is noise."""
+    least = float("inf")
+    for _ in range(3):
+        work = seconds(entry, large, 1)
+        if work < NOISE:
+            return 0.0
+        least = min(least, work / seconds(entry, small, 5))
+        if least <= MOST:
+            break
+    return least
+
+
+def disproportionate(entry: Callable[[str], object]) -> dict[str, float]:
+    """How much more work each repetition of the grammar makes at eight times the length, where that is too much."""
+    found = {name: grows(entry, hostile(name, SMALL), hostile(name, SMALL * TIMES)) for name in NAMES}
+    return {name: factor for name, factor in found.items() if factor > MOST}
