@@ -76,9 +76,14 @@ def read_status(store: Store, settings: Settings) -> Status:
         error = f"the live snapshot cannot be read: {problem}"
     unread = name is not None and manifest is None
     name = name if name is not None and is_name(name) else None
-    if manifest is not None and store.is_rolled_back(manifest.revision):
-        error = f"snapshot {name} holds what a restore of the store undid; run recommend reindex"
     revision = store.latest_revision()
+    if manifest is not None and manifest.revision > revision:
+        error = (
+            f"snapshot {name} is of revision {manifest.revision:,}, the store only at {revision:,}: it belongs to "
+            "another store (see --store and --index), or to this one before a restore (run recommend reindex)"
+        )
+    elif manifest is not None and store.is_rolled_back(manifest.revision):
+        error = f"snapshot {name} holds what a restore of the store undid; run recommend reindex"
     changed = 0 if manifest is None else store.changes.count(manifest.revision)
     built = None if manifest is None else datetime.fromisoformat(manifest.created_at)
     confirmed = last_run.succeeded if last_run is not None and last_run.snapshot == name else None
@@ -89,7 +94,7 @@ def read_status(store: Store, settings: Settings) -> Status:
         snapshot_age=None if built is None else max(ages[0], 0.0),
         snapshot_articles=None if manifest is None else manifest.articles,
         revision=revision,
-        revision_lag=None if unread else revision - (0 if manifest is None else manifest.revision),
+        revision_lag=None if unread else max(0, revision - (0 if manifest is None else manifest.revision)),
         encoder=None if manifest is None else manifest.encoder,
         encoder_matches=None if manifest is None else manifest.encoder == wanted,
         articles=store.counts(wanted if manifest is None else manifest.encoder),
