@@ -30,6 +30,7 @@ from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.publishing import locked, publish
 from recommend.ingest import ingest, put
 from recommend.jobs.backup import backup, restore
+from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
 from recommend.jobs.rollback import rollback
 from recommend.settings import IndexSettings, Settings
@@ -145,7 +146,9 @@ def _prepared(
     encoder, layout, copy = ToyEncoder(), IndexLayout(settings.index), settings.index.parent / "copy.db"
     articles = [parse_article({"id": i, "title": f"{version}", "text": f"{i} {version % 9} storm coast"}) for i in ids]
     canary = partial(compare, store, settings, sample=3)
-    rebuild = partial(reindex, store, encoder, settings, full=True, force=True, canary=canary)
+    rebuild = partial(
+        reindex, store, encoder, settings, full=True, force=True, canary=canary, lists=partial(make_lists, settings)
+    )
     match kind:
         case "put" | "add":
             return partial(put, store, encoder, articles[0])

@@ -18,9 +18,11 @@ from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.opened import OpenEncoder
 from recommend.errors import UnknownArticleError
 from recommend.index.filters import Filters
+from recommend.index.lists import LISTED, ReadyLists
 from recommend.index.live import LiveView
 from recommend.index.segment import Query
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.snapshot.open import Snapshot
 from recommend.index.view import FixedView, View
 from recommend.ranking import catalogue, history
 from recommend.ranking.answer import Answer, Recommendation
@@ -30,8 +32,8 @@ from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.kept import Comparison
 from recommend.ranking.model import Ranker, length_weight
 from recommend.ranking.pipeline import Selection
-from recommend.ranking.shortlist import Scoring
-from recommend.resources import model_file
+from recommend.ranking.ready import read_shortlist, ready_lists
+from recommend.ranking.shortlist import Place, Scoring, Shortlist
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
 
@@ -67,10 +69,9 @@ class Recommender:
         self._eligible: Eligibility | None = None
         self._serving = serving
         self._live = view or LiveView(store, IndexLayout(settings.index), serving=serving)
-        self._ranker = Ranker.load(model_file(settings.models, f"{settings.ranking.model}.json")).without(
-            settings.ranking.without
-        )
+        self._ranker = Ranker.of(settings.ranking, settings.models)
         self._foreign_ranker = self._ranker.foreign()
+        self._lists: tuple[Snapshot, ReadyLists] | None = None
 
     @classmethod
     def open(cls, index: str | Path, store: str, settings: Settings | None = None) -> Recommender:
@@ -171,17 +172,23 @@ class Recommender:
             return None
         number, row = place
         query, eligibility = view.segments[number].query(row), self._eligibility(view, filters)
-        return related_box(self._selection(view), eligibility, query, article_id, k, explain=explain)
+        selection = self._selection(view)
+        ready = None if explain or k > LISTED else self._ready(selection.scoring, query, place)
+        return related_box(selection, eligibility, query, article_id, k, explain=explain, ready=ready)
 
     def answers(self, ids: Sequence[str], k: int) -> Iterator[Answer | None]:
         """What :meth:`answer` gives for each of the ids, of one view, sooner than one by one."""
         view = self.view()
         selection, eligibility = self._selection(view), self._eligibility(view, Filters())
         places = {one: place for one in ids if (place := view.locate(one)) is not None}
-        queries = [view.segments[number].query(row) for number, row in places.values()]
-        by_id = dict(zip(places, selection.scoring.looked_up(queries), strict=True))
+        queries = {one: view.segments[number].query(row) for one, (number, row) in places.items()}
+        listed = places.items() if k <= LISTED else ()
+        ready = {one: self._ready(selection.scoring, queries[one], place) for one, place in listed}
+        lacking = [one for one in places if ready.get(one) is None]
+        queries |= zip(lacking, selection.scoring.looked_up([queries[one] for one in lacking]), strict=True)
         for one in ids:
-            yield related_box(selection, eligibility, by_id[one], one, k) if one in by_id else None
+            found = queries.get(one)
+            yield None if found is None else related_box(selection, eligibility, found, one, k, ready=ready.get(one))
 
     def answer_to(
         self,
@@ -312,6 +319,13 @@ class Recommender:
     def _selection(self, view: View) -> Selection:
         scoring = Scoring(view, self.settings.ranking, self._ranker, self._foreign_ranker)
         return Selection(self.settings, scoring, public=self._serving)
+
+    def _ready(self, scoring: Scoring, query: Query, place: Place) -> Shortlist | None:
+        """The shortlist under the article at a place, None where it is to be computed."""
+        snapshot = scoring.view.snapshot
+        if self._lists is None or self._lists[0] is not snapshot:
+            self._lists = snapshot, ready_lists(scoring)
+        return read_shortlist(scoring, self._lists[1], query.language, place)
 
     def _eligibility(self, view: View, filters: Filters) -> Eligibility:
         now, kept = time.time(), self._eligible

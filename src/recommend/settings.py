@@ -71,6 +71,7 @@ class IndexSettings(_Group):
     expansion_time: float = Field(
         4.0, ge=0.0, description="how much nearness in time counts for who an article's neighbours are"
     )
+    lists: bool = Field(True, description="make each article's best candidates ready once a snapshot is published")
     verify_sample: int = Field(200, ge=1, le=100_000, description="queries of the recall check")
     verify_recall: float = Field(0.99, ge=0.0, le=1.0, description="least sampled recall@10 against exact search")
     verify_empty: float = Field(0.05, ge=0.0, le=1.0, description="most by which the share of empty boxes may rise")

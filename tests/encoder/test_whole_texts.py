@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from recommend.articles.article import parse_article
 from recommend.encoder import Encoder, encode_articles, encoder_fingerprint, open_encoder
@@ -74,7 +76,8 @@ def test_only_long_texts_are_embedded_anew_when_more_of_them_is_read(newsroom: N
     seen: list[str] = []
 
     class Watched(WholeTexts):
-        def encode(self, texts: list[str]) -> np.ndarray:  # type: ignore[override, type-arg]
+        def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            """Notes what is encoded."""
             seen.extend(texts)
             return super().encode(texts)
 

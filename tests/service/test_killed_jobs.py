@@ -230,8 +230,12 @@ def test_a_kill_at_any_moment_loses_nothing_brings_nothing_back_and_the_service_
         "CURRENT",
         "PUBLISHED",
         "last_run.json",
+        "lists",
         "snapshots",
     ]
+    kept = {path.name for path in layout.snapshots.iterdir()}
+    assert {path.name.rpartition("-")[0] for path in layout.lists.iterdir()} <= kept
+    assert not [*layout.lists.rglob("*.npy.*")]
     assert {path.name for path in layout.root.parent.glob("*")} >= {"copy.db", "recommend.db", "index"}
     assert not [*layout.root.parent.glob(".*.part*"), *layout.root.parent.glob("*.restoring*")]
 

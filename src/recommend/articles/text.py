@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from functools import cache, lru_cache
 from itertools import groupby
 from typing import NamedTuple
@@ -166,34 +166,19 @@ def _foreign_word(word: str, language: str) -> tuple[str, tuple[str, ...]]:
 
 def spans(text: str, wanted: Set[str]) -> list[Span]:
     """The words of a text that stand for at least one of the terms ``wanted``, in order, see :func:`terms`."""
+    return [span for span in _all_spans(text) if not wanted.isdisjoint(span.terms)]
+
+
+@lru_cache(maxsize=256)  # one headline is asked for with every story in its box
+def _all_spans(text: str) -> tuple[Span, ...]:
     found: list[Span] = []
-    for match in _any_word().finditer(text) if _FOREIGN.search(text) else _beginning(text, wanted):
-        own = _terms_of(match[0])[1]
-        if wanted.isdisjoint(own):
-            continue
-        start = match.start()
+    for match in (_any_word() if _FOREIGN.search(text) else _PLAIN_WORD).finditer(text):
+        own, start = _terms_of(match[0])[1], match.start()
         if _UNSPACED_WORD.match(match[0]):
-            pairs = [Span(start + i, start + i + len(pair), (pair,)) for i, pair in enumerate(own)]
-            found += [pair for pair in pairs if not wanted.isdisjoint(pair.terms)]
+            found += [Span(start + i, start + i + len(pair), (pair,)) for i, pair in enumerate(own)]
         else:
             found.append(Span(start, match.end(), own))
-    return found
-
-
-def _beginning(text: str, wanted: Set[str]) -> Iterator[re.Match[str]]:
-    """The words of a text in ASCII letters that begin like one of the terms: no others can stand for it."""
-    lower = text.lower()
-    starts: set[int] = set()
-    for stem in {term.lower() for term in wanted}:
-        start = lower.find(stem)
-        while start >= 0:
-            if start == 0 or not lower[start - 1].isalnum():
-                starts.add(start)
-            start = lower.find(stem, start + 1)
-    for start in sorted(starts):
-        match = _PLAIN_WORD.match(text, start)
-        if match:
-            yield match
+    return tuple(found)
 
 
 @cache

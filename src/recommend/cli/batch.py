@@ -25,6 +25,7 @@ from recommend.ingest import ingest as ingest_articles
 from recommend.jobs.comparison import Canary
 from recommend.jobs.export.export import TABLE
 from recommend.jobs.export.export import export as write_export
+from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import Plan, Progress, ReindexResult, plan
 from recommend.jobs.reindex import reindex as run_job
 from recommend.recommender import Recommender
@@ -145,6 +146,7 @@ def reindex(
             force=force,
             publishes=not no_publish,
             canary=partial(compare, store, settings, judged=judged),
+            lists=partial(make_lists, settings),
             engine=open_engine(engine, opened, settings),
             progress=Progress(
                 embedded=bar.advance,

@@ -77,6 +77,7 @@ class ReindexResult:
         published: False when it was built only to be looked at.
         dropped: embeddings removed because no snapshot that is kept needs them.
         failed: articles whose embedding failed: they are not in the snapshot, and the next job tries again.
+        listed: articles whose best candidates were made ready after it was published.
         set_aside: why other published articles are not in it, by id: what the store holds of them cannot be used.
     """
 
@@ -87,6 +88,7 @@ class ReindexResult:
     published: bool = True
     dropped: int = 0
     failed: int = 0
+    listed: int = 0
     set_aside: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -100,6 +102,7 @@ def reindex(
     publishes: bool = True,
     engine: Engine | None = None,
     canary: Callable[[str, str], Canary | None] = lambda _old, _new: None,
+    lists: Callable[[str], int] = lambda _: 0,
     progress: Progress = Progress(),
 ) -> ReindexResult:
     """Brings the live snapshot up to the store's revision. Killed at any moment, it leaves the old one serving.
@@ -116,6 +119,8 @@ def reindex(
         publishes: False to build and compare only; :func:`recommend.jobs.rollback.rollback` publishes such a snapshot.
         engine: spreads the embedding, by default over this machine's cores.
         canary: compares two snapshots, given their names, before the second is published.
+        lists: makes what is missing of the ready lists of the live snapshot, given its name, and says of how many
+            articles, as :func:`recommend.jobs.lists.make_lists` does.
         progress: who is told of it.
 
     Raises:
@@ -138,9 +143,15 @@ def reindex(
             aside = {i: reason for i, reason in manifest.set_aside.items() if i not in failures}
             return ReindexResult(manifest, embedded, built, failed=len(failures), set_aside=aside, **known)
 
+        def listed(live: Manifest) -> int:
+            if not settings.indexing.lists:
+                return 0
+            progress.stage("making lists ready")
+            return lists(live.name)
+
         live = None if full or embedded else _up_to_date(store, layout, recipe.digest)
         if live is not None:
-            return done(live, built=False)
+            return done(live, built=False, listed=listed(live))
         progress.stage("building")
         manifest = build_snapshot(store, layout, recipe, anew=full, on_stage=progress.stage)
         if manifest.set_aside:
@@ -158,7 +169,7 @@ def reindex(
         before = _fingerprints(layout) | {base_fingerprint(encoder.fingerprint)}
         prune(layout, settings.indexing.keep)
         dropped = sum(map(store.embeddings.drop, before - _fingerprints(layout)))
-        return done(manifest, canary=compared, dropped=dropped)
+        return done(manifest, canary=compared, dropped=dropped, listed=listed(manifest))
 
 
 def _fingerprints(layout: IndexLayout) -> set[str]:

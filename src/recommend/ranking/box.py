@@ -16,6 +16,7 @@ from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection
 from recommend.ranking.reasons import PINNED
+from recommend.ranking.shortlist import Shortlist
 
 _REMOVED_BY = {"blocked": "editors"}
 
@@ -28,6 +29,7 @@ def related_box(
     k: int,
     *,
     explain: bool = False,
+    ready: Shortlist | None = None,
 ) -> Answer:
     """The box under an article.
 
@@ -38,11 +40,12 @@ def related_box(
         article_id: of the article; None for a draft without one.
         k: how many.
         explain: whether to tell each feature's part in the ranking, and of near misses.
+        ready: the shortlist, where it need not be computed; nothing can be explained of it.
     """
     view = selection.view
     place = None if article_id is None else view.locate(article_id)
     rules, section = selection.settings.policy, eligibility.filters.section
-    chosen = selection.choose(query, article_id, k, eligibility)
+    chosen = selection.choose(query, article_id, k, eligibility, ready)
     told = _explained(selection, explain)
     items = recommendations(view, query, chosen, range(len(chosen.candidates)), rules, section, explained=told)
     missed = None

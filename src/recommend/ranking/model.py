@@ -15,6 +15,8 @@ from recommend.errors import SettingsError, truncated_repr
 from recommend.ranking.calibration import Calibration
 from recommend.ranking.candidates import FEATURES, TIME_FEATURES, Candidates
 from recommend.ranking.features import comparable
+from recommend.resources import model_file
+from recommend.settings import RankingSettings
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -96,6 +98,15 @@ class Ranker(BaseModel):
                 f"{path}: feature {truncated_repr(min(unknown))} is unknown: there are {', '.join(FEATURES)}"
             )
         return ranker
+
+    @classmethod
+    def of(cls, settings: RankingSettings, models: Path) -> Ranker:
+        """The ranker that settings name, a file of the folder ``models`` or one that comes with the package.
+
+        Raises:
+            SettingsError: as :meth:`load` and :meth:`without`.
+        """
+        return cls.load(model_file(models, f"{settings.model}.json")).without(settings.without)
 
     def foreign(self) -> Ranker:
         """The ranker for queries in a language that the encoder is not made for."""

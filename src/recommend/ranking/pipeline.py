@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.index.lists import LISTED
 from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking import history, near_duplicates, policy
@@ -16,7 +17,7 @@ from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
 from recommend.ranking.features import compute_features
 from recommend.ranking.newest import newest_first
-from recommend.ranking.shortlist import LISTED, Scoring, Shortlist
+from recommend.ranking.shortlist import Scoring, Shortlist
 from recommend.settings import Settings
 
 BoolArray = NDArray[np.bool_]

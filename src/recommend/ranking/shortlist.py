@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.articles.languages import same_language
+from recommend.index.lists import LISTED
 from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
@@ -18,9 +19,6 @@ from recommend.settings import RankingSettings
 
 Place = tuple[int, int]
 Means = NDArray[np.float64]
-
-LISTED = 28
-"""Candidates of a shortlist: enough for a box of ten, with what is hidden and what repeats."""
 
 
 @dataclass(frozen=True, slots=True)

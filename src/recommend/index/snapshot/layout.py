@@ -84,7 +84,8 @@ class Manifest(BaseModel):
 @dataclass(frozen=True, slots=True)
 class IndexLayout:
     """The index folder: snapshots side by side, ``CURRENT`` with the name of the live one, ``PUBLISHED`` with the names
-    of those that were live once, a line each, and ``.verified`` with what tells that a snapshot was verified."""
+    of those that were live once, a line each, ``.verified`` with what tells that a snapshot was verified, and ``lists``
+    with what was made ready of each."""
 
     root: Path
 
@@ -107,6 +108,10 @@ class IndexLayout:
     @property
     def snapshots(self) -> Path:
         return self.root / "snapshots"
+
+    @property
+    def lists(self) -> Path:
+        return self.root / "lists"
 
     @property
     def verified(self) -> Path:

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from recommend.errors import SnapshotError, truncated_repr
 from recommend.files import replace_file
+from recommend.index.lists import prune_lists
 from recommend.index.snapshot.catalog import current_name, published_names
 from recommend.index.snapshot.layout import IndexLayout, is_name
 from recommend.index.snapshot.open import confirm
@@ -54,6 +55,7 @@ def prune(layout: IndexLayout, keep: int) -> list[str]:
     for name in removed:
         remove(layout, name)
     drop_stamps(layout)
+    prune_lists(layout)
     return removed
 
 

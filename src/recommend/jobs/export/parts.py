@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from time import time
 from typing import ClassVar
 
@@ -20,9 +17,9 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from recommend.errors import ExportError
-from recommend.index.dense import set_threads
 from recommend.index.view import FixedView, View
 from recommend.jobs.export.files import write_rows
+from recommend.jobs.workers import begin_worker
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
@@ -126,22 +123,12 @@ class _Worker:
 
     @classmethod
     def begin(cls, settings: Settings, view: View) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
-        Thread(target=_end_with_parent, daemon=True).start()
-        set_threads(1)
+        begin_worker()
         cls.recommender = Recommender(Store(settings.store, readonly=True), settings, view=FixedView(view))
 
     @classmethod
     def make(cls, part: Part, k: int) -> None:
         part.make(cls.recommender, k)
-
-
-def _end_with_parent() -> None:
-    """Without it a worker waits for ever for the orders of a parent that was killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _rows(recommender: Recommender, ids: Sequence[str], k: int) -> Iterator[dict[str, object]]:
