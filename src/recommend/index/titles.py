@@ -101,6 +101,16 @@ def load(folder: Path, width: int) -> tuple[TermMatrix, dict[str, list[str]]]:
     return TermMatrix(sparse.csr_array((data, indices, indptr), shape=(len(indptr) - 1, width), copy=False)), names
 
 
+def mentions(matrix: TermMatrix, rows: IntArray, title: TermVector) -> FloatArray:
+    """(m,) of 0…1, how much of a title the articles at ``rows`` (m,) have among their terms; NaN for one that has no
+    terms."""
+    if not len(title.terms):
+        return np.full(len(rows), np.nan, np.float32)
+    having = matrix.postings[title.terms]
+    weights = np.repeat(title.weights, np.diff(having.indptr))
+    return np.bincount(having.indices, weights, minlength=matrix.rows.shape[0]).astype(np.float32)[rows]
+
+
 def mentioned(query: TermVector, matrix: TermMatrix, rows: IntArray) -> FloatArray:
     """(m,) of 0…1, how much of the titles at ``rows`` (m,) the query has among its terms; NaN for those that have no
     terms."""
