@@ -67,7 +67,7 @@ class IndexSettings(_Group):
     due: int = Field(
         10_000, ge=1, description="articles changed since the snapshot from which on status and logs ask for a re-index"
     )
-    expansion: bool = Field(True, description="mix each article's vectors with those of its nearest")
+    expansion: bool = Field(True, description="mix vectors with those of each article's nearest, where those are alike")
     expansion_time: float = Field(
         4.0, ge=0.0, description="how much nearness in time counts for who an article's neighbours are"
     )

@@ -186,6 +186,10 @@ class SnapshotLayout:
         return self.root / "authors"
 
     @property
+    def titles(self) -> Path:
+        return self.root / "titles"
+
+    @property
     def projection(self) -> Path:
         return self.root / "projection"
 
