@@ -45,7 +45,9 @@ class EncoderSettings(_Group):
     """Which encoder turns articles into embeddings, and how hard it may work."""
 
     name: str = Field("news-minilm", description="a folder of models/, a local path, or a sentence-transformers name")
-    max_tokens: int = Field(128, ge=8, le=8192, description="of a title and the start of its text that are read at once")
+    max_tokens: int = Field(
+        128, ge=8, le=8192, description="of a title and the start of its text that are read at once"
+    )
     max_words: int = Field(
         900, ge=0, le=100_000, description="of a long text, read in pieces of max_tokens; 0: only its first max_tokens"
     )
