@@ -46,16 +46,16 @@ def test_what_a_long_text_says_further_down_counts_up_to_the_last_word_read(toy_
         [start, f"{start} {words(WORDS, 'harbour')}", f"{start} {words(400 - 3 * WORDS)} {words(WORDS, 'harbour')}"]
     )
     about = toy_encoder.encode([words(WORDS, "harbour")])[0]
-    assert harbour @ about > plain @ about + 0.05
+    assert harbour @ about > plain @ about + 0.03
     assert np.array_equal(beyond, whole.encode([f"{start} {words(400 - 3 * WORDS)}"])[0])
     assert np.linalg.norm([plain, harbour, beyond], axis=1) == pytest.approx(np.ones(3), abs=1e-5)
 
 
-def test_a_long_text_is_the_mean_of_its_pieces_with_half_as_much_of_its_beginning(toy_encoder: Encoder) -> None:
+def test_a_long_text_is_the_mean_of_its_pieces_with_twice_its_beginning(toy_encoder: Encoder) -> None:
     text = words(3 * WORDS + 29)  # the rest is less than a third of a piece
     pieces = [" ".join(text.split()[i : i + WORDS]) for i in range(0, 3 * WORDS, WORDS)]
     mean = toy_encoder.encode(pieces).mean(axis=0)
-    mixed = mean / np.linalg.norm(mean) + 0.5 * toy_encoder.encode([text[: 128 * 16]])[0]
+    mixed = mean / np.linalg.norm(mean) + 2.0 * toy_encoder.encode([text[: 128 * 16]])[0]
     assert WholeTexts(toy_encoder, 900).encode([text])[0] == pytest.approx(mixed / np.linalg.norm(mixed), abs=1e-6)
 
 

@@ -19,7 +19,7 @@ from recommend.fingerprint import whole_fingerprint
 FloatArray = NDArray[np.float32]
 
 _LEAST_SHARE = 1 / 3  # of a piece that the last must have
-_BEGINNING = 0.5
+_BEGINNING = 2.0
 
 
 class WholeTexts:
