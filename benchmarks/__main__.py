@@ -9,12 +9,14 @@ BENCHMARKS = (
     "encoding",
     "main_job",
     "overlay",
+    "ready",
     "increment",
     "scale",
     "index_kinds",
     "export",
     "ranking",
     "relevance",
+    "near_duplicates",
     "service",
 )
 
