@@ -44,7 +44,11 @@ class SourceSettings(_Group):
 class EncoderSettings(_Group):
     """Which encoder turns articles into embeddings, and how hard it may work."""
 
-    name: str = Field("news-minilm", description="a folder of models/, a local path, or a sentence-transformers name")
+    name: str = Field(
+        "auto",
+        description="a folder of models/, a local path, or a sentence-transformers name; auto: what the live snapshot "
+        "has, at first by the languages of the articles",
+    )
     max_tokens: int = Field(128, ge=8, le=8192, description="of a title and the start of its text that are read")
     batch: int = Field(32, ge=1, le=4096, description="texts an inference call of sentence-transformers models")
     threads: int = Field(0, ge=0, le=256, description="0: as many as there are cores")
@@ -136,7 +140,12 @@ class PolicySettings(_Group):
 
     on: bool = Field(True, description="whether anything is")
     hide_duplicates: bool = Field(True, description="no copy of the story, and of several copies one")
-    duplicate_lexical: float = Field(0.7, ge=0.0, le=1.0, description="a duplicate has at least this lexical cosine")
+    duplicate_lexical: float = Field(
+        0.9, ge=0.0, le=1.0, description="the words of a duplicate have at least this lexical cosine, numbers aside"
+    )
+    update_lexical: float = Field(
+        0.74, ge=0.0, le=1.0, description="and this where its numbers are others: of updates the newest is shown"
+    )
     duplicate_dense: float = Field(0.8, ge=0.0, le=1.0, description="and at least this dense cosine")
     hidden_genres: list[str] = Field(
         default_factory=lambda: ["opinion", "letters", "live", "sponsored", "correction"],

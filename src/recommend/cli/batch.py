@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from recommend.articles.article import Article
 from recommend.cli.app import QUARANTINED, Assignments, Json, app, read_settings
 from recommend.cli.columns import Columns, Dates, Encoding, Items, source_settings
 from recommend.cli.console import Meter, counted, err, meter, out, plain, print_json
@@ -16,7 +18,7 @@ from recommend.cli.encoders import check_unchanged, embed_as_served, serving_enc
 from recommend.cli.intake import REJECTS, FormatName, Intake, RejectsFile
 from recommend.cli.output import Force, check_folder, check_target, existing
 from recommend.cpus import available_cores
-from recommend.encoder import open_encoder
+from recommend.encoder import AUTO, open_encoder
 from recommend.encoder.executors.engine import EngineName, open_engine
 from recommend.errors import SourceError, StoreError, truncated_repr
 from recommend.evaluation.comparison import compare
@@ -24,6 +26,7 @@ from recommend.evaluation.judgements import read_qrels
 from recommend.index.dense import set_threads
 from recommend.ingest import ingest as ingest_articles
 from recommend.jobs.comparison import Canary
+from recommend.jobs.encoder_choice import decided, decided_by
 from recommend.jobs.export.export import TABLE
 from recommend.jobs.export.export import export as write_export
 from recommend.jobs.lists import make_lists
@@ -71,12 +74,15 @@ def ingest(
         web = Web(allow_private or settings.sources.allow_private, settings.sources.pause)
         intake = Intake(locations, format, rejects_file.write, web, query, settings.sources)
         store = Store(settings.store)
+        articles: Iterable[Article] = intake
+        if embed:
+            settings, articles = decided_by(settings, store, intake)
         encoder = serving_encoder(settings) if embed else None
         with meter("ingest", intake.total) as bar:
             counts = ingest_articles(
                 store,
                 encoder,
-                intake,
+                articles,
                 republish=republish,
                 progress=lambda batch: bar.advance(batch.total, done=intake.consumed, failed=batch.failed),
                 on_failure=lambda article_id, reason: rejects_file.write(_unembedded(article_id, reason)),
@@ -159,6 +165,7 @@ def reindex(
     store = Store(existing(settings), readonly=dry_run)
     if not dry_run and not allow_empty and not store.counts("")["published"]:
         raise StoreError("no published article is in the store: recommend ingest takes some in; --allow-empty goes on")
+    settings = decided(settings, store, anew=encoder == AUTO)
     opened = open_encoder(settings.encoder, settings.models)
     if dry_run:
         _print_plan(plan(store, opened, settings, full=full), json)
@@ -197,7 +204,7 @@ def reindex(
         + ("" if result.canary is None else f", {result.canary.overlap:.0%} of the boxes as before")
         + (f", {result.dropped:,} embeddings of former encoders removed" if result.dropped else "")
     )
-    if named and read_settings(context, assignments or []).encoder.name != encoder:
+    if named and read_settings(context, assignments or []).encoder.name not in {encoder, AUTO}:
         err.print(f"set encoder.name = {plain(repr(encoder))} in your configuration; until then the next job refuses")
     _exit(result)
 

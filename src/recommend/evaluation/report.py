@@ -170,7 +170,7 @@ def render_report(
     return _template().render(
         manifest=recommender.view().snapshot.manifest,
         ranker=recommender.settings.ranking.model,
-        encoder=recommender.settings.encoder.name,
+        encoder=recommender.view().snapshot.manifest.encoder_name,
         articles=len(recommender),
         settings=changed_settings(recommender.settings),
         sources=sources,

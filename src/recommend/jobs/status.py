@@ -10,6 +10,7 @@ from recommend.encoder import encoder_fingerprint
 from recommend.errors import SnapshotError, truncated_repr
 from recommend.index.snapshot.catalog import current_name, live_manifest
 from recommend.index.snapshot.layout import IndexLayout, is_name
+from recommend.jobs.encoder_choice import decided
 from recommend.jobs.last_run import LastRun, read_last_run
 from recommend.settings import Settings
 from recommend.store import Store
@@ -63,7 +64,7 @@ class Status:
 
 def read_status(store: Store, settings: Settings) -> Status:
     """The present state of store and index."""
-    wanted = encoder_fingerprint(settings.encoder, settings.models)
+    wanted = encoder_fingerprint(decided(settings, store).encoder, settings.models)
     layout, now = IndexLayout(settings.index), datetime.now(UTC)
     name, manifest, last_run, error = current_name(layout), None, None, None
     try:
