@@ -102,7 +102,8 @@ def test_every_text_has_an_embedding_of_unit_length_and_no_texts_have_none(encod
     assert np.linalg.norm(encoder.encode(["", " ", "\x00", "a" * 5000]), axis=1) == pytest.approx(np.ones(4), abs=1e-5)
 
 
-def test_title_and_text_are_read_up_to_the_last_token_a_repeated_title_once(encoder: Encoder) -> None:
+def test_title_and_text_are_read_up_to_the_last_token_a_repeated_title_once(models: Path) -> None:
+    encoder = open_encoder(EncoderSettings(max_words=0), models)
     article = parse_article({"id": "a", "title": "The harbour was…", "text": "The harbour was closed. " * 500})
     assert encoder_text(article, 128) == ("The harbour was closed. " * 500)[: 128 * 16]
     assert encoder_text(parse_article({"id": "a", "title": "Vote", "text": "Count"}), 128) == "Vote\nCount"
