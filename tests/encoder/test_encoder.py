@@ -9,6 +9,7 @@ import pytest
 
 from recommend.articles.article import Article, parse_article
 from recommend.encoder import DEFAULT, Encoder, encode_articles, encoder_fingerprint, open_encoder
+from recommend.encoder.encoder import made_weights
 from recommend.encoder.manifest import TUNING, read_manifest
 from recommend.encoder.preparation import encoder_text
 from recommend.encoder.quantise import MODEL, RECORD, TOKENIZER, add_tuning
@@ -64,6 +65,18 @@ def test_a_tuning_that_is_not_the_manifests_is_refused(folder: Path) -> None:
     with pytest.raises(EncoderError, match=r"tuning\.npz has SHA-256 \w+, not \w+"):
         open_encoder(SETTINGS, folder.parent)
     assert not (folder / "weights").exists()
+
+
+def test_weights_are_made_in_a_cache_unless_there_is_a_folder_of_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made = made_weights(tmp_path / "models", "news-minilm")
+    assert made.is_relative_to(tmp_path / "cache" / "related-articles")
+    assert made == made_weights(tmp_path / "elsewhere", "news-minilm")
+    assert made != made_weights(tmp_path / "models", "all-MiniLM-L6-v2")
+    (tmp_path / "models").mkdir()
+    assert made_weights(tmp_path / "models", "news-minilm") == tmp_path / "models" / "news-minilm" / "weights"
 
 
 def test_a_text_has_the_same_embedding_alone_and_among_others(encoder: Encoder) -> None:

@@ -92,6 +92,19 @@ def resolve_encoder_name(name: str, models: Path) -> str:
     return str(Path(name).resolve()) if outside else name
 
 
+def made_weights(models: Path, name: str) -> Path:
+    """The folder of the weights that are made of those of an encoder's package: within ``models`` where that is there,
+    else where this user's caches lie, so that nothing appears beside the files that one works on."""
+    if models.is_dir():
+        return models / name / "weights"
+    from hashlib import sha256
+
+    from platformdirs import user_cache_path
+
+    manifest = sha256(model_file(models, f"{name}/manifest.json").read_bytes()).hexdigest()[:16]
+    return user_cache_path("related-articles", appauthor=False) / "models" / f"{Path(name).name}-{manifest}" / "weights"
+
+
 def _settled(settings: EncoderSettings) -> EncoderSettings:
     return settings.model_copy(update={"name": DEFAULT}) if settings.name == AUTO else settings
 
@@ -101,7 +114,7 @@ def _open(settings: EncoderSettings, models: Path, threads_a_text: int) -> Encod
 
     manifest = model_file(models, f"{settings.name}/manifest.json")
     if manifest.is_file():
-        return OnnxEncoder.open(manifest.parent, models / settings.name / "weights", settings, threads_a_text)
+        return OnnxEncoder.open(manifest.parent, made_weights(models, settings.name), settings, threads_a_text)
     from recommend.encoder.transformer import TransformerEncoder
 
     return TransformerEncoder(settings)
@@ -134,7 +147,7 @@ def check_encoder(settings: EncoderSettings, models: Path) -> None:
     settings = _settled(settings)
     described = model_file(models, f"{settings.name}/manifest.json")
     if described.is_file():
-        check_weights(read_manifest(described.parent), models / settings.name / "weights")
+        check_weights(read_manifest(described.parent), made_weights(models, settings.name))
 
 
 def verify_encoder(settings: EncoderSettings, models: Path) -> None:
@@ -154,6 +167,6 @@ def verify_encoder(settings: EncoderSettings, models: Path) -> None:
         return
     manifest = read_manifest(described.parent)
     manifest.source()
-    weights = models / settings.name / "weights"
+    weights = made_weights(models, settings.name)
     if (weights / RECORD).is_file():  # otherwise they are made at first use
         verify_weights(manifest, weights)
