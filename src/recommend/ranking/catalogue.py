@@ -29,10 +29,10 @@ def latest(
     pass."""
     rules = eligibility.settings.policy
     readable = rules.readable if rules.on and not any_kind else 0
-    found = newest(eligibility, k, pins, any_kind=any_kind, readable=readable)
+    chosen = newest(eligibility, k, pins, any_kind=any_kind, readable=readable)
     return [
-        listed(eligibility.view.segments[number].table.card(row), rank, PINNED if rank <= found.pinned else LATEST)
-        for rank, (number, row) in enumerate(found.places, start=1)
+        listed(eligibility.view.segments[number].table.card(row), rank, PINNED if rank <= chosen.pinned else LATEST)
+        for rank, (number, row) in enumerate(chosen.places, start=1)
     ]
 
 

@@ -19,8 +19,8 @@ def among(view: View, candidates: Candidates, least_dense: float, least_lexical:
     that are, alike in words.
     """
     places = list(zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True))
-    found = [view.segments[s].embeddings[row] for s, row in places]
-    embeddings = to_float32(np.array(found, np.float16).reshape(len(found), view.snapshot.manifest.dimension))
+    rows = [view.segments[s].embeddings[row] for s, row in places]
+    embeddings = to_float32(np.array(rows, np.float16).reshape(len(rows), view.snapshot.manifest.dimension))
     dense = embeddings @ embeddings.T
     same = dense >= least_dense
     np.fill_diagonal(same, False)

@@ -56,12 +56,12 @@ class Embeddings:
     def text_hashes(self, ids: Iterable[str], fingerprint: str) -> dict[str, bytes]:
         """The text hash from which each of ``ids`` was embedded by the encoder of ``fingerprint``."""
         query = select(embeddings.c.article_id, embeddings.c.text_hash).where(embeddings.c.fingerprint == fingerprint)
-        found: dict[str, bytes] = {}
+        hashes: dict[str, bytes] = {}
         with reading(self._engine) as connection:
             for some in some_at_a_time(ids):
                 rows = connection.execute(query.where(embeddings.c.article_id.in_(some)))
-                found.update((row.article_id, row.text_hash) for row in rows)
-        return found
+                hashes.update((row.article_id, row.text_hash) for row in rows)
+        return hashes
 
     def lacking(self, fingerprint: str, limit: int, after: str = "") -> list[Article]:
         """Up to ``limit`` articles that lack a current embedding of the encoder, by id, from after ``after`` on; those
@@ -85,12 +85,12 @@ class Embeddings:
             with reading(self._engine) as connection:
                 revisions = connection.execute(some.order_by(articles.c.revision).limit(size)).scalars().all()
                 within = articles.c.revision > after, articles.c.revision <= max(revisions, default=after)
-                found = _usable(readable(connection, select(*ARTICLE).where(*within, lacking)))
+                lacking_articles = _usable(readable(connection, select(*ARTICLE).where(*within, lacking)))
             if not revisions:
                 return
             after = revisions[-1]
-            if found:
-                yield found
+            if lacking_articles:
+                yield lacking_articles
 
     @contextmanager
     def all_embedded(self, fingerprint: str, since: int) -> Iterator[bool]:
@@ -123,15 +123,15 @@ class Embeddings:
 
 
 def _usable(rows: Iterable[Row[Any] | Unreadable]) -> list[Article]:
-    found = (row if isinstance(row, Unreadable) else article_or_fault(row) for row in rows)
-    return [one for one in found if isinstance(one, Article)]
+    usable = (row if isinstance(row, Unreadable) else article_or_fault(row) for row in rows)
+    return [one for one in usable if isinstance(one, Article)]
 
 
 def _text_hashes(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
     """Of the articles among ``ids`` that are there, and stay as they are until the commit."""
     revisions.lock(connection)
     query = select(articles.c.id, articles.c.text_hash).where(articles.c.deleted_at.is_(None))
-    found: dict[str, bytes] = {}
+    hashes: dict[str, bytes] = {}
     for some in some_at_a_time(ids):
-        found.update((row.id, row.text_hash) for row in connection.execute(query.where(articles.c.id.in_(some))))
-    return found
+        hashes.update((row.id, row.text_hash) for row in connection.execute(query.where(articles.c.id.in_(some))))
+    return hashes

@@ -119,8 +119,8 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, Pen
     languages = list[str | None]()
     kept, new, hashes, embeddings = list[int](), list[bool](), bytearray(), bytearray()
     aside = dict[str, str]()
-    with store.published(encoder.fingerprint, held) as (revision, found):
-        while some := list(islice(found, _BATCH)):
+    with store.published(encoder.fingerprint, held) as (revision, published):
+        while some := list(islice(published, _BATCH)):
             batch = [one for one in map(_prepared, _embedded(some, encoder, aside)) if not _is_aside(one, aside)]
             tables.append(ArticleTable.of_rows([one.row for one in batch if one.row is not None]))
             texts += [one.text for one in batch if one.row is not None]
@@ -175,12 +175,12 @@ def _is_aside(one: _Prepared, aside: dict[str, str]) -> bool:
     return one.fault is not None
 
 
-def _embedded(found: list[Published], encoder: Encoder, aside: dict[str, str]) -> Iterator[Published]:
+def _embedded(published: list[Published], encoder: Encoder, aside: dict[str, str]) -> Iterator[Published]:
     """Those that can be used, each with an embedding; the others are put ``aside``. What came in since the job embedded
     what it found has its place here all the same: readers do not look for changes before the revision."""
-    lacking = [one.article for one in found if one.article is not None and one.embedding is None]
+    lacking = [one.article for one in published if one.article is not None and one.embedding is None]
     vectors, failures = encode_each(encoder, lacking)
-    for one in found:
+    for one in published:
         embedding, fault = one.embedding, one.fault
         if fault is None and one.article is not None and embedding is None:
             key = one.article.text_hash
