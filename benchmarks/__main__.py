@@ -9,6 +9,7 @@ BENCHMARKS = (
     "encoding",
     "main_job",
     "overlay",
+    "ready",
     "increment",
     "scale",
     "index_kinds",

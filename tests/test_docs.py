@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from recommend.cli.commands import MODULES
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -19,6 +21,28 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     pages = {page.parent.name for page in (tmp_path / "site").rglob("index.html")}
     assert {"tutorial", "glossary", "request", "article", "ranking"} <= pages
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    written = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:tests|service)/[\w/.]+)`", written))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    written = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = set(re.findall(r"\]\(([^)#]+)\)", written))
+    assert [link for link in sorted(links) if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def test_every_command_is_described_and_every_one_described_exists() -> None:
+    written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") + (ROOT / "docs" / "operating.md").read_text(
+        encoding="utf-8"
+    )
+    assert [name for name in MODULES if f"`recommend {name}" not in written and f"`{name}`" not in written] == []
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^recommend (\w+)", readme, re.MULTILINE)) <= MODULES.keys()
 
 
 def test_every_decision_is_listed() -> None:

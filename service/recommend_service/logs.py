@@ -1,4 +1,4 @@
-"""Logs for machines: one JSON object a line, each with the request it belongs to."""
+"""Logs: for machines one JSON object a line, each with the request it belongs to; on a terminal lines to read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TextIO
 
 from pythonjsonlogger.orjson import OrjsonFormatter
 
+from recommend.errors import visible
+
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Of the request that is being answered, None outside of requests."""
 
@@ -18,17 +20,13 @@ _LOGGERS = ("recommend", "recommend_service", "uvicorn")
 
 @contextmanager
 def json_logs(stream: TextIO | None = None) -> Iterator[None]:
-    """While it lasts, what this project and uvicorn log goes out as JSON lines, from INFO on.
+    """While it lasts, what this project and uvicorn log goes out as JSON lines, from INFO on; on a terminal in words.
 
     Args:
         stream: where to; standard error when not given.
     """
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        OrjsonFormatter(
-            "{levelname}{name}{message}{request_id}", style="{", timestamp=True, rename_fields={"levelname": "level"}
-        )
-    )
+    handler.setFormatter(_Readable() if handler.stream.isatty() else _for_machines())
     handler.addFilter(_with_request_id)
     before = {}
     for name in _LOGGERS:
@@ -43,6 +41,23 @@ def json_logs(stream: TextIO | None = None) -> Iterator[None]:
         for name, (handlers, level) in before.items():
             logging.getLogger(name).handlers = handlers
             logging.getLogger(name).setLevel(level)
+
+
+def _for_machines() -> logging.Formatter:
+    return OrjsonFormatter(
+        "{levelname}{name}{message}{request_id}", style="{", timestamp=True, rename_fields={"levelname": "level"}
+    )
+
+
+class _Readable(logging.Formatter):
+    """Time, level where it is more than news, and message, none of which a terminal would obey."""
+
+    def __init__(self) -> None:
+        super().__init__("{asctime} {levelname}{message}", "%H:%M:%S", style="{")
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.levelname = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        return visible(super().format(record))
 
 
 def _with_request_id(record: logging.LogRecord) -> bool:

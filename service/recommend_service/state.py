@@ -14,12 +14,13 @@ from weakref import WeakKeyDictionary
 from fastapi import Depends, Request
 
 from recommend.articles.events import Event
+from recommend.cpus import available_cores
 from recommend.errors import RecommendError, StoreUnreachableError
 from recommend.index.live import LiveView
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.jobs.status import Status, read_status
 from recommend.recommender import Recommender
-from recommend.settings import Settings
+from recommend.settings import EncoderSettings, Settings
 from recommend.store import Store
 from recommend_service.cache.answers import AnswerCache
 from recommend_service.cache.articles import ArticlesCache
@@ -94,16 +95,22 @@ class ServiceState:
             logger.info("serving snapshot %s", self._recommender.snapshot)
 
     def _open_recommender(self, store: Store) -> Recommender:
+        settings = self.settings.model_copy(update={"encoder": self._encoder_settings()})
         if self._local:
-            recommender = Recommender(store, self.settings, serving=True)
+            recommender = Recommender(store, settings, serving=True)
         else:
             live = LiveView(store, IndexLayout(self.settings.index), serving=True)
             self._followed = FollowedView(live, 3 / 4 * self.settings.service.staleness)
-            recommender = Recommender(store, self.settings, view=self._followed, serving=True)
+            recommender = Recommender(store, settings, view=self._followed, serving=True)
         for name in self.settings.service.variants:
             ranking, policy = self.settings.variant(name)
             self._variants[name] = recommender.with_settings(ranking=ranking, policy=policy)
         return recommender
+
+    def _encoder_settings(self) -> EncoderSettings:
+        """Those of an encoder that leaves the other cores to readers."""
+        encoder, most = self.settings.encoder, self.settings.service.encoder_threads or max(1, available_cores() // 2)
+        return encoder.model_copy(update={"threads": min(encoder.threads or most, most)})
 
     def _open_soon(self) -> None:
         """Tries again once a second to open what is not open, beside the event loop where there is one."""

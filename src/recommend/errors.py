@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _SHOWN = 80
 # controls of a terminal, C0 but tab and line feed, and C1; marks that turn the direction of text; halves of pairs
@@ -79,9 +80,10 @@ class SnapshotError(RecommendError):
 class UnknownArticleError(RecommendError):
     """The store and the index hold no published article of this id or URL."""
 
-    def __init__(self, article: str) -> None:
+    def __init__(self, article: str, near: Sequence[str] = ()) -> None:
         self.article = article
-        super().__init__(f"article {truncated_repr(article)} is unknown or not published")
+        hint = f"; did you mean {' or '.join(map(truncated_repr, near))}?" if near else ""
+        super().__init__(f"article {truncated_repr(article)} is unknown or not published{hint}")
 
 
 class EvaluationError(RecommendError):

@@ -44,8 +44,12 @@ class SourceSettings(_Group):
 class EncoderSettings(_Group):
     """Which encoder turns articles into embeddings, and how hard it may work."""
 
-    name: str = Field("news-minilm", description="a folder of models/, a local path, or a sentence-transformers name")
-    max_tokens: int = Field(128, ge=8, le=8192)
+    name: str = Field(
+        "auto",
+        description="a folder of models/, a local path, or a sentence-transformers name; auto: what the live snapshot "
+        "has, at first by the languages of the articles",
+    )
+    max_tokens: int = Field(128, ge=8, le=8192, description="of a title and the start of its text that are read")
     batch: int = Field(32, ge=1, le=4096, description="texts an inference call of sentence-transformers models")
     threads: int = Field(0, ge=0, le=256, description="0: as many as there are cores")
     adapter: str = Field("auto", description="auto: the one that comes with the encoder; none; or a name")
@@ -134,15 +138,15 @@ class RankingSettings(_Group):
 class PolicySettings(_Group):
     """What is filtered out of the box, whatever its score."""
 
-    on: bool = True
-    hide_duplicates: bool = True
+    on: bool = Field(True, description="whether anything is")
+    hide_duplicates: bool = Field(True, description="no copy of the story, and of several copies one")
     duplicate_lexical: float = Field(0.7, ge=0.0, le=1.0, description="a duplicate has at least this lexical cosine")
     duplicate_dense: float = Field(0.8, ge=0.0, le=1.0, description="and at least this dense cosine")
     hidden_genres: list[str] = Field(
         default_factory=lambda: ["opinion", "letters", "live", "sponsored", "correction"],
         description="no background for news; each is still shown under a story of its own genre",
     )
-    same_language: bool = True
+    same_language: bool = Field(True, description="only articles in the language of the story")
     diversity: float = Field(0.0, ge=0.0, le=1.0, description="0: by score alone; 1: by variety alone (MMR)")
     floor: float = Field(0.25, ge=0.0, le=1.0, description="least calibrated score of what is called related")
     fill: Literal["related", "section", "latest", "none"] = Field(
@@ -178,7 +182,7 @@ class ServiceSettings(_Group):
     """The HTTP service."""
 
     site: bool = Field(False, description="serve the demonstration site at /")
-    site_name: str = "Related Articles"
+    site_name: str = Field("Related Articles", description="what that site is called")
     api_keys: list[Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]] = Field(
         default_factory=list, description="SHA-256 (hex) of keys with every scope, beside those of the store"
     )
@@ -198,12 +202,15 @@ class ServiceSettings(_Group):
     trusted_proxies: list[IPvAnyNetwork] = Field(
         default_factory=list, description="addresses or networks whose X-Forwarded-For tells who asks"
     )
+    lenient: bool = Field(False, description="pass over parameters that are unknown; else they are a 422")
     max_concurrency: int = Field(256, ge=1, description="requests at work in one process; more are refused")
     max_uploads: int = Field(0, ge=0, description="those of them with a body, 0: half")
     max_connections: int = Field(4096, ge=1, description="in one process; the one idle longest makes room for another")
     header_timeout: float = Field(10.0, gt=0.0, le=3600.0, description="seconds for the head of a request")
     timeout: float = Field(10.0, gt=0.0, le=3600.0, description="seconds until an answer must begin")
-    cors_origins: list[str] = Field(default_factory=list)
+    cors_origins: list[str] = Field(
+        default_factory=list, description="whose pages may ask, as https://news.example; *: everybody's"
+    )
     max_age: int = Field(60, ge=0, description="seconds browsers and CDNs may cache the box of a new story")
     max_age_old: int = Field(600, ge=0, description="the same of an old one: a hundredth of its age, up to this")
     cache_size: int = Field(10_000, ge=0, description="ready answers each worker keeps at most, 0: none")
@@ -215,6 +222,9 @@ class ServiceSettings(_Group):
     )
     reindex: bool = Field(False, description="start the re-index that indexing.due asks for")
     staleness: float = Field(0.25, ge=0.0, description="PostgreSQL: seconds between looks for new changes")
+    encoder_threads: int = Field(
+        0, ge=0, le=256, description="threads of a process that embed changes and drafts, 0: half the cores"
+    )
 
     @property
     def uploads(self) -> int:
@@ -229,9 +239,9 @@ class Settings(BaseSettings):
         env_prefix="RECOMMEND_", env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=False
     )
 
-    store: str = "sqlite:///recommend.db"
-    index: Path = Path("index")
-    models: Path = Path("models")
+    store: str = Field("sqlite:///recommend.db", description="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+    index: Path = Field(Path("index"), description="folder of the snapshots")
+    models: Path = Field(Path("models"), description="folder of your own encoders and rankers")
     sources: SourceSettings = SourceSettings()
     encoder: EncoderSettings = EncoderSettings()
     ray: RaySettings = RaySettings()

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from recommend.settings import Settings
+from recommend.store import Store
 from running import Recommend, runner
 
 
@@ -15,3 +17,11 @@ def recommend(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RECOMMEND_MODELS", str(models))
     return runner(monkeypatch, capsys)
+
+
+@pytest.fixture
+def on_sample(recommend: Recommend, indexed: tuple[Settings, Store], monkeypatch: pytest.MonkeyPatch) -> Recommend:
+    """The same with the environment naming the indexed sample corpus."""
+    monkeypatch.setenv("RECOMMEND_STORE", indexed[0].store)
+    monkeypatch.setenv("RECOMMEND_INDEX", str(indexed[0].index))
+    return recommend

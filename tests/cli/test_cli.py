@@ -1,6 +1,7 @@
 """The command line: what it prints, and the exit codes 0, 1, 2 and 3."""
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -11,14 +12,12 @@ from pathlib import Path
 import orjson
 import pyarrow.parquet as pq
 import pytest
-import uvicorn
 from selectolax.lexbor import LexborHTMLParser
 
 from recommend.articles.article import Article
+from recommend.cli import workers
 from recommend.configuration import load_settings
 from recommend.ranking.candidates import FEATURES
-from recommend.settings import Settings
-from recommend.store import Store
 from running import Recommend
 
 ROOT = Path(__file__).parents[2]
@@ -27,14 +26,6 @@ CLAIM = "a-lavrov-novgorod-drone-claim"
 DRAFT = (
     "Drones over the residence\nMoscow says that drones attacked the residence of Russia's president; Kyiv denies it.\n"
 )
-
-
-@pytest.fixture
-def on_sample(recommend: Recommend, indexed: tuple[Settings, Store], monkeypatch: pytest.MonkeyPatch) -> Recommend:
-    """The same with the environment naming the indexed sample corpus."""
-    monkeypatch.setenv("RECOMMEND_STORE", indexed[0].store)
-    monkeypatch.setenv("RECOMMEND_INDEX", str(indexed[0].index))
-    return recommend
 
 
 @pytest.fixture
@@ -70,7 +61,7 @@ def test_rows_that_are_no_articles_are_set_aside_with_their_reasons(recommend: R
         file.write(b'{"id": "x"}\nnot json\n{"id": "y", "title": "T", "published_at": "soon"}\n')
     ran = recommend("ingest", articles, "--rejects", "aside.jsonl")
     assert (ran.code, ran.out) == (3, "8 added, 0 changed, 0 unchanged, 8 embedded\n")
-    assert ran.err == "3 rows quarantined, with their reasons: aside.jsonl\n"
+    assert ran.err.startswith("3 rows quarantined, with the reasons: aside.jsonl\n  1 × title is missing")
     rejects = [orjson.loads(line) for line in Path("aside.jsonl").read_bytes().splitlines()]
     assert [reject["line"] for reject in rejects] == [9, 10, 11]
     assert [reject["article_id"] for reject in rejects] == ["x", None, "y"]
@@ -78,7 +69,7 @@ def test_rows_that_are_no_articles_are_set_aside_with_their_reasons(recommend: R
     assert (rejects[2]["value"], rejects[2]["reason"]) == ("'soon'", "is not an ISO 8601 date")
     assert recommend("ingest", articles, "--json").json["quarantined"] == 3
     articles.write_bytes(b"")
-    assert recommend("ingest", articles, "--rejects", "none.jsonl").code == 0
+    assert recommend("ingest", articles, "--rejects", "none.jsonl", "--allow-empty").code == 0
     assert not Path("none.jsonl").exists()
 
 
@@ -196,7 +187,7 @@ def test_compare_tells_differences_corrected_for_several_tests_and_the_queries_b
         ("related a", "store sqlite:///recommend.db does not exist; recommend ingest"),
         ("export --out x.jsonl", "store sqlite:///recommend.db does not exist; recommend ingest"),
         ("ingest nope.jsonl", "nope.jsonl does not exist"),
-        ("ingest articles.jsonl --rejects no/folder.jsonl", "No such file or directory: 'no/folder.jsonl'"),
+        ("ingest articles.jsonl --rejects no/folder.jsonl", "folder 'no' does not exist"),
         ("--config nope.toml status", "config file 'nope.toml' does not exist"),
         ("--store nonsense status", "store 'nonsense' cannot be used"),
         ("--store sqlite:///no/folder.db status", "store sqlite:///no/folder.db does not exist"),
@@ -249,10 +240,13 @@ def test_who_may_watch_a_service_follows_from_where_it_listens(
 ) -> None:
     served: list[str] = []
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: served.append(load_settings().service.operations))
+    bound = socket.create_server(("127.0.0.1", 0))
+    monkeypatch.setattr(workers, "listen", lambda *_: bound)
+    monkeypatch.setattr(workers, "run_workers", lambda *_, **__: served.append(load_settings().service.operations))
     monkeypatch.setenv("RECOMMEND_SERVICE__OPERATIONS", setting)
     assert recommend("serve", "--host", host).code == 0
     assert served == [rule]
+    bound.close()
 
 
 WRONG = ["", "bogus", "related", "related a --text b", "related a -k 0", "ingest", "serve --port 99999", "reindex -x"]

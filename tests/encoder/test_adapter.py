@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from recommend.articles.article import Article
-from recommend.encoder import Encoder, encode_articles, encoder_fingerprint, open_encoder
+from recommend.encoder import DEFAULT, Encoder, encode_articles, encoder_fingerprint, open_encoder
 from recommend.encoder.adapter import MANIFEST, WEIGHTS, AdapterManifest, find_adapter, save_adapter
 from recommend.errors import EncoderError
 from recommend.index.projection import Projection
@@ -142,7 +142,7 @@ def test_an_own_adapter_comes_before_the_one_that_is_shipped(tmp_path: Path, wri
     assert (shipped.manifest.name, own.manifest.name) == ("news-minilm", "zzz")
 
 
-SHIPPED = {EncoderSettings().name: "news-minilm", "all-MiniLM-L6-v2": "news-adapter"}
+SHIPPED = {DEFAULT: "news-minilm", "all-MiniLM-L6-v2": "news-adapter"}
 
 
 @pytest.mark.parametrize(("encoder_name", "name"), SHIPPED.items())

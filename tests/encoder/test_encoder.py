@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recommend.articles.article import Article, parse_article
-from recommend.encoder import Encoder, encode_articles, encoder_fingerprint, open_encoder
+from recommend.encoder import DEFAULT, Encoder, encode_articles, encoder_fingerprint, open_encoder
 from recommend.encoder.manifest import TUNING, read_manifest
 from recommend.encoder.preparation import encoder_text
 from recommend.encoder.quantise import MODEL, RECORD, TOKENIZER, add_tuning
@@ -16,7 +16,7 @@ from recommend.encoder.transformer import TransformerEncoder
 from recommend.errors import EncoderError
 from recommend.settings import EncoderSettings
 
-SETTINGS = EncoderSettings()
+SETTINGS = EncoderSettings(name=DEFAULT)
 ORIGINAL = EncoderSettings(name="all-MiniLM-L6-v2")
 
 

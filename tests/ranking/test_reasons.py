@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from recommend.index import lexical
 from recommend.index.term_counts import TermCounts
-from recommend.ranking.reasons import as_written, distance, reason, shared_terms, told_by
+from recommend.ranking.phrases import distance
+from recommend.ranking.reasons import as_written, reason, shared_terms, told_by
 
 TEXTS = ["Lee Jae Myung flies to Beijing", "Before his visit, Lee spoke of peace"]
 SHARED = {"lee": 0.1, "jae": 0.05, "Jae": 0.01, "myung": 0.04, "beiji": 0.04, "visit": 0.06}
@@ -20,7 +21,10 @@ WEEK = timedelta(days=7)
     ("lexical_cosine", "probability", "age", "kind", "text"),
     [
         (0.3, 0.6, WEEK, "story", "Same story: Lee Jae Myung, Beijing · seven days later"),
-        (0.3, 0.3, WEEK, "topic", "Also about Lee Jae Myung, Beijing · seven days later"),
+        (0.3, 0.3, WEEK, "story", "Same story: Lee Jae Myung, Beijing · seven days later"),
+        (0.3, 0.3, 2 * WEEK, "topic", "Also about Lee Jae Myung, Beijing · two weeks later"),
+        (0.3, 0.6, -3 * WEEK, "story", "Same story: Lee Jae Myung, Beijing · three weeks earlier"),
+        (0.3, 0.2, WEEK, "topic", "Also about Lee Jae Myung, Beijing · seven days later"),
         (0.3, 0.6, -60 * WEEK, "topic", "Also about Lee Jae Myung, Beijing · 14 months earlier"),
         (0.3, 0.6, None, "topic", "Also about Lee Jae Myung, Beijing"),
         (0.01, 0.6, WEEK, "similar", "On a similar subject · seven days later"),
@@ -61,13 +65,13 @@ def test_a_reason_gives_names_and_neither_common_words_nor_numbers_nor_nationali
 def test_distances_are_written_out() -> None:
     written = {0.4: "same day", 1: "one day later", -2: "two days earlier", 11: "11 days later", 14: "two weeks later"}
     written |= {-59: "eight weeks earlier", 60: "two months later", 699: "23 months later", 700: "two years later"}
-    assert {days: distance(timedelta(days=days)) for days in written} == written
-    assert distance(timedelta(days=-3660)) == "ten years earlier"
+    assert {days: distance(timedelta(days=days), None) for days in written} == written
+    assert distance(timedelta(days=-3660), "en-GB") == "ten years earlier"
 
 
 @given(st.timedeltas(timedelta(days=-40_000), timedelta(days=40_000)))
 def test_a_distance_is_a_number_a_unit_and_a_direction(age: timedelta) -> None:
-    number, unit, direction = ("same", "day", "") if distance(age) == "same day" else distance(age).split()
+    number, unit, direction = ("same", "day", "") if distance(age, None) == "same day" else distance(age, None).split()
     assert number != "no"
     assert unit.endswith("s") == (number not in ("same", "one"))
     assert direction in ("", "earlier" if age < timedelta(0) else "later")

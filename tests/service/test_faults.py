@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import make_url
 
 from disks import fill, moved, small_disk
-from recommend.encoder import Encoder
+from recommend.encoder import DEFAULT, Encoder
 from recommend.encoder.quantise import MODEL
 from recommend.jobs.reindex import reindex
 from recommend.settings import Settings
@@ -148,7 +148,7 @@ def test_without_a_model_stored_articles_are_served_and_drafts_and_new_ones_as_s
     copied: Settings, serve: Any, tmp_path: Path
 ) -> None:
     models = shutil.copytree(copied.models, tmp_path / "models")
-    model = models / copied.encoder.name / "weights" / MODEL
+    model = models / DEFAULT / "weights" / MODEL
     model.rename(tmp_path / MODEL)
     with serve(copied.model_copy(update={"models": models})) as service:
         client = service.writer

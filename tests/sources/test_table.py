@@ -72,7 +72,7 @@ def test_empty_lines_and_rows_of_empty_cells_are_skipped() -> None:
         (b'"id', "does not begin with a CSV header"),
         ("id,title,заголовок\n".encode("cp1251"), "header in UTF-8"),
         (b"1,A headline,text\n", "has no column that is the title"),
-        (b"id,Schlagzeile\n", "--map Headline=title"),
+        (b"id,Schlagzeile\n", "--map Schlagzeile=title"),
         (b"id,title,text,text\n", "has 2 columns 'text'"),
         (b"a" * (LINE_LIMIT + 1), "does not begin with a CSV header"),
     ],

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from recommend_service.http.auth import authorize_reading
-from recommend_service.http.parameters import Parameters
+from recommend_service.http.parameters import Parameters, refuse_unknown
 
 
 class FastRoute(APIRoute):
@@ -30,6 +30,7 @@ class FastRoute(APIRoute):
         async def handle(request: Request) -> Response:
             arguments = request.path_params
             if model is not None:
+                refuse_unknown(request, model)
                 given = model.read(request.scope["query_string"])
                 if given is None:
                     return await refuse(request)

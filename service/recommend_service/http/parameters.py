@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from http import HTTPStatus
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl
 
+from fastapi import HTTPException, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from recommend.articles.article import Access
 from recommend.articles.fields import same_id
+from recommend.errors import truncated_repr
 from recommend.index.filters import Filters
 
 Duration = Annotated[
@@ -86,6 +90,32 @@ class UrlParameters(BoxParameters):
     """Those of the route that finds the article by its URL."""
 
     url: str
+
+
+_ELSEWHERE = {"k": "limit", "n": "limit", "top": "limit", "count": "limit", "size": "limit", "lang": "language"}
+"""What other services call them."""
+
+
+def refuse_unknown(request: Request, known: type[Parameters]) -> None:
+    """Refuses a parameter that a route does not have, unless ``service.lenient``.
+
+    Raises:
+        HTTPException: 422, naming the parameter and the one that it resembles.
+    """
+    if request.app.state.settings.service.lenient:
+        return
+    names = known.model_fields
+    for name, _ in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
+        if name not in names:
+            near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+            detail = f"query.{truncated_repr(name)}: is no parameter; {hint}"
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+
+
+async def known_parameters(request: Request) -> None:
+    """:func:`refuse_unknown` as a dependency of the routes that take :class:`Parameters`."""
+    refuse_unknown(request, Parameters)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

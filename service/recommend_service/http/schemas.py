@@ -96,6 +96,14 @@ class Stored(BaseModel):
     warnings: list[LeftOut] = Field(default_factory=list, description="optional fields that could not be read")
 
 
+class CurationStored(BaseModel):
+    """An acknowledged curation: durable, and in force for every answer from now on."""
+
+    id: str
+    revision: int
+    unknown: list[str] = Field(description="articles it names that are not in the store: mistyped, or yet to come")
+
+
 class CurationEntry(BaseModel):
     """One change of a curation."""
 

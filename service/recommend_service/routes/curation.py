@@ -18,7 +18,7 @@ from recommend.store.keys import Key
 from recommend_service.http.auth import KeyFirstRoute, require_curator
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
-from recommend_service.http.schemas import CuratedBody, Stored
+from recommend_service.http.schemas import CuratedBody, CurationStored
 from recommend_service.state import StateOf
 
 router = APIRouter(prefix="/v1/articles", tags=["curation"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
@@ -40,7 +40,7 @@ Curator = Annotated[Key, Depends(require_curator)]
     f"/{ARTICLE}/curation",
     response_class=Response,
     responses={
-        200: {"model": Stored, "description": "In force for every answer from now on"},
+        200: {"model": CurationStored, "description": "In force for every answer from now on"},
         **_RESPONSES,
         **BODY_PROBLEMS,
     },
@@ -54,10 +54,13 @@ async def put_curation(
     """Replaces the whole curation of an article, stored or not yet.
 
     Pins come first in the article's box, in their order; blocked articles never appear in it; a hidden article is
-    recommended nowhere until its time has come.
+    recommended nowhere until its time has come. What it names need not be stored yet; `unknown` lists what is not.
     """
     revision = await state.in_writer(state.store.curations.put, article_id, curation, curator.name)
-    return _json(Stored(id=article_id, revision=revision))
+    named = list(dict.fromkeys(one.id for one in (*curation.pinned, *curation.blocked)))
+    held = await state.read(state.store.known, [article_id, *named])
+    unknown = [one for one in [article_id, *named] if one not in held or held[one].deleted]
+    return _json(CurationStored(id=article_id, revision=revision, unknown=unknown))
 
 
 @router.get(

@@ -13,7 +13,7 @@ from recommend.index.filters import Filters
 from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend_service.http.auth import KeyFirstRoute, require_reader
-from recommend_service.http.parameters import Parameters
+from recommend_service.http.parameters import Parameters, known_parameters
 from recommend_service.http.problems import BODY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import AnswerBody, Draft, History, QueryBody, answer_bytes
 from recommend_service.state import RecommenderOf, StateOf
@@ -42,6 +42,7 @@ _EXAMPLES: dict[str, Any] = {
         **READ_PROBLEMS,
     },
     response_class=Response,
+    dependencies=[Depends(known_parameters)],
 )
 async def related_to(
     request: Request,

@@ -21,10 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from recommend.articles.article import Access, Article
 from recommend.articles.card import card_of
 from recommend_service.http.paths import ARTICLE
-
-_INSIDE = Path(__file__).parents[1] / "web"
-WEB = _INSIDE if _INSIDE.is_dir() else Path(__file__).parents[2] / "web"
-"""The folder of the element and the templates: inside this package in the wheel, beside it in the sources."""
+from recommend_service.http.web import WEB
 
 PAGE_SIZE = 24
 FALLBACK_SIZE = 5

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 FAILED, QUARANTINED = 1, 3
 
+CONFIG = Path("recommend.toml")
+"""The settings of a folder, read where a command runs."""
+
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
@@ -80,7 +83,10 @@ def global_flags(
 ) -> None:
     """Fills the Related Articles box under a story.
 
-    RECOMMEND_STORE, RECOMMEND_INDEX and RECOMMEND_CONFIG stand in for the global options.
+    RECOMMEND_STORE, RECOMMEND_INDEX and RECOMMEND_CONFIG stand in for the global options, which may stand anywhere;
+    recommend.toml is read where it lies in the folder. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but with
+    rows that were set aside.
     """
     given = os.environ.get("RECOMMEND_CONFIG")
-    context.obj = Flags(store, index, config or (Path(given) if given else None))
+    here = CONFIG if CONFIG.is_file() else None
+    context.obj = Flags(store, index, config or (Path(given) if given else here))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -9,20 +10,23 @@ from typing import Annotated
 
 import typer
 
+from recommend.articles.article import Article
 from recommend.cli.app import QUARANTINED, Assignments, Json, app, read_settings
 from recommend.cli.columns import Columns, Dates, Encoding, Items, source_settings
-from recommend.cli.console import Meter, err, meter, out, plain, print_json
+from recommend.cli.console import Meter, counted, err, meter, out, plain, print_json
 from recommend.cli.encoders import check_unchanged, embed_as_served, serving_encoder
 from recommend.cli.intake import REJECTS, FormatName, Intake, RejectsFile
-from recommend.cli.output import Force, check_target
+from recommend.cli.output import Force, check_folder, check_target, existing
 from recommend.cpus import available_cores
-from recommend.encoder import open_encoder
+from recommend.encoder import AUTO, open_encoder
 from recommend.encoder.executors.engine import EngineName, open_engine
+from recommend.errors import SourceError, StoreError, truncated_repr
 from recommend.evaluation.comparison import compare
 from recommend.evaluation.judgements import read_qrels
 from recommend.index.dense import set_threads
 from recommend.ingest import ingest as ingest_articles
 from recommend.jobs.comparison import Canary
+from recommend.jobs.encoder_choice import decided, decided_by
 from recommend.jobs.export.export import TABLE
 from recommend.jobs.export.export import export as write_export
 from recommend.jobs.lists import make_lists
@@ -31,6 +35,8 @@ from recommend.jobs.reindex import reindex as run_job
 from recommend.recommender import Recommender
 from recommend.sources import Reject, Web
 from recommend.store import Store
+
+AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="Go on though there is no article.")]
 
 
 @app.command()
@@ -55,23 +61,28 @@ def ingest(
         "rejects.jsonl"
     ),
     republish: Annotated[bool, typer.Option("--republish", help="Also take in articles that were taken down.")] = False,
+    allow_empty: AllowEmpty = False,
     embed: Annotated[bool, typer.Option(help="Embed them now, or leave that to reindex.")] = True,
     force: Force = False,
     json: Json = False,
 ) -> None:
     """Stores articles, each with its embedding; only what changed is embedded."""
     settings = read_settings(context, source_settings(columns, items, date_order, encoding))
+    check_folder("--rejects", rejects)
     check_target(context, "--rejects", rejects, REJECTS, settings, inputs=locations, force=force)
     with RejectsFile(rejects) as rejects_file:
         web = Web(allow_private or settings.sources.allow_private, settings.sources.pause)
         intake = Intake(locations, format, rejects_file.write, web, query, settings.sources)
         store = Store(settings.store)
+        articles: Iterable[Article] = intake
+        if embed:
+            settings, articles = decided_by(settings, store, intake)
         encoder = serving_encoder(settings) if embed else None
         with meter("ingest", intake.total) as bar:
             counts = ingest_articles(
                 store,
                 encoder,
-                intake,
+                articles,
                 republish=republish,
                 progress=lambda batch: bar.advance(batch.total, done=intake.consumed, failed=batch.failed),
                 on_failure=lambda article_id, reason: rejects_file.write(_unembedded(article_id, reason)),
@@ -79,9 +90,17 @@ def ingest(
             )
         if encoder is not None:
             embed_as_served(store, settings, encoder)
+    if not intake.read and not intake.rejected and not allow_empty:
+        what = ", ".join(map(truncated_repr, locations[:3]))
+        raise SourceError(f"{what}: no article is in there; --allow-empty takes that as it is")
     if json:
         file = str(rejects) if intake.rejected or intake.warnings or counts.failed else None
-        told = {"quarantined": intake.rejected, "warnings": intake.warnings, "rejects": file}
+        told = {
+            "quarantined": intake.rejected,
+            "warnings": intake.warnings,
+            "rejects": file,
+            "repeated": intake.repeated,
+        }
         print_json({**asdict(counts), **told, **intake.columns.as_json()})
     else:
         out.print(
@@ -92,14 +111,24 @@ def ingest(
         for line in intake.columns.told():
             err.print(plain(line))
     where = plain(str(rejects))
+    if intake.repeated and not json:
+        err.print(
+            f"{counted(intake.repeated, 'row repeats', 'rows repeat')} an id of this run; of each the last counts"
+        )
     if intake.rejected:
-        err.print(f"{intake.rejected:,} rows quarantined, with their reasons: {where}")
+        err.print(f"{counted(intake.rejected, 'row')} quarantined, with the reasons: {where}")
+        for reason, count in intake.reasons.most_common(_REASONS):
+            err.print(f"  {count:,} × {plain(reason)}")
     if intake.warnings:
-        err.print(f"{intake.warnings:,} warnings about fields that were not taken as they were written: {where}")
+        warnings = counted(intake.warnings, "warning")
+        err.print(f"{warnings} about fields that were not taken as they were written: {where}")
     if counts.failed:
-        err.print(f"{counts.failed:,} articles stored but not embedded, tried again by the next run: {where}")
+        err.print(f"{counted(counts.failed, 'article')} stored but not embedded, tried again by the next run: {where}")
     if intake.rejected or counts.failed:
         raise typer.Exit(QUARANTINED)
+
+
+_REASONS = 3
 
 
 def _unembedded(article_id: str, reason: str) -> Reject:
@@ -124,6 +153,7 @@ def reindex(
     ] = False,
     qrels: Annotated[Path | None, typer.Option(help="TREC judgements to hold old and new against.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell cost and effect, write nothing.")] = False,
+    allow_empty: AllowEmpty = False,
     json: Json = False,
 ) -> None:
     """Builds a snapshot of the store, verifies it, compares it with the live one and publishes it."""
@@ -132,7 +162,10 @@ def reindex(
     judged = None if qrels is None else read_qrels(qrels)
     if encoder is None and not dry_run and not no_publish:
         check_unchanged(settings, assignments or [])
-    store = Store(settings.store, readonly=dry_run)
+    store = Store(existing(settings), readonly=dry_run)
+    if not dry_run and not allow_empty and not store.counts("")["published"]:
+        raise StoreError("no published article is in the store: recommend ingest takes some in; --allow-empty goes on")
+    settings = decided(settings, store, anew=encoder == AUTO)
     opened = open_encoder(settings.encoder, settings.models)
     if dry_run:
         _print_plan(plan(store, opened, settings, full=full), json)
@@ -171,7 +204,7 @@ def reindex(
         + ("" if result.canary is None else f", {result.canary.overlap:.0%} of the boxes as before")
         + (f", {result.dropped:,} embeddings of former encoders removed" if result.dropped else "")
     )
-    if named and read_settings(context, assignments or []).encoder.name != encoder:
+    if named and read_settings(context, assignments or []).encoder.name not in {encoder, AUTO}:
         err.print(f"set encoder.name = {plain(repr(encoder))} in your configuration; until then the next job refuses")
     _exit(result)
 
@@ -231,6 +264,7 @@ def export(
 ) -> None:
     """Writes the related stories of every article to a file; run again after a kill, it goes on where it was."""
     settings = read_settings(context)
+    check_folder("--out", file)
     check_target(context, "--out", file, TABLE, settings, force=force)
     set_threads(1)
     recommender = Recommender(Store(settings.store, readonly=True), settings)
@@ -242,4 +276,4 @@ def export(
     if json:
         print_json({"rows": count, "file": str(file), "revision": revision})
     else:
-        out.print(f"{count:,} rows written to {plain(str(file))}")
+        out.print(f"{counted(count, 'row')} written to {plain(str(file))}")

@@ -10,6 +10,7 @@ from typer.main import get_group
 
 MODULES = {
     "demo": ("serve", "Sample corpus → index → service → page."),
+    "init": ("init", "Looks at your articles, shows the first as they would be read, and writes recommend.toml."),
     "ingest": ("batch", "Stores articles, each with its embedding; only what changed is embedded."),
     "reindex": (
         "batch",
@@ -17,6 +18,10 @@ MODULES = {
     ),
     "related": ("serve", "The stories that belong under an article, or under a draft."),
     "serve": ("serve", "Serves the HTTP API."),
+    "snippet": (
+        "snippet",
+        "Prints the lines that put the box into a page, and what the service must allow for them to work.",
+    ),
     "export": (
         "batch",
         "Writes the related stories of every article to a file; run again after a kill, it goes on where it was.",
@@ -28,6 +33,7 @@ MODULES = {
     ),
     "train": ("training", "Learns an encoder, an adapter or a ranker from judgements."),
     "events": ("events", "Impressions and clicks."),
+    "config": ("config", "The settings: what they are, and what each means."),
     "keys": ("keys", "API keys of the service."),
     "status": (
         "operating",
@@ -41,6 +47,24 @@ MODULES = {
 }
 
 
+GLOBAL = ("--store", "--index", "--config")
+
+
+def _in_front(args: list[str]) -> list[str]:
+    """The arguments with the global options, and their values, before the command."""
+    front, rest, remaining = list[str](), list[str](), iter(args)
+    for one in remaining:
+        if one == "--":
+            rest += [one, *remaining]
+        elif one in GLOBAL:
+            front += [one, *([following] if (following := next(remaining, None)) is not None else [])]
+        elif one.startswith(tuple(f"{name}=" for name in GLOBAL)):
+            front.append(one)
+        else:
+            rest.append(one)
+    return front + rest
+
+
 class Unloaded(TyperCommand):
     """What stands for a command in lists until it runs."""
 
@@ -52,6 +76,10 @@ class Commands(TyperGroup):
         super().__init__(**options)
         listed: dict[str, Any] = {name: Unloaded(name, help=line) for name, (_, line) in MODULES.items()}
         self.commands = listed | dict(self.commands)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Takes the global options wherever they stand."""
+        return super().parse_args(ctx, _in_front(args))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the arguments begin with, its module imported."""

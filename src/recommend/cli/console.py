@@ -30,6 +30,17 @@ def print_json(value: object) -> None:
     sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode() + "\n")
 
 
+def print_json_line(value: object) -> None:
+    """One line of JSON on standard error, where the service logs."""
+    sys.stderr.write(orjson.dumps(value, option=orjson.OPT_UTC_Z).decode() + "\n")
+    sys.stderr.flush()
+
+
+def counted(count: int, one: str, several: str = "") -> str:
+    """'1 row', '2 rows'."""
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
 def flush() -> None:
     """Hands on what was printed.
 

@@ -10,6 +10,7 @@ from recommend.errors import EncoderError, SettingsError
 from recommend.index.snapshot.catalog import live_manifest
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.ingest import embed_missing
+from recommend.jobs.encoder_choice import decided
 from recommend.settings import Settings
 from recommend.store import Store
 
@@ -53,7 +54,7 @@ def check_unchanged(settings: Settings, assignments: Sequence[str]) -> None:
     Raises:
         SettingsError: when the settings name another encoder than the live snapshot's and no assignment does.
     """
-    live, own = live_manifest(IndexLayout(settings.index)), settings.encoder
+    live, own = live_manifest(IndexLayout(settings.index)), decided(settings).encoder
     if live is None or any(assignment.strip().startswith("encoder.") for assignment in assignments):
         return
     name = resolve_encoder_name(own.name, settings.models)

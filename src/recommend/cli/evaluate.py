@@ -13,6 +13,7 @@ from recommend.cli.app import QUARANTINED, Articles, Assignments, Json, Qrels, S
 from recommend.cli.console import err, meter, out, plain, print_json
 from recommend.cli.intake import Intake
 from recommend.cli.output import Force, check_scratch, check_target
+from recommend.evaluation.boxes import SIZE, Boxes, chosen_queries, look_into_boxes
 from recommend.evaluation.experiment import rank_queries, scratch
 from recommend.evaluation.judgements import RUN, read_qrels, read_run, write_run
 from recommend.evaluation.metrics import READ_BY, holm, interval, most_changed, per_query
@@ -31,6 +32,16 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Write a page with the queries to read.")
     ] = None,
+    queries: Annotated[
+        str,
+        typer.Option(
+            metavar="all|judged|N",
+            help="Articles whose boxes are looked at: every one, those judged, or N drawn at random.",
+        ),
+    ] = "1000",
+    unknown_days: Annotated[
+        float, typer.Option(min=0.0, help="Judgements say nothing on articles less than so many days apart.")
+    ] = 0.0,
     keep: Scratch = None,
     assignments: Assignments = None,
     force: Force = False,
@@ -39,8 +50,11 @@ def evaluate(
     """Ranks judged queries through the production path and measures the rankings.
 
     The display policy is off, because such judgements speak of relatedness alone; --set policy=on measures the box as
-    readers see it.
+    readers see it. Under random articles, those without a story among them, it also measures whether what is called
+    related is, from each threshold on.
     """
+    if queries not in ("all", "judged") and not (queries.isdecimal() and int(queries)):
+        raise typer.BadParameter(f"{queries!r} is neither all, judged nor a number", param_hint="--queries")
     settings = read_settings(context, ["policy=off", *(assignments or [])])
     inputs: list[str | Path] = [articles, qrels]
     if run_out is not None:
@@ -65,27 +79,50 @@ def evaluate(
         with meter("ranking", float(len(judged))) as bar:
             run = rank_queries(recommender, judged, progress=lambda: bar.advance(1))
         values = per_query(judged, run)
+        asked = chosen_queries(queries, sorted(recommender.view().ids()), judged)
+        with meter("looking into boxes", float(len(asked))) as bar:
+            boxes = look_into_boxes(
+                recommender, judged, asked, unknown_days=unknown_days, progress=lambda: bar.advance(1)
+            )
         if run_out is not None:
             run_out.parent.mkdir(parents=True, exist_ok=True)
             write_run(run, run_out, "recommend")
         if report is not None:
             with meter("explaining") as bar:
                 sources = [Path(articles).name, qrels.name]
-                page = render_report(recommender, judged, run, values, sources=sources, progress=lambda: bar.advance(1))
+                page = render_report(
+                    recommender, judged, run, values, sources=sources, boxes=boxes, progress=lambda: bar.advance(1)
+                )
             report.parent.mkdir(parents=True, exist_ok=True)
             replace_file(report, page.encode())
     means = {measure: interval(list(by_query.values())) for measure, by_query in values.items()}
     missing = len(judged) - len(run)
     if json:
         counts = {"queries": len(judged), "missing": missing, "quarantined": intake.rejected}
-        print_json({**counts, "measures": {measure: asdict(mean) for measure, mean in means.items()}})
+        measures = {measure: asdict(mean) for measure, mean in means.items()}
+        print_json({**counts, "measures": measures, "boxes": boxes.summary()})
     else:
         out.print(f"{len(judged):,} queries" + (f", {missing:,} of them not among the articles" if missing else ""))
         for measure, mean in means.items():
             out.print(f"{measure:<8} {mean.mean:.4f}   95 % {mean.low:.4f} … {mean.high:.4f}")
+        _tell(boxes)
     if intake.rejected:
         err.print(f"{intake.rejected:,} rows cannot be articles; recommend ingest tells why")
         raise typer.Exit(QUARANTINED)
+
+
+def _tell(boxes: Boxes) -> None:
+    auc = "none" if boxes.auc is None else f"{boxes.auc:.3f}"
+    out.print(f"\nFirst {SIZE} under {boxes.queries:,} articles, {boxes.with_story:,} of them with a related one")
+    out.print(f"AUC {auc}   ECE {boxes.said.ece:.3f}   said {boxes.said.predicted:.3f}   true {boxes.said.related:.3f}")
+    for age in boxes.ages:
+        out.print(
+            f"{age.name:<14} {age.items:>6,}   ECE {age.ece:.3f}   said {age.predicted:.3f}   true {age.related:.3f}"
+        )
+    out.print("related from   items a box   precision   boxes with a story that have one")
+    for one in boxes.thresholds:
+        precision, covered = (f"{share:.3f}" if share is not None else "–" for share in (one.precision, one.covered))
+        out.print(f"{one.least:>12.2f} {one.items:>13.2f} {precision:>11} {covered:>18}")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,9 @@ from recommend.sources import ColumnMap, Columns, Format, Reject, RowWarning, We
 FormatName = Literal["jsonl", "json", "csv", "parquet", "feed", "sitemap", "wordpress", "page", "markdown"]
 
 
+_REASONS = 1_000
+
+
 class Intake:
     """Iterates over the articles of some locations.
 
@@ -25,7 +29,11 @@ class Intake:
         total: bytes to read, None where that is not known beforehand.
         consumed: bytes read so far.
         rejected: rows so far that cannot be articles.
+        read: articles so far.
+        repeated: those among them whose id another one had before; of each id the last counts.
+        reasons: how often rows were rejected for each of the reasons that came first.
         warnings: fields so far that were not taken as they were written.
+        settings: by which it reads.
         columns: which of them is which field, and what was made of them so far.
     """
 
@@ -47,10 +55,15 @@ class Intake:
         self.consumed = 0
         self.rejected = 0
         self.warnings = 0
+        self.read = 0
+        self.repeated = 0
+        self.reasons: Counter[str] = Counter()
+        self._seen: set[int] = set()
         self._locations = locations
         self._format = None if format is None else Format(format)
         self._on_remark = on_remark
         self._web, self._query = web, query
+        self.settings = settings
         self._encoding = settings.encoding or None
         self.columns = Columns(ColumnMap.of(settings.map, settings.items, settings.date_order or None))
 
@@ -66,9 +79,12 @@ class Intake:
                 encoding=self._encoding,
             ):
                 if isinstance(row, Article):
+                    self._note(row)
                     yield row
                     continue
-                self.rejected += isinstance(row, Reject)
+                if isinstance(row, Reject):
+                    self.rejected += 1
+                    self._note_reason(row)
                 self.warnings += isinstance(row, RowWarning)
                 self._on_remark(row)
 
@@ -78,6 +94,17 @@ class Intake:
         self._on_remark(
             RowWarning("store", None, collision.article_id, collision.field, collision.value, collision.reason)
         )
+
+    def _note(self, article: Article) -> None:
+        self.read += 1
+        before = len(self._seen)
+        self._seen.add(hash(article.id))
+        self.repeated += len(self._seen) == before
+
+    def _note_reason(self, reject: Reject) -> None:
+        reason = f"{reject.field} {reject.reason}" if reject.field else reject.reason
+        if reason in self.reasons or len(self.reasons) < _REASONS:
+            self.reasons[reason] += 1
 
     def _count(self, count: int) -> None:
         self.consumed += count
@@ -95,8 +122,8 @@ REJECTS = Kind("a rejects file", _is_rejects)
 
 
 class RejectsFile:
-    """JSON lines, one for each rejected row and each warning, told apart by their ``kind``; the file is only created,
-    or replaced, when there is one, and appears when the block ends, however it does."""
+    """JSON lines, one for each rejected row and each warning, told apart by their ``kind``. The file appears when the
+    block ends, however it does; where there was nothing to write, that of an earlier run is removed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -115,5 +142,7 @@ class RejectsFile:
         with named(self._path):
             self._file.write(orjson.dumps(remark.as_json(), option=orjson.OPT_APPEND_NEWLINE))
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failed: object, *_: object) -> None:
         self._stack.close()
+        if failed is None and self._file is None and self._path.is_file() and REJECTS.is_one(self._path):
+            self._path.unlink()

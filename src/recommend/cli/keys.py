@@ -9,6 +9,7 @@ import typer
 
 from recommend.cli.app import Json, app, read_settings
 from recommend.cli.console import err, flush, out, plain, print_json
+from recommend.cli.output import existing
 from recommend.store import Store
 from recommend.store.keys import Key, Scope
 
@@ -48,6 +49,8 @@ def list_keys(context: typer.Context, json: Json = False) -> None:
     if json:
         print_json([_row(key) for key in keys_held])
         return
+    if not keys_held:
+        err.print("there are no keys yet; recommend keys create NAME --scope write makes one")
     for key in keys_held:
         state = "valid" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC"
         out.print(f"{plain(key.name)}  {' '.join(sorted(key.scopes))}  created {key.created_at:%Y-%m-%d}  {state}")
@@ -56,7 +59,7 @@ def list_keys(context: typer.Context, json: Json = False) -> None:
 @keys.command()
 def revoke(context: typer.Context, name: _Name) -> None:
     """Makes a key invalid, for good and in every worker."""
-    with closing(Store(read_settings(context).store)) as store:
+    with closing(Store(existing(read_settings(context)))) as store:
         store.keys.revoke(name)
     out.print(f"{plain(name)} is revoked")
 

@@ -12,7 +12,7 @@ import typer
 from recommend.cli.app import FAILED, Json, app, read_settings
 from recommend.cli.console import err, out, plain, print_json
 from recommend.cli.encoders import open_recorded
-from recommend.cli.output import Force, protected
+from recommend.cli.output import Force, check_folder, existing, protected
 from recommend.index.snapshot.catalog import list_snapshots
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.jobs.backup import backup as write_backup
@@ -36,6 +36,8 @@ def snapshots(context: typer.Context, json: Json = False) -> None:
             ]
         )
         return
+    if not listed:
+        err.print("no snapshot is kept here; recommend reindex builds one")
     for one in listed:
         mark = "live" if one.live else "    "
         if one.manifest is None:
@@ -63,7 +65,7 @@ def rollback(
     """Makes an earlier snapshot the live one; what was taken down since stays gone."""
     settings = read_settings(context)
     manifest = roll_back(
-        Store(settings.store),
+        Store(existing(settings)),
         settings,
         partial(open_recorded, settings),
         name,
@@ -86,6 +88,7 @@ def backup(
 ) -> None:
     """Copies the SQLite store, consistently, while it is in use."""
     settings = read_settings(context)
+    check_folder("--out", file)
     store = Store(settings.store, readonly=True, any_schema=True)
     revision = write_backup(store, file, kept=protected(context, settings), force=force)
     if json:
@@ -178,5 +181,5 @@ def status(
         if state.error:
             out.print(f"error      {plain(state.error)}")
     stale = max_staleness is not None and (state.staleness is None or state.staleness > max_staleness)
-    if state.error or stale:
+    if state.error or stale or state.snapshot is None:
         raise typer.Exit(FAILED)

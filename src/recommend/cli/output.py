@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from recommend.cli.app import given_flags
-from recommend.errors import OutputError, truncated_repr
+from recommend.errors import OutputError, StoreError, truncated_repr
 from recommend.files import Kept, Kind, check_output
 from recommend.settings import Settings
 from recommend.store.sqlite import store_files
@@ -46,6 +46,29 @@ def check_target(
         OutputError: naming what would be overwritten and the way out.
     """
     check_output(option, target, kind, [*protected(context, settings), *_read(inputs, target), *others], force=force)
+
+
+def check_folder(option: str, target: Path) -> None:
+    """Refuses a file in a folder that is not there.
+
+    Raises:
+        OutputError: naming the folder and the way out.
+    """
+    if not target.parent.is_dir():
+        folder = truncated_repr(str(target.parent))
+        raise OutputError(f"{option} {truncated_repr(str(target))}: folder {folder} does not exist; make it first")
+
+
+def existing(settings: Settings) -> str:
+    """The URL of the store, for commands that work on what is in one: a file that is not there is not begun.
+
+    Raises:
+        StoreError: naming it and the way out.
+    """
+    files = store_files(settings.store)
+    if files and not files[0].is_file():
+        raise StoreError(f"store {settings.store} does not exist; recommend ingest begins one, --store names another")
+    return settings.store
 
 
 def protected(context: typer.Context, settings: Settings) -> list[Kept]:

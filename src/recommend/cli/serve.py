@@ -7,17 +7,18 @@ import os
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict, replace
-from functools import partial
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recommend.articles.article import Access, parse_article
 from recommend.cli.app import QUARANTINED, Flags, Json, app, given_flags, read_settings
-from recommend.cli.console import err, out, plain, print_json
+from recommend.cli.console import err, out, plain, print_json, print_json_line
 from recommend.cli.metrics_folder import metrics_folder
+from recommend.cli.near import near_ids
 from recommend.cli.output import check_scratch
 from recommend.errors import SourceError, UnknownArticleError
 from recommend.index.dense import set_threads
@@ -25,6 +26,9 @@ from recommend.index.filters import Filters
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
+
+if TYPE_CHECKING:
+    from socket import socket
 
 _DEMO = Path("demo")
 
@@ -55,7 +59,7 @@ def related(
         if found is None and (by_url := recommender.store.find_url(article)) is not None:
             found = recommender.answer(by_url, k, Filters(), explain=explain)
         if found is None:
-            raise UnknownArticleError(article)
+            raise UnknownArticleError(article, near_ids(article, recommender.view().ids()))
         answer = found
     if json:
         shown = asdict(replace(answer, basis=None))
@@ -90,8 +94,10 @@ def serve(
     site: Annotated[bool, typer.Option("--site", help="Also serve the demonstration site at /.")] = False,
 ) -> None:
     """Serves the HTTP API."""
+    from recommend.cli.workers import listen
+
     settings = read_settings(context, ["service.site=true"] if site else [])
-    _serve(settings, host, port, workers)
+    _serve(settings, listen(host, port), host, workers)
 
 
 @app.command()
@@ -110,8 +116,10 @@ def demo(
     """
 
     from recommend.cli.batch import ingest, reindex
+    from recommend.cli.workers import listen
     from recommend.resources import bundled
 
+    bound = listen(host, port)
     if folder != _DEMO:  # which is the demonstration's, whatever the settings name
         check_scratch(context, "--folder", folder, read_settings(context))
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,17 +134,13 @@ def demo(
     name = "Related Articles" if data else "The Meridian Courier"
     texts = [] if data else ['service.public_fields=["text"]']  # the sample's are anybody's
     settings = read_settings(context, ["service.site=true", f"service.site_name={name}", *texts])
-    out.print(f"[bold]http://{host}:{port}/[/bold]  (Ctrl-C ends it)")
-    _serve(settings, host, port, 1)
+    _serve(settings, bound, host, 1)
 
 
-def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
-    import uvicorn
-
+def _serve(settings: Settings, bound: socket, host: str, workers: int) -> None:
     from recommend.cli.workers import run_workers
 
     own = settings.service.operations if ":" in settings.service.operations else None
-    run = uvicorn.run if workers == 1 and own is None else partial(run_workers, own=own)
     for name, value in settings.environment().items():
         os.environ[name] = value
     if settings.service.operations == "auto":  # by its own name, which counts for more than the group's
@@ -145,11 +149,12 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
     with metrics_folder() if workers > 1 else nullcontext() as folder:
         if folder is not None:
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
-        run(
+        _announce(settings, host, bound.getsockname()[1])
+        run_workers(
             "recommend_service.app:create_app",
+            bound,
+            own=own,
             factory=True,
-            host=host,
-            port=port,
             workers=workers,
             http="recommend_service.connections:BoundedProtocol",
             ws="none",
@@ -160,6 +165,18 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> None:
             forwarded_allow_ips=proxies,
             timeout_graceful_shutdown=math.ceil(settings.service.timeout),  # by then every answer has begun
         )
+
+
+def _announce(settings: Settings, host: str, port: int) -> None:
+    """Tells where the service listens: on a terminal in words, elsewhere as the lines of its log are written."""
+    at = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if not out.is_terminal:
+        told = {"level": "INFO", "name": "recommend.serve", "message": f"listening on {at}", "address": at}
+        print_json_line({**told, "request_id": None, "timestamp": datetime.now(UTC)})
+        return
+    out.print(f"[bold]{at}/[/bold]  (Ctrl-C ends it)" if settings.service.site else f"[bold]{at}[/bold]")
+    if not settings.service.site:
+        out.print(f"  a box      {at}/v1/articles/ID/related\n  the API    {at}/docs\n  (Ctrl-C ends it)")
 
 
 def _is_loopback(host: str) -> bool:

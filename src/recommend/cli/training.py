@@ -37,6 +37,7 @@ from recommend.evaluation.experiment import scratch
 from recommend.evaluation.judgements import read_qrels
 from recommend.files import replace_file
 from recommend.index.projection import Projection
+from recommend.jobs.encoder_choice import decided
 from recommend.ranking.candidates import FEATURES
 from recommend.resources import model_file
 from recommend.training.adapter import Pairs, Recipe, train_adapter
@@ -75,7 +76,7 @@ def adapter(
     force: Force = False,
 ) -> None:
     """Learns a small map on the frozen embeddings that brings articles of one story together."""
-    settings = read_settings(context, ["policy=off", *(assignments or [])])
+    settings = decided(read_settings(context, ["policy=off", *(assignments or [])]))
     check_target(context, "--out", destination, ADAPTER, settings, inputs=[articles, qrels], force=force)
     check_unused(destination, {"encoder.adapter": settings.encoder.adapter}, settings, force=force)
     check_scratch(context, "--scratch", keep, settings)
@@ -130,7 +131,7 @@ def encoder(
     force: Force = False,
 ) -> None:
     """Tunes the upper layers of the encoder, and an adapter behind it, to bring articles of one story together."""
-    settings = read_settings(context, ["policy=off", *(assignments or [])])
+    settings = decided(read_settings(context, ["policy=off", *(assignments or [])]))
     check_target(context, "--out", destination, TUNED, settings, inputs=[articles, qrels], force=force)
     check_unused(destination, {"encoder.name": settings.encoder.name}, settings, force=force)
     check_scratch(context, "--scratch", keep, settings)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import uvicorn
 from uvicorn.supervisors import Multiprocess
+
+from recommend.cli.app import FAILED
+from recommend.errors import SettingsError
 
 
 class Workers(Multiprocess):
@@ -25,26 +30,53 @@ class Workers(Multiprocess):
                 _tell(f"worker {old.pid} ended {_how(old.exitcode)}, restarted as worker {new.pid}")
 
 
-def run_workers(app: str, *, own: str | None = None, **options: Any) -> None:
-    """What ``uvicorn.run`` does, with the same options.
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens at an address.
+
+    Raises:
+        SettingsError: it cannot, because the port is taken, or the address is not this machine's.
+    """
+    try:
+        bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen(2048)
+    except OSError as problem:
+        bound.close()
+        if problem.errno == errno.EADDRINUSE:
+            raise SettingsError(
+                f"port {port} of {host} is in use by another program: end that one, or give another with --port"
+            ) from None
+        raise SettingsError(f"{host} port {port} cannot be listened on: {problem.strerror}") from None
+    bound.set_inheritable(True)
+    return bound
+
+
+def run_workers(app: str, bound: socket.socket, *, own: str | None = None, **options: Any) -> None:
+    """What ``uvicorn.run`` does, with the same options, at a socket that listens.
 
     Args:
         app: where the app factory is.
+        bound: where readers ask.
         own: IP:PORT to listen on as well, for those who operate the service.
         options: of :class:`uvicorn.Config`.
+
+    Raises:
+        SettingsError: ``own`` cannot be listened on.
     """
     config = uvicorn.Config(app, **options)
-    sockets = [config.bind_socket()]
+    sockets = [bound]
     if own is not None:
         host, _, port = own.rpartition(":")
-        host = host.strip("[]")
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        sockets.append(socket.create_server((host, int(port)), family=family))
-        sockets[-1].set_inheritable(True)
-    if config.workers == 1:
-        uvicorn.Server(config).run(sockets=sockets)
-    else:
+        sockets.append(listen(host.strip("[]"), int(port)))
+    if config.workers > 1:
         Workers(config, sockets=sockets).run()
+        return
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):  # which uvicorn raises once more when it has ended well
+        server.run(sockets=sockets)
+    if not server.started:
+        sys.exit(FAILED)
 
 
 def _how(code: int | None) -> str:

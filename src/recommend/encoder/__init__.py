@@ -1,6 +1,9 @@
 """Encoders turn articles into embeddings."""
 
 from recommend.encoder.encoder import (
+    AUTO,
+    DEFAULT,
+    MULTILINGUAL,
     Encoder,
     check_encoder,
     encode_articles,
@@ -11,6 +14,9 @@ from recommend.encoder.encoder import (
 )
 
 __all__ = [
+    "AUTO",
+    "DEFAULT",
+    "MULTILINGUAL",
     "Encoder",
     "check_encoder",
     "encode_articles",

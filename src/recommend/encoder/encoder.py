@@ -17,6 +17,10 @@ from recommend.settings import EncoderSettings
 
 FloatArray = NDArray[np.float32]
 
+AUTO, DEFAULT, MULTILINGUAL = "auto", "news-minilm", "multilingual-e5-small"
+"""What settings may say in place of a name, the encoder that it stands for where nobody looked at a corpus, and the one
+for many languages."""
+
 
 class Encoder(Protocol):
     """Anything that turns texts into vectors.
@@ -64,6 +68,7 @@ def open_encoder(
         EncoderError: when it is unknown, or its weights are not the ones its manifest names, or its fingerprint is
             another one.
     """
+    settings = _settled(settings)
     encoder = _open(settings, models, threads_a_text)
     if fingerprint not in {None, encoder.fingerprint}:
         raise EncoderError(
@@ -75,8 +80,13 @@ def open_encoder(
 
 def resolve_encoder_name(name: str, models: Path) -> str:
     """The name of an encoder as it holds in every working directory: a folder outside ``models`` by its whole path."""
+    name = DEFAULT if name == AUTO else name
     outside = not model_file(models, f"{name}/manifest.json").is_file() and Path(name).is_dir()
     return str(Path(name).resolve()) if outside else name
+
+
+def _settled(settings: EncoderSettings) -> EncoderSettings:
+    return settings.model_copy(update={"name": DEFAULT}) if settings.name == AUTO else settings
 
 
 def _open(settings: EncoderSettings, models: Path, threads_a_text: int) -> Encoder:
@@ -98,6 +108,7 @@ def encoder_fingerprint(settings: EncoderSettings, models: Path) -> str:
     """
     from recommend.encoder.manifest import read_manifest
 
+    settings = _settled(settings)
     manifest = model_file(models, f"{settings.name}/manifest.json")
     if manifest.is_file():
         return read_manifest(manifest.parent).fingerprint(settings.max_tokens)
@@ -113,6 +124,7 @@ def check_encoder(settings: EncoderSettings, models: Path) -> None:
     from recommend.encoder.manifest import read_manifest
     from recommend.encoder.quantise import check_weights
 
+    settings = _settled(settings)
     described = model_file(models, f"{settings.name}/manifest.json")
     if described.is_file():
         check_weights(read_manifest(described.parent), models / settings.name / "weights")
@@ -128,6 +140,7 @@ def verify_encoder(settings: EncoderSettings, models: Path) -> None:
     from recommend.encoder.manifest import read_manifest
     from recommend.encoder.quantise import RECORD, verify_weights
 
+    settings = _settled(settings)
     described = model_file(models, f"{settings.name}/manifest.json")
     if not described.is_file():
         open_encoder(settings, models)

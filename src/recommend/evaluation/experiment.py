@@ -14,6 +14,7 @@ from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels, Run
 from recommend.evaluation.metrics import without_unknown
 from recommend.ingest import IngestCounts, ingest
+from recommend.jobs.encoder_choice import decided_by
 from recommend.jobs.reindex import reindex
 from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
@@ -45,6 +46,7 @@ def scratch(
         own = settings.model_copy(update={"store": f"sqlite:///{root / 'store.db'}", "index": root / "index"})
         store = Store(own.store)
         try:
+            own, articles = decided_by(own, store, articles)
             encoder = open_encoder(own.encoder, own.models)
             ingest(store, encoder, articles, progress=progress)
             reindex(store, encoder, own)

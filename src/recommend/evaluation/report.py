@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from recommend.articles.card import Card
 from recommend.errors import visible
+from recommend.evaluation.boxes import SIZE, Boxes
 from recommend.evaluation.experiment import DEPTH, explain_query
 from recommend.evaluation.judgements import Qrels, Run
 from recommend.evaluation.metrics import READ_BY, interval
@@ -135,6 +136,7 @@ def render_report(
     values: Mapping[str, Mapping[str, float]],
     *,
     sources: Sequence[str] = (),
+    boxes: Boxes | None = None,
     worst: int = 50,
     best: int = 10,
     progress: Callable[[], None] = lambda: None,
@@ -147,6 +149,8 @@ def render_report(
         run: what :func:`~recommend.evaluation.experiment.rank_queries` made of them.
         values: what :func:`~recommend.evaluation.metrics.per_query` made of both, nDCG@10 included.
         sources: names of the files that were evaluated.
+        boxes: what :func:`~recommend.evaluation.boxes.look_into_boxes` found, from which the page then tells what
+            scores mean; else it tells that from the rankings of judged queries.
         worst, best: how many queries to show of either end.
         progress: called after each query that is shown.
     """
@@ -160,11 +164,13 @@ def render_report(
     lowest, highest = extremes(by_query, run, worst, best)
     documents = [(score, qrels[query].get(document, 0) > 0) for query in run for document, score in run[query]]
     predicted = recommender.probabilities(np.array([score for score, _ in documents], np.float32))
+    related = np.array([related for _, related in documents], np.bool_)
+    shown = (predicted, related) if boxes is None else (boxes.predicted, boxes.related)
     counts, _ = np.histogram(np.clip(list(by_query.values()), 0.0, 1.0), bins=_BINS, range=(0.0, 1.0))
     return _template().render(
         manifest=recommender.view().snapshot.manifest,
         ranker=recommender.settings.ranking.model,
-        encoder=recommender.settings.encoder.name,
+        encoder=recommender.view().snapshot.manifest.encoder_name,
         articles=len(recommender),
         settings=changed_settings(recommender.settings),
         sources=sources,
@@ -176,7 +182,9 @@ def render_report(
         read_by=READ_BY,
         histogram=[(place / _BINS, (place + 1) / _BINS, count) for place, count in enumerate(counts.tolist())],
         most=int(counts.max()),
-        bins=calibration_bins(predicted, np.array([related for _, related in documents], np.bool_)),
+        bins=calibration_bins(*shown),
+        boxes=boxes,
+        box_size=SIZE,
         depth=DEPTH,
         worst=[read(query) for query in lowest],
         best=[read(query) for query in highest],

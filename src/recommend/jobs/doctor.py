@@ -15,6 +15,7 @@ from recommend.errors import RecommendError, SnapshotError
 from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import verify
+from recommend.jobs.encoder_choice import decided
 from recommend.jobs.last_run import is_locked
 from recommend.jobs.status import read_status, told
 from recommend.recommender import Recommender
@@ -40,6 +41,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """What is wrong, nothing when all is well; a check that cannot be carried out is a finding, too."""
+    settings = decided(settings)
     findings = [*_attempt(models, settings), *_attempt(snapshots, settings), *_attempt(leftovers, settings)]
     findings += _attempt(room, settings)
     if absent := list(_attempt(store_file, settings)):

@@ -10,6 +10,7 @@ from recommend.encoder import encoder_fingerprint
 from recommend.errors import SnapshotError, truncated_repr
 from recommend.index.snapshot.catalog import current_name, live_manifest
 from recommend.index.snapshot.layout import IndexLayout, is_name
+from recommend.jobs.encoder_choice import decided
 from recommend.jobs.last_run import LastRun, read_last_run
 from recommend.settings import Settings
 from recommend.store import Store
@@ -63,7 +64,7 @@ class Status:
 
 def read_status(store: Store, settings: Settings) -> Status:
     """The present state of store and index."""
-    wanted = encoder_fingerprint(settings.encoder, settings.models)
+    wanted = encoder_fingerprint(decided(settings, store).encoder, settings.models)
     layout, now = IndexLayout(settings.index), datetime.now(UTC)
     name, manifest, last_run, error = current_name(layout), None, None, None
     try:
@@ -76,9 +77,14 @@ def read_status(store: Store, settings: Settings) -> Status:
         error = f"the live snapshot cannot be read: {problem}"
     unread = name is not None and manifest is None
     name = name if name is not None and is_name(name) else None
-    if manifest is not None and store.is_rolled_back(manifest.revision):
-        error = f"snapshot {name} holds what a restore of the store undid; run recommend reindex"
     revision = store.latest_revision()
+    if manifest is not None and manifest.revision > revision:
+        error = (
+            f"snapshot {name} is of revision {manifest.revision:,}, the store only at {revision:,}: it belongs to "
+            "another store (see --store and --index), or to this one before a restore (run recommend reindex)"
+        )
+    elif manifest is not None and store.is_rolled_back(manifest.revision):
+        error = f"snapshot {name} holds what a restore of the store undid; run recommend reindex"
     changed = 0 if manifest is None else store.changes.count(manifest.revision)
     built = None if manifest is None else datetime.fromisoformat(manifest.created_at)
     confirmed = last_run.succeeded if last_run is not None and last_run.snapshot == name else None
@@ -89,7 +95,7 @@ def read_status(store: Store, settings: Settings) -> Status:
         snapshot_age=None if built is None else max(ages[0], 0.0),
         snapshot_articles=None if manifest is None else manifest.articles,
         revision=revision,
-        revision_lag=None if unread else revision - (0 if manifest is None else manifest.revision),
+        revision_lag=None if unread else max(0, revision - (0 if manifest is None else manifest.revision)),
         encoder=None if manifest is None else manifest.encoder,
         encoder_matches=None if manifest is None else manifest.encoder == wanted,
         articles=store.counts(wanted if manifest is None else manifest.encoder),

@@ -14,9 +14,10 @@ from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking.basis import Basis
 from recommend.ranking.features import contributions
+from recommend.ranking.names import names_among
 from recommend.ranking.near_misses import NearMiss
 from recommend.ranking.pipeline import Chosen
-from recommend.ranking.reasons import PINNED, Reason, filler, reason, shared_terms, told_by
+from recommend.ranking.reasons import Reason, filler, pinned, reason, shared_terms, told_by
 from recommend.settings import PolicySettings
 
 _PUBLIC = Access.PUBLIC
@@ -89,6 +90,8 @@ def recommendations(
     chosen = shown.candidates
     places = [(view.segments[chosen.segments[i]], int(chosen.rows[i])) for i in which]
     shared = shared_terms(query.terms, [s.matrix.vector(row) for s, row in places], view.snapshot.lexicon)
+    lexicon, matrix = view.snapshot.lexicon, view.segments[0].matrix
+    names = names_among(frozenset().union(*shared), lexicon, matrix)
     lexical = chosen.feature("lexical")
     asked = None if query.published_at == MISSING else datetime.fromtimestamp(query.published_at, UTC)
     found = []
@@ -97,9 +100,9 @@ def recommendations(
         headline = segment.table.headline(row)
         told = [own for own, access in ((headline, card.access), (query.headline, query.access)) if access != _PUBLIC]
         if i < shown.pinned:
-            why = PINNED
+            why = pinned(query.language)
         elif i >= shown.related:
-            why = filler(rules.fill if rules.on else "related", card.section, section or query.section)
+            why = filler(rules.fill if rules.on else "related", card.section, section or query.section, query.language)
         else:
             why = reason(
                 told_by(terms, told),
@@ -107,6 +110,8 @@ def recommendations(
                 float(chosen.probabilities[i]),
                 [headline, query.headline],
                 None if card.published_at is None or asked is None else card.published_at - asked,
+                query.language,
+                names,
             )
         score = round(float(chosen.probabilities[i]), 4)
         parts = None if explained is None else contributions(chosen, i, explained)

@@ -15,7 +15,6 @@ from recommend.ranking.catalogue import latest
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection
-from recommend.ranking.reasons import PINNED
 from recommend.ranking.shortlist import Shortlist
 
 _REMOVED_BY = {"blocked": "editors"}
@@ -107,7 +106,7 @@ def latest_box(eligibility: Eligibility, article_id: str | None, k: int, pins: S
     view = eligibility.view
     items = latest(eligibility, k, pins)
     short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
-    pinned = sum(item.reason == PINNED for item in items)
+    pinned = sum(item.reason.kind == "pinned" for item in items)
     return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", pinned, items, short)
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommend.index.view import View
+from recommend.ranking import reasons
 from recommend.ranking.answer import Recommendation, listed
 from recommend.ranking.eligibility import Eligibility, Place, both, places
 from recommend.ranking.newest import newest_first
-from recommend.ranking.reasons import LATEST, PINNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,12 @@ def latest(
     rules = eligibility.settings.policy
     readable = rules.readable if rules.on and not any_kind else 0
     chosen = newest(eligibility, k, pins, any_kind=any_kind, readable=readable)
-    return [
-        listed(eligibility.view.segments[number].table.card(row), rank, PINNED if rank <= chosen.pinned else LATEST)
-        for rank, (number, row) in enumerate(chosen.places, start=1)
-    ]
+    items = []
+    for rank, (number, row) in enumerate(chosen.places, start=1):
+        card = eligibility.view.segments[number].table.card(row)
+        why = reasons.pinned if rank <= chosen.pinned else reasons.latest
+        items.append(listed(card, rank, why(card.language)))
+    return items
 
 
 def sections(view: View) -> list[tuple[str, int]]:

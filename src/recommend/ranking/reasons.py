@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,16 +12,17 @@ import numpy as np
 
 from recommend.articles.text import spans
 from recommend.index.lexical import Lexicon, TermVector
+from recommend.ranking.names import Names, names_in
+from recommend.ranking.phrases import distance, enumeration, phrase
 
 _MOST_TERMS = 8
 _MOST_SHOWN = 3
-_SAME_STORY = 0.4
+_SAME_STORY = ((timedelta(days=7), 0.25), (timedelta(days=30), 0.35))
+"""Up to how far apart, and from which probability on, two articles that share a name tell one story."""
 _SAME_TOPIC = 0.04
-_SAME_STORY_DAYS = 30
 _NAME_BONUS = 2.0
 _SHORT = 3
-_NATIONALITY = re.compile(r"\w+(?:ish|ese|ian|ean|can)s?|French|Dutch|Greek|Thai|Iraqi|Israeli|Pakistani|Afghan|German")
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
 
 ReasonKind = Literal["story", "topic", "similar", "section", "latest", "pinned"]
 
@@ -44,22 +44,28 @@ class Reason:
     terms: tuple[str, ...] = ()
 
 
-LATEST = Reason("latest", "Latest")
-PINNED = Reason("pinned", "Editors' choice")
-FURTHER = Reason("similar", "Further reading")
+def latest(language: str | None) -> Reason:
+    """That of one of the newest articles."""
+    return Reason("latest", phrase("latest", language))
 
 
-def filler(fill: str, section: str | None, wanted: str | None) -> Reason:
+def pinned(language: str | None) -> Reason:
+    """That of an article that editors chose."""
+    return Reason("pinned", phrase("pinned", language))
+
+
+def filler(fill: str, section: str | None, wanted: str | None, language: str | None) -> Reason:
     """Why a story stands in the box that is not related.
 
     Args:
         fill: ``policy.fill``.
         section: of the story.
         wanted: the section that may fill the box.
+        language: of the article whose box it is.
     """
     if fill != "latest" and section is not None and section == wanted:
-        return Reason("section", f"More from {section}")
-    return FURTHER if fill == "related" else LATEST
+        return Reason("section", phrase("section", language, section=section))
+    return Reason("similar", phrase("further", language)) if fill == "related" else latest(language)
 
 
 def reason(
@@ -68,6 +74,8 @@ def reason(
     probability: float,
     texts: Sequence[str],
     age: timedelta | None,
+    language: str | None = None,
+    known: Names | None = None,
 ) -> Reason:
     """The reason for one related story.
 
@@ -77,16 +85,18 @@ def reason(
         probability: of being related, 0…1.
         texts: headlines and standfirsts in which the terms are looked up as written.
         age: how much later than the query the article was published, None where one of the dates is unknown.
+        language: of the article whose box it is; the reason is in that.
+        known: which terms are names; None: whatever is written with a capital.
     """
     written = as_written(shared, texts) if lexical >= _SAME_TOPIC else []
-    names = [phrase for phrase in written if _is_name(phrase)][:_MOST_SHOWN]
-    near = age is not None and abs(age) <= timedelta(days=_SAME_STORY_DAYS)
-    when = "" if age is None else f" · {distance(age)}"
-    if names and near and probability >= _SAME_STORY:
-        return Reason("story", f"Same story: {', '.join(names)}{when}", tuple(names))
+    names = names_in(written, texts, known)[:_MOST_SHOWN]
+    when = "" if age is None else f" · {distance(age, language)}"
+    listed = enumeration(names, language)
+    if names and age is not None and any(abs(age) <= near and probability >= p for near, p in _SAME_STORY):
+        return Reason("story", phrase("story", language, names=listed) + when, tuple(names))
     if names:
-        return Reason("topic", f"Also about {', '.join(names)}{when}", tuple(names))
-    return Reason("similar", f"On a similar subject{when}")
+        return Reason("topic", phrase("topic", language, names=listed) + when, tuple(names))
+    return Reason("similar", phrase("similar", language) + when)
 
 
 def shared_terms(query: TermVector, others: Sequence[TermVector], lexicon: Lexicon) -> list[dict[str, float]]:
@@ -127,21 +137,13 @@ def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
     phrases: dict[str, float] = {}
     covered: set[str] = set()
     for text in texts:
-        for phrase, members in _phrases(shares, text):
+        for written, members in _phrases(shares, text):
             new = members - covered
-            if new and not (phrase.islower() and len(phrase) <= _SHORT):
-                bonus = _NAME_BONUS if phrase[0].isupper() else 1.0
-                phrases[phrase] = bonus * fsum(shares[term] for term in new)
+            if new and not (written.islower() and len(written) <= _SHORT):
+                bonus = _NAME_BONUS if written[0].isupper() else 1.0
+                phrases[written] = bonus * fsum(shares[term] for term in new)
                 covered |= new
-    return sorted(phrases, key=lambda phrase: -phrases[phrase])
-
-
-def _is_name(phrase: str) -> bool:
-    """Whether a phrase says who, where or what: written with a capital where the script has any, no number, and no
-    nationality alone ("Finnish", "Malaysian"), which too much has in common."""
-    if phrase[0] == phrase[0].swapcase():
-        return not phrase[0].isdigit()
-    return phrase[0].isupper() and not _NATIONALITY.fullmatch(phrase)
+    return sorted(phrases, key=lambda one: -phrases[one])
 
 
 def _phrases(shares: Mapping[str, float], text: str) -> Iterator[tuple[str, set[str]]]:
@@ -153,20 +155,3 @@ def _phrases(shares: Mapping[str, float], text: str) -> Iterator[tuple[str, set[
             run = words[start : i + 1]
             yield text[run[0].start : span.end], {term for member in run for term in member.terms if term in shares}
             start = i + 1
-
-
-def distance(age: timedelta) -> str:
-    """How far one publication lies from another: "two days earlier", "same day", "3 months later"."""
-    days = round(abs(age) / timedelta(days=1))
-    if days == 0:
-        return "same day"
-    if days < 14:
-        count, unit = days, "day"
-    elif days < 60:
-        count, unit = round(days / 7), "week"
-    elif days < 700:
-        count, unit = round(days / 30.4), "month"
-    else:
-        count, unit = round(days / 365.25), "year"
-    number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
-    return f"{number} {unit}{'' if count == 1 else 's'} {'earlier' if age < timedelta(0) else 'later'}"

@@ -34,6 +34,7 @@ _LISTS = (
     "content",
 )
 _TOLD = 20
+_DATES = 1_000
 _NO_CONSTANT = ("id", "title", "text", "url", "extra")
 
 MADE = "title and date"
@@ -107,6 +108,7 @@ class Columns:
         unused: columns that went to ``extra``, with the field that each resembles.
         ids: what stands in for ids, of sources that have none: a column, or :data:`MADE`.
         items: where the articles were found in each JSON document that is no list.
+        dates: the first dates of publication, as they are written.
     """
 
     def __init__(self, asked: ColumnMap = ColumnMap()) -> None:
@@ -116,6 +118,7 @@ class Columns:
         self.ids: dict[str, str] = {}
         self.items: dict[str, str] = {}
         self.missing = dict(asked.fields)
+        self.dates: list[str] = []
         self._roles: dict[str, tuple[str, int] | None] = {}
         self._flags: set[str] = set()
         self._plain = not asked.fields and not asked.constants
@@ -139,9 +142,10 @@ class Columns:
         held |= {name for path, name in self.asked.fields.items() if path in columns}
         if "title" not in held:
             named = ", ".join(name for name in names if name) or "none"
+            some = next((name for name in columns if name and self._roles.get(name) is None), "COLUMN")
             raise SourceError(
                 f"{source} has no column that is the title (found: {truncated_repr(named)}): say which one is, "
-                "as --map Headline=title"
+                f"as --map {some}=title"
             )
         return columns
 
@@ -155,13 +159,17 @@ class Columns:
             original: as it was written, for paths; by default the row.
         """
         fields = self._by_field(row, source, original) if isinstance(row, Mapping) else row
+        if isinstance(fields, Mapping):
+            self._note_date(fields)
         return rows(fields, source, line, date_order=self.asked.date_order)
 
     def cell_rows(self, cells: dict[str, object], source: str, line: int) -> Iterator[Row]:
         """The same for a row of a table."""
         for name in self._flags - cells.keys():
             cells[name] = ""
-        return cell_rows(self._by_field(cells, source), source, line, date_order=self.asked.date_order)
+        fields = self._by_field(cells, source)
+        self._note_date(fields)
+        return cell_rows(fields, source, line, date_order=self.asked.date_order)
 
     def find_items(self, document: object, source: str) -> list[object] | None:
         """The list of articles in a JSON document; None where there is none, or several.
@@ -228,6 +236,10 @@ class Columns:
         held |= {name for path, name in self.asked.fields.items()}
         slug = next((name for name in names if is_slug(name)), None)
         self._stand_in = "" if "id" in held else "url" if "url" in held else slug or MADE
+
+    def _note_date(self, fields: Mapping[str, object]) -> None:
+        if len(self.dates) < _DATES and isinstance(date := fields.get("published_at"), str):
+            self.dates.append(date)
 
     def _learn(self, names: Iterable[str]) -> None:
         for name in names:

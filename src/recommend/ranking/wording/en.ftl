@@ -1,0 +1,48 @@
+story = Same story: { $names }
+topic = Also about { $names }
+similar = On a similar subject
+section = More from { $section }
+latest = Latest
+pinned = Editors' choice
+further = Further reading
+same-day = same day
+days-earlier =
+    { $count ->
+        [one] { $number } day earlier
+        *[other] { $number } days earlier
+    }
+days-later =
+    { $count ->
+        [one] { $number } day later
+        *[other] { $number } days later
+    }
+weeks-earlier =
+    { $count ->
+        [one] { $number } week earlier
+        *[other] { $number } weeks earlier
+    }
+weeks-later =
+    { $count ->
+        [one] { $number } week later
+        *[other] { $number } weeks later
+    }
+months-earlier =
+    { $count ->
+        [one] { $number } month earlier
+        *[other] { $number } months earlier
+    }
+months-later =
+    { $count ->
+        [one] { $number } month later
+        *[other] { $number } months later
+    }
+years-earlier =
+    { $count ->
+        [one] { $number } year earlier
+        *[other] { $number } years earlier
+    }
+years-later =
+    { $count ->
+        [one] { $number } year later
+        *[other] { $number } years later
+    }

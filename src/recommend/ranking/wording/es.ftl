@@ -1,0 +1,48 @@
+story = La misma historia: { $names }
+topic = También sobre { $names }
+similar = Sobre un tema parecido
+section = Más de { $section }
+latest = Lo último
+pinned = Elegido por la redacción
+further = Más lecturas
+same-day = el mismo día
+days-earlier =
+    { $count ->
+        [one] { $number } día antes
+        *[other] { $number } días antes
+    }
+days-later =
+    { $count ->
+        [one] { $number } día después
+        *[other] { $number } días después
+    }
+weeks-earlier =
+    { $count ->
+        [one] { $number } semana antes
+        *[other] { $number } semanas antes
+    }
+weeks-later =
+    { $count ->
+        [one] { $number } semana después
+        *[other] { $number } semanas después
+    }
+months-earlier =
+    { $count ->
+        [one] { $number } mes antes
+        *[other] { $number } meses antes
+    }
+months-later =
+    { $count ->
+        [one] { $number } mes después
+        *[other] { $number } meses después
+    }
+years-earlier =
+    { $count ->
+        [one] { $number } año antes
+        *[other] { $number } años antes
+    }
+years-later =
+    { $count ->
+        [one] { $number } año después
+        *[other] { $number } años después
+    }

@@ -1,0 +1,32 @@
+story = यही ख़बर: { $names }
+topic = इस पर भी: { $names }
+similar = मिलते-जुलते विषय पर
+section = { $section } से और
+latest = ताज़ा
+pinned = संपादकों की पसंद
+further = और पढ़ें
+same-day = उसी दिन
+days-earlier = { $number } दिन पहले
+days-later = { $number } दिन बाद
+weeks-earlier =
+    { $count ->
+        [one] { $number } सप्ताह पहले
+        *[other] { $number } सप्ताह पहले
+    }
+weeks-later =
+    { $count ->
+        [one] { $number } सप्ताह बाद
+        *[other] { $number } सप्ताह बाद
+    }
+months-earlier =
+    { $count ->
+        [one] { $number } महीना पहले
+        *[other] { $number } महीने पहले
+    }
+months-later =
+    { $count ->
+        [one] { $number } महीना बाद
+        *[other] { $number } महीने बाद
+    }
+years-earlier = { $number } साल पहले
+years-later = { $number } साल बाद

@@ -1,0 +1,16 @@
+story = Сол оқиға: { $names }
+topic = Бұл туралы да: { $names }
+similar = Ұқсас тақырыпта
+section = Осы бөлімнен: { $section }
+latest = Соңғы жаңалықтар
+pinned = Редакция таңдауы
+further = Тағы оқыңыз
+same-day = сол күні
+days-earlier = { $number } күн бұрын
+days-later = { $number } күн кейін
+weeks-earlier = { $number } апта бұрын
+weeks-later = { $number } апта кейін
+months-earlier = { $number } ай бұрын
+months-later = { $number } ай кейін
+years-earlier = { $number } жыл бұрын
+years-later = { $number } жыл кейін

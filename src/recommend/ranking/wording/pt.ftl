@@ -1,0 +1,48 @@
+story = A mesma história: { $names }
+topic = Também sobre { $names }
+similar = Sobre um assunto parecido
+section = Mais de { $section }
+latest = Últimas notícias
+pinned = Escolha da redação
+further = Leia mais
+same-day = no mesmo dia
+days-earlier =
+    { $count ->
+        [one] { $number } dia antes
+        *[other] { $number } dias antes
+    }
+days-later =
+    { $count ->
+        [one] { $number } dia depois
+        *[other] { $number } dias depois
+    }
+weeks-earlier =
+    { $count ->
+        [one] { $number } semana antes
+        *[other] { $number } semanas antes
+    }
+weeks-later =
+    { $count ->
+        [one] { $number } semana depois
+        *[other] { $number } semanas depois
+    }
+months-earlier =
+    { $count ->
+        [one] { $number } mês antes
+        *[other] { $number } meses antes
+    }
+months-later =
+    { $count ->
+        [one] { $number } mês depois
+        *[other] { $number } meses depois
+    }
+years-earlier =
+    { $count ->
+        [one] { $number } ano antes
+        *[other] { $number } anos antes
+    }
+years-later =
+    { $count ->
+        [one] { $number } ano depois
+        *[other] { $number } anos depois
+    }

@@ -1,0 +1,16 @@
+story = Aynı haber: { $names }
+topic = Bunlar hakkında da: { $names }
+similar = Benzer bir konuda
+section = Bu bölümden: { $section }
+latest = Son haberler
+pinned = Editörlerin seçimi
+further = Diğer haberler
+same-day = aynı gün
+days-earlier = { $number } gün önce
+days-later = { $number } gün sonra
+weeks-earlier = { $number } hafta önce
+weeks-later = { $number } hafta sonra
+months-earlier = { $number } ay önce
+months-later = { $number } ay sonra
+years-earlier = { $number } yıl önce
+years-later = { $number } yıl sonra

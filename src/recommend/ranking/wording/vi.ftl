@@ -1,0 +1,16 @@
+story = Cùng câu chuyện: { $names }
+topic = Cũng về { $names }
+similar = Về một chủ đề tương tự
+section = Thêm từ { $section }
+latest = Mới nhất
+pinned = Biên tập viên chọn
+further = Đọc thêm
+same-day = cùng ngày
+days-earlier = { $number } ngày trước đó
+days-later = { $number } ngày sau đó
+weeks-earlier = { $number } tuần trước đó
+weeks-later = { $number } tuần sau đó
+months-earlier = { $number } tháng trước đó
+months-later = { $number } tháng sau đó
+years-earlier = { $number } năm trước đó
+years-later = { $number } năm sau đó

@@ -1,0 +1,45 @@
+"""Names are names: whole, as written, and rare enough to tell one thing from others."""
+
+import numpy as np
+import pytest
+
+from recommend.index import lexical
+from recommend.index.term_counts import TermCounts
+from recommend.ranking.names import Names, names_among, names_in
+
+
+@pytest.mark.parametrize(
+    ("phrases", "texts", "names"),
+    [
+        (["Hamas releases"], ["Hamas releases three", "On Monday Hamas releases two"], ["Hamas"]),
+        (["Israeli hostages"], ["Israeli hostages are freed", "Three Israeli hostages come home"], []),
+        (["Oblast"], ["A strike in Kharkiv Oblast", "A fire in Poltava Oblast"], []),
+        (["Eby"], ["They ask what David Eby said", "A day with David Eby"], ["David Eby"]),
+        (["Kyiv", "Kyiv Oblast"], ["Kyiv Oblast is hit", "A train to Kyiv Oblast"], ["Kyiv Oblast"]),
+        (["Berlin"], ["In Berlin it rains", "Berlin's mayor"], ["Berlin"]),
+        (["Iran"], ["Iran Strikes Back At Last", "A Long Night For Iran"], ["Iran"]),
+        (["Indianapolis 500"], ["He wins the Indianapolis 500", "The Indianapolis 500 begins"], ["Indianapolis 500"]),
+        (["東京都"], ["今日の東京都知事", "東京都"], ["東京都"]),
+        ([], ["", ""], []),
+    ],
+)  # fmt: skip
+def test_a_name_is_a_run_of_capitals_that_both_texts_have_and_no_piece_of_another(
+    phrases: list[str], texts: list[str], names: list[str]
+) -> None:
+    assert names_in(phrases, texts, None) == names
+
+
+def test_names_are_not_given_unless_one_of_them_is_rare() -> None:
+    known = Names(frozenset({"iran", "Iran", "kerma", "Kerma"}), frozenset({"kerma", "Kerma"}))
+    texts = ["Iran says that Kermanshah was hit", "Kermanshah, in Iran, burns"]
+    assert names_in(["Iran"], texts, known) == []
+    assert names_in(["Iran", "Kermanshah"], texts, known) == ["Iran", "Kermanshah"]
+    assert names_in(["Kermanshah", "Fire"], ["A Fire in Kermanshah", "Kermanshah Fire"], known) == ["Kermanshah"]
+
+
+def test_a_word_that_a_corpus_seldom_writes_with_a_capital_is_no_name() -> None:
+    texts = ["Protesters march in Tunis", "the protesters of Tunis", "more protesters", *["The rain in Spain"] * 30]
+    lexicon, matrix = lexical.fit(TermCounts.of(texts), np.ones((len(texts), 2), np.float32))
+    found = names_among({"prote", "Prote", "tunis", "spain", "nobody"}, lexicon, matrix)
+    assert found == Names(frozenset({"tunis", "Tunis", "spain", "Spain"}), frozenset({"tunis", "Tunis"}))
+    assert names_among(frozenset(), lexicon, matrix) == Names(frozenset(), frozenset())

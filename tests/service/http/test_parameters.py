@@ -1,0 +1,41 @@
+"""Parameters that a route does not have are named, with the one that was meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from recommend.settings import Settings
+
+BOX = "/v1/articles/a-central-asia-condemns-drone-attack/related"
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("limt=3", "query.'limt': is no parameter; did you mean limit?"),
+        ("k=2", "query.'k': is no parameter; did you mean limit?"),
+        ("limit=3&sektion=World", "did you mean section?"),
+        ("zzzz=1", "there are limit, section"),
+    ],
+)
+def test_an_unknown_parameter_is_a_422_that_names_the_nearest(reader: Any, query: str, said: str) -> None:
+    box, history = reader.get(f"{BOX}?{query}"), reader.post(f"/v1/related?{query}", json={"ids": ["a"]})
+    for answer in (box, history):
+        assert answer.status_code == 422
+        assert said in answer.json()["detail"]
+    assert reader.get(f"/v1/related?url=https://x.example/&{query}").status_code == 422
+
+
+def test_a_lenient_service_passes_over_them(sample: Settings, serve: Any) -> None:
+    lenient = sample.model_copy(update={"service": sample.service.model_copy(update={"lenient": True})})
+    with serve(lenient) as service:
+        assert len(service.reader.get(f"{BOX}?limt=3&limit=2").json()["items"]) == 2
+
+
+def test_what_a_curation_names_and_nobody_knows_is_told(newsroom: Any) -> None:
+    body = {"pinned": [{"id": "a-lavrov-novgorod-drone-claim"}, {"id": "never-was"}], "blocked": []}
+    stored = newsroom.writer.put("/v1/articles/a-central-asia-condemns-drone-attack/curation", json=body).json()
+    assert stored["unknown"] == ["never-was"]
+    newsroom.writer.put("/v1/articles/a-central-asia-condemns-drone-attack/curation", json={})
