@@ -16,6 +16,7 @@ BENCHMARKS = (
     "export",
     "ranking",
     "relevance",
+    "near_duplicates",
     "service",
 )
 

@@ -247,7 +247,7 @@ def new_store(
     if dialect == "postgresql":
         server: Server = request.getfixturevalue("postgresql")
         url = server.create("store_1")
-        tables = ("articles", "embeddings", "curation", "curation_log", "keys", "events")
+        tables = ("articles", "embeddings", "curation", "curation_log", "keys", "events", "boilerplate")
         empty = "; ".join([*(f"DELETE FROM {table}" for table in tables), "UPDATE revision SET value = 0"])
 
         @contextmanager

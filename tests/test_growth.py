@@ -12,6 +12,7 @@ from growth import MOST, SMALL, TIMES, disproportionate, grows
 from hostile import NAMES, hostile
 from recommend.articles.addresses import canonical_url, read_address
 from recommend.articles.article import Article, parse_article
+from recommend.articles.boilerplate import Boilerplate, sentence_keys
 from recommend.articles.dates import read_date
 from recommend.articles.languages import read_language
 from recommend.articles.markup import without_markup, without_shortcodes
@@ -46,9 +47,15 @@ def standfirst(text: str) -> str | None:
     return Article.model_construct(id="a", title="T", summary=None, text=text).standfirst
 
 
+def sentences_counted(text: str) -> Article:
+    article = Article.model_construct(id="a", title=text[:400], summary=None, text=text, url=None, site=None)
+    return Boilerplate.of(sentence_keys(article)).without(article)
+
+
 ENTRIES: list[Callable[[str], object]] = [
     clean_text, clean_line, without_markup, without_shortcodes, lead_sentence, standfirst, terms, parse_text,
     parse_lists, parse_lines, parse_unknown, canonical_url, read_address, read_date, read_language,
+    sentences_counted,
     lambda text: spans(text, {"word", "a", "x", "vc", "ss"}),
 ]  # fmt: skip
 

@@ -88,13 +88,14 @@ def put(store: Store, encoder: Encoder, article: Article) -> tuple[int, bool]:
         Its revision, and whether it is new (or was taken down).
     """
     known = store.known([article.id]).get(article.id)
+    read = store.boilerplate.read().without(article)
     new = known is None or known.deleted
-    stale = bool(_stale(store, encoder, [article]))
+    stale = bool(_stale(store, encoder, [read]))
     if known is not None and known.holds(article) and not stale:
         revision = store.revision_of(article.id) if store.get(article.id) is not None else None
         if revision is not None:
             return revision, False
-    vector = encode_articles(encoder, [article])[0] if new or stale else None
+    vector = encode_articles(encoder, [read])[0] if new or stale else None
     written = store.write([(article, vector)], encoder.fingerprint)[0]
     return written.revision, written.before is None or written.before.deleted
 
@@ -208,7 +209,7 @@ def put_batch(
     failures: dict[str, str] = {}
     stale: list[Article] = []
     if encoder is not None:
-        stale = _stale(store, encoder, offered)
+        stale = _stale(store, encoder, [*map(store.boilerplate.read().without, offered)])
         vectors, failures = _encode_once(encoder, stale)
     changed = [article for article in offered if (one := held.get(article.id)) is None or not one.holds(article)]
     on_change(changed, held)

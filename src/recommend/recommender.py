@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.articles.article import CLOCK_SKEW, Article
+from recommend.articles.card import Card, card_of
 from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.opened import OpenEncoder
 from recommend.errors import UnknownArticleError
@@ -212,7 +213,8 @@ class Recommender:
             EncoderError: when the snapshot's encoder cannot be opened.
         """
         view = self.view()
-        embedding = encode_articles(self._encoder_of(view), [article])[0]
+        read = view.snapshot.boilerplate.without(article)
+        embedding = encode_articles(self._encoder_of(view), [read])[0]
         query = view.snapshot.prepare(article, embedding).query()
         name = None if nameless else article.id
         return related_box(self._selection(view), self._eligibility(view, filters), query, name, k, explain=explain)
@@ -302,6 +304,10 @@ class Recommender:
         """A published article in full, None when there is none of this id."""
         article = self.store.get(article_id)
         return article if article is not None and article.is_public(datetime.now(UTC)) else None
+
+    def card(self, article: Article) -> Card:
+        """What everybody may see of an article of the store; no boilerplate is its summary."""
+        return card_of(self.store.boilerplate.read().without(article))
 
     @property
     def snapshot(self) -> str:

@@ -140,7 +140,12 @@ class PolicySettings(_Group):
 
     on: bool = Field(True, description="whether anything is")
     hide_duplicates: bool = Field(True, description="no copy of the story, and of several copies one")
-    duplicate_lexical: float = Field(0.7, ge=0.0, le=1.0, description="a duplicate has at least this lexical cosine")
+    duplicate_lexical: float = Field(
+        0.9, ge=0.0, le=1.0, description="the words of a duplicate have at least this lexical cosine, numbers aside"
+    )
+    update_lexical: float = Field(
+        0.74, ge=0.0, le=1.0, description="and this where its numbers are others: of updates the newest is shown"
+    )
     duplicate_dense: float = Field(0.8, ge=0.0, le=1.0, description="and at least this dense cosine")
     hidden_genres: list[str] = Field(
         default_factory=lambda: ["opinion", "letters", "live", "sponsored", "correction"],

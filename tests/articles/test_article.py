@@ -66,6 +66,7 @@ def test_id_and_title_are_enough_and_empty_fields_count_as_absent() -> None:
         ("id", "x" * 513, "has 513 characters, more than 512"),
         ("id", "a\nb", "contains a control character"),
         ("id", "a\x00", "contains a NUL byte"),
+        ("id", "..", "is a step within an address and names nothing there"),
         ("id", True, "id True is not a string"),
         ("id", "a\ud800", "contains half of a surrogate pair and is not valid Unicode"),
         ("title", MISSING, "article 'a': title is missing: every article needs one"),

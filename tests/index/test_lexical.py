@@ -159,10 +159,17 @@ def test_a_corpus_of_one_article_or_no_term_is_saved_and_searched(texts: list[st
     assert matrix.search(lexicon.weigh("election"), 5, 32).tolist() == []
 
 
-def test_cosines_of_a_few_texts_are_those_of_their_pairs() -> None:
+def test_rows_of_a_few_texts_hold_what_their_vectors_do() -> None:
     texts = ["storm hits coast hard", "storm storm leaves coast", "election in town", ""]
     _, matrix = lexical.fit(TermCounts.of(texts), np.zeros((4, 2), np.float32))
-    found = lexical.cosines([matrix.vector(row) for row in range(4)])
-    left, right = np.divmod(np.arange(16), 4)
-    np.testing.assert_allclose(found.ravel(), matrix.pairs(left, right), atol=1e-6)
-    assert lexical.cosines([]).shape == (0, 0)
+    columns, weights = lexical.dense_rows([matrix.vector(row) for row in range(4)])
+    np.testing.assert_array_equal(matrix.rows.toarray()[:, columns], weights)
+    assert np.count_nonzero(weights) == matrix.rows.nnz
+    assert [array.shape for array in lexical.dense_rows([])] == [(0,), (0, 0)]
+
+
+def test_terms_that_hold_digits_are_told_from_words() -> None:
+    lexicon, _ = lexical.fit(
+        TermCounts.of(["storm kills 12", "b52 over the coast", "١٢ storms"]), np.zeros((3, 2), np.float32)
+    )
+    assert sorted(lexicon.terms(np.flatnonzero(lexicon.numeric))) == ["12", "b52", "١٢"]

@@ -107,7 +107,10 @@ def test_the_clock_changes_what_passes_at_the_next_change_and_not_before(
 
 def test_languages_are_the_same_by_their_primary_part_and_an_unknown_one_is_any() -> None:
     assert all(same_language(*pair) for pair in [("en-GB", "EN-us"), (None, "en"), ("es", None), (None, None)])
-    assert not same_language("en", "eng")
+    assert all(
+        same_language(*pair) for pair in [("en", "eng"), ("English", "en_GB.UTF-8"), ("und", "en"), ("fr", "mul")]
+    )
+    assert not same_language("en", "deu")
 
 
 @given(st.sets(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip)), st.text())

@@ -87,7 +87,9 @@ def test_changes_during_the_job_are_served_after_it(newsroom: Newsroom, stage: s
 
     stages: list[str] = []
     reindex(newsroom.store, newsroom.encoder, newsroom.settings, full=True, progress=Progress(stage=change))
-    assert stages[:2] + stages[-3:] == ["embedding", "building", "comparing", "publishing", "making lists ready"]
+    assert stages[:3] + stages[-3:] == [
+        "counting shared sentences", "embedding", "building", "comparing", "publishing", "making lists ready",
+    ]  # fmt: skip
     recommender = newsroom.recommender()
     assert (recommender.answer("new", 5) is None, recommender.answer("story-00", 5) is None) == (False, True)
     assert newsroom.reindex().built == (stage == "publishing")

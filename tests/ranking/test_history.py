@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,11 +46,10 @@ def test_every_article_is_there_once_with_the_weighted_sum_and_the_query_it_owes
 def test_what_was_read_is_gone_from_every_list_though_only_one_shows_it(
     found: list[dict[tuple[int, int], float]], groups: set[int], least: float
 ) -> None:
-    """Groups are rows here, and both cosines the probability."""
+    """Groups are rows here."""
     lists = [candidates(one) for one in found]
-    lists = [replace(one, features=np.repeat(one.probabilities[:, None], len(FEATURES), 1)) for one in lists]
     read = np.array(sorted(groups), np.uint64)
     told = {place for one in found for place, near in one.items() if near >= np.float32(least) or place[1] in groups}
-    kept = without_read(lists, read, least, least)
+    kept = without_read(lists, read, [one.probabilities >= np.float32(least) for one in lists])
     left = [list(zip(one.segments.tolist(), one.rows.tolist(), strict=True)) for one in kept]
     assert left == [[place for place in one if place not in told] for one in found]

@@ -183,7 +183,7 @@ def test_a_folder_without_articles_is_an_error_that_names_the_endings(tmp_path: 
 
 
 def test_parquet_cannot_come_through_a_pipe() -> None:
-    with pytest.raises(SourceError, match="Parquet needs a file"):
+    with pytest.raises(SourceError, match="parquet: it needs a file"):
         list(read("-", Format.PARQUET, stdin=io.BytesIO()))
 
 

@@ -98,3 +98,16 @@ def test_pages_on_private_addresses_are_rejected_unless_allowed(site: Any, tmp_p
     assert isinstance(row, Reject)
     assert "leads to the private address 127.0.0.1" in row.reason
     assert handler.asked == []
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"), [("?a=1&b=2", "?a=1&b=2"), ("?a=1&amp;b=&#50;", "?a=1&b=2"), ("?a&LT;=1&&", "?a&LT;=1&&")]
+)
+def test_an_ampersand_that_begins_no_reference_stands_for_itself(site: Any, written: str, asked: str) -> None:
+    url, handler = site
+    title = "<news:news><news:title>Caf&eacute; &amp; quay&nbsp;reopen</news:title></news:news>"
+    handler.answers["/news.xml"] = [(200, {}, urls(f"<url><loc>{url}/1{written}</loc>{title}</url>"))]
+    handler.answers[f"/1{asked}"] = [(200, {"Content-Type": "text/html"}, page("Bridge reopens"))]
+    (row,) = read(f"{url}/news.xml", web=LOCAL)
+    assert isinstance(row, Article)
+    assert (row.url, row.title) == (f"{url}/1{asked}", "Café & quay reopen")

@@ -11,6 +11,7 @@ import orjson
 from cachetools import LRUCache
 
 from recommend.articles.article import Access, Article
+from recommend.articles.boilerplate import NOTHING, Boilerplate
 from recommend.articles.card import card_of
 from recommend.store import Store
 
@@ -31,10 +32,11 @@ class CachedArticle:
     whole: bytes
 
     @classmethod
-    def of(cls, article: Article, public_fields: Sequence[str]) -> CachedArticle:
-        """An article of which everybody may see ``public_fields``, too, if its access is public."""
+    def of(cls, article: Article, public_fields: Sequence[str], boilerplate: Boilerplate = NOTHING) -> CachedArticle:
+        """An article of which everybody may see ``public_fields``, too, if its access is public; no boilerplate is in
+        the summary of its card."""
         opened = public_fields if article.access == Access.PUBLIC else ()
-        shown = asdict(card_of(article)) | {name: getattr(article, name) for name in opened}
+        shown = asdict(card_of(boilerplate.without(article))) | {name: getattr(article, name) for name in opened}
         return cls(article, _json(shown), _json(article.model_dump()))
 
 
@@ -67,7 +69,7 @@ class ArticlesCache:
             article = self._store.get(article_id)
             if article is None:
                 return None
-            cached = CachedArticle.of(article, self._public_fields)
+            cached = CachedArticle.of(article, self._public_fields, self._store.boilerplate.read())
             with self._lock:
                 if revision == self._revision and _size(cached) <= _KEPT_BYTES:
                     self._kept[article_id] = cached

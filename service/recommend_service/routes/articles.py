@@ -129,5 +129,6 @@ def embed_as_served(recommender: Recommender, encoder: Encoder, stored: Sequence
     """Embeds again what was stored with ``encoder`` if a snapshot of another one went live before the commit."""
     while stored and recommender.fingerprint != encoder.fingerprint:
         encoder = recommender.encoder
-        vectors = zip(stored, encode_articles(encoder, stored), strict=True)
+        read = [*map(recommender.store.boilerplate.read().without, stored)]
+        vectors = zip(read, encode_articles(encoder, read), strict=True)
         recommender.store.embeddings.put(list(vectors), encoder.fingerprint, bump_revision=True)

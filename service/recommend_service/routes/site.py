@@ -19,7 +19,7 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recommend.articles.article import Access, Article
-from recommend.articles.card import card_of
+from recommend.articles.card import Card
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.web import WEB
 
@@ -59,6 +59,9 @@ class Library(Protocol):
 
     def article(self, article_id: str) -> Article | None:
         """The published article of this id, else None."""
+
+    def card(self, article: Article) -> Card:
+        """What everybody may see of an article."""
 
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> Sequence[Story]:
         """At most ``k`` articles, newest first, after the first ``offset`` ones."""
@@ -151,7 +154,7 @@ class Site:
         context = {
             "current": article.section,
             "language": article.language,
-            "article": card_of(article),
+            "article": library.card(article),
             "text": article.text if self.texts and article.access == Access.PUBLIC else "",
             "label": _genre_label(article.genre),
             "section": section,

@@ -82,7 +82,8 @@ def same_id(text: str) -> str:
 
 
 def read_id(value: object, _context: Context) -> str:
-    """An id: any string, or a number, without control characters."""
+    """An id: any string, or a number, without control characters; not the dots that addresses step up by, as nobody
+    could ask for those over HTTP."""
     if value is None or value == "":
         raise ValueError("is missing: every article needs one")
     text = _string(value)
@@ -97,6 +98,8 @@ def read_id(value: object, _context: Context) -> str:
         raise ValueError(f"has {len(text)} characters, more than {ID_LIMIT}")
     if _CONTROL.search(text):
         raise ValueError("contains a control character")
+    if text in {".", ".."}:
+        raise ValueError("is a step within an address and names nothing there: add another character")
     return text
 
 

@@ -18,6 +18,17 @@ _UNKNOWN = frozenset({"und", "mul", "zxx", "mis", "art", "qaa", "c", "posix"})
 
 
 @lru_cache(maxsize=4096)
+def primary_language(name: str) -> str:
+    """What languages are compared by: 'en' of 'en-GB', and of whatever else :func:`read_language` takes for it; empty
+    where it is unknown. Of what that does not take, the part before the first hyphen."""
+    try:
+        tag = read_language(name)
+    except ValueError:
+        tag = name.lower()
+    return (tag or "").partition("-")[0]
+
+
+@lru_cache(maxsize=4096)
 def read_language(text: str) -> str | None:
     """The BCP 47 tag of a language in its usual form ('pt-BR'), or None where it is said to be unknown or several.
 
@@ -49,11 +60,7 @@ def read_language(text: str) -> str | None:
     raise ValueError("is not a BCP 47 language tag such as 'en' or 'pt-BR'")
 
 
-def primary_language(tag: str) -> str:
-    """'en' of 'en-GB'."""
-    return tag.partition("-")[0].lower()
-
-
 def same_language(left: str | None, right: str | None) -> bool:
     """Whether two languages have the same primary part ('en' of 'en-GB'); an unknown one is the same as any."""
-    return left is None or right is None or primary_language(left) == primary_language(right)
+    one, other = primary_language(left or ""), primary_language(right or "")
+    return not one or not other or one == other

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from functools import cache, lru_cache
 from itertools import groupby
 from typing import NamedTuple
@@ -42,6 +42,7 @@ _OPTIONAL = re.compile(  # accents of Latin, Greek and Cyrillic; the vowels of H
 _SENTENCE_END = re.compile(
     r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+\s++(?=[\"'“‘«(\[¿¡]*+[A-Z0-9À-ÖØ-ÞА-Я])|[。！？।॥؟۔]++[」』”]*+|\n++"
 )
+_PERHAPS_END = re.compile(r"[.!?…。！？।॥؟۔\n]")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Gen|Sen|Rep|Gov|Lt|Col|Sgt|Maj|Jr|Sr|Prof|Rev|vs|No|approx"
     r"|Jan|Feb|Aug|Sept?|Oct|Nov|Dec|z\.\s?B|bzw|ca|Nr)|\b\d{1,2})\.\s+$"
@@ -79,6 +80,21 @@ def _settled(value: str) -> str:
 def clean_line(value: str) -> str:
     """The same for a headline or a standfirst: one line."""
     return " ".join(clean_text(value).split())
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The sentences of a text, with the white space behind them, so that joined they are the text again."""
+    start = 0
+    for mark in _PERHAPS_END.finditer(text):  # a plain class of characters is found in a fourth of the time
+        match = _SENTENCE_END.match(text, mark.start()) if mark.start() >= start else None
+        if match is None:
+            continue
+        before = text[max(match.start() - _LONGEST_ABBREVIATION, 0) : match.end()]
+        if "\n" in match[0] or not _ABBREVIATION.search(before):
+            yield text[start : match.end()]
+            start = match.end()
+    if start < len(text):
+        yield text[start:]
 
 
 def lead_sentence(text: str, limit: int = 280) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -63,6 +64,12 @@ class Lexicon:
         encoded = np.array([_bytes(term) for term in wanted], np.bytes_)
         places = np.searchsorted(self._ordered, encoded)
         return np.where(np.searchsorted(self._ordered, encoded, side="right") > places, places, -1)
+
+    @cached_property
+    def numeric(self) -> BoolArray:
+        """(v,) which terms hold digits."""
+        digits = pc.match_substring_regex(self.vocabulary, r"\p{Nd}")
+        return np.asarray(np.from_dlpack(digits.cast(pa.int8()))).view(np.bool_)
 
     @cached_property
     def _ordered(self) -> NDArray[np.bytes_]:
@@ -247,15 +254,15 @@ def stack(vectors: Sequence[TermVector], width: int) -> TermMatrix:
     return TermMatrix(sparse.csr_array((weights, columns, indptr), shape=(len(vectors), width)))
 
 
-def cosines(vectors: Sequence[TermVector]) -> FloatArray:
-    """(n, n) float32 cosines between the vectors of a few texts."""
+def dense_rows(vectors: Sequence[TermVector]) -> tuple[IntArray, FloatArray]:
+    """The p columns that the vectors of a few texts have, ascending, and their weights (n, p) float32."""
     columns = np.concatenate([vector.terms for vector in vectors] or [np.zeros(0, np.int64)])
     present, place = np.unique(columns, return_inverse=True)
     dense = np.zeros((len(vectors), len(present)), np.float32)
     dense[np.repeat(np.arange(len(vectors)), [len(vector.terms) for vector in vectors]), place] = np.concatenate(
         [vector.weights for vector in vectors] or [np.zeros(0, np.float32)]
     )
-    return dense @ dense.T
+    return present, dense
 
 
 _ARRAYS = ("indptr", "indices", "data")

@@ -180,8 +180,11 @@ class ArticleTable:
         """(n,) whose language is ``language``, compared by its primary part ('en' of 'en-GB'), or unknown; None when
         that holds of all."""
         primary = primary_language(language)
+        if not primary:
+            return None
         if primary not in self._speaking:
-            same = [code for code, value in enumerate(self.values("language")) if primary_language(value) == primary]
+            spoken = enumerate(map(primary_language, self.values("language")))
+            same = [code for code, value in spoken if value in {primary, ""}]
             mask = np.isin(self.codes("language"), [-1, *same])
             self._speaking[primary] = None if mask.all() else mask
         return self._speaking[primary]

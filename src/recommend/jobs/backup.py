@@ -20,7 +20,7 @@ from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.publishing import locked, publish
 from recommend.store import Store
 from recommend.store.database import open_engine, reading
-from recommend.store.schema import articles, counter, embeddings, lineage, metadata, tombstone
+from recommend.store.schema import articles, boilerplate, counter, embeddings, lineage, metadata, tombstone
 from recommend.store.sqlite import store_files
 from recommend.store.takedowns import TakedownLog, Withdrawal
 
@@ -150,7 +150,7 @@ def _transfer(
     entries = [] if logged is None else logged[1]
     withdrawals = _withdrawals(connection, entries, since) if same else {w.article_id: w for w in _last(entries, since)}
     first = _free_revision(connection, entries, since, layout, lost=not same)
-    for table in (articles, embeddings) if same else metadata.sorted_tables:
+    for table in (articles, embeddings, boilerplate) if same else metadata.sorted_tables:
         names = ", ".join(f'"{column.name}"' for column in table.columns)
         connection.execute(delete(table))
         connection.execute(text(f"INSERT INTO main.{table.name} ({names}) SELECT {names} FROM backup.{table.name}"))  # noqa: S608

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.executors.engine import Engine
 from recommend.errors import RecommendError, SnapshotError
 from recommend.index.dense import choose_kind
-from recommend.index.snapshot.build import Recipe, build_snapshot
+from recommend.index.snapshot.build import Recipe, build_snapshot, live_corpus
 from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
+from recommend.index.snapshot.incremental import Corpus
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import verify
 from recommend.index.snapshot.publishing import locked, prune, remove
+from recommend.index.snapshot.settling import settle_boilerplate
 from recommend.ingest import Failed, embed_missing
 from recommend.jobs.comparison import Canary, compare_with_live
 from recommend.jobs.last_run import recorded
@@ -127,8 +129,13 @@ def reindex(
         SnapshotError: when another job is at work or the new snapshot fails verification.
     """
     layout = IndexLayout(settings.index)
-    recipe = Recipe.of(encoder, settings)
     with locked(layout), recorded(layout):
+        before = Corpus.empty() if full else None
+        if full or store.boilerplate.settled_at() != store.latest_revision():
+            progress.stage("counting shared sentences")
+            before = live_corpus(layout) if before is None else before
+            settle_boilerplate(store, before)
+        recipe = replace(Recipe.of(encoder, settings), boilerplate=store.boilerplate.read())
         progress.stage("embedding")
         failures: list[str] = []
 
@@ -152,7 +159,7 @@ def reindex(
         if live is not None:
             return done(live, built=False, listed=listed(live))
         progress.stage("building")
-        manifest = build_snapshot(store, layout, recipe, anew=full, on_stage=progress.stage)
+        manifest = build_snapshot(store, layout, recipe, before=before, on_stage=progress.stage)
         if manifest.set_aside:
             store.doubt(manifest.set_aside, encoder.fingerprint)
         progress.stage("comparing")
@@ -165,9 +172,9 @@ def reindex(
             return done(manifest, canary=compared, published=False)
         progress.stage("publishing")
         embedded += publish_embedded(store, layout, manifest.name, encoder, progress=progress.embedded)
-        before = _fingerprints(layout)
+        fingerprints = _fingerprints(layout)
         prune(layout, settings.indexing.keep)
-        dropped = sum(map(store.embeddings.drop, before - _fingerprints(layout)))
+        dropped = sum(map(store.embeddings.drop, fingerprints - _fingerprints(layout)))
         return done(manifest, canary=compared, dropped=dropped, listed=listed(manifest))
 
 
@@ -186,7 +193,7 @@ def plan(store: Store, encoder: Encoder, settings: Settings, *, full: bool = Fal
         encode_articles(encoder, some)
     seconds = (time.perf_counter() - started) * counts["unembedded"] / max(len(some), 1)
     live = live_manifest(layout)
-    recipe = Recipe.of(encoder, settings).digest
+    recipe = replace(Recipe.of(encoder, settings), boilerplate=store.boilerplate.read()).digest
     repeats = live is not None and (live.revision, live.recipe) == (store.latest_revision(), recipe)
     return Plan(
         articles=counts["published"],

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.ranking import near_duplicates
 from recommend.ranking.candidates import Candidates
 
 READ = 5
@@ -48,17 +47,16 @@ def combine(lists: Sequence[Candidates], weights: NDArray[np.float64]) -> tuple[
 
 
 def without_read(
-    lists: Sequence[Candidates], groups: NDArray[np.uint64], dense: float, lexical: float
+    lists: Sequence[Candidates], groups: NDArray[np.uint64], repeats: Sequence[NDArray[np.bool_]]
 ) -> list[Candidates]:
     """Each query's candidates without those that tell what was read.
 
     Args:
         lists: of each query.
         groups: duplicate groups of all that was read.
-        dense: least dense cosine with one of the queries, and
-        lexical: least lexical cosine, at which an article is a near-duplicate of that query.
+        repeats: by query (n,) which of its candidates tell the same as it does.
     """
-    told = [np.isin(one.groups, groups) | near_duplicates.of_query(one, dense, lexical) for one in lists]
+    told = [np.isin(one.groups, groups) | same for one, same in zip(lists, repeats, strict=True)]
     gone = np.concatenate([keys(one.take(mask)) for one, mask in zip(lists, told, strict=True)])
     return [one.take(~np.isin(keys(one), gone)) for one in lists]
 

@@ -1,36 +1,116 @@
-"""The one rule for near-duplicates: alike in meaning, and alike in words."""
+"""The one rule for near-duplicates: alike in meaning, and said in the same words.
+
+Numbers are looked at by themselves. Where they are others, fewer of the words need be the same: that is an update, the
+same report with a new toll, of which the newest is shown. What goes on in other words is a story's next piece, however
+alike in meaning, and no duplicate of what it follows. What was chosen on which pairs is in docs/relevance.md.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import to_float32
-from recommend.index.lexical import cosines
+from recommend.index.dates import MISSING
+from recommend.index.lexical import TermVector, dense_rows
+from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
+from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+_NUMBERS = 0.05  # of the weight of both: below, numbers are by the way
+_SUCCEEDS = 30 * 86_400  # seconds within which an update stands in for what it updates
+_LEAST_LEXICAL = 0.4  # what has less has too few words in common, whatever the numbers are
 
 
-def among(view: View, candidates: Candidates, least_dense: float, least_lexical: float) -> tuple[FloatArray, BoolArray]:
-    """Dense cosines (n, n) between candidates, and which (n, n) are near-duplicates: alike in meaning, and of those
-    that are, alike in words.
-    """
+def among(view: View, candidates: Candidates, rules: PolicySettings) -> tuple[FloatArray, BoolArray, BoolArray]:
+    """Dense cosines (n, n) between candidates, which (n, n) are near-duplicates, and which of those are updates, one of
+    the other."""
     places = list(zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True))
     rows = [view.segments[s].embeddings[row] for s, row in places]
     embeddings = to_float32(np.array(rows, np.float16).reshape(len(rows), view.snapshot.manifest.dimension))
     dense = embeddings @ embeddings.T
-    same = dense >= least_dense
-    np.fill_diagonal(same, False)
-    some = np.flatnonzero(same.any(axis=0))
+    near = dense >= rules.duplicate_dense
+    np.fill_diagonal(near, False)
+    same, updates = np.zeros((2, *near.shape), np.bool_)
+    some = np.flatnonzero(near.any(axis=0))
     if len(some):
-        vectors = [view.segments[s].matrix.vector(row) for s, row in (places[i] for i in some)]
-        same[np.ix_(some, some)] &= cosines(vectors) >= least_lexical
-    return dense, same
+        copies, updated = compare(_vectors(view, candidates.take(some)), view.snapshot.lexicon.numeric, rules)
+        within = np.ix_(some, some)
+        same[within], updates[within] = near[within] & (copies | updated), near[within] & updated
+    return dense, same, updates
 
 
-def of_query(candidates: Candidates, least_dense: float, least_lexical: float) -> BoolArray:
-    """(n,) which are near-duplicates of the query."""
-    return (candidates.feature("lexical") >= least_lexical) & (candidates.feature("dense") >= least_dense)
+def of_query(view: View, query: Query, candidates: Candidates, rules: PolicySettings) -> BoolArray:
+    """(n,) which tell the same as the query; not those that update it, as long as they are newer."""
+    alike = candidates.feature("dense") >= rules.duplicate_dense
+    some = np.flatnonzero(alike & (candidates.feature("lexical") >= _LEAST_LEXICAL))
+    told = np.zeros(len(candidates), np.bool_)
+    if len(some):
+        near = candidates.take(some)
+        vectors = [query.terms, *_vectors(view, near)]
+        copies, updates = compare(vectors, view.snapshot.lexicon.numeric, rules, rows=1)
+        newer = (query.published_at != MISSING) & (published(view, near) > query.published_at)
+        told[some] = copies[0, 1:] | (updates[0, 1:] & ~newer)
+    return told
+
+
+def compare(
+    vectors: Sequence[TermVector], numeric: BoolArray, rules: PolicySettings, rows: int | None = None
+) -> tuple[BoolArray, BoolArray]:
+    """Which of n articles say the same in the same words, and which in enough of them where the numbers are others: two
+    of (rows, n), apart from each other.
+
+    Args:
+        vectors: (n,) of the articles.
+        numeric: (v,) which terms hold digits.
+        rules: how much must be the same.
+        rows: how many of the articles all are compared with, from the first; None for all.
+    """
+    columns, weights = dense_rows(vectors)
+    numbers, words = weights[:, numeric[columns]], weights[:, ~numeric[columns]]
+    lengths = np.linalg.norm(words, axis=1)
+    words /= np.maximum(lengths, 1e-9)[:, None]
+    cosines = words[:rows] @ words.T
+    present = (numbers > 0).astype(np.float32)
+    count = present.sum(axis=1)
+    others = present[:rows] @ present.T < np.maximum(count[:rows, None], count)
+    telling = (count > 0) & (1 - lengths**2 >= _NUMBERS)
+    updates = others & telling[:rows, None] & telling & (cosines >= rules.update_lexical)
+    return (cosines >= rules.duplicate_lexical) & ~updates, updates
+
+
+def newest(
+    view: View, candidates: Candidates, taken: IntArray, same: BoolArray, updates: BoolArray, pinned: int
+) -> IntArray:
+    """The positions ``taken``, in the place of each but the first ``pinned`` its newest update of the next month, if it
+    has any that repeats none of the others and ranks no lower than the last of them, so that nothing below has a say;
+    ``same`` and ``updates`` as :func:`among` finds them."""
+    moments, found = published(view, candidates), taken.copy()
+    for place in range(pinned, len(taken)):
+        own = moments[taken[place]]
+        if own == MISSING:
+            continue
+        rest = np.delete(found, place)
+        later = updates[taken[place]] & (moments > own) & (moments <= own + _SUCCEEDS) & ~same[rest].any(axis=0)
+        later[rest] = later[taken.max() + 1 :] = False
+        if later.any():
+            found[place] = np.argmax(np.where(later, moments, MISSING))
+    return found
+
+
+def published(view: View, candidates: Candidates) -> IntArray:
+    """(n,) seconds since 1970, MISSING where unknown."""
+    places = zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True)
+    return np.array([view.segments[s].table.published_at[row] for s, row in places], np.int64)
+
+
+def _vectors(view: View, candidates: Candidates) -> list[TermVector]:
+    places = zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True)
+    return [view.segments[s].matrix.vector(row) for s, row in places]

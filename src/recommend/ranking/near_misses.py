@@ -72,11 +72,9 @@ def near_misses(
     others = (i for i, place in enumerate(places) if place not in shown and not (public and _is_closed(view, *place)))
     missed = ranked.take(np.array([*islice(others, _MOST)], np.int64))
     both = Candidates.joined([missed, chosen])
-    _, same = near_duplicates.among(view, both, rules.duplicate_dense, rules.duplicate_lexical)
+    _, same, _ = near_duplicates.among(view, both, rules)
     alike = same[: len(missed), len(missed) :]
-    repeats_query = near_duplicates.of_query(missed, rules.duplicate_dense, rules.duplicate_lexical) | (
-        missed.groups == np.uint64(query.group)
-    )
+    repeats_query = near_duplicates.of_query(view, query, missed, rules) | (missed.groups == np.uint64(query.group))
     found = []
     for i, (number, row) in enumerate(zip(missed.segments.tolist(), missed.rows.tolist(), strict=True)):
         table = view.segments[number].table

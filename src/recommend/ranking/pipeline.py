@@ -159,7 +159,7 @@ class Selection:
                 pairs = zip(queries, lists, others, found, strict=True)
                 lists = [self._beside(query, one, other, short.means) for query, one, other, short in pairs]
             if rules.on and rules.hide_duplicates:
-                lists = history.without_read(lists, groups, rules.duplicate_dense, rules.duplicate_lexical)
+                lists = self._without_read(queries, lists, groups)
             merged, strongest = history.combine(lists, history.weights(len(queries)))
             ranked = self.scoring.best_first(merged)
             chosen, removed, lacks = self._chosen(ranked.first(0), ranked, queries[0], k, eligibility)
@@ -238,9 +238,15 @@ class Selection:
             parts = [compute_features(s, n, query, rows[here[n]]) for n, s in enumerate(self.view.segments)]
             lists.append(self.scoring.scored(query, Candidates.joined(parts), unknown).take(order))
         if told is not None:
-            rules = self.settings.policy
-            lists = history.without_read(lists, told, rules.duplicate_dense, rules.duplicate_lexical)
+            lists = self._without_read(queries, lists, told)
         return lists[0]
+
+    def _without_read(
+        self, queries: Sequence[Query], lists: Sequence[Candidates], groups: NDArray[np.uint64]
+    ) -> list[Candidates]:
+        pairs = zip(queries, lists, strict=True)
+        repeats = [near_duplicates.of_query(self.view, query, one, self.settings.policy) for query, one in pairs]
+        return history.without_read(lists, groups, repeats)
 
     def ranked(self, query: Query, allowed: Masks, own: Place | None, count: int) -> Candidates:
         """About ``count`` candidates of the snapshot from dense search and as many from lexical search, and all that
@@ -333,9 +339,7 @@ class Selection:
         if rules.hide_duplicates:
             told = np.array([query.group, *pins.groups.tolist()], np.uint64)
             fresh = policy.first_of_groups(np.concatenate([told, kept.groups]))[len(told) :]
-            kept = kept.take(
-                np.flatnonzero(fresh & ~near_duplicates.of_query(kept, rules.duplicate_dense, rules.duplicate_lexical))
-            )
+            kept = kept.take(fresh & ~near_duplicates.of_query(self.view, query, kept, rules))
             removed["duplicates"] = len(ranked) - len(kept)
         if rules.floor > 0 and rules.fill != "related" and not fills:
             above = policy.floor(kept, rules.floor)
@@ -356,10 +360,13 @@ class Selection:
         while True:
             some = kept.first(width)
             both = Candidates.joined([pins, some]) if len(pins) else some
-            dense, repeats = near_duplicates.among(self.view, both, rules.duplicate_dense, rules.duplicate_lexical)
+            dense, repeats, updates = near_duplicates.among(self.view, both, rules)
             repeats &= rules.hide_duplicates
             taken = policy.marginal(both, dense, repeats, k, diversity, len(pins))
             if len(taken) == k or len(some) == len(kept):
+                if repeats.any():
+                    taken = near_duplicates.newest(self.view, both, taken, repeats, updates, len(pins))
+                    taken[len(pins) :] = taken[len(pins) :] if rules.diversity else np.sort(taken[len(pins) :])
                 repeats[:, taken] = False
                 return both.take(taken), int(np.count_nonzero(repeats[taken].any(axis=0)))
             width *= 4

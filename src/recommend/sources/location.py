@@ -16,6 +16,7 @@ from typing_extensions import Buffer
 
 from recommend.errors import SourceError, truncated_repr
 from recommend.sources import xml
+from recommend.sources.archive import read_archive
 from recommend.sources.columns import Columns
 from recommend.sources.encoding import known_encoding
 from recommend.sources.feed import read_feed
@@ -45,6 +46,7 @@ class Format(StrEnum):
     WORDPRESS = "wordpress"
     PAGE = "page"
     MARKDOWN = "markdown"
+    ARCHIVE = "archive"
 
 
 ENDINGS = {
@@ -61,8 +63,10 @@ ENDINGS = {
     ".htm": Format.PAGE,
     ".md": Format.MARKDOWN,
     ".markdown": Format.MARKDOWN,
+    ".zip": Format.ARCHIVE,
 }
-"""The format of a file by its ending, None where its beginning tells; all but Parquet may be followed by ``.gz``."""
+"""The format of a file by its ending, None where its beginning tells; all but Parquet and zip may be followed by
+``.gz``."""
 
 _COLUMN_READERS = {Format.JSONL: read_jsonl, Format.JSON: read_json, Format.CSV: read_csv}
 _STREAM_READERS = {
@@ -71,6 +75,7 @@ _STREAM_READERS = {
     Format.PAGE: read_page,
     Format.MARKDOWN: read_markdown,
 }
+_WHOLE = (Format.PARQUET, Format.ARCHIVE)  # in which reading goes back and forth
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # two letters at least: C:// is a drive
 _FETCHED = (Format.FEED, Format.SITEMAP, Format.WORDPRESS, Format.PAGE)
 _MOST_FETCHED = max(FEED_LIMIT, SITEMAP_LIMIT, PAGE_LIMIT)
@@ -189,8 +194,8 @@ def _read_objects(url: str, format: Format | None, as_read: Reading) -> Iterator
         kind = format or _format(path)
         try:
             with file as opened:
-                if kind is Format.PARQUET and not _gzipped(path):
-                    yield from read_parquet(opened, name, as_read.columns)
+                if kind in _WHOLE and not _gzipped(path):
+                    yield from _read_whole(opened, name, kind, as_read)
                 else:
                     yield from _read_stream(opened, name, kind, as_read, gzipped=_gzipped(path))
         except OSError as problem:
@@ -257,8 +262,8 @@ class _Counted(io.RawIOBase):
 
 def _read_file(path: Path, format: Format | None, on_read: Callable[[int], None], as_read: Reading) -> Iterator[Row]:
     name, gzipped = _name(path), _gzipped(path)
-    if format is Format.PARQUET and not gzipped:
-        yield from read_parquet(path, name, as_read.columns)
+    if format in _WHOLE and not gzipped:
+        yield from _read_whole(path, name, format, as_read)
         on_read(path.stat().st_size)
         return
     try:
@@ -269,12 +274,19 @@ def _read_file(path: Path, format: Format | None, on_read: Callable[[int], None]
         yield from _read_stream(cast("BinaryIO", _Counted(file, on_read)), name, format, as_read, gzipped=gzipped)
 
 
+def _read_whole(file: Path | BinaryIO, name: str, format: Format, as_read: Reading) -> Iterator[Row]:
+    if format is Format.ARCHIVE:
+        yield from read_archive(file, name)
+    else:
+        yield from read_parquet(file, name, as_read.columns)
+
+
 def _read_stream(
     raw: BinaryIO, name: str, format: Format | None, as_read: Reading, *, gzipped: bool = False
 ) -> Iterator[Row]:
-    if format is Format.PARQUET:
-        reason = "must be unpacked first: Parquet cannot be read through gzip"
-        raise SourceError(f"{name} {reason if gzipped else 'cannot be read as parquet: Parquet needs a file'}")
+    if format in _WHOLE:
+        reason = f"must be unpacked first: {format} cannot be read through gzip"
+        raise SourceError(f"{name} {reason if gzipped else f'cannot be read as {format}: it needs a file'}")
     yield from _read_bytes(ByteStream(raw, name, gzipped=gzipped), format, as_read)
 
 
@@ -307,7 +319,7 @@ def _format(path: Path) -> Format | None:
 
 
 def _known() -> str:
-    return f"{', '.join(ENDINGS)} (each but .parquet also with .gz)"
+    return f"{', '.join(ENDINGS)} (each but .parquet and .zip also with .gz)"
 
 
 def _name(path: Path) -> str:

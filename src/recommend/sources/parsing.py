@@ -96,11 +96,12 @@ def _exchange(running: subprocess.Popen[bytes], head: Mapping[str, object], data
 
 
 def _parsers() -> dict[str, Parser]:
+    from recommend.sources.archive import find_medium_post
     from recommend.sources.feed import find_entries
     from recommend.sources.markdown import find_story
     from recommend.sources.page import find_article
 
-    return {"feed": find_entries, "page": find_article, "markdown": find_story}
+    return {"feed": find_entries, "page": find_article, "markdown": find_story, "medium": find_medium_post}
 
 
 def _serve() -> None:

@@ -54,7 +54,9 @@ def _named(data: bytes, stream: ByteStream) -> Iterator[tuple[str, str, dict[str
         for line in data.decode(errors="replace").split():
             yield "url", line, {}
         return
-    for element in xml.elements(_stream(data, stream.name, is_utf8=stream.is_utf8), "sitemap", "url"):
+    for element in xml.elements(
+        _stream(xml.with_references(data), stream.name, is_utf8=stream.is_utf8), "sitemap", "url"
+    ):
         if element is not None:
             yield xml.local_name(element), xml.texts(element).get("loc", ""), _news(element)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from html.entities import html5
 from typing import Any, Literal
 from xml.etree.ElementTree import Element, TreeBuilder
 
@@ -19,6 +20,7 @@ _ROOT = re.compile(rb"<(?![?!])(?:[\w.-]+:)?([\w.-]+)")
 _WORDPRESS = re.compile(rb"wordpress\.org/export/")
 _ADDRESSES = re.compile(rb"\s{0,99}https?://\S{1,2000}(?:\s|$)")
 _ENCODING = re.compile(rb"""<\?xml\b[^<>]{0,1000}?\bencoding\s{0,9}=\s{0,9}["']utf-?(?:16|32)""", re.IGNORECASE)
+_BARE = re.compile(rb"&(?!#(?:[0-9]{1,9}|x[0-9a-fA-F]{1,8});|(?:amp|lt|gt|quot|apos);)(?:[A-Za-z0-9]{2,32};)?")
 _CHUNK = 2**16
 _NODE = -(-LINE_LIMIT // NODES)  # what an element or an attribute counts beside its characters
 
@@ -41,6 +43,19 @@ def kind(start: bytes) -> Literal["feed", "sitemap", "wordpress", "page"]:
 def is_list(start: bytes) -> bool:
     """Whether a document is a text of addresses, one a line."""
     return _ADDRESSES.match(start) is not None
+
+
+def with_references(data: bytes) -> bytes:
+    """XML in which an ampersand that begins no reference stands for itself, and names of HTML for their characters;
+    unchanged where that is so already, or where sections of character data would have to be told apart first."""
+    return data if b"<![CDATA[" in data else _BARE.sub(_referred, data)
+
+
+def _referred(found: re.Match[bytes]) -> bytes:
+    characters = html5.get(found[0][1:].decode(), "")
+    if not characters or characters.isascii():
+        return b"&amp;" + found[0][1:]
+    return "".join(f"&#{ord(character)};" for character in characters).encode()
 
 
 def _without_comments(start: bytes) -> bytes:

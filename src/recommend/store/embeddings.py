@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, Engine, Select, bindparam, delete, exists, select, update
 
 from recommend.articles.article import Article
 from recommend.store import revisions
+from recommend.store.boilerplate import SharedSentences
 from recommend.store.database import Watch, reading, upsert
 from recommend.store.rows import (
     ARTICLE,
@@ -28,12 +29,13 @@ _DROPPED_AT_ONCE = 500
 
 
 class Embeddings:
-    """The embeddings of a store. An embedding counts as long as title and body are those it was made from. Safe to
-    share between threads; every write is durable when the method returns."""
+    """The embeddings of a store. An embedding counts as long as title and body, without what is boilerplate, are those
+    it was made from. Safe to share between threads; every write is durable when the method returns."""
 
-    def __init__(self, engine: Engine, watch: Watch) -> None:
+    def __init__(self, engine: Engine, watch: Watch, boilerplate: SharedSentences) -> None:
         self._engine = engine
         self._watch = watch
+        self._boilerplate = boilerplate
 
     def put(
         self, vectors: Sequence[tuple[HasText, FloatArray]], fingerprint: str, *, bump_revision: bool = False
@@ -45,7 +47,9 @@ class Embeddings:
             return
         with self._watch.writing() as connection:
             present = _text_hashes(connection, [text.id for text, _ in vectors])
-            rows = [embedding_row(t, v, fingerprint) for t, v in vectors if present.get(t.id) == t.text_hash]
+            rows = [
+                embedding_row(t.id, t.text_hash, v, fingerprint) for t, v in vectors if present.get(t.id) == t.text_hash
+            ]
             upsert(connection, embeddings, rows)
             if bump_revision and rows:
                 first = revisions.take(connection, len(rows))
@@ -64,8 +68,8 @@ class Embeddings:
         return hashes
 
     def lacking(self, fingerprint: str, limit: int, after: str = "") -> list[Article]:
-        """Up to ``limit`` articles that lack a current embedding of the encoder, by id, from after ``after`` on; those
-        whose rows cannot be used are left out."""
+        """Up to ``limit`` articles that lack a current embedding of the encoder, without their boilerplate, by id, from
+        after ``after`` on; those whose rows cannot be used are left out."""
         query = (
             select(*ARTICLE)
             .where(articles.c.id > after, lacks_vector(fingerprint))
@@ -73,11 +77,12 @@ class Embeddings:
             .limit(limit)
         )
         with reading(self._engine) as connection:
-            return sorted(_usable(readable(connection, query)), key=lambda article: article.id)
+            found = self._usable(connection, query)
+        return sorted(found, key=lambda article: article.id)
 
     def all_lacking(self, fingerprint: str, size: int) -> Iterator[list[Article]]:
-        """All articles that lack a current embedding of the encoder, up to ``size`` at a time, each once, in the order
-        of revisions; those whose rows cannot be used are left out."""
+        """All articles that lack a current embedding of the encoder, without what is boilerplate, up to ``size`` at a
+        time, each once, in the order of revisions; those whose rows cannot be used are left out."""
         after = 0
         lacking = lacks_vector(fingerprint)
         while True:
@@ -85,7 +90,7 @@ class Embeddings:
             with reading(self._engine) as connection:
                 revisions = connection.execute(some.order_by(articles.c.revision).limit(size)).scalars().all()
                 within = articles.c.revision > after, articles.c.revision <= max(revisions, default=after)
-                lacking_articles = _usable(readable(connection, select(*ARTICLE).where(*within, lacking)))
+                lacking_articles = self._usable(connection, select(*ARTICLE).where(*within, lacking))
             if not revisions:
                 return
             after = revisions[-1]
@@ -121,10 +126,11 @@ class Embeddings:
             if len(ids) < _DROPPED_AT_ONCE:
                 return dropped
 
-
-def _usable(rows: Iterable[Row[Any] | Unreadable]) -> list[Article]:
-    usable = (row if isinstance(row, Unreadable) else article_or_fault(row) for row in rows)
-    return [one for one in usable if isinstance(one, Article)]
+    def _usable(self, connection: Connection, query: Select[Any]) -> list[Article]:
+        without = self._boilerplate.within(connection).without
+        rows = readable(connection, query)
+        usable = (row if isinstance(row, Unreadable) else article_or_fault(row) for row in rows)
+        return [without(one) for one in usable if isinstance(one, Article)]
 
 
 def _text_hashes(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:

@@ -30,14 +30,14 @@ _ROWS_A_BATCH = 2000
 
 @contextmanager
 def read_published(
-    engine: Engine, fingerprint: str, held: Mapping[str, bytes] = MappingProxyType({})
+    engine: Engine, fingerprint: str | None, held: Mapping[str, bytes] = MappingProxyType({})
 ) -> Iterator[tuple[int, Iterator[Published]]]:
     """All published articles, those that the encoder of ``fingerprint`` has embedded with that embedding, as of one
     revision.
 
     Args:
         engine: the database's.
-        fingerprint: of the encoder.
+        fingerprint: of the encoder; None for no embeddings.
         held: by id, the content hash of what the reader has already: as long as an article has that and an
             embedding, its texts are not read.
 
@@ -46,10 +46,10 @@ def read_published(
         read in batches while the block runs.
     """
     by_id = articles.c.id.collate("BINARY" if engine.dialect.name == "sqlite" else "C")
-    columns = [articles.c.id, articles.c.content_hash, embeddings.c.vector]
+    columns = [articles.c.id, articles.c.content_hash]
+    some = select(*columns) if fingerprint is None else select(*columns, embeddings.c.vector)
     query = (
-        select(*columns)
-        .select_from(with_vectors(fingerprint))
+        some.select_from(articles if fingerprint is None else with_vectors(fingerprint))
         .where(articles.c.deleted_at.is_(None), articles.c.status == Status.PUBLISHED)
         .order_by(by_id)
         .execution_options(yield_per=_ROWS_A_BATCH)
@@ -57,14 +57,15 @@ def read_published(
     with reading(engine) as connection:
         revision = revisions.current(connection)
         batches = readable_batches(connection, query)
-        yield revision, (one for rows in batches for one in _published(connection, rows, held))
+        embedded = fingerprint is not None
+        yield revision, (one for rows in batches for one in _published(connection, rows, held, embedded))
 
 
 def _published(
-    connection: Connection, rows: Sequence[Row[Any] | Unreadable], held: Mapping[str, bytes]
+    connection: Connection, rows: Sequence[Row[Any] | Unreadable], held: Mapping[str, bytes], embedded: bool
 ) -> Iterator[Published]:
     known = [row for row in rows if not isinstance(row, Unreadable)]
-    wanted = [row.id for row in known if row.vector is None or held.get(row.id) != row.content_hash]
+    wanted = [row.id for row in known if (embedded and row.vector is None) or held.get(row.id) != row.content_hash]
     articles_by_id: dict[str, Article | str] = {}
     for some in some_at_a_time(wanted):
         for one in readable(connection, select(*ARTICLE).where(articles.c.id.in_(some))):
@@ -77,7 +78,7 @@ def _published(
             yield Published(row.id, b"", None, None, str(article))
             continue
         try:
-            vector = vector_of(row.vector)
+            vector = vector_of(row.vector) if embedded else None
         except ValueError as problem:
             yield Published(row.id, b"", None, None, told(problem))
             continue

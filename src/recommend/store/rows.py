@@ -175,23 +175,23 @@ def lacks_vector(fingerprint: str) -> ColumnElement[bool]:
     return and_(articles.c.deleted_at.is_(None), ~has_vector)
 
 
-def article_row(article: Article, revision: int) -> dict[str, object]:
-    """The row of an article from a revision on."""
+def article_row(article: Article, revision: int, text_hash: bytes) -> dict[str, object]:
+    """The row of an article from a revision on; ``text_hash`` is that of what is embedded of it."""
     row: dict[str, object] = {name: getattr(article, name) for name in FIELDS}
     row["revision"] = revision
     row["content_hash"] = article.content_hash
-    row["text_hash"] = article.text_hash
+    row["text_hash"] = text_hash
     row["canonical_url"] = None if article.url is None else canonical_url(article.url)
     row["deleted_at"] = None
     return row
 
 
-def embedding_row(text: HasText, vector: FloatArray, fingerprint: str) -> dict[str, object]:
+def embedding_row(article_id: str, text_hash: bytes, vector: FloatArray, fingerprint: str) -> dict[str, object]:
     """The row of an embedding (d,)."""
     return {
-        "article_id": text.id,
+        "article_id": article_id,
         "fingerprint": fingerprint,
-        "text_hash": text.text_hash,
+        "text_hash": text_hash,
         "vector": np.asarray(vector, VECTOR_DTYPE).tobytes(),
     }
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0005"
+HEAD = "0006"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -152,6 +152,15 @@ lineage = Table(  # a row when the store is made, one more for each restore: wha
     Column("since", BigInteger, nullable=False),
     Column("store", Text, nullable=False),
     Column("begun_at", UtcDateTime, nullable=False),
+)
+
+
+boilerplate = Table(  # one row: what was found when the articles of a revision were counted
+    "boilerplate",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("identities", LargeBinary, nullable=False),
 )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, and_, delete, func, select, update
 from recommend.articles.article import Article, Status, canonical_url
 from recommend.store import curation as curations
 from recommend.store import revisions
+from recommend.store.boilerplate import SharedSentences
 from recommend.store.changes import Changes
 from recommend.store.curation import TAKEDOWN, Curations
 from recommend.store.database import Watch, open_engine, reading, upsert
@@ -49,6 +50,7 @@ class Store:
 
     Attributes:
         embeddings: of the articles.
+        boilerplate: the sentences that many of them share.
         changes: of articles and curations since a revision.
         curations: of editors.
         health: whether the database can be read, and takes changes.
@@ -77,7 +79,8 @@ class Store:
         self.changes = Changes(self._engine, self._watch, self._revisions)
         self.curations = Curations(self._engine, self._watch)
         self.health = Health(self._engine, self._watch)
-        self.embeddings = Embeddings(self._engine, self._watch)
+        self.boilerplate = SharedSentences(self._engine, self._watch)
+        self.embeddings = Embeddings(self._engine, self._watch, self.boilerplate)
         self.events = EventLog(self._engine)
         self.keys = Keys(self._engine, self._watch)
         if not readonly:
@@ -122,8 +125,10 @@ class Store:
             first = revisions.take(connection, len(latest))
             taken = dict(zip(latest, range(first, first + len(latest)), strict=True))
             self._takedowns.note_changes(connection, (article for article, _ in latest.values()), taken)
-            upsert(connection, articles, [article_row(a, taken[a.id]) for a, _ in latest.values()])
-            vectors = [embedding_row(a, v, fingerprint) for a, v in latest.values() if v is not None]
+            without = self.boilerplate.within(connection).without
+            hashes = {id_: without(article).text_hash for id_, (article, _) in latest.items()}
+            upsert(connection, articles, [article_row(a, taken[i], hashes[i]) for i, (a, _) in latest.items()])
+            vectors = [embedding_row(i, hashes[i], v, fingerprint) for i, (_, v) in latest.items() if v is not None]
             upsert(connection, embeddings, vectors)
         return [Written(taken.get(article.id, 0), before.get(article.id)) for article, _ in changes]
 
@@ -229,7 +234,7 @@ class Store:
             return revisions.is_rolled_back(connection, revision)
 
     def published(
-        self, fingerprint: str, held: Mapping[str, bytes] = MappingProxyType({})
+        self, fingerprint: str | None, held: Mapping[str, bytes] = MappingProxyType({})
     ) -> AbstractContextManager[tuple[int, Iterator[Published]]]:
         """All published articles as of one revision, see :func:`~recommend.store.published.read_published`."""
         return read_published(self._engine, fingerprint, held)

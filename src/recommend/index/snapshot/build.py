@@ -17,6 +17,7 @@ import orjson
 from numpy.typing import NDArray
 
 from recommend.arrays import to_float32
+from recommend.articles.boilerplate import NOTHING, Boilerplate
 from recommend.articles.languages import primary_language
 from recommend.encoder import Encoder, resolve_encoder_name
 from recommend.encoder.adapter import Adapter, find_adapter
@@ -51,6 +52,7 @@ class Recipe:
         adapter: what they go through, None for nothing.
         settings: kind of index, and how it is verified.
         depth: candidates that dense search contributes; what recall is measured with.
+        boilerplate: what all is made without.
     """
 
     encoder: Encoder
@@ -58,6 +60,7 @@ class Recipe:
     adapter: Adapter | None
     settings: IndexSettings
     depth: int
+    boilerplate: Boilerplate = NOTHING
 
     @classmethod
     def of(cls, encoder: Encoder, settings: Settings) -> Recipe:
@@ -78,7 +81,12 @@ class Recipe:
     def digest(self) -> str:
         """8 hexadecimal digits that stand for what changes a snapshot."""
         mapped = None if self.adapter is None else self.adapter.manifest.sha256
-        chosen = self.settings.kind, self.settings.expansion, self.settings.expansion_time
+        chosen = (
+            self.settings.kind,
+            self.settings.expansion,
+            self.settings.expansion_time,
+            sorted(self.boilerplate.found),
+        )
         return sha256(orjson.dumps([FORMAT, self.encoder.fingerprint, mapped, *chosen])).hexdigest()[:8]
 
 
@@ -94,7 +102,7 @@ def build_snapshot(
     layout: IndexLayout,
     recipe: Recipe,
     *,
-    anew: bool = False,
+    before: Corpus | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
     """Writes the snapshot of the store's present revision, durable and verified, without publishing it.
@@ -105,7 +113,7 @@ def build_snapshot(
         store: where the published articles are read from, in one transaction.
         layout: where to.
         recipe: what it is made by.
-        anew: keep nothing of the live snapshot.
+        before: what is kept of articles that are as they were; None for what the live snapshot holds.
         on_stage: called with a few words when a stage begins.
 
     Raises:
@@ -115,7 +123,7 @@ def build_snapshot(
     layout.snapshots.mkdir(mode=0o700, exist_ok=True)
     temp_path = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
     try:
-        kept = Corpus.empty() if anew else _live_corpus(layout)
+        kept = live_corpus(layout) if before is None else before
         manifest = _write(store, layout, SnapshotLayout(temp_path), recipe, kept, on_stage)
         follow_mode(temp_path, layout.snapshots)
         sync_tree(temp_path)
@@ -174,10 +182,8 @@ def _write(
             f"{settings.verify_recall}; choose another indexing.kind or lower indexing.verify_recall"
         )
     on_stage("writing")
-    table.save(layout.articles)
     np.save(layout.embeddings, embeddings)
-    np.save(layout.hashes, reading.hashes)
-    np.save(layout.groups, reading.groups)
+    reading.save(layout)
     index.save(layout.vectors)
     projection.save(layout.projection)
     lexical.save(lexicon, matrix, counts, layout.lexical)
@@ -214,8 +220,8 @@ def _write(
     return manifest
 
 
-def _live_corpus(layout: IndexLayout) -> Corpus:
-    """Empty where there is none to rely upon."""
+def live_corpus(layout: IndexLayout) -> Corpus:
+    """What the live snapshot holds of its articles; empty where there is none to rely upon."""
     name = current_name(layout)
     try:
         return Corpus.empty() if name is None else Corpus.load(layout.snapshot(name))
@@ -247,5 +253,5 @@ def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: 
 
 def _languages(table: ArticleTable) -> list[str | None]:
     """Of each article, its primary part."""
-    values = [*map(primary_language, table.values("language")), None]
+    values = [*(primary_language(value) or None for value in table.values("language")), None]
     return [values[code] for code in table.codes("language").tolist()]

@@ -37,6 +37,7 @@ def check_contents(parts: SnapshotLayout, manifest: Manifest) -> None:
         _finite("embeddings.npy", _array(parts, "embeddings.npy", np.float16, (count, dimension)))
         _array(parts, "content_hashes.npy", np.uint8, (count, _HASH_SIZE))
         _array(parts, "groups.npy", np.uint64, (count,))
+        _sentences(parts, count)
         _finite("lengths.npy", _array(parts, "lengths.npy", np.float32, (count,)))
         neighbours = load_mmap(parts.neighbours)
         if neighbours.ndim != 2 or len(neighbours) != count:
@@ -48,6 +49,18 @@ def check_contents(parts: SnapshotLayout, manifest: Manifest) -> None:
         VectorIndex.load(parts.vectors, KINDS[manifest.kind], load_mmap(parts.embeddings)).check()
     except (ValueError, KeyError, EOFError, AttributeError) as problem:
         raise SnapshotError(f"snapshot {parts.root.name}: {problem}") from None
+
+
+def _sentences(parts: SnapshotLayout, count: int) -> None:
+    starts, keys = (
+        _array(parts, "sentences/starts.npy", np.int64, (count + 1,)),
+        load_mmap(parts.sentences / "keys.npy"),
+    )
+    if starts[0] != 0 or starts[-1] != len(keys) or (np.diff(starts) < 0).any() or keys.dtype != np.uint64:
+        raise ValueError(f"sentences/starts.npy does not divide {len(keys)} keys among {count} articles")
+    boilerplate = load_mmap(parts.boilerplate)
+    if boilerplate.dtype != np.uint64 or boilerplate.ndim != 1:
+        raise ValueError(f"boilerplate.npy is {boilerplate.dtype} {boilerplate.shape}, not a row of uint64")
 
 
 def _table(parts: SnapshotLayout, count: int) -> None:

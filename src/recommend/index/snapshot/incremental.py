@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from itertools import islice
@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import load_mmap
+from recommend.articles.boilerplate import Boilerplate, Keys, sentence_keys
 from recommend.articles.duplicates import group_key
 from recommend.encoder import Encoder
 from recommend.encoder.isolation import encode_each
 from recommend.errors import SnapshotError
 from recommend.index import lexical
+from recommend.index.boilerplate import SentenceKeys
 from recommend.index.snapshot.layout import SnapshotLayout
 from recommend.index.table import ArticleTable, Row, row_of
 from recommend.index.term_counts import TermCounts
@@ -45,17 +47,22 @@ class Corpus:
         hashes: (n, 32) uint8 content hashes, see :attr:`~recommend.articles.article.Article.content_hash`; zeros where
             the store has none, as after a restore that changed a row, so that it is read again.
         groups: (n,) uint64 duplicate groups.
+        sentences: of the articles as they were written.
+        boilerplate: (b,) identities of the sentences without which all else was made.
     """
 
     table: ArticleTable
     hashes: NDArray[np.uint8]
     groups: NDArray[np.uint64]
     counts: TermCounts
+    sentences: SentenceKeys
+    boilerplate: Keys
 
     @classmethod
     def empty(cls) -> Corpus:
         """That of no article."""
-        return cls(ArticleTable.of([]), np.zeros((0, _HASH_SIZE), np.uint8), np.zeros(0, np.uint64), TermCounts.of([]))
+        hashes, none = np.zeros((0, _HASH_SIZE), np.uint8), np.zeros(0, np.uint64)
+        return cls(ArticleTable.of([]), hashes, none, TermCounts.of([]), SentenceKeys.of([]), none)
 
     @classmethod
     def load(cls, layout: SnapshotLayout) -> Corpus:
@@ -70,12 +77,18 @@ class Corpus:
         if layout.checksums() != manifest.sha256:
             raise SnapshotError(f"snapshot {manifest.name} is not as it was written")
         counts = lexical.load_counts(layout.lexical)
-        return cls(ArticleTable.load(layout.articles), load_mmap(layout.hashes), load_mmap(layout.groups), counts)
+        table, hashes, groups = ArticleTable.load(layout.articles), load_mmap(layout.hashes), load_mmap(layout.groups)
+        sentences, boilerplate = SentenceKeys.load(layout.sentences), load_mmap(layout.boilerplate)
+        return cls(table, hashes, groups, counts, sentences, boilerplate)
+
+    def held(self) -> dict[str, bytes]:
+        """The content hash of each article, by id."""
+        return dict(zip(self.table.ids(), map(bytes, self.hashes), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class StoreRead:
-    """The published articles of one revision of the store, in ascending order of ids; table, hashes and groups as in
+    """The published articles of one revision of the store, in ascending order of ids; all but ``set_aside`` as in
     :class:`Corpus`.
 
     Attributes:
@@ -86,7 +99,17 @@ class StoreRead:
     table: ArticleTable
     hashes: NDArray[np.uint8]
     groups: NDArray[np.uint64]
+    sentences: SentenceKeys
+    boilerplate: Keys
     set_aside: dict[str, str]
+
+    def save(self, layout: SnapshotLayout) -> None:
+        """Writes all but the revision and what is set aside."""
+        self.table.save(layout.articles)
+        np.save(layout.hashes, self.hashes)
+        np.save(layout.groups, self.groups)
+        self.sentences.save(layout.sentences)
+        np.save(layout.boilerplate, self.boilerplate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +135,26 @@ class PendingCounts:
 
 def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, PendingCounts, NDArray[np.float16]]:
     """What the store holds now, with what is large and not needed for long apart: terms, and embeddings (n, d). Of an
-    article that is as it was ``before``, no text is read. Rows that cannot be used are set aside."""
-    ids = before.table.ids()
-    rows, held = dict(zip(ids, range(len(ids)), strict=True)), dict(zip(ids, map(bytes, before.hashes), strict=True))
-    tables, texts, groups = list[ArticleTable](), list[str](), list[int]()
+    article that is as it was ``before``, and has none of the sentences that became boilerplate or are it no more, no
+    text is read. Rows that cannot be used are set aside."""
+    boilerplate = store.boilerplate.read()
+    held, found_now = before.held(), np.array(sorted(boilerplate.found), np.uint64)
+    rows = dict(zip(held, range(len(held)), strict=True))
+    for row in np.flatnonzero(before.sentences.having(np.setxor1d(before.boilerplate, found_now))).tolist():
+        del held[before.table.id(row)]
+    tables, texts, groups, sentences = list[ArticleTable](), list[str](), list[int](), list[Keys]()
     languages = list[str | None]()
     kept, new, hashes, embeddings = list[int](), list[bool](), bytearray(), bytearray()
     aside = dict[str, str]()
     with store.published(encoder.fingerprint, held) as (revision, published):
         while some := list(islice(published, _BATCH)):
-            batch = [one for one in map(_prepared, _embedded(some, encoder, aside)) if not _is_aside(one, aside)]
+            usable = (_prepared(one, boilerplate) for one in _embedded(some, encoder, boilerplate, aside))
+            batch = [one for one in usable if not _is_aside(one, aside)]
             tables.append(ArticleTable.of_rows([one.row for one in batch if one.row is not None]))
             texts += [one.text for one in batch if one.row is not None]
             languages += [one.language for one in batch if one.row is not None]
             groups += [one.group for one in batch if one.row is not None]
+            sentences += [one.sentences for one in batch if one.row is not None]
             kept += [rows[one.article_id] for one in batch if one.row is None]
             new += [one.row is not None for one in batch]
             hashes += b"".join(one.content_hash.ljust(_HASH_SIZE, b"\0") for one in batch)
@@ -137,6 +166,8 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, Pen
         ArticleTable.joined([before.table.take(remaining), *tables]).take(order),
         np.frombuffer(hashes, np.uint8).reshape(len(new), _HASH_SIZE),
         np.concatenate([before.groups[remaining], np.array(groups, np.uint64)])[order],
+        SentenceKeys.joined(before.sentences.take(remaining), SentenceKeys.of(sentences)).take(order),
+        found_now,
         aside,
     )
     raw = np.frombuffer(embeddings, VECTOR_DTYPE).reshape(len(new), encoder.dimension)
@@ -155,15 +186,16 @@ class _Prepared:
     text: str = ""
     language: str | None = None
     group: int = 0
+    sentences: Keys = field(default_factory=lambda: np.zeros(0, np.uint64))
     fault: str | None = None
 
 
-def _prepared(one: Published) -> _Prepared:
+def _prepared(one: Published, boilerplate: Boilerplate) -> _Prepared:
     if one.article is None:
         return _Prepared(one.article_id, one.content_hash, one.embedding)
     try:
-        article = one.article
-        made = row_of(article), article.full_text, article.language, group_key(article)
+        article = boilerplate.without(one.article)
+        made = row_of(article), article.full_text, article.language, group_key(article), sentence_keys(one.article)
     except Exception as problem:  # one article's text costs no other its place
         return _Prepared(one.article_id, b"", None, fault=told(problem))
     return _Prepared(one.article_id, one.content_hash, one.embedding, *made)
@@ -175,15 +207,18 @@ def _is_aside(one: _Prepared, aside: dict[str, str]) -> bool:
     return one.fault is not None
 
 
-def _embedded(published: list[Published], encoder: Encoder, aside: dict[str, str]) -> Iterator[Published]:
+def _embedded(
+    published: list[Published], encoder: Encoder, boilerplate: Boilerplate, aside: dict[str, str]
+) -> Iterator[Published]:
     """Those that can be used, each with an embedding; the others are put ``aside``. What came in since the job embedded
     what it found has its place here all the same: readers do not look for changes before the revision."""
-    lacking = [one.article for one in published if one.article is not None and one.embedding is None]
-    vectors, failures = encode_each(encoder, lacking)
+    found_lacking = [one.article for one in published if one.article is not None and one.embedding is None]
+    lacking = {article.id: boilerplate.without(article) for article in found_lacking}
+    vectors, failures = encode_each(encoder, [*lacking.values()])
     for one in published:
         embedding, fault = one.embedding, one.fault
         if fault is None and one.article is not None and embedding is None:
-            key = one.article.text_hash
+            key = lacking[one.article_id].text_hash
             embedding, fault = vectors.get(key), failures.get(key)
         if fault is None and embedding is not None:
             fault = vector_fault(embedding, encoder.dimension)

@@ -159,6 +159,14 @@ class SnapshotLayout:
         return self.root / "groups.npy"
 
     @property
+    def sentences(self) -> Path:
+        return self.root / "sentences"
+
+    @property
+    def boilerplate(self) -> Path:
+        return self.root / "boilerplate.npy"
+
+    @property
     def neighbours(self) -> Path:
         return self.root / "neighbours.npy"
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recommend.arrays import load_mmap, to_float32
 from recommend.articles.article import Article
+from recommend.articles.boilerplate import Boilerplate
 from recommend.articles.duplicates import group_key
 from recommend.articles.languages import same_language
 from recommend.errors import SnapshotError, truncated_repr
@@ -38,13 +39,15 @@ class Snapshot:
     projection: Projection
     tags: Lexicon
     authors: Lexicon
+    boilerplate: Boilerplate
 
     def __reduce__(self) -> tuple[object, ...]:
         return open_snapshot, (self.layout, self.manifest.name)
 
     def prepare(self, article: Article, embedding: FloatArray) -> Prepared:
-        """An article that the snapshot does not hold, prepared as its own are; ``embedding`` (d,) is the encoder's."""
-        segment = self.segment
+        """An article that the snapshot does not hold, prepared as its own are, without what is boilerplate among those;
+        ``embedding`` (d,) is the encoder's."""
+        article, segment = self.boilerplate.without(article), self.segment
         vector = self.projection.apply(embedding[None, :])[0]
         terms = self.lexicon.weigh(article.full_text, article.language)
         near = segment.nearest(vector, CANDIDATES)
@@ -107,9 +110,10 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
             written,
         )
         projection = Projection.load(parts.projection)
+        boilerplate = Boilerplate.of(load_mmap(parts.boilerplate))
     except (OSError, EOFError, ValueError, KeyError) as problem:
         raise SnapshotError(f"snapshot {name} is torn: {problem}; run recommend reindex") from None
-    return Snapshot(layout, manifest, segment, lexicon, projection, tags, authors)
+    return Snapshot(layout, manifest, segment, lexicon, projection, tags, authors, boilerplate)
 
 
 def verify(layout: IndexLayout, name: str) -> Manifest:
