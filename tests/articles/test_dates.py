@@ -32,14 +32,17 @@ def test_one_moment_is_read_however_it_is_written(written: object) -> None:
     assert read_date(written) == (NOON, None)
 
 
-@pytest.mark.parametrize("written", [20250303, "20250303", "2025-03-03", "2025/3/3", "03.03.2025", date(2025, 3, 3)])
+@pytest.mark.parametrize(
+    "written",
+    [20250303, "20250303", "2025-03-03", "2025/3/3", "03.03.2025", "2025年3月3日", "2025년 3월 3일", date(2025, 3, 3)],
+)
 def test_a_day_begins_at_midnight(written: object) -> None:
     assert read_date(written).moment == datetime(2025, 3, 3, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     "written", [None, "", " ", 0, "0", "0000-00-00", "0000-00-00T00:00:00Z", "-0001-11-30T00:00:00+00:00",
-                "0001-01-01T00:00:00", "0001-01-01T00:00+14:00"],
+                "0001-01-01T00:00:00", "0001-01-01T00:00+14:00", "NULL", "None", "nan", "NaT", "N/A"],
 )  # fmt: skip
 def test_a_zero_date_is_none(written: object) -> None:
     assert read_date(written) == (None, None)

@@ -14,6 +14,7 @@ from recommend.articles.article import Article, Status
 from recommend.errors import SourceError
 from recommend.sources import jsonl
 from recommend.sources.exports import as_row, find_posts
+from recommend.sources.feed import read_feed
 from recommend.sources.jsonl import read_json
 from recommend.sources.row import Reject, Row
 from recommend.sources.stream import ByteStream
@@ -226,3 +227,28 @@ documents = st.dictionaries(
 def test_no_document_raises(document: dict[str, object]) -> None:
     list(find_posts(document) or [])
     as_row(document)
+
+
+def test_a_json_feed_gives_its_items_under_ids_of_its_own() -> None:
+    item = {
+        "id": 7, "url": "https://www.quay.example/7", "title": "Ferry returns", "content_html": "<p>It is back.</p>",
+        "image": "https://quay.example/7.jpg", "date_published": "2026-03-02T08:00:00+01:00", "tags": ["ferry"],
+    }  # fmt: skip
+    feed = {
+        "version": "https://jsonfeed.org/version/1.1", "title": "Quay", "home_page_url": "https://www.quay.example/",
+        "language": "en", "authors": [{"name": "Ana Ruiz"}], "items": [item, {"id": "https://quay.example/8"}],
+    }  # fmt: skip
+    article, reject = rows(feed)
+    assert isinstance(article, Article)
+    assert (article.id, article.title, article.text) == ("quay.example:7", "Ferry returns", "It is back.")
+    assert (article.language, article.authors, article.tags) == ("en", ["Ana Ruiz"], ["ferry"])
+    assert article.published_at == datetime(2026, 3, 2, 7, tzinfo=UTC)
+    assert isinstance(reject, Reject)
+    assert (reject.field, reject.article_id) == ("title", "https://quay.example/8")
+    assert next(read_feed(ByteStream(io.BytesIO(orjson.dumps(feed)), "feed.json"))) == article
+
+
+@pytest.mark.parametrize("data", [b'{"title": "no feed"}', b'{"version": "https://jsonfeed.org/version/1"'])
+def test_json_that_is_no_feed_is_refused_where_a_feed_is_wanted(data: bytes) -> None:
+    with pytest.raises(SourceError, match=r"neither an RSS nor an Atom nor a JSON feed|is not JSON"):
+        list(read_feed(ByteStream(io.BytesIO(data), "feed.json")))

@@ -4,6 +4,7 @@ import gzip
 import io
 import tracemalloc
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import orjson
 import pytest
@@ -285,3 +286,25 @@ def test_an_element_is_told_from_the_next_however_deep_it_is(depth: int) -> None
     deep = b'{"a":' * depth + b"0" + b"}" * depth
     first, *_, last = json_array(b"[" + GOOD[0] + b"," + deep + b"," + GOOD[1] + b"]")
     assert ids([first, last]) == ["g0", "g1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "moment"),
+    [
+        (b'{"id": "a", "title": "T", "published_at": {"$date": "2026-03-02T08:00:00Z"}}', True),
+        (b'{"id": {"$oid": "a"}, "title": "T", "published_at": {"$date": {"$numberLong": "1772438400000"}}}', True),
+        (b'{"id": "a", "title": "T", "tags": [{"$numberInt": "7"}]}', False),
+    ],
+)
+def test_what_mongoexport_writes_is_understood(line: bytes, moment: bool) -> None:
+    (row,) = read_jsonl(ByteStream(io.BytesIO(line + b"\n"), "x.jsonl"))
+    assert isinstance(row, Article)
+    assert (row.id, row.published_at) == ("a", datetime(2026, 3, 2, 8, tzinfo=UTC) if moment else None)
+
+
+def test_an_array_spread_over_lines_is_no_json_lines() -> None:
+    data = b'[\n {\n  "id": "a",\n  "title": "T"\n },\n {"id": "b"}\n]\n'
+    article, reject = read_jsonl(ByteStream(io.BytesIO(data), "x.jsonl"))
+    assert isinstance(article, Article)
+    assert isinstance(reject, Reject)
+    assert (article.id, reject.article_id, reject.field) == ("a", "b", "title")

@@ -240,8 +240,9 @@ def test_what_spreadsheets_and_databases_write_is_understood(data: str, titles: 
     assert len(rows) == len(titles)
 
 
-def test_a_null_of_mysql_is_absent() -> None:
-    (row,) = table("id,title,section,published_at\n1,x,\\N,\\N\n")
+@pytest.mark.parametrize("null", ["\\N", "NULL"])
+def test_a_null_of_a_database_is_absent(null: str) -> None:
+    (row,) = table(f"id,title,section,published_at\n1,x,{null},{null}\n")
     assert isinstance(row, Article)
     assert (row.section, row.published_at) == (None, None)
 

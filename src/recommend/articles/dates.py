@@ -49,6 +49,8 @@ _ZONES = {name: timezone(timedelta(hours=hours)) for name, hours in _HOURS.items
 _PLACES = {"ET": "America/New_York", "CT": "America/Chicago", "MT": "America/Denver", "PT": "America/Los_Angeles"}
 
 _ZERO = re.compile(r"[0\s:/.,TZ+-]*|-?000[01]-\d\d?-\d\d?\b.*", re.DOTALL)
+_ABSENT = frozenset({"null", "none", "nan", "nat", "n/a"})  # as databases and data frames write nothing
+_IDEOGRAPHS = re.compile(r"([0-9]{4})\s?[年년]\s?([0-9]{1,2})\s?[月월]\s?([0-9]{1,2})\s?[日일]")
 _NUMBER = re.compile(r"[+-]?\d{1,19}(?:\.\d{0,9})?")
 _REMARK = re.compile(r"\s*(?:\([^()]*\)|\[[^\[\]]*\])$")  # 08:00+01:00 (Central European Time)
 _NAME_OF_OFFSET = re.compile(r"(?<=:\d\d)\s*[A-Z]{1,5}\s?(?=[+-]\d)")  # GMT+3 is three hours ahead, not behind
@@ -74,8 +76,9 @@ def read_date(value: object, *, order: DateOrder | None = None) -> DateReading:
     """A date as a moment in UTC, which stands in where no zone is given.
 
     ISO 8601, RFC 822 and what resembles them, with names of zones; seconds since 1970 and thousandths, millionths or
-    billionths of them, as a number or in digits; 20250303 and 20250303080000. A zero date is none. Of a zone's name
-    with several meanings the earliest moment is taken and the doubt is told; so is UTC for a name that is unknown.
+    billionths of them, as a number or in digits; 20250303 and 20250303080000. A zero date is none, and so
+    is NULL. Of a zone's name with several meanings the earliest moment is taken and the doubt is told; so is UTC for a
+    name that is unknown.
 
     Args:
         value: a string, a number, a date or a datetime.
@@ -102,8 +105,9 @@ def read_date(value: object, *, order: DateOrder | None = None) -> DateReading:
 def _of_string(text: str, order: DateOrder | None) -> DateReading:
     if len(text) > DATE_LIMIT:
         raise ValueError(f"{_UNREADABLE}: it has {len(text)} characters")
-    if _ZERO.fullmatch(text):
+    if _ZERO.fullmatch(text) or text.casefold() in _ABSENT:
         return DateReading(None)
+    text = _IDEOGRAPHS.sub(lambda found: f"{found[1]}-{found[2]:0>2}-{found[3]:0>2} ", text).strip()
     if _NUMBER.fullmatch(text) and text.isascii():
         return DateReading(_of_number(float(text) if "." in text else int(text)))
     try:

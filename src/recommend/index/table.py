@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 Row = dict[str, object]
 
+_FOUND_KEPT = 256
 _CODES = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
     [
@@ -62,6 +63,7 @@ class ArticleTable:
         self.published_at: IntArray = _numbers(batch.column("published_at"))
         self.expires_at: IntArray = _numbers(batch.column("expires_at"))
         self._ids = batch.column("id")
+        self._found = lru_cache(_FOUND_KEPT)(partial(_row, self._ids))  # one request asks for an id several times
         self.updated_at: IntArray = _numbers(batch.column("updated_at"))
         self._plain = {name: batch.column(name) for name in _PLAIN}
         self._indices = {name: batch.column(name).indices for name in _CODED}
@@ -83,6 +85,9 @@ class ArticleTable:
         """One table of several, one after the other."""
         together = pa.Table.from_batches([table.batch for table in tables], SCHEMA).unify_dictionaries()
         return next((cls(batch) for batch in together.combine_chunks().to_batches()), cls.of([]))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ArticleTable, (self.batch,)
 
     def __len__(self) -> int:
         return len(self.published_at)
@@ -107,8 +112,7 @@ class ArticleTable:
 
     def row(self, article_id: str) -> int | None:
         """The row of an id, None when it is not here."""
-        row = bisect_left(range(len(self)), article_id, key=self.id)
-        return row if row < len(self) and self.id(row) == article_id else None
+        return self._found(article_id)
 
     def card(self, row: int) -> Card:
         """What to show of a row."""
@@ -240,6 +244,11 @@ class ArticleTable:
         if reader.schema != SCHEMA:
             raise SnapshotError(f"{path} has other columns than this release reads; run recommend reindex")
         return cls(reader.get_batch(0))
+
+
+def _row(ids: pa.LargeStringArray, article_id: str) -> int | None:
+    found = bisect_left(range(len(ids)), article_id, key=lambda row: str(ids[row]))
+    return found if found < len(ids) and str(ids[found]) == article_id else None
 
 
 def _numbers(column: pa.Array) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from recommend.sources.row import UNSORTED
 
@@ -18,6 +19,8 @@ def find_posts(document: object) -> Iterator[dict[str, object]] | None:
     """The rows of an export; None for a document of another kind."""
     if not isinstance(document, Mapping):
         return None
+    if str(document.get("version", "")).startswith("https://jsonfeed.org/") and _is_rows(document.get("items")):
+        return _feed_items(document)
     database = _first(document.get("db"))
     tables = database.get("data") if isinstance(database, Mapping) else document.get("data")
     if isinstance(tables, Mapping) and _is_rows(tables.get("posts")):
@@ -34,6 +37,31 @@ def as_row(element: object) -> object:
     """An element of a JSON array as a row: a post as the REST interface of WordPress gives it, or what it was."""
     title = element.get("title") if isinstance(element, Mapping) else None
     return _wordpress_post(element) if isinstance(title, Mapping) and "rendered" in title else element  # type: ignore[arg-type]
+
+
+def _feed_items(feed: Document) -> Iterator[dict[str, object]]:
+    """The items of a JSON Feed (https://www.jsonfeed.org/version/1.1/); their ids are unique within the feed."""
+    home = str(feed.get("home_page_url") or feed.get("feed_url") or "")
+    host = urlsplit(home).hostname
+    for item in _rows(feed["items"]):
+        link, name = item.get("url") or item.get("external_url"), str(item.get("id") or "")
+        if name and host and "://" not in name:
+            name = f"{host.removeprefix('www.')}:{name}"
+        authors = item.get("authors") or feed.get("authors") or [item.get("author") or feed.get("author") or {}]
+        yield {
+            "id": name or link,
+            "title": item.get("title"),
+            "text": item.get("content_html") or item.get("content_text"),
+            "summary": item.get("summary"),
+            "url": link,
+            "image_url": item.get("image") or item.get("banner_image"),
+            "published_at": item.get("date_published"),
+            "updated_at": item.get("date_modified"),
+            "tags": item.get("tags"),
+            "authors": _names(_rows(authors)),
+            "language": item.get("language") or feed.get("language"),
+            "site": host,
+        }
 
 
 def _wordpress_post(post: Document) -> dict[str, object]:

@@ -11,9 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.sax import SAXException
 
+import orjson
+
 from recommend.articles.article import LINE_LIMIT as SUMMARY_LIMIT
 from recommend.errors import SourceError
 from recommend.sources.encoding import decode
+from recommend.sources.exports import find_posts
 from recommend.sources.limits import FEED_LIMIT
 from recommend.sources.parsing import ParsingError, parse
 from recommend.sources.row import UNSORTED, Reject, Row, RowWarning, public_rows
@@ -23,6 +26,7 @@ _REFERENCE = re.compile(r"&#(?:x[0-9a-f]{4,8}|[0-9]{5,9});?", re.IGNORECASE)
 _CLOSED = re.compile(r"</(?:[\w.-]{1,40}:)?(?:rss|feed|rdf)\s{0,20}>", re.IGNORECASE)
 _UNIVERSAL = re.compile(r"(?:https?|urn|tag):\S+|[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 _SECTION_WORDS = 4
+_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,99}\{")
 
 
 def read_feed(stream: ByteStream, headers: Mapping[str, str] | None = None) -> Iterator[Row]:
@@ -37,6 +41,9 @@ def read_feed(stream: ByteStream, headers: Mapping[str, str] | None = None) -> I
     data = stream.read(FEED_LIMIT + 1)
     if len(data) > FEED_LIMIT:
         raise SourceError(f"{stream.name} is larger than {FEED_LIMIT:,} bytes, too large for a feed")
+    if _JSON.match(data):
+        yield from _json_items(data, stream.name)
+        return
     try:
         feed = parse("feed", data, dict(headers or {}))
     except ParsingError as problem:
@@ -52,6 +59,18 @@ def read_feed(stream: ByteStream, headers: Mapping[str, str] | None = None) -> I
         yield from _rows(entry, feed, stream.name, number, seen)
     if broken:
         yield stream.breakage(len(entries) + 1)
+
+
+def _json_items(data: bytes, source: str) -> Iterator[Row]:
+    """The articles of a JSON Feed."""
+    try:
+        posts = find_posts(orjson.loads(data.removeprefix(b"\xef\xbb\xbf")))
+    except orjson.JSONDecodeError as problem:
+        raise SourceError(f"{source} is not JSON: {problem.msg}") from None
+    if posts is None:
+        raise SourceError(f"{source} is neither an RSS nor an Atom nor a JSON feed")
+    for number, post in enumerate(posts, start=1):
+        yield from public_rows(post, source, number, base_url=None, instead={})
 
 
 def _rows(

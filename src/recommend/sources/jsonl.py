@@ -17,7 +17,9 @@ from recommend.sources.row import Reject, Row
 from recommend.sources.stream import ByteStream, excerpt, oversize
 
 _CHUNK = 2**20
+_MONGO = frozenset({"$oid", "$date", "$numberInt", "$numberDouble", "$numberLong"})
 _ARRAY = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
+_SPREAD = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[\s*\n\s*\{")
 _DOCUMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 _NESTED = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"[^"\\]{1,100}"\s*:\s*[\[{]')
 _IN_STRING = re.compile(rb'["\\]')
@@ -26,8 +28,12 @@ _IN_ARRAY = re.compile(rb'["\[\]{},]')
 
 
 def read_jsonl(stream: ByteStream, columns: Columns | None = None) -> Iterator[Row]:
-    """One article a line. Blank lines are skipped, every other line is an article or a reject."""
+    """One article a line. Blank lines are skipped, every other line is an article or a reject. An array that is spread
+    over lines is read as :func:`read_json` does."""
     columns = columns or Columns()
+    if not columns.asked.items and _SPREAD.match(stream.peek()):
+        yield from read_json(stream, columns)
+        return
     number = 0
     for number, line in stream.lines():
         if isinstance(line, Reject):
@@ -117,7 +123,23 @@ def load_json(data: bytes, source: str, line: int) -> object:
         return Reject(source, line, None, None, excerpt(data), _not_json(data, problem))
     except RecursionError:
         return Reject(source, line, None, None, excerpt(data), "is nested too deeply")
+    if isinstance(row, dict) and b'"$' in data:
+        return {name: _of_mongo(value) for name, value in row.items()}
     return row
+
+
+def _of_mongo(value: object) -> object:
+    """A value out of MongoDB's Extended JSON (https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/)."""
+    if isinstance(value, list):
+        return [_of_mongo(one) for one in value]
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    (name, said), *_ = value.items()
+    if name == "$date":
+        said = _of_mongo(said)
+    if name == "$numberLong" and str(said).lstrip("-").isdecimal():
+        return int(said)
+    return said if name in _MONGO else value
 
 
 def _not_json(data: bytes, problem: orjson.JSONDecodeError) -> str:

@@ -17,7 +17,7 @@ from recommend.sources.stream import ByteStream, oversize
 _DELIMITERS = ",;\t|"
 _UNFIT = re.compile("[\x00\udc80-\udcff]")  # NUL, and what surrogateescape makes of bytes that are not UTF-8
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # how spreadsheets tell each other
-_NULL = "\\N"  # how MySQL and PostgreSQL write it
+_NULLS = ("\\N", "NULL")  # how databases and their clients write it
 _UTF8 = re.compile(rb"[\xc3-\xf4][\x80-\xbf]+")
 _FOREIGN = re.compile(rb"[\x80-\xff]+")
 _WESTERN = "windows-1252"
@@ -173,7 +173,9 @@ def _row(
     header: list[str], cells: list[str], record: list[tuple[int, str]], source: str, columns: Columns
 ) -> Iterator[Row]:
     number = record[0][0]
-    row: dict[str, object] = {name: cell for name, cell in zip(header, cells, strict=True) if cell and cell != _NULL}
+    row: dict[str, object] = {
+        name: cell for name, cell in zip(header, cells, strict=True) if cell and cell not in _NULLS
+    }
     if any(_UNFIT.search(text) for _, text in record):
         for name, cell in zip(header, cells, strict=True):
             if unfit := _UNFIT.search(cell):

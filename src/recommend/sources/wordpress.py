@@ -110,7 +110,7 @@ class _Export:
         published = self._moment(told, "post_date")
         login = told.get("creator")
         return {
-            "id": told.get("guid") or link,
+            "id": told.get("guid") or link or self._numbered(told.get("post_id")),
             "post_id": told.get("post_id"),
             "title": told.get("title"),
             "text": _encoded(item, "content"),
@@ -125,6 +125,11 @@ class _Export:
             "site": urlsplit(link).hostname,
             "status": _status(told, published),
         }
+
+    def _numbered(self, post: str | None) -> str:
+        """What a post without guid and link goes by: its number, which is unique within its site."""
+        host = urlsplit(self._site or "").hostname
+        return "" if not post else f"{host}:post-{post}" if host else f"post-{post}"
 
     def _moment(self, told: dict[str, str], name: str) -> str | None:
         """A date in UTC; one that is told in the site's zone alone is brought there."""
