@@ -16,6 +16,7 @@ BENCHMARKS = (
     "export",
     "ranking",
     "relevance",
+    "kinds",
     "near_duplicates",
     "service",
 )

@@ -9,7 +9,6 @@ import bm25s
 import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
-from txtai import Embeddings
 
 from recommend.articles.article import Article
 from recommend.encoder.manifest import read_manifest
@@ -42,10 +41,10 @@ class Baselines:
         titles = [article.title for article in self.articles]
         scorers = {
             "MiniLM nearest neighbours": lambda row: self.embeddings @ self.embeddings[row],
-            "BM25 (bm25s), title as query": _bm25(texts, titles),
-            "BM25 (bm25s), whole text as query": _bm25(texts, texts),
-            "TF-IDF, words": _tfidf(texts, (1, 1)),
-            "TF-IDF, words and pairs of words": _tfidf(texts, (1, 2)),
+            "BM25 (bm25s), title as query": bm25(texts, titles),
+            "BM25 (bm25s), whole text as query": bm25(texts, texts),
+            "TF-IDF, words": tfidf(texts, (1, 1)),
+            "TF-IDF, words and pairs of words": tfidf(texts, (1, 2)),
             "txtai, as it comes": _txtai(texts, str(read_manifest(self.encoder).source())),
         }
         return {f"*{name}*": self._run(scores, queries, earlier) for name, scores in scorers.items()}
@@ -63,14 +62,16 @@ class Baselines:
         return run
 
 
-def _bm25(texts: list[str], queries: list[str]) -> Scores:
+def bm25(texts: list[str], queries: list[str]) -> Scores:
+    """Scores of every text under the query of a row."""
     index = bm25s.BM25()
     index.index(bm25s.tokenize(texts, stopwords="en", show_progress=False), show_progress=False)
     asked = bm25s.tokenize(queries, stopwords="en", return_ids=False, show_progress=False)
     return lambda row: index.get_scores(asked[row]) if asked[row] else np.zeros(len(texts))
 
 
-def _tfidf(texts: list[str], pairs: tuple[int, int]) -> Scores:
+def tfidf(texts: list[str], pairs: tuple[int, int]) -> Scores:
+    """Cosines of every text with that of a row."""
     counted = TfidfVectorizer(
         stop_words=sorted(ENGLISH_STOP_WORDS), sublinear_tf=True, dtype=np.float32, ngram_range=pairs
     )
@@ -79,6 +80,8 @@ def _tfidf(texts: list[str], pairs: tuple[int, int]) -> Scores:
 
 
 def _txtai(texts: list[str], path: str) -> Scores:
+    from txtai import Embeddings  # not at the top: it is large, and other rankings do without
+
     index = Embeddings(path=path)
     index.index(texts)
 

@@ -24,7 +24,7 @@ TEXTS = 512
 def main() -> None:
     """Writes the part ``encoding`` of docs/benchmarks.md."""
     models = report.ROOT / "models"
-    settings = EncoderSettings(name="all-MiniLM-L6-v2")
+    settings = EncoderSettings(name="all-MiniLM-L6-v2", max_words=0)
     int8 = open_encoder(settings, models)
     source = read_manifest(models / settings.name).source()
     torch32 = TransformerEncoder(settings.model_copy(update={"name": str(source)}))

@@ -288,7 +288,8 @@ def store(settings: Settings) -> Iterator[Store]:
 @pytest.fixture
 def newsroom(store: Store, settings: Settings, toy_encoder: Encoder, stories: list[Article]) -> Newsroom:
     """The toy articles, stored and indexed with the toy encoder."""
-    newsroom = Newsroom(store, settings, toy_encoder)
+    beginnings = settings.encoder.model_copy(update={"max_words": 0})  # which is what the toy encoder reads
+    newsroom = Newsroom(store, settings.model_copy(update={"encoder": beginnings}), toy_encoder)
     newsroom.take(*stories)
     newsroom.reindex()
     return newsroom

@@ -19,14 +19,15 @@
  *   limit           number of articles, 5 by default
  *   endpoint        root of the service; the page's own origin by default
  *   link            where an article opens, {id} standing for its encoded id; its own url by default
- *   heading         "Related articles" by default
+ *   heading         "Related articles" by default, in the language of the page where the element knows it
  *   more-heading    "More articles": the heading over those that are not related and only fill the box
  *   latest-heading  "Latest articles": the heading when the service did not know the story
  *   latest-note     the small print that says so
  *   variant         the variant to ask for: its name, or auto:UNIT
  *   no-events       tells the service nothing of what was seen and clicked
  *   time-zone       IANA zone in which dates are written; the reader's by default
- * The language of the dates is that of the nearest `lang` attribute.
+ * The language of dates and headings is that of the nearest `lang` attribute; headings are in English where the element
+ * does not know it.
  *
  * Events (they bubble): `related-articles:loaded`, detail {requestId, count, related, fallback}, and
  * `related-articles:failed`, detail {error}.
@@ -40,6 +41,32 @@
   const TIMEOUT = 3000;
   const GATHERING = 500;
   const LINKED = /^(?:https?:\/\/|\/)/i;
+
+  /** Headings over related articles, over others and over the latest, and the note under the last. */
+  const WORDS = {
+    ar: ["مقالات ذات صلة", "مقالات أخرى", "أحدث المقالات", "لم يُعثر على ما له صلة وثيقة، فهذه أحدث المقالات."],
+    de: ["Mehr zum Thema", "Weitere Artikel", "Neueste Artikel", "Eng Verwandtes fand sich nicht; das sind die neuesten."],
+    en: [
+      "Related articles",
+      "More articles",
+      "Latest articles",
+      "Nothing closely related was found, so these are the newest.",
+    ],
+    es: [
+      "Artículos relacionados",
+      "Más artículos",
+      "Últimos artículos",
+      "No se encontró nada muy relacionado; estos son los más recientes.",
+    ],
+    fr: ["Articles liés", "Autres articles", "Derniers articles", "Rien d'étroitement lié n'a été trouvé : voici les plus récents."],
+    hi: ["संबंधित लेख", "अन्य लेख", "नवीनतम लेख", "कोई निकट संबंधित लेख नहीं मिला, इसलिए ये सबसे नए हैं।"],
+    kk: ["Ұқсас мақалалар", "Басқа мақалалар", "Соңғы мақалалар", "Тақырыпқа жақыны табылмады, сондықтан бұлар ең жаңалары."],
+    pt: ["Artigos relacionados", "Mais artigos", "Últimos artigos", "Nada muito relacionado foi encontrado; estes são os mais recentes."],
+    ru: ["По теме", "Другие статьи", "Последние статьи", "Близкого по теме не нашлось, поэтому здесь самые новые."],
+    tr: ["İlgili haberler", "Diğer haberler", "Son haberler", "Yakından ilgili bir şey bulunamadı; bunlar en yenileri."],
+    uk: ["За темою", "Інші статті", "Останні статті", "Близького за темою не знайшлося, тож тут найновіші."],
+    vi: ["Bài viết liên quan", "Bài viết khác", "Bài viết mới nhất", "Không tìm thấy bài liên quan; đây là những bài mới nhất."],
+  };
 
   // A constructed sheet, because a strict Content-Security-Policy forbids <style>.
   const style = new CSSStyleSheet();
@@ -250,23 +277,28 @@
 
     #box(items, related, latest) {
       const text = (attribute, otherwise) => this.getAttribute(attribute) ?? otherwise;
-      const note = latest && text("latest-note", "Nothing closely related was found, so these are the newest.");
-      const dates = new Intl.DateTimeFormat(this.closest("[lang]:not([lang=''])")?.lang.replaceAll("_", "-"), {
+      const language = this.closest("[lang]:not([lang=''])")?.lang.replaceAll("_", "-");
+      const own = (language ?? "").split("-")[0].toLowerCase();
+      const spoken = Object.hasOwn(WORDS, own) ? own : "en";
+      const [relatedHeading, moreHeading, latestHeading, latestNote] = WORDS[spoken];
+      const note = latest && text("latest-note", latestNote);
+      const dates = new Intl.DateTimeFormat(language, {
         dateStyle: "long",
         timeZone: this.getAttribute("time-zone") ?? undefined,
       });
-      const group = (part, heading, some, note) => {
+      const group = (part, kind, otherwise, some, note) => {
         if (!some.length) return [];
         const list = build("ol", `${part}list`, ...some.map((item) => this.#item(item, dates)));
         list.setAttribute("role", "list"); // Safari drops the role with the markers
-        return [build("h2", `${part}heading`, heading), note && build("p", "note", note), list];
+        const title = build("h2", `${part}heading`, text(`${kind}heading`, otherwise));
+        if (!this.hasAttribute(`${kind}heading`) && language && own !== spoken) title.lang = spoken;
+        return [title, note && build("p", "note", note), list];
       };
-      const more = text("more-heading", "More articles");
       const groups = latest
-        ? group("", text("latest-heading", "Latest articles"), items, note)
+        ? group("", "latest-", latestHeading, items, note)
         : [
-            ...group("", text("heading", "Related articles"), items.slice(0, related)),
-            ...group(related ? "more-" : "", more, items.slice(related)),
+            ...group("", "", relatedHeading, items.slice(0, related)),
+            ...group(related ? "more-" : "", "more-", moreHeading, items.slice(related)),
           ];
       const box = build("section", "box", ...groups);
       box.querySelector("h2").id = "heading";

@@ -21,8 +21,10 @@ from fastapi import Request as Incoming
 from fastapi.responses import HTMLResponse
 
 from recommend.articles.article import Article
+from recommend.articles.card import Card, card_of
 from recommend_service.metrics import Metrics
 from recommend_service.middleware.request_context import RequestContext
+from recommend_service.routes import element
 from recommend_service.routes.site import Story, site_router
 
 if TYPE_CHECKING:
@@ -65,6 +67,9 @@ class _Library:
     def article(self, article_id: str) -> Article | None:
         return next((article for article in STORIES if article.id == article_id), None)
 
+    def card(self, article: Article) -> Card:
+        return card_of(article)
+
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> Sequence[Story]:
         found = [article for article in STORIES if section in (None, article.section)]
         return [SimpleNamespace(**{**dict(article), "summary": "In short."}) for article in found][offset : offset + k]
@@ -93,6 +98,7 @@ def _app() -> FastAPI:
         return work(article_id)
 
     app.state.service = SimpleNamespace(recommender=lambda: library, read=read)
+    app.include_router(element.router)
     app.include_router(site_router("The Test Courier"))
     app.add_middleware(RequestContext, metrics=Metrics())
 
@@ -199,15 +205,26 @@ def test_fallback_links_stay_when_no_answer_comes(page: Page, article_id: str) -
 
 def test_what_only_fills_the_box_stands_under_a_heading_of_its_own(page: Page) -> None:
     box = _open(page, "/embed?box=article=thin")
-    region = page.get_by_role("region", name="Related articles", exact=True)
-    assert region.get_by_role("heading", level=2).all_inner_texts() == ["Related articles", "More articles"]
+    region = page.get_by_role("region", name="Mehr zum Thema", exact=True)
+    assert region.get_by_role("heading", level=2).all_inner_texts() == ["Mehr zum Thema", "Weitere Artikel"]
     lists = [one.get_by_role("listitem").count() for one in region.get_by_role("list").all()]
     assert (lists, box.locator("[part=more-list] li").count()) == ([3, 2], 2)
     _open(page, "/embed?box=article=lonely%20more-heading=Else")
     assert page.get_by_role("heading", level=2).all_inner_texts() == ["Else"]
     assert page.get_by_role("region", name="Else").get_by_role("listitem").count() == 5
     _open(page, "/embed?box=article=%27old%20service%27")
-    assert page.get_by_role("heading", level=2).all_inner_texts() == ["Related articles"]
+    assert page.get_by_role("heading", level=2).all_inner_texts() == ["Mehr zum Thema"]
+
+
+def test_headings_are_in_the_language_of_the_box_or_say_that_they_are_in_english(page: Page) -> None:
+    for language, heading, told in (
+        ("ar", "مقالات ذات صلة", None),
+        ("pt-BR", "Artigos relacionados", None),
+        ("fi", "Related articles", "en"),
+    ):
+        _open(page, f"/embed?box=article=storm%20lang={language}")
+        found = page.get_by_role("heading", level=2)
+        assert (found.inner_text(), found.get_attribute("lang")) == (heading, told)
 
 
 def test_latest_articles_are_not_called_related(page: Page) -> None:

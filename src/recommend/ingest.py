@@ -14,8 +14,9 @@ from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.executors.engine import Engine
 from recommend.encoder.executors.local import LocalEngine
 from recommend.encoder.isolation import encode_each
+from recommend.encoder.preparation import is_short
 from recommend.store import Store
-from recommend.store.rows import FloatArray, StoredState
+from recommend.store.rows import FloatArray, StoredState, vector_fault
 
 BATCH = 1024
 
@@ -155,6 +156,8 @@ def embed_missing(
 ) -> int:
     """Embeds every article that lacks a current embedding of the encoder; each batch is stored as soon as it is ready.
 
+    Short texts keep the embedding that they have of an encoder that differs only in how much of long texts it reads.
+
     Args:
         store: the articles.
         encoder: whose embeddings.
@@ -172,7 +175,18 @@ def embed_missing(
     """
     on_failure = on_failure or (lambda id_, reason: logger.warning("article %r was not embedded: %s", id_, reason))
     engine, total = engine or LocalEngine(encoder, BATCH), 0
-    with closing(engine.embeddings(store.embeddings.all_lacking(encoder.fingerprint, engine.batch))) as ready:
+
+    def remaining() -> Iterator[list[Article]]:
+        for batch in store.embeddings.all_lacking(encoder.fingerprint, engine.batch):
+            held = _held(store, encoder, batch)
+            if held:
+                kept = [(article, held[article.id]) for article in batch if article.id in held]
+                store.embeddings.put(kept, encoder.fingerprint, bump_revision=bump_revision)
+                progress(len(kept))
+            if len(held) < len(batch):
+                yield [article for article in batch if article.id not in held]
+
+    with closing(engine.embeddings(remaining())) as ready:
         for done in ready:
             store.embeddings.put(
                 list(zip(done.texts, done.vectors, strict=True)), encoder.fingerprint, bump_revision=bump_revision
@@ -206,11 +220,14 @@ def put_batch(
     refused = set() if republish else {id_ for id_, state in held.items() if state.deleted}
     offered = [article for id_, article in batch.items() if id_ not in refused]
     vectors: dict[str, FloatArray] = {}
+    made: dict[str, FloatArray] = {}
     failures: dict[str, str] = {}
     stale: list[Article] = []
     if encoder is not None:
         stale = _stale(store, encoder, [*map(store.boilerplate.read().without, offered)])
-        vectors, failures = _encode_once(encoder, stale)
+        kept = _held(store, encoder, stale)
+        made, failures = _encode_once(encoder, [article for article in stale if article.id not in kept])
+        vectors = kept | made
     changed = [article for article in offered if (one := held.get(article.id)) is None or not one.holds(article)]
     on_change(changed, held)
     fingerprint = "" if encoder is None else encoder.fingerprint
@@ -224,7 +241,7 @@ def put_batch(
     def outcome(id_: str) -> Outcome:
         mine = written.get(id_)
         if id_ in refused or (mine is not None and mine.revision == 0):  # 0: taken down while it was being embedded
-            return Outcome("taken_down", None, id_ in vectors)
+            return Outcome("taken_down", None, id_ in made)
         before = held.get(id_) if mine is None else mine.before  # another process may have written it meanwhile
         revision = mine.revision if mine is not None else None if before is None else before.revision
         kind: Literal["added", "changed", "unchanged"] = "unchanged"
@@ -232,9 +249,16 @@ def put_batch(
             kind = "added"
         elif mine is not None and not before.holds(batch[id_]):
             kind = "changed"
-        return Outcome(kind, revision, id_ in vectors, failures.get(id_))
+        return Outcome(kind, revision, id_ in made, failures.get(id_))
 
     return {id_: outcome(id_) for id_ in batch}
+
+
+def _held(store: Store, encoder: Encoder, articles: Sequence[Article]) -> dict[str, FloatArray]:
+    """By id, what is held for short articles of encoders that would embed them alike."""
+    short = [article for article in articles if is_short(article, encoder.max_tokens)]
+    found = store.embeddings.of_relatives(short, encoder.fingerprint) if short else {}
+    return {id_: vector for id_, vector in found.items() if vector_fault(vector, encoder.dimension) is None}
 
 
 def _encode_once(encoder: Encoder, articles: list[Article]) -> tuple[dict[str, FloatArray], dict[str, str]]:

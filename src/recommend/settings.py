@@ -49,7 +49,10 @@ class EncoderSettings(_Group):
         description="a folder of models/, a local path, or a sentence-transformers name; auto: what the live snapshot "
         "has, at first by the languages of the articles",
     )
-    max_tokens: int = Field(128, ge=8, le=8192, description="of a title and the start of its text that are read")
+    max_tokens: int = Field(128, ge=8, le=8192, description="of title and text, that are read at once")
+    max_words: int = Field(
+        900, ge=0, le=100_000, description="of a long text, read in pieces of max_tokens; 0: only its first max_tokens"
+    )
     batch: int = Field(32, ge=1, le=4096, description="texts an inference call of sentence-transformers models")
     threads: int = Field(0, ge=0, le=256, description="0: as many as there are cores")
     adapter: str = Field("auto", description="auto: the one that comes with the encoder; none; or a name")
@@ -68,7 +71,7 @@ class IndexSettings(_Group):
     due: int = Field(
         10_000, ge=1, description="articles changed since the snapshot from which on status and logs ask for a re-index"
     )
-    expansion: bool = Field(True, description="mix each article's vectors with those of its nearest")
+    expansion: bool = Field(True, description="mix vectors with those of each article's nearest, where those are alike")
     expansion_time: float = Field(
         4.0, ge=0.0, description="how much nearness in time counts for who an article's neighbours are"
     )

@@ -120,6 +120,14 @@ def test_a_ranker_is_written_with_a_card_and_then_named(recommend: Recommend, tr
     assert orjson.loads(measured.out)["measures"]["nDCG@10"]["mean"] > 0.8
 
 
+def test_a_curve_is_fitted_anew_under_random_articles_and_the_weights_stay(train: Recommend, models: Path) -> None:
+    ran = train("calibration", "--out", "curve.json", "--queries", 60, "--force")
+    assert (ran.code, "ECE" in ran.out, 'ranking.model = "' in ran.out) == (0, True, True), ran.err
+    before, after = Ranker.load(models / "news-linear.json"), Ranker.load(Path("curve.json"))
+    assert (after.features, after.intercepts) == (before.features, before.intercepts)
+    assert after.calibration != before.calibration
+
+
 def test_a_ranker_is_fitted_to_several_sets_together(recommend: Recommend, tmp_path: Path) -> None:
     file = Path("fewer.jsonl")
     file.write_text("".join(CORPUS.read_text(encoding="utf-8").splitlines(keepends=True)[:90]))

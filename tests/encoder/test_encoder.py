@@ -9,6 +9,7 @@ import pytest
 
 from recommend.articles.article import Article, parse_article
 from recommend.encoder import DEFAULT, Encoder, encode_articles, encoder_fingerprint, open_encoder
+from recommend.encoder.encoder import made_weights
 from recommend.encoder.manifest import TUNING, read_manifest
 from recommend.encoder.preparation import encoder_text
 from recommend.encoder.quantise import MODEL, RECORD, TOKENIZER, add_tuning
@@ -66,6 +67,18 @@ def test_a_tuning_that_is_not_the_manifests_is_refused(folder: Path) -> None:
     assert not (folder / "weights").exists()
 
 
+def test_weights_are_made_in_a_cache_unless_there_is_a_folder_of_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made = made_weights(tmp_path / "models", "news-minilm")
+    assert made.is_relative_to(tmp_path / "cache" / "related-articles")
+    assert made == made_weights(tmp_path / "elsewhere", "news-minilm")
+    assert made != made_weights(tmp_path / "models", "all-MiniLM-L6-v2")
+    (tmp_path / "models").mkdir()
+    assert made_weights(tmp_path / "models", "news-minilm") == tmp_path / "models" / "news-minilm" / "weights"
+
+
 def test_a_text_has_the_same_embedding_alone_and_among_others(encoder: Encoder) -> None:
     chance = random.Random(3)
     words = ["storm", "harbour", "minister", "vote", "goal", "film", "bank", "virus", "rocket", "whale", "opera"]
@@ -89,7 +102,8 @@ def test_every_text_has_an_embedding_of_unit_length_and_no_texts_have_none(encod
     assert np.linalg.norm(encoder.encode(["", " ", "\x00", "a" * 5000]), axis=1) == pytest.approx(np.ones(4), abs=1e-5)
 
 
-def test_title_and_text_are_read_up_to_the_last_token_a_repeated_title_once(encoder: Encoder) -> None:
+def test_title_and_text_are_read_up_to_the_last_token_a_repeated_title_once(models: Path) -> None:
+    encoder = open_encoder(EncoderSettings(max_words=0), models)
     article = parse_article({"id": "a", "title": "The harbour was…", "text": "The harbour was closed. " * 500})
     assert encoder_text(article, 128) == ("The harbour was closed. " * 500)[: 128 * 16]
     assert encoder_text(parse_article({"id": "a", "title": "Vote", "text": "Count"}), 128) == "Vote\nCount"

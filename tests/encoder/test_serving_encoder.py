@@ -40,7 +40,9 @@ def test_the_encoder_changes_when_it_is_asked_for_and_never_because_of_the_setti
     monkeypatch.setenv("RECOMMEND_ENCODER", '{"max_tokens": 48}')
     refused = run(real, "reindex")
     assert (refused.exit_code, real.live.name) == (1, live.name)
-    assert "encoder.max_tokens = 48 is not the encoder of the live snapshot" in str(refused.exception)
+    assert "max_tokens = 48 and encoder.max_words = 900 is not the encoder of the live snapshot" in str(
+        refused.exception
+    )
     done = run(real, "reindex", "--encoder", "all-MiniLM-L6-v2", "--json")
     assert done.exit_code == 0, done.output
     assert (real.live.max_tokens, real.live.encoder != live.encoder) == (48, True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Article
 from recommend.encoder import Encoder, encode_articles
+from recommend.index import lexical
 from recommend.index.dates import MISSING
 from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.expansion import (
@@ -23,6 +24,7 @@ from recommend.index.expansion import (
     expanded_lengths,
     expanded_terms,
     expanded_vectors,
+    expansion_pays,
     mean_similarity,
     mixed_terms,
     nearest,
@@ -31,6 +33,7 @@ from recommend.index.expansion import (
 )
 from recommend.index.lexical import TermMatrix, TermVector, stack
 from recommend.index.snapshot.open import Snapshot, open_snapshot
+from recommend.index.term_counts import TermCounts
 from recommend.ranking.features import compute_features
 
 if TYPE_CHECKING:
@@ -297,7 +300,10 @@ def test_articles_in_a_language_the_encoder_is_not_made_for_are_not_expanded(
     raw = encode_articles(english.encoder, articles)
     projected = snapshot.projection.apply(raw)
     for article, embedding, vector in zip(articles, raw, projected, strict=True):
-        made, context = snapshot.prepare(article, embedding), dense(snapshot.lexicon.weigh(article.full_text), 10_000)
+        made, context = (
+            snapshot.prepare(article, embedding),
+            dense(snapshot.lexicon.weigh(article.full_text, article.language), 10_000),
+        )
         keeps_none = article.language == "de"
         assert np.allclose(made.embedding, vector, atol=1e-5) == keeps_none
         assert np.allclose(dense(made.context, 10_000), context, atol=1e-5) == keeps_none
@@ -322,3 +328,15 @@ def test_articles_in_a_foreign_language_lend_their_terms_no_coherence(
         common = (len(strange) + 8 * common) / (len(strange) + 8)
     alone = float((1 - np.log(common)) * np.sqrt(0.1))
     assert (lexicon.weights[column] > 1.5 * alone) if coherent else lexicon.weights[column] == pytest.approx(alone)
+
+
+@pytest.mark.parametrize(
+    ("words", "similarity", "pays"), [(100, 0.2, False), (100, 0.5, True), (20, 0.2, True), (0, 0.0, True)]
+)
+def test_long_texts_whose_nearest_are_about_something_else_are_not_expanded(
+    words: int, similarity: float, pays: bool
+) -> None:
+    texts = [" ".join(f"{n}w{word}" for word in range(words)) for n in range(3)] if words else []
+    counts = TermCounts.of(texts)
+    matrix = lexical.fit(counts, np.zeros((len(texts), 2), np.float32))[1]
+    assert expansion_pays(matrix, similarity) is pays

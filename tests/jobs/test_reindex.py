@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,7 +26,8 @@ def recommend(settings: Settings, *arguments: str) -> subprocess.CompletedProces
     """Runs the command line in a process of its own."""
     program = [*COMMAND, "from recommend.cli import main; main()", "--store", settings.store, "--index"]
     command = [*program, str(settings.index), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=settings.models.parent, check=False)
+    env = os.environ | settings.environment()
+    return subprocess.run(command, capture_output=True, text=True, cwd=settings.models.parent, check=False, env=env)
 
 
 def test_nothing_is_built_unless_something_changed_or_a_full_build_is_asked_for(newsroom: Newsroom) -> None:

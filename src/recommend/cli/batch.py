@@ -183,7 +183,7 @@ def reindex(
             engine=open_engine(engine, opened, settings),
             progress=Progress(
                 embedded=bar.advance,
-                stage=lambda stage: err.print(f"{stage} …", style="dim") if err.is_terminal else None,
+                stage=bar.stage,
                 failed=partial(_tell_failure, bar),
             ),
         )

@@ -64,6 +64,11 @@ class Meter:
     started: float = field(default_factory=time.monotonic)
     told: float = field(default_factory=time.monotonic)
 
+    def stage(self, label: str) -> None:
+        """What is done now, where nothing is counted."""
+        if self.progress is not None and label != self.label:
+            self.progress.update(self.task, description=label, total=None, items=0, failed=0)
+
     def advance(self, items: int, *, done: float | None = None, failed: int = 0) -> None:
         """``items`` more; ``done`` is how far along that is, where the total is not counted in items."""
         self.items += items
@@ -88,8 +93,12 @@ class _Rate(TextColumn):
 
     def render(self, task: Task) -> Text:
         items = task.fields.get("items", 0)
+        if not items:
+            return Text("")
         failed = _failed(task.fields.get("failed", 0))
-        return Text(f"{items:,} · {items / max(task.elapsed or 0.0, 0.1):,.0f}/s{failed}", style="cyan")
+        counts_items = task.total is not None and task.completed == items  # else bytes are read
+        of = f" of {task.total:,.0f}" if counts_items else f", {task.percentage:.0f} %" if task.total else ""
+        return Text(f"{items:,}{of} · {items / max(task.elapsed or 0.0, 0.1):,.0f}/s{failed}", style="cyan")
 
 
 @contextmanager

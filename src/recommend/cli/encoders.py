@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from recommend.encoder import Encoder, open_encoder, resolve_encoder_name
 from recommend.errors import EncoderError, SettingsError
+from recommend.fingerprint import words_read
 from recommend.index.snapshot.catalog import live_manifest
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.ingest import embed_missing
@@ -58,9 +59,10 @@ def check_unchanged(settings: Settings, assignments: Sequence[str]) -> None:
     if live is None or any(assignment.strip().startswith("encoder.") for assignment in assignments):
         return
     name = resolve_encoder_name(own.name, settings.models)
-    if (live.encoder_name, live.max_tokens) != (name, own.max_tokens):
+    read = live.max_tokens, words_read(live.encoder)
+    if (live.encoder_name, *read) != (name, own.max_tokens, own.max_words):
         raise SettingsError(
-            f"encoder.name = {name!r} with encoder.max_tokens = {own.max_tokens} is not the encoder of the live "
-            f"snapshot, {live.encoder_name!r} with {live.max_tokens}: change it with recommend reindex --encoder "
-            f"{name}, or set both back to the live one's"
+            f"encoder.name = {name!r} with encoder.max_tokens = {own.max_tokens} and encoder.max_words = "
+            f"{own.max_words} is not the encoder of the live snapshot, {live.encoder_name!r} with {read[0]} and "
+            f"{read[1]}: change it with recommend reindex --encoder {name}, or set all three back to the live one's"
         )

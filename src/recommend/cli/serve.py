@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recommend.articles.article import Access, parse_article
-from recommend.cli.app import QUARANTINED, Flags, Json, app, given_flags, read_settings
+from recommend.cli.app import QUARANTINED, Assignments, Flags, Json, app, given_flags, read_settings
 from recommend.cli.console import err, out, plain, print_json, print_json_line
 from recommend.cli.metrics_folder import metrics_folder
 from recommend.cli.near import near_ids
@@ -40,13 +40,14 @@ def related(
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 5,
     text: Annotated[Path | None, typer.Option(help="A draft: first line the title, the rest the text.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Also why: features, rules, near misses.")] = False,
+    assignments: Assignments = None,
     json: Json = False,
 ) -> None:
     """The stories that belong under an article, or under a draft."""
 
     if (article is None) == (text is None):
         raise typer.BadParameter("give either an ID or URL, or --text FILE")
-    settings = read_settings(context)
+    settings = read_settings(context, assignments or [])
     set_threads(1)
     recommender = Recommender(Store(settings.store, readonly=True), settings)
     if text is not None:
@@ -97,7 +98,8 @@ def serve(
     from recommend.cli.workers import listen
 
     settings = read_settings(context, ["service.site=true"] if site else [])
-    _serve(settings, listen(host, port), host, workers)
+    with listen(host, port) as bound:
+        _serve(settings, bound, host, workers)
 
 
 @app.command()
@@ -119,22 +121,22 @@ def demo(
     from recommend.cli.workers import listen
     from recommend.resources import bundled
 
-    bound = listen(host, port)
-    if folder != _DEMO:  # which is the demonstration's, whatever the settings name
-        check_scratch(context, "--folder", folder, read_settings(context))
-    folder.mkdir(parents=True, exist_ok=True)
-    context.obj = Flags(f"sqlite:///{folder / 'recommend.db'}", folder / "index", given_flags(context).config)
-    source = data or bundled("examples") / "corpus" / "articles.jsonl"
-    try:
-        ingest(context, [str(source)], rejects=folder / "rejects.jsonl")
-    except typer.Exit as done:
-        if done.exit_code != QUARANTINED:
-            raise
-    reindex(context)
-    name = "Related Articles" if data else "The Meridian Courier"
-    texts = [] if data else ['service.public_fields=["text"]']  # the sample's are anybody's
-    settings = read_settings(context, ["service.site=true", f"service.site_name={name}", *texts])
-    _serve(settings, bound, host, 1)
+    with listen(host, port) as bound:
+        if folder != _DEMO:  # which is the demonstration's, whatever the settings name
+            check_scratch(context, "--folder", folder, read_settings(context))
+        folder.mkdir(parents=True, exist_ok=True)
+        context.obj = Flags(f"sqlite:///{folder / 'recommend.db'}", folder / "index", given_flags(context).config)
+        source = data or bundled("examples") / "corpus" / "articles.jsonl"
+        try:
+            ingest(context, [str(source)], rejects=folder / "rejects.jsonl")
+        except typer.Exit as done:
+            if done.exit_code != QUARANTINED:
+                raise
+        reindex(context)
+        name = "Related Articles" if data else "The Meridian Courier"
+        texts = [] if data else ['service.public_fields=["text"]']  # the sample's are anybody's
+        settings = read_settings(context, ["service.site=true", f"service.site_name={name}", *texts])
+        _serve(settings, bound, host, 1)
 
 
 def _serve(settings: Settings, bound: socket, host: str, workers: int) -> None:

@@ -15,7 +15,7 @@ import typer
 from numpy.typing import NDArray
 
 from recommend.cli.app import Articles, Assignments, Qrels, Scratch, app, read_settings
-from recommend.cli.console import err, meter, out
+from recommend.cli.console import err, meter, out, plain
 from recommend.cli.intake import Intake
 from recommend.cli.learned import (
     check_unused,
@@ -33,18 +33,20 @@ from recommend.encoder.adapter import ADAPTER, AdapterManifest, find_adapter, sa
 from recommend.encoder.manifest import MANIFEST, TUNED, TUNING, EncoderManifest, read_manifest, save_tuning
 from recommend.encoder.preparation import encoder_text
 from recommend.errors import EncoderError, EvaluationError
+from recommend.evaluation.boxes import chosen_queries, look_into_boxes, said
 from recommend.evaluation.experiment import scratch
 from recommend.evaluation.judgements import read_qrels
 from recommend.files import replace_file
 from recommend.index.projection import Projection
 from recommend.jobs.encoder_choice import decided
 from recommend.ranking.candidates import FEATURES
+from recommend.ranking.model import Ranker
 from recommend.resources import model_file
 from recommend.training.adapter import Pairs, Recipe, train_adapter
 from recommend.training.card import Card
 from recommend.training.encoder import Texts, TuningRecipe, tune_encoder
 from recommend.training.held_out import Division, Verdict, held_out_queries, query_values
-from recommend.training.ranker import BY_HAND, RANKER, Lists, collect, fit_ranker, save_ranker
+from recommend.training.ranker import BY_HAND, RANKER, Lists, calibrate, collect, fit_ranker, save_ranker
 
 FloatArray = NDArray[np.float32]
 
@@ -271,6 +273,51 @@ def ranker(
             BY_HAND,
         )
         conclude(card, staged, destination, force=force)
+
+
+@train.command()
+def calibration(
+    context: typer.Context,
+    articles: Articles,
+    qrels: Qrels,
+    destination: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON file of models/.")],
+    hold_out: HoldOut = None,
+    queries: Annotated[int, typer.Option(min=1, help="Random articles to look under, of either side.")] = 2000,
+    unknown_days: Annotated[
+        float, typer.Option(min=0.0, help="Judgements say nothing on articles less than so many days apart.")
+    ] = 0.0,
+    keep: Scratch = None,
+    assignments: Assignments = None,
+    force: Force = False,
+) -> None:
+    """Fits anew the curve that turns the ranker's scores into probabilities; the weights stay.
+
+    It learns from the first items under random articles, those without a story among them, so that judgements have to
+    be as complete as can be: what nobody judged counts as unrelated.
+    """
+    settings = read_settings(context, ["policy=off", *(assignments or [])])
+    check_target(context, "--out", destination, RANKER, settings, inputs=[articles, qrels], force=force)
+    check_scratch(context, "--scratch", keep, settings)
+    judged, found = read_qrels(qrels), list(Intake([articles]))
+    division = Division.at(found, hold_out)
+    with scratch(found, settings, folder=keep) as recommender:
+        sides, published = [], set(recommender.view().ids())
+        for side in (division.earlier, division.later):
+            drawn = chosen_queries(str(queries), sorted(published & side.keys()), judged)
+            with meter("looking into boxes", float(len(drawn))) as bar:
+                advance = partial(bar.advance, 1)
+                sides.append(look_into_boxes(recommender, judged, drawn, unknown_days=unknown_days, progress=advance))
+    earlier, later = sides
+    curve = calibrate(earlier.scores, earlier.related)
+    fitted = said("learned", curve.probabilities(later.scores.astype(np.float32)).astype(np.float64), later.related)
+    for name, one in (("in use", later.said), ("learned", fitted)):
+        out.print(f"{name:<8} said {one.predicted:.3f}   true {one.related:.3f}   ECE {one.ece:.4f}")
+    if fitted.ece > later.said.ece and not force:
+        raise EvaluationError("on what is held out the curve in use is better; --force writes the other all the same")
+    use = Ranker.load(model_file(settings.models, f"{settings.ranking.model}.json"))
+    save_ranker(use.model_copy(update={"calibration": curve}), destination)
+    switch = switch_to("ranking.model", destination.with_suffix(""), settings)
+    out.print(f"written to {plain(str(destination))}; {plain(switch)}")
 
 
 def _told(step: int, loss: float) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recommend.encoder.manifest import MANIFEST as ENCODER_MANIFEST
 from recommend.errors import EncoderError
 from recommend.files import Kind, file_sha256, replace_file, whole
+from recommend.fingerprint import base_fingerprint
 from recommend.resources import model_file, model_folders
 
 FloatArray = NDArray[np.float32]
@@ -24,7 +25,8 @@ class AdapterManifest(BaseModel):
     """What an adapter is and where it comes from.
 
     Attributes:
-        encoder: fingerprint of the encoder whose embeddings it maps; it suits no other.
+        encoder: fingerprint of the encoder whose embeddings it maps, however much of long texts that reads; it suits no
+            other.
         sha256: of adapter.npy.
         recipe: how it was trained; ``data`` on what; ``step`` the one kept.
         default: whether ``auto`` stands for it; no training sets this.
@@ -68,14 +70,14 @@ def find_adapter(name: str, models: Path, fingerprint: str) -> Adapter | None:
         for path in paths:
             manifest = _manifest(path)
             beside_encoder = (path.parent / ENCODER_MANIFEST).is_file()
-            if manifest.encoder == fingerprint and (manifest.default or beside_encoder):
+            if _suits(manifest, fingerprint) and (manifest.default or beside_encoder):
                 return _open(manifest, path.parent)
         return None
     path = model_file(models, f"{name}/{MANIFEST}")
     if not path.is_file():
         raise EncoderError(f"adapter {name!r} is not in {models}; set encoder.adapter to auto or none")
     manifest = _manifest(path)
-    if manifest.encoder != fingerprint:
+    if not _suits(manifest, fingerprint):
         raise EncoderError(f"adapter {name!r} was made for encoder {manifest.encoder} != {fingerprint}")
     return _open(manifest, path.parent)
 
@@ -90,6 +92,10 @@ def save_adapter(folder: Path, weights: FloatArray, manifest: AdapterManifest) -
 
 
 ADAPTER = Kind("an adapter", lambda folder: (folder / MANIFEST).is_file(), folder=True)
+
+
+def _suits(manifest: AdapterManifest, fingerprint: str) -> bool:
+    return base_fingerprint(manifest.encoder) == base_fingerprint(fingerprint)
 
 
 def _manifest(path: Path) -> AdapterManifest:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recommend.articles.article import Article
 from recommend.encoder.preparation import encoder_text
 from recommend.errors import EncoderError
+from recommend.fingerprint import whole_fingerprint, words_read
 from recommend.resources import model_file
 from recommend.settings import EncoderSettings
 
@@ -26,9 +27,10 @@ class Encoder(Protocol):
     """Anything that turns texts into vectors.
 
     Attributes:
-        fingerprint: changes with weights, precision, text preparation and length: vectors of two never meet.
+        fingerprint: changes with weights, precision, text preparation and length: vectors of two never meet. It ends
+            with how many words of long texts are read, if they are, see :mod:`recommend.fingerprint`.
         dimension: d.
-        max_tokens: how much of a text is read.
+        max_tokens: how much of a text is read at once.
         language: the only one it is made for (BCP 47), None for many.
     """
 
@@ -48,7 +50,8 @@ class Encoder(Protocol):
 
 def encode_articles(encoder: Encoder, articles: Sequence[Article]) -> FloatArray:
     """Embeddings (n, d) float32 of unit length, in the order of ``articles``."""
-    return encoder.encode([encoder_text(article, encoder.max_tokens) for article in articles])
+    max_words = words_read(encoder.fingerprint)
+    return encoder.encode([encoder_text(article, encoder.max_tokens, max_words) for article in articles])
 
 
 def open_encoder(
@@ -68,8 +71,12 @@ def open_encoder(
         EncoderError: when it is unknown, or its weights are not the ones its manifest names, or its fingerprint is
             another one.
     """
+    from recommend.encoder.whole_texts import WholeTexts
+
     settings = _settled(settings)
     encoder = _open(settings, models, threads_a_text)
+    if settings.max_words:
+        encoder = WholeTexts(encoder, settings.max_words)
     if fingerprint not in {None, encoder.fingerprint}:
         raise EncoderError(
             f"encoder {settings.name!r} has fingerprint {encoder.fingerprint} != {fingerprint} of the snapshot; "
@@ -85,6 +92,19 @@ def resolve_encoder_name(name: str, models: Path) -> str:
     return str(Path(name).resolve()) if outside else name
 
 
+def made_weights(models: Path, name: str) -> Path:
+    """The folder of the weights that are made of those of an encoder's package: within ``models`` where that is there,
+    else where this user's caches lie, so that nothing appears beside the files that one works on."""
+    if models.is_dir():
+        return models / name / "weights"
+    from hashlib import sha256
+
+    from platformdirs import user_cache_path
+
+    manifest = sha256(model_file(models, f"{name}/manifest.json").read_bytes()).hexdigest()[:16]
+    return user_cache_path("related-articles", appauthor=False) / "models" / f"{Path(name).name}-{manifest}" / "weights"
+
+
 def _settled(settings: EncoderSettings) -> EncoderSettings:
     return settings.model_copy(update={"name": DEFAULT}) if settings.name == AUTO else settings
 
@@ -94,7 +114,7 @@ def _open(settings: EncoderSettings, models: Path, threads_a_text: int) -> Encod
 
     manifest = model_file(models, f"{settings.name}/manifest.json")
     if manifest.is_file():
-        return OnnxEncoder.open(manifest.parent, models / settings.name / "weights", settings, threads_a_text)
+        return OnnxEncoder.open(manifest.parent, made_weights(models, settings.name), settings, threads_a_text)
     from recommend.encoder.transformer import TransformerEncoder
 
     return TransformerEncoder(settings)
@@ -111,7 +131,7 @@ def encoder_fingerprint(settings: EncoderSettings, models: Path) -> str:
     settings = _settled(settings)
     manifest = model_file(models, f"{settings.name}/manifest.json")
     if manifest.is_file():
-        return read_manifest(manifest.parent).fingerprint(settings.max_tokens)
+        return whole_fingerprint(read_manifest(manifest.parent).fingerprint(settings.max_tokens), settings.max_words)
     return open_encoder(settings, models).fingerprint
 
 
@@ -127,7 +147,7 @@ def check_encoder(settings: EncoderSettings, models: Path) -> None:
     settings = _settled(settings)
     described = model_file(models, f"{settings.name}/manifest.json")
     if described.is_file():
-        check_weights(read_manifest(described.parent), models / settings.name / "weights")
+        check_weights(read_manifest(described.parent), made_weights(models, settings.name))
 
 
 def verify_encoder(settings: EncoderSettings, models: Path) -> None:
@@ -147,6 +167,6 @@ def verify_encoder(settings: EncoderSettings, models: Path) -> None:
         return
     manifest = read_manifest(described.parent)
     manifest.source()
-    weights = models / settings.name / "weights"
+    weights = made_weights(models, settings.name)
     if (weights / RECORD).is_file():  # otherwise they are made at first use
         verify_weights(manifest, weights)

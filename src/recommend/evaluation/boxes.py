@@ -60,7 +60,8 @@ class Boxes:
         auc: of the probability; None where all are related, or none is.
         said: of all items; ``ages`` by how far apart item and article were published.
         thresholds: by rising probability.
-        predicted: (n,) probabilities of the items; ``related`` (n,) whether each is judged related.
+        scores: (n,) ranking scores of the items; ``predicted`` (n,) probabilities, ``related`` (n,) whether each is
+            judged related.
     """
 
     queries: int
@@ -69,6 +70,7 @@ class Boxes:
     said: Said
     ages: list[Said]
     thresholds: list[Threshold]
+    scores: FloatArray
     predicted: FloatArray
     related: BoolArray
 
@@ -118,7 +120,7 @@ def look_into_boxes(
         unknown_days: items published less than so many days apart are left out too, for judgements that leave them out.
         progress: called after each article.
     """
-    boxes: list[tuple[FloatArray, BoolArray, FloatArray]] = []
+    boxes: list[tuple[FloatArray, BoolArray, FloatArray, FloatArray]] = []
     stories = []
     for query in queries:
         grades = qrels.get(query, {})
@@ -126,23 +128,24 @@ def look_into_boxes(
         boxes.append(_items(recommender, query, grades, recommender.rank(query, reach), unknown_days))
         stories.append(any(grade > 0 for grade in grades.values()))
         progress()
-    nothing = (np.zeros(0), np.zeros(0, np.bool_), np.zeros(0))
-    predicted, related, days = (np.concatenate(part) for part in zip(*(boxes or [nothing]), strict=True))
+    nothing = (np.zeros(0), np.zeros(0, np.bool_), np.zeros(0), np.zeros(0))
+    predicted, related, days, scores = (np.concatenate(part) for part in zip(*(boxes or [nothing]), strict=True))
     borders = [-np.inf, *(border for _, border in AGES)]
     bands = [
-        _said(name, predicted[inside], related[inside])
+        said(name, predicted[inside], related[inside])
         for (name, border), start in zip(AGES, borders, strict=False)
         if (inside := (days > start) & (days <= border)).any()
     ]
-    told = [p for p, _, _ in boxes]
-    thresholds = [_at(least, told, [r for _, r, _ in boxes], stories) for least in THRESHOLDS]
+    told, true = [box[0] for box in boxes], [box[1] for box in boxes]
+    thresholds = [_at(least, told, true, stories) for least in THRESHOLDS]
     return Boxes(
         len(queries),
         sum(stories),
         _auc(predicted, related),
-        _said("all", predicted, related),
+        said("all", predicted, related),
         bands,
         thresholds,
+        scores,
         predicted,
         related,
     )
@@ -154,14 +157,14 @@ def _items(
     grades: Mapping[str, int],
     ranked: list[tuple[str, float]],
     unknown_days: float,
-) -> tuple[FloatArray, BoolArray, FloatArray]:
+) -> tuple[FloatArray, BoolArray, FloatArray, FloatArray]:
     known = [(one, score) for one, score in ranked if grades.get(one) != UNKNOWN]
     moments = np.array([_published(recommender, one) for one, _ in known], np.int64)
     days = days_apart(moments, _published(recommender, query))
     kept = [i for i in range(len(known)) if not days[i] < unknown_days][:SIZE]
     scores = np.array([known[i][1] for i in kept], np.float32)
     related = np.array([grades.get(known[i][0], 0) > 0 for i in kept], np.bool_)
-    return recommender.probabilities(scores).astype(np.float64), related, days[kept]
+    return recommender.probabilities(scores).astype(np.float64), related, days[kept], scores.astype(np.float64)
 
 
 def _published(recommender: Recommender, article_id: str) -> int:
@@ -171,10 +174,10 @@ def _published(recommender: Recommender, article_id: str) -> int:
 
 
 def _at(least: float, told: list[FloatArray], related: list[BoolArray], stories: list[bool]) -> Threshold:
-    said = [p >= least for p in told]
-    count = sum(int(one.sum()) for one in said)
-    true = sum(int((one & r).sum()) for one, r in zip(said, related, strict=True))
-    covered = [bool(one.any()) for one, story in zip(said, stories, strict=True) if story]
+    called = [p >= least for p in told]
+    count = sum(int(one.sum()) for one in called)
+    true = sum(int((one & r).sum()) for one, r in zip(called, related, strict=True))
+    covered = [bool(one.any()) for one, story in zip(called, stories, strict=True) if story]
     return Threshold(
         least,
         count / max(len(told), 1),
@@ -183,7 +186,8 @@ def _at(least: float, told: list[FloatArray], related: list[BoolArray], stories:
     )
 
 
-def _said(name: str, predicted: FloatArray, related: BoolArray) -> Said:
+def said(name: str, predicted: FloatArray, related: BoolArray) -> Said:
+    """What is said of items (n,) with probabilities 0…1, and whether they are related."""
     if not len(predicted):
         return Said(name, 0, 0.0, 0.0, 0.0)
     places = np.minimum((predicted * _BINS).astype(np.int64), _BINS - 1)

@@ -24,6 +24,7 @@ IntArray = NDArray[np.int64]
 NEIGHBOUR_COUNT = 3
 NEIGHBOUR_SHARE = 0.3
 CANDIDATES = 48
+LEAST_SIMILARITY, LONG_TERMS = 0.35, 68
 _DENSE = 1.7
 TIME_SCALE = 30.0
 _BLOCK = 4096
@@ -120,6 +121,18 @@ def mean_similarity(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> float:
     left, right = np.repeat(rows, neighbours.shape[1]), neighbours[rows].ravel().astype(np.int64)
     others = left != right
     return round(float(matrix.pairs(left[others], right[others]).mean()), 4) if others.any() else 0.0
+
+
+def expansion_pays(matrix: TermMatrix, similarity: float) -> bool:
+    """Whether an article's nearest say more of it. They do of short items, and of reports of the same events; of long
+    texts whose nearest are about something else, they tell what those are about.
+
+    Args:
+        matrix: of the corpus.
+        similarity: see :func:`mean_similarity`.
+    """
+    terms = np.diff(matrix.rows.indptr)
+    return similarity >= LEAST_SIMILARITY or not len(terms) or float(np.median(terms)) < LONG_TERMS
 
 
 def expanded_vectors(vectors: FloatArray, neighbours: NDArray[np.int32]) -> NDArray[np.float16]:

@@ -89,6 +89,7 @@ class Prepared:
     group: int
     tags: TermVector = NONE
     authors: TermVector = NONE
+    title: TermVector = NONE
 
     def query(self) -> Query:
         """The query that the article makes."""
@@ -122,6 +123,7 @@ class Segment:
         index: over ``embeddings``; None where n is so small that a scan is as good.
         time_curve: of the snapshot.
         tags, authors: of the articles, see :mod:`recommend.index.labels`.
+        titles: of the articles, see :mod:`recommend.index.titles`.
     """
 
     table: ArticleTable
@@ -135,6 +137,7 @@ class Segment:
     time_curve: TimeCurve
     tags: TermMatrix
     authors: TermMatrix
+    titles: TermMatrix
 
     @classmethod
     def of(cls, prepared: Iterable[Prepared], beside: Segment) -> Segment:
@@ -156,6 +159,7 @@ class Segment:
             beside.time_curve,
             stack([one.tags for one in ordered], beside.tags.rows.shape[1]),
             stack([one.authors for one in ordered], beside.authors.rows.shape[1]),
+            stack([one.title for one in ordered], beside.titles.rows.shape[1]),
         )
 
     def __len__(self) -> int:

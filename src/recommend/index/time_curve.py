@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy.optimize import isotonic_regression
 
 from recommend.index.dates import MISSING
 
@@ -89,6 +88,8 @@ def measure(published_at: IntArray, neighbours: NDArray[np.integer], groups: NDA
     points = np.arange(0.0, np.log(len(by_chance)) + _STEP, _STEP)
     found, expected = _smoothed(near, points), _smoothed(by_chance * (pairs / by_chance.sum()), points)
     ratio = np.log((found + _PSEUDO_PAIRS) / (expected + _PSEUDO_PAIRS))
+    from scipy.optimize import isotonic_regression  # a fifth of a second, which only those who build shall pay
+
     falling = isotonic_regression(ratio, weights=found + expected + _PSEUDO_PAIRS, increasing=False).x
     if falling[0] - falling[-1] < _LEAST_FALL:
         return FLAT.model_copy(update={"pairs": pairs})

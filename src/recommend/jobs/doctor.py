@@ -143,7 +143,7 @@ def snapshots(settings: Settings) -> Iterator[Finding]:
             continue
         wanted = encoder_fingerprint(settings.encoder, settings.models)
         if one.live and manifest.encoder != wanted:
-            remedy = "run recommend reindex --encoder, or set encoder.name and encoder.max_tokens back"
+            remedy = "run recommend reindex --encoder, or set its name, max_tokens and max_words back"
             wrong = f"{one.name} was made by encoder {manifest.encoder} != {wanted} of the settings"
             yield Finding("snapshots", wrong, remedy)
 

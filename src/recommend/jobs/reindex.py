@@ -11,6 +11,7 @@ from typing import Any
 from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.executors.engine import Engine
 from recommend.errors import RecommendError, SnapshotError
+from recommend.fingerprint import base_fingerprint
 from recommend.index.dense import choose_kind
 from recommend.index.snapshot.build import Recipe, build_snapshot, live_corpus
 from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
@@ -172,7 +173,7 @@ def reindex(
             return done(manifest, canary=compared, published=False)
         progress.stage("publishing")
         embedded += publish_embedded(store, layout, manifest.name, encoder, progress=progress.embedded)
-        fingerprints = _fingerprints(layout)
+        fingerprints = _fingerprints(layout) | {base_fingerprint(encoder.fingerprint)}
         prune(layout, settings.indexing.keep)
         dropped = sum(map(store.embeddings.drop, fingerprints - _fingerprints(layout)))
         return done(manifest, canary=compared, dropped=dropped, listed=listed(manifest))

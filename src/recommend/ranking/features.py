@@ -12,6 +12,7 @@ from recommend.index.dates import days_apart
 from recommend.index.expansion import NEIGHBOUR_SHARE
 from recommend.index.labels import similarity
 from recommend.index.segment import Query, Segment
+from recommend.index.titles import mentioned
 from recommend.ranking.candidates import FEATURES, Candidates
 
 FloatArray = NDArray[np.float32]
@@ -42,6 +43,7 @@ def compute_features(segment: Segment, number: int, query: Query, rows: IntArray
             np.einsum("nd,d->n", to_float32(segment.embeddings[rows]), query.embedding),
             lexical,
             context,
+            mentioned(query.terms, segment.titles, rows),
             segment.time_curve.at(days),
             -np.log1p(days),
             _same_section(segment, query.section, rows),

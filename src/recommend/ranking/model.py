@@ -23,7 +23,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 SHORT_TERMS, LONG_TERMS = 45, 90
-APART, ALIKE = 0.25, 0.45
+APART, ALIKE = 0.3, 0.45
 
 
 class FeatureWeight(BaseModel):
@@ -193,7 +193,7 @@ def length_weights(terms: NDArray[np.integer]) -> NDArray[np.float64]:
 
 def similarity_weight(mean_similarity: float) -> float:
     """How far, 0…1, an article's nearest may speak for it in a corpus: 0 where the mean lexical cosine of the two is at
-    most 0.25, as of a blog's posts, 1 from 0.45 on, as of reports of the same events, straight in between."""
+    most 0.3, as of a blog's posts, 1 from 0.45 on, as of reports of the same events, straight in between."""
     return min(max((mean_similarity - APART) / (ALIKE - APART), 0.0), 1.0)
 
 

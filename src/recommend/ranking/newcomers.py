@@ -14,6 +14,7 @@ from recommend.index.dates import days_apart
 from recommend.index.expansion import NEIGHBOUR_SHARE
 from recommend.index.lexical import TermMatrix, TermVector, stack
 from recommend.index.segment import Segment
+from recommend.index.titles import mentions
 from recommend.index.view import View
 from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.model import length_weights
@@ -53,6 +54,7 @@ def features_under(view: View, number: int, rows: IntArray, place: Place) -> Flo
         "dense": to_float32(segment.embeddings[rows]) @ to_float32(changed.embeddings[row]),
         "lexical": lexical,
         "context": context,
+        "titles": mentions(segment.matrix, rows, changed.titles.vector(row)),
         "time_curve": segment.time_curve.at(days),
         "days_log": -np.log1p(days),
         "section": _same_section(segment, rows, changed.table.value("section", row)),

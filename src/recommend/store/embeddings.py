@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, bindparam, delete, exists, select, update
 
 from recommend.articles.article import Article
+from recommend.fingerprint import SEPARATOR, base_fingerprint
 from recommend.store import revisions
 from recommend.store.boilerplate import SharedSentences
 from recommend.store.database import Watch, reading, upsert
@@ -21,6 +22,7 @@ from recommend.store.rows import (
     embedding_row,
     lacks_vector,
     some_at_a_time,
+    vector_of,
 )
 from recommend.store.salvage import readable
 from recommend.store.schema import articles, embeddings
@@ -65,6 +67,26 @@ class Embeddings:
             for some in some_at_a_time(ids):
                 rows = connection.execute(query.where(embeddings.c.article_id.in_(some)))
                 found.update((row.article_id, row.text_hash) for row in rows)
+        return found
+
+    def of_relatives(self, texts: Iterable[HasText], fingerprint: str) -> dict[str, FloatArray]:
+        """By article id, embeddings (d,) float32 of just these texts by encoders that differ from that of
+        ``fingerprint`` at most in how much of long texts they read."""
+        hashes = {text.id: text.text_hash for text in texts}
+        base, made_by = base_fingerprint(fingerprint), embeddings.c.fingerprint
+        alike = (made_by == base) | made_by.startswith(base + SEPARATOR, autoescape=True)
+        columns = embeddings.c.article_id, embeddings.c.text_hash, embeddings.c.vector
+        query = select(*columns).where(alike, made_by != fingerprint).order_by(made_by)
+        found: dict[str, FloatArray] = {}
+        with reading(self._engine) as connection:
+            for some in some_at_a_time(hashes):
+                for row in connection.execute(query.where(embeddings.c.article_id.in_(some))):
+                    if hashes[row.article_id] != row.text_hash:
+                        continue
+                    with suppress(ValueError):  # what cannot be read is made anew
+                        vector = vector_of(row.vector)
+                        if vector is not None:
+                            found[row.article_id] = vector
         return found
 
     def lacking(self, fingerprint: str, limit: int, after: str = "") -> list[Article]:

@@ -28,6 +28,7 @@ from recommend.encoder import Encoder, open_encoder
 from recommend.encoder.executors.engine import Embedded, Text
 from recommend.encoder.preparation import encoder_text
 from recommend.errors import EncoderError, EngineError
+from recommend.fingerprint import words_read
 from recommend.settings import EncoderSettings, RaySettings, Settings
 
 FloatArray = NDArray[np.float32]
@@ -75,6 +76,7 @@ class RayEngine:
         if find_spec("ray") is None:
             raise EngineError("engine 'ray': package ray is missing; pip install 'related-articles[ray]'")
         self._max_tokens, fingerprint = encoder.max_tokens, encoder.fingerprint
+        self._max_words = words_read(fingerprint)
         self._settings = settings.ray
         worker = settings.encoder.model_copy(update={"threads": max(int(settings.ray.cpus), 1)})
         self._arguments = worker, settings.models.absolute(), fingerprint
@@ -140,7 +142,7 @@ class RayEngine:
             {
                 "id": [article.id for article in articles],
                 "text_hash": pa.array([article.text_hash for article in articles], pa.binary(32)),
-                "text": [encoder_text(article, self._max_tokens) for article in articles],
+                "text": [encoder_text(article, self._max_tokens, self._max_words) for article in articles],
             }
         )
 

@@ -23,9 +23,17 @@ from recommend.encoder import Encoder, resolve_encoder_name
 from recommend.encoder.adapter import Adapter, find_adapter
 from recommend.errors import SnapshotError
 from recommend.files import follow_mode, sync, sync_tree
-from recommend.index import labels, lexical
+from recommend.index import labels, lexical, titles
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
-from recommend.index.expansion import expanded_lengths, expanded_vectors, mean_similarity, nearest, units
+from recommend.index.expansion import (
+    expanded_lengths,
+    expanded_vectors,
+    expansion_pays,
+    mean_similarity,
+    nearest,
+    units,
+)
+from recommend.index.lexical import Lexicon, TermMatrix
 from recommend.index.projection import Projection
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.incremental import Corpus, made_by, read
@@ -168,9 +176,9 @@ def _write(
     neighbours, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.expansion_time)
     alike = mean_similarity(matrix, timeless)
     curve = measure(table.published_at, timeless, reading.groups)
-    alone_only = foreign if settings.expansion else np.ones(len(table), np.bool_)
-    if alone_only is not None:
-        neighbours[alone_only] = np.flatnonzero(alone_only)[:, None]
+    expands = settings.expansion and expansion_pays(matrix, alike)
+    alone_only = foreign if expands else np.ones(len(table), np.bool_)
+    neighbours = neighbours if alone_only is None else _without(neighbours, alone_only)
     on_stage("indexing expanded embeddings")
     embeddings = expanded_vectors(alone, neighbours)
     index = index.refilled(embeddings)
@@ -190,6 +198,7 @@ def _write(
     for name, folder in (("tags", layout.tags), ("authors", layout.authors)):
         labelled = labels.count(table.labels(name))
         lexical.save(*labels.fit(labelled), labelled, folder)
+    titles.save(*_titles(table, lexicon), layout.titles)
     np.save(layout.neighbours, neighbours)
     np.save(layout.lengths, expanded_lengths(matrix, neighbours))
     manifest = Manifest(
@@ -203,7 +212,7 @@ def _write(
         max_tokens=encoder.max_tokens,
         language=encoder.language,
         adapter=None if adapter is None else adapter.manifest.name,
-        expansion=settings.expansion,
+        expansion=expands,
         expansion_time=settings.expansion_time,
         units=deviations,
         mean_similarity=alike,
@@ -249,6 +258,20 @@ def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: 
     near = (to_float32(embeddings[index.search(query, max(depth, k))]) @ query for query in queries)
     found = [np.count_nonzero(scores >= least) for scores, least in zip(near, enough, strict=True)]
     return float(np.minimum(found, k).mean()) / k
+
+
+def _without(neighbours: NDArray[np.int32], alone: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The neighbours (n, c), of articles that are to stand ``alone`` (n,) their own rows."""
+    return np.where(alone[:, None], np.arange(len(alone), dtype=np.int32)[:, None], neighbours)
+
+
+def _titles(table: ArticleTable, lexicon: Lexicon) -> tuple[TermMatrix, dict[str, list[str]]]:
+    """Of each article, the terms of its title, and by site the series there are."""
+    sites = [*table.values("site"), None]
+    told = list(zip(table.batch.column("title").to_pylist(), (sites[c] for c in table.codes("site")), strict=True))
+    series = titles.series(told)
+    stripped = (titles.without_series(*one, series) for one in told)
+    return titles.fit(stripped, _languages(table), lexicon), series
 
 
 def _languages(table: ArticleTable) -> list[str | None]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recommend.arrays import load_mmap
 from recommend.errors import SnapshotError
-from recommend.index import lexical
+from recommend.index import lexical, titles
 from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.projection import Projection
 from recommend.index.snapshot.layout import Manifest, SnapshotLayout
@@ -88,6 +88,8 @@ def _lexical(parts: SnapshotLayout, count: int) -> None:
     if len(entries) != 1:
         raise ValueError(f"lexical: rows, postings and counts have {sorted(entries)} entries, not equally many")
     lexical.load(folder)
+    _sparse(parts, "titles/rows", count, width)
+    titles.load(parts.titles, width)
 
 
 def _sparse(parts: SnapshotLayout, name: str, rows: int, columns: int) -> int:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recommend.errors import SnapshotError, truncated_repr
 from recommend.files import file_sha256
+from recommend.fingerprint import words_read
 from recommend.index.time_curve import TimeCurve
 from recommend.settings import EncoderSettings
 
@@ -74,8 +75,10 @@ class Manifest(BaseModel):
     set_aside: dict[str, str] = {}
 
     def encoder_settings(self, own: EncoderSettings) -> EncoderSettings:
-        """How to open the encoder of the snapshot: its name and length, all else as in ``own``."""
-        return own.model_copy(update={"name": self.encoder_name, "max_tokens": self.max_tokens})
+        """How to open the encoder of the snapshot: its name and how much it reads, all else as in ``own``."""
+        return own.model_copy(
+            update={"name": self.encoder_name, "max_tokens": self.max_tokens, "max_words": words_read(self.encoder)}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,10 @@ class SnapshotLayout:
     @property
     def authors(self) -> Path:
         return self.root / "authors"
+
+    @property
+    def titles(self) -> Path:
+        return self.root / "titles"
 
     @property
     def projection(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from recommend.articles.boilerplate import Boilerplate
 from recommend.articles.duplicates import group_key
 from recommend.articles.languages import same_language
 from recommend.errors import SnapshotError, truncated_repr
-from recommend.index import labels, lexical
+from recommend.index import labels, lexical, titles
 from recommend.index.dates import nearness, seconds
 from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.expansion import CANDIDATES, NEIGHBOUR_COUNT, NEIGHBOUR_SHARE, TIME_SCALE, mixed_terms, pair_scores
@@ -39,6 +40,7 @@ class Snapshot:
     projection: Projection
     tags: Lexicon
     authors: Lexicon
+    series: Mapping[str, Sequence[str]]
     boilerplate: Boilerplate
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -78,6 +80,9 @@ class Snapshot:
             group_key(article),
             labels.weigh(self.tags, article.tags),
             labels.weigh(self.authors, article.authors),
+            titles.weigh(
+                titles.without_series(article.title, article.site, self.series), article.language, self.lexicon
+            ),
         )
 
 
@@ -96,6 +101,7 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
         lexicon, matrix = lexical.load(parts.lexical)
         tags, tagged = lexical.load(parts.tags)
         authors, written = lexical.load(parts.authors)
+        titled, series = titles.load(parts.titles, len(lexicon))
         segment = Segment(
             ArticleTable.load(parts.articles),
             embeddings,
@@ -108,12 +114,13 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
             manifest.time_curve,
             tagged,
             written,
+            titled,
         )
         projection = Projection.load(parts.projection)
         boilerplate = Boilerplate.of(load_mmap(parts.boilerplate))
     except (OSError, EOFError, ValueError, KeyError) as problem:
         raise SnapshotError(f"snapshot {name} is torn: {problem}; run recommend reindex") from None
-    return Snapshot(layout, manifest, segment, lexicon, projection, tags, authors, boilerplate)
+    return Snapshot(layout, manifest, segment, lexicon, projection, tags, authors, series, boilerplate)
 
 
 def verify(layout: IndexLayout, name: str) -> Manifest:

@@ -1,0 +1,119 @@
+"""Titles as evidence: how much of one an article says itself. Editors link to what a text speaks of.
+
+What a column or a template repeats in its titles ("Trends on Tuesday: …", "… | Harbour News") tells of no story, and is
+left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+from scipy import sparse
+
+from recommend.arrays import load_mmap
+from recommend.articles.languages import primary_language
+from recommend.articles.text import terms
+from recommend.index.lexical import Lexicon, TermMatrix, TermVector
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+LEAST_IN_SERIES = 5
+"""Titles of a site that begin or end alike, from which on that is the name of a series."""
+
+_ARRAYS = ("indptr", "indices", "data")
+_SERIES = "series.json"
+_NAMES = TypeAdapter(dict[str, list[str]])
+_BORDER = re.compile(r":\s+|\s+[|–—-]\s+|\s+[»·]\s+")
+
+
+def series(titles: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
+    """By site ("" where it is unknown), the beginnings and ends that its titles repeat, in ascending order.
+
+    Args:
+        titles: each with its site.
+    """
+    counts = Counter((site or "", part) for title, site in titles for part in {part for part, _ in _parts(title)})
+    found: dict[str, list[str]] = {}
+    for site, part in sorted(key for key, count in counts.items() if count >= LEAST_IN_SERIES):
+        found.setdefault(site, []).append(part)
+    return found
+
+
+def without_series(title: str, site: str | None, names: Mapping[str, Sequence[str]]) -> str:
+    """A title without the name of its series, as it is when it belongs to none; ``names`` as :func:`series`
+    gives them."""
+    known = names.get(site or "", ())
+    return next((rest for part, rest in _parts(title) if part in known), title)
+
+
+def _parts(title: str) -> Iterator[tuple[str, str]]:
+    """The beginning and the end of a title that is divided, in lower case, each with what is left then."""
+    borders = list(_BORDER.finditer(title))
+    if borders:
+        first, last = borders[0], borders[-1]
+        yield title[: first.start()].casefold(), title[first.end() :]
+        yield title[last.end() :].casefold(), title[: last.start()]
+
+
+def weigh(title: str, language: str | None, lexicon: Lexicon) -> TermVector:
+    """The terms of a title that the corpus has, by the weights that they have in it, which sum to 1."""
+    columns = np.unique(lexicon.columns(terms(title, lexicon.stop_words, language and primary_language(language))))
+    columns = columns[columns >= 0]
+    weights = lexicon.weights[columns]
+    return TermVector(columns, (weights / max(float(weights.sum()), 1e-9)).astype(np.float32))
+
+
+def fit(titles: Iterable[str], languages: Iterable[str | None], lexicon: Lexicon) -> TermMatrix:
+    """What :func:`weigh` makes of each title (n,); ``languages`` (n,) by their primary part."""
+    column = {term: place for place, term in enumerate(lexicon.vocabulary.to_pylist())}
+    places = [
+        sorted({column[term] for term in terms(title, lexicon.stop_words, language) if term in column})
+        for title, language in zip(titles, languages, strict=True)
+    ]
+    indptr = np.cumsum([0, *map(len, places)])
+    indices = np.array([place for some in places for place in some], np.int32)
+    rows = np.repeat(np.arange(len(places)), np.diff(indptr))
+    weights = lexicon.weights[indices].astype(np.float32)
+    weights /= np.maximum(np.bincount(rows, weights, minlength=len(places)), 1e-9)[rows].astype(np.float32)
+    return TermMatrix(sparse.csr_array((weights, indices, indptr), shape=(len(places), len(lexicon))))
+
+
+def save(matrix: TermMatrix, names: Mapping[str, Sequence[str]], folder: Path) -> None:
+    """Writes a folder with the titles' terms and the series' names by site."""
+    folder.mkdir()
+    (folder / _SERIES).write_bytes(orjson.dumps(names))
+    for name in _ARRAYS:
+        np.save(folder / f"rows.{name}.npy", getattr(matrix.rows, name))
+
+
+def load(folder: Path, width: int) -> tuple[TermMatrix, dict[str, list[str]]]:
+    """Opens what :func:`save` wrote, mapped into memory; ``width`` is the lexicon's."""
+    indptr, indices, data = (load_mmap(folder / f"rows.{name}.npy") for name in _ARRAYS)
+    names = _NAMES.validate_json((folder / _SERIES).read_bytes())
+    return TermMatrix(sparse.csr_array((data, indices, indptr), shape=(len(indptr) - 1, width), copy=False)), names
+
+
+def mentions(matrix: TermMatrix, rows: IntArray, title: TermVector) -> FloatArray:
+    """(m,) of 0…1, how much of a title the articles at ``rows`` (m,) have among their terms; NaN for one that has no
+    terms."""
+    if not len(title.terms):
+        return np.full(len(rows), np.nan, np.float32)
+    having = matrix.postings[title.terms]
+    weights = np.repeat(title.weights, np.diff(having.indptr))
+    return np.bincount(having.indices, weights, minlength=matrix.rows.shape[0]).astype(np.float32)[rows]
+
+
+def mentioned(query: TermVector, matrix: TermMatrix, rows: IntArray) -> FloatArray:
+    """(m,) of 0…1, how much of the titles at ``rows`` (m,) the query has among its terms; NaN for those that have no
+    terms."""
+    known = matrix.rows.indptr[rows + 1] > matrix.rows.indptr[rows]
+    present = TermVector(query.terms, np.ones(len(query.terms), np.float32))
+    return np.where(known, matrix.scores(rows, present)[0], np.float32(np.nan))
