@@ -49,3 +49,22 @@ def test_every_decision_is_listed() -> None:
     listed = (ROOT / "docs" / "decisions" / "index.md").read_text(encoding="utf-8")
     decisions = {path.name for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md")}
     assert {name for name in decisions if f"({name})" not in listed} == set()
+
+
+def test_every_picture_is_taken_by_the_script_and_shown_somewhere() -> None:
+    docs = ROOT / "docs"
+    script = (docs / "pictures" / "take.py").read_text(encoding="utf-8")
+    pages = "".join(page.read_text(encoding="utf-8") for page in docs.rglob("*.md"))
+    for picture in (docs / "pictures").glob("*.png"):
+        assert f'"{picture.stem}"' in script
+        assert f"(pictures/{picture.name})" in pages
+        assert picture.stat().st_size < 100_000, "make pictures keeps them small"
+
+
+def test_the_tables_of_where_to_change_what_name_files_that_there_are() -> None:
+    for page in ("request", "article"):
+        text = (ROOT / "docs" / "explanation" / f"{page}.md").read_text(encoding="utf-8").split("| to change |")[1]
+        named = re.findall(r"`((?:recommend|recommend_service|models)/[\w./-]+)`", text)
+        assert len(named) > 8
+        for path in named:
+            assert any((ROOT / part / path).exists() for part in ("src", "service", "")), path

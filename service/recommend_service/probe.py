@@ -49,11 +49,11 @@ class Probe(Generic[T]):
     def _run(self, result: asyncio.Future[T]) -> None:
         loop = result.get_loop()
         try:
-            found = self._work()
+            answer = self._work()
         except Exception as problem:  # whoever asks meets it
             _tell(loop, _fail, result, problem)
         else:
-            _tell(loop, result.set_result, found)
+            _tell(loop, result.set_result, answer)
 
 
 def _fail(result: asyncio.Future[T], problem: Exception) -> None:

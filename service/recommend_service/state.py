@@ -97,15 +97,15 @@ class ServiceState:
     def _open_recommender(self, store: Store) -> Recommender:
         settings = self.settings.model_copy(update={"encoder": self._encoder_settings()})
         if self._local:
-            found = Recommender(store, settings, serving=True)
+            recommender = Recommender(store, settings, serving=True)
         else:
             live = LiveView(store, IndexLayout(self.settings.index), serving=True)
             self._followed = FollowedView(live, 3 / 4 * self.settings.service.staleness)
-            found = Recommender(store, settings, view=self._followed, serving=True)
+            recommender = Recommender(store, settings, view=self._followed, serving=True)
         for name in self.settings.service.variants:
             ranking, policy = self.settings.variant(name)
-            self._variants[name] = found.with_settings(ranking=ranking, policy=policy)
-        return found
+            self._variants[name] = recommender.with_settings(ranking=ranking, policy=policy)
+        return recommender
 
     def _encoder_settings(self) -> EncoderSettings:
         """Those of an encoder that leaves the other cores to readers."""
@@ -177,12 +177,12 @@ class ServiceState:
 
     def cache(self, recommender: Recommender) -> AnswerCache:
         """The ready answers of a recommender: each has its own views and its own settings, so each its own cache."""
-        found = self._caches.get(recommender)
-        if found is None:
+        cache = self._caches.get(recommender)
+        if cache is None:
             service = self.settings.service
             room = service.cache_bytes // (1 + len(service.variants))
-            found = self._caches[recommender] = AnswerCache(service.cache_size, room, recommender.comparison)
-        return found
+            cache = self._caches[recommender] = AnswerCache(service.cache_size, room, recommender.comparison)
+        return cache
 
     async def follow(self) -> None:
         """Looks for changes in a database that the event loop does not ask itself, until it is cancelled."""

@@ -43,7 +43,7 @@ def unique_inverse(rows: NDArray[np.integer], count: int) -> tuple[NDArray[np.in
     """``np.unique`` of rows below ``count`` with the place of each, in the shape of ``rows``; does not sort."""
     present = np.zeros(count, np.bool_)
     present[rows] = True
-    found = np.flatnonzero(present)
+    values = np.flatnonzero(present)
     places = np.empty(count, np.int32)
-    places[found] = np.arange(len(found), dtype=np.int32)
-    return found, places[rows]
+    places[values] = np.arange(len(values), dtype=np.int32)
+    return values, places[rows]

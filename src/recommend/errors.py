@@ -12,7 +12,7 @@ _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 
 def visible(text: str) -> str:
     """``text`` with its characters that a terminal would obey, or that turn the direction of writing, as escapes."""
-    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _STEERING.sub(lambda steering: ascii(steering[0])[1:-1], text)
 
 
 def truncated_repr(value: object) -> str:

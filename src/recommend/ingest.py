@@ -231,8 +231,10 @@ def put_batch(
     changed = [article for article in offered if (one := held.get(article.id)) is None or not one.holds(article)]
     on_change(changed, held)
     fingerprint = "" if encoder is None else encoder.fingerprint
-    found = store.write([(article, vectors.get(article.id)) for article in changed], fingerprint, republish=republish)
-    written = dict(zip((article.id for article in changed), found, strict=True))
+    outcomes = store.write(
+        [(article, vectors.get(article.id)) for article in changed], fingerprint, republish=republish
+    )
+    written = dict(zip((article.id for article in changed), outcomes, strict=True))
     store.embeddings.put(
         [(article, vectors[article.id]) for article in stale if article.id in vectors.keys() - written.keys()],
         fingerprint,
@@ -266,8 +268,8 @@ def _encode_once(encoder: Encoder, articles: list[Article]) -> tuple[dict[str, F
     distinct = {article.text_hash: article for article in articles}
     vectors, failures = encode_each(encoder, list(distinct.values()))
     hashes = {article.id: article.text_hash for article in articles}
-    found = {id_: vectors[key] for id_, key in hashes.items() if key in vectors}
-    return found, {id_: failures[key] for id_, key in hashes.items() if key in failures}
+    by_id = {id_: vectors[key] for id_, key in hashes.items() if key in vectors}
+    return by_id, {id_: failures[key] for id_, key in hashes.items() if key in failures}
 
 
 def _stale(store: Store, encoder: Encoder, articles: Sequence[Article]) -> list[Article]:
@@ -279,8 +281,8 @@ def _stale(store: Store, encoder: Encoder, articles: Sequence[Article]) -> list[
 def _batches(articles: Iterable[Article], on_collision: Collided) -> Iterator[dict[str, Article]]:
     remaining, batch = iter(articles), dict[str, Article]()
     for article in remaining:
-        if (earlier := batch.get(article.id)) is not None and (found := repeated(earlier, article)) is not None:
-            on_collision(found)
+        if (earlier := batch.get(article.id)) is not None and (collision := repeated(earlier, article)) is not None:
+            on_collision(collision)
         batch[article.id] = article
         if len(batch) == BATCH:
             yield batch

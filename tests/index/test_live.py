@@ -113,7 +113,8 @@ def test_hundreds_of_changes_are_merged_and_answer_as_a_fresh_snapshot_would(
     newsroom: Newsroom, stories: list[Article], size: int
 ) -> None:
     recommender, most = newsroom.recommender(), 0
-    new = [variant(stories[n % 60], id=f"new-{n:03}", title=f"News {n}", text=f"n{n} {n}") for n in range(320)]
+    words = ["".join("bcdfghjklm"[int(digit)] for digit in f"{n:03}") for n in range(320)]  # numbers would be updates
+    new = [variant(stories[n % 60], id=f"new-{n:03}", title=f"News {w}", text=f"{w}a {w}") for n, w in enumerate(words)]
     for start in range(0, 320, size):
         newsroom.take(*new[start : start + size])
         if start % 7 == 0:

@@ -138,11 +138,11 @@ class AnswerCache:
         """The same by path and query string."""
         if view is not self._view or not self._begin <= now < self._end:
             self._follow(view, now)
-        found = self._targets.get(path_and_query)
-        if found is None or now >= found[1].until:
+        held = self._targets.get(path_and_query)
+        if held is None or now >= held[1].until:
             return None
-        self._entries.move_to_end(found[0])
-        return found[1]
+        self._entries.move_to_end(held[0])
+        return held[1]
 
     def put(
         self,

@@ -64,16 +64,16 @@ class ArticlesCache:
             if revision != self._revision:
                 self._kept.clear()
                 self._revision = revision
-            found = self._kept.get(article_id)
-        if found is None:
+            cached = self._kept.get(article_id)
+        if cached is None:
             article = self._store.get(article_id)
             if article is None:
                 return None
-            found = CachedArticle.of(article, self._public_fields, self._store.boilerplate.read())
+            cached = CachedArticle.of(article, self._public_fields, self._store.boilerplate.read())
             with self._lock:
-                if revision == self._revision and _size(found) <= _KEPT_BYTES:
-                    self._kept[article_id] = found
-        return found
+                if revision == self._revision and _size(cached) <= _KEPT_BYTES:
+                    self._kept[article_id] = cached
+        return cached
 
 
 def _json(fields: dict[str, object]) -> bytes:

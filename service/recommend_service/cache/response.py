@@ -139,15 +139,15 @@ class CachedResponse:
 
     def _headers(self, digits: int, *, zipped: bool) -> Headers:
         """Of a body whose revision has so many digits."""
-        found = self._known.get((digits, zipped))
-        if found is None:
+        headers = self._known.get((digits, zipped))
+        if headers is None:
             self._known.clear()
             opening, coding = self._opening + digits, [(b"content-encoding", b"gzip")] if zipped else []
             length = opening + (len(self._compressed) + len(_gzip_head(opening)) + 8 if zipped else len(self.after))
             kind = (b"content-type", b"application/json")
-            found = [(b"content-length", b"%d" % length), *coding, kind, *self._unchanged]
-            self._known[digits, zipped] = found
-        return found
+            headers = [(b"content-length", b"%d" % length), *coding, kind, *self._unchanged]
+            self._known[digits, zipped] = headers
+        return headers
 
     @cached_property
     def _compressed(self) -> bytes:

@@ -82,11 +82,11 @@ def known_problem(error: RecommendError) -> Response:
 
 def _allowed(app: FastAPI, path: str, known: str) -> set[str]:
     """The methods of every route of a path, where Starlette tells those of the first one, and HEAD wherever GET is."""
-    found = {method for method in known.split(", ") if method}
+    methods = {method for method in known.split(", ") if method}
     for template, operations in app.openapi()["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", ".+", template), path, re.DOTALL):
-            found |= {method.upper() for method in operations}
-    return found | {"HEAD"} if "GET" in found else found
+            methods |= {method.upper() for method in operations}
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def install(app: FastAPI) -> None:

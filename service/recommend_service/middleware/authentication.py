@@ -47,11 +47,11 @@ class Authentication:
         await self.app(scope, receive, send)
 
     async def _find(self, state: ServiceState, hashed: bytes) -> Key | None:
-        found = None
+        match = None
         for known, key in self._of_settings:
             if hmac.compare_digest(known, hashed):
-                found = key
-        return found or await state.read(state.store.keys.find, hashed)
+                match = key
+        return match or await state.read(state.store.keys.find, hashed)
 
 
 def _bearer_token(scope: Connection) -> bytes | None:

@@ -46,13 +46,13 @@ class FastPath:
                 get_running_loop().call_soon(self._forget)
         except RecommendError:
             return None  # the route meets it again, and says what is wrong
-        found = state.cache(recommender).target(self._view, time(), (path, scope["query_string"]))
-        if found is None:
+        entry = state.cache(recommender).target(self._view, time(), (path, scope["query_string"]))
+        if entry is None:
             return None
-        if found.ready.fallback:
+        if entry.ready.fallback:
             state.metrics.fallbacks.inc()
-        scope["template"], scope["cache"] = found.route, "hit"
-        status, headers, body = found.ready.respond(scope["headers"], scope["request_id"], self._view.revision)
+        scope["template"], scope["cache"] = entry.route, "hit"
+        status, headers, body = entry.ready.respond(scope["headers"], scope["request_id"], self._view.revision)
         if scope["method"] == "HEAD":
             body = b""
         start = {"type": "http.response.start", "status": status, "headers": headers}

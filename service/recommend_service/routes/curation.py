@@ -74,10 +74,10 @@ async def put_curation(
 )
 async def get_curation(state: StateOf, _: Curator, article_id: str) -> Response:
     """The present curation of an article, and who changed it when."""
-    found = await state.read(state.store.curations.get, article_id)
-    if found is None:
+    curated = await state.read(state.store.curations.get, article_id)
+    if curated is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, f"article {truncated_repr(article_id)} has no curation; PUT one")
-    curation, history = found
+    curation, history = curated
     entries = [asdict(entry) for entry in history]
     return _json(CuratedBody.model_validate({"id": article_id, **curation.model_dump(), "history": entries}))
 

@@ -95,12 +95,12 @@ async def readyz(request: Request) -> Response:
 )
 async def status(state: StateOf) -> Response:
     """How old the snapshot is, how far behind the store, and what waits for an embedding."""
-    found = await state.status(state.settings.service.timeout)
+    state_now = await state.status(state.settings.service.timeout)
     recommender = _open_recommender(state)
     if recommender is not None:
         aside = dict(recommender.set_aside)
-        found = replace(found, error=found.error or recommender.problem, set_aside=aside)
-    return _json(asdict(found))
+        state_now = replace(state_now, error=state_now.error or recommender.problem, set_aside=aside)
+    return _json(asdict(state_now))
 
 
 @router.get(
@@ -116,8 +116,8 @@ async def status(state: StateOf) -> Response:
 async def metrics(state: StateOf) -> Response:
     """Counts and state in the Prometheus text format."""
     try:
-        found = await state.status(_STATUS_SECONDS)
-        text = state.metrics.render(found, _open_recommender(state))
+        status_now = await state.status(_STATUS_SECONDS)
+        text = state.metrics.render(status_now, _open_recommender(state))
     except RecommendError as problem:
         logger.error("metrics without state: %s", problem)
         text = state.metrics.render(None, None)

@@ -57,12 +57,12 @@ async def related_by_url(request: Request, given: Annotated[UrlParameters, Query
     recommender = chosen(request, given.variant)
     state: ServiceState = request.scope["app"].state.service
     view = recommender.view()  # as it is before the database is asked
-    found = await state.threads.read(recommender.store.find_url, given.url)
-    return await _respond(request, recommender, given, view, given.url, found)
+    article_id = await state.threads.read(recommender.store.find_url, given.url)
+    return await _respond(request, recommender, given, view, given.url, article_id)
 
 
 async def _respond(
-    request: Request, recommender: Recommender, given: BoxParameters, view: View, name: str, found: str | None
+    request: Request, recommender: Recommender, given: BoxParameters, view: View, name: str, article_id: str | None
 ) -> Response:
     """Responds from the cache, or fills it once this request has the compute lock.
 
@@ -74,12 +74,14 @@ async def _respond(
         name: what the article is asked for by.
         found: its id, None where no article has that name.
     """
-    if found is not None and recommender.under_embargo(found):
-        found = None
+    if article_id is not None and recommender.under_embargo(article_id):
+        article_id = None
     scope = request.scope
     state: ServiceState = scope["app"].state.service
-    asked = CacheKey(name if found is None else found, given.limit, given.fallback, given.filters(), given.explain)
-    known = found is not None
+    asked = CacheKey(
+        name if article_id is None else article_id, given.limit, given.fallback, given.filters(), given.explain
+    )
+    known = article_id is not None
     ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=False)
     if ready is None:
         async with state.compute_lock():

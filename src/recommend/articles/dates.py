@@ -160,22 +160,22 @@ def _of_text(text: str, order: DateOrder | None) -> DateReading:
 
     plain = _NAME_OF_OFFSET.sub(" ", _REMARK.sub("", text))
     defaults = _DEFAULTS[:1] if _WHOLE.search(plain) else _DEFAULTS
-    found: set[datetime] = set()
+    moments: set[datetime] = set()
     orders = _orders(plain, order)
     try:
         for first, year in orders:
             for default in defaults:
                 moment = _PARSER.parse(plain, default, tzinfos=zone, dayfirst=first, yearfirst=year)
-                found.add(moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC))
+                moments.add(moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC))
     except (ValueError, OverflowError, ArithmeticError, TypeError, AttributeError, IndexError):
         raise ValueError(_UNREADABLE) from None
-    if len(found) > 1:
+    if len(moments) > 1:
         if len(orders) > 1 and len(_NUMBERS.findall(plain)) > 2:
             raise ValueError(
                 f"{_UNREADABLE}: day and month may be either; write it so, or say dmy or mdy (--date-order)"
             )
         raise ValueError(f"{_UNREADABLE}: it names no day")
-    return DateReading(_in_utc(found.pop()), _doubt_of(named[0]) if named else None)
+    return DateReading(_in_utc(moments.pop()), _doubt_of(named[0]) if named else None)
 
 
 def _orders(text: str, order: DateOrder | None) -> list[tuple[bool, bool]]:

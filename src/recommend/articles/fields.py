@@ -232,10 +232,10 @@ def _repaired(text: str) -> str:
 
 
 def _strings(value: object, context: Context, splits_at_commas: Callable[[list[str]], bool]) -> list[str]:
-    found = dict.fromkeys(_cleaned(_members(value, splits_at_commas), context))
-    if len(found) > MOST_STRINGS:
-        context.note(value, f"has {len(found)} entries: those after {MOST_STRINGS} are left out")
-    return list(found)[:MOST_STRINGS]
+    entries = dict.fromkeys(_cleaned(_members(value, splits_at_commas), context))
+    if len(entries) > MOST_STRINGS:
+        context.note(value, f"has {len(entries)} entries: those after {MOST_STRINGS} are left out")
+    return list(entries)[:MOST_STRINGS]
 
 
 def _members(value: object, splits_at_commas: Callable[[list[str]], bool]) -> list[object]:

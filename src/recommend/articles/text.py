@@ -1,4 +1,4 @@
-"""Article text preparation: markup removed, whitespace settled, sentences and tokens cut."""
+"""Article text preparation: markup removed, whitespace normalised, sentences and tokens cut."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _LONGEST_ABBREVIATION = 8
 def clean_text(value: str) -> str:
     """Body text without markup: entities resolved, scripts and captions dropped, blocks kept apart by a blank line.
 
-    Text that holds no HTML tag and no entity is only settled: whitespace, Unicode form (NFC), no shortcodes and no
+    Text that holds no HTML tag and no entity is only normalised: whitespace, Unicode form (NFC), no shortcodes and no
     characters without width, but for joiners that change what letters look like.
     """
     if has_markup(value):
@@ -140,15 +140,15 @@ def terms(text: str, stop_words: Set[str] = frozenset(), language: str | None = 
     in place of the five characters, where :mod:`recommend.articles.stems` knows one; beside them, in a script without
     capitals. What a capital gives stays, so that names are the same in every language.
     """
-    found: list[str] = []
+    all_terms: list[str] = []
     pattern = _ASCII_WORD if text.isascii() else _any_word() if _ODD.search(text) else _PLAIN_WORD
     if language is not None and language != "en":
         return _foreign_terms(_SUFFIX.sub("", text) if language == "tr" else text, pattern, language)
     for word in pattern.findall(text):
         plain, own = _word_terms(word) if len(word) <= WORD_LIMIT else _terms_of(word)
         if plain not in stop_words:
-            found += own
-    return found
+            all_terms += own
+    return all_terms
 
 
 def _foreign_terms(text: str, pattern: re.Pattern[str], language: str) -> list[str]:
@@ -187,14 +187,14 @@ def spans(text: str, wanted: Set[str]) -> list[Span]:
 
 @lru_cache(maxsize=256)  # one headline is asked for with every story in its box
 def _all_spans(text: str) -> tuple[Span, ...]:
-    found: list[Span] = []
+    spans_in_order: list[Span] = []
     for match in (_any_word() if _FOREIGN.search(text) else _PLAIN_WORD).finditer(text):
         own, start = _terms_of(match[0])[1], match.start()
         if _UNSPACED_WORD.match(match[0]):
-            found += [Span(start + i, start + i + len(pair), (pair,)) for i, pair in enumerate(own)]
+            spans_in_order += [Span(start + i, start + i + len(pair), (pair,)) for i, pair in enumerate(own)]
         else:
-            found.append(Span(start, match.end(), own))
-    return tuple(found)
+            spans_in_order.append(Span(start, match.end(), own))
+    return tuple(spans_in_order)
 
 
 @cache

@@ -139,19 +139,19 @@ def compare(
     judged = read_qrels(qrels)
     values_a, values_b = (per_query(judged, read_run(run)) for run in (run_a, run_b))
     differences = {measure: compare_values(values_a[measure], values_b[measure]) for measure in values_a}
-    corrected = dict(zip(differences, holm([found.p_value for found in differences.values()]), strict=True))
+    corrected = dict(zip(differences, holm([compared.p_value for compared in differences.values()]), strict=True))
     better, worse = most_changed(values_a[READ_BY], values_b[READ_BY])
     if json:
-        measures = {name: asdict(found) | {"p_holm": corrected[name]} for name, found in differences.items()}
+        measures = {name: asdict(compared) | {"p_holm": corrected[name]} for name, compared in differences.items()}
         changed = {"measure": READ_BY, "better": [*map(asdict, better)], "worse": [*map(asdict, worse)]}
         print_json({"queries": len(judged), "measures": measures, "changed": changed})
         return
     out.print(f"{len(judged):,} queries, B − A")
-    for measure, found in differences.items():
-        mean = found.difference
+    for measure, compared in differences.items():
+        mean = compared.difference
         out.print(
-            f"{measure:<8} {mean.mean:+.4f}   95 % {mean.low:+.4f} … {mean.high:+.4f}   p = {found.p_value:.4f}   "
-            f"p (Holm) = {corrected[measure]:.4f}   {found.better:,} better, {found.worse:,} worse"
+            f"{measure:<8} {mean.mean:+.4f}   95 % {mean.low:+.4f} … {mean.high:+.4f}   p = {compared.p_value:.4f}   "
+            f"p (Holm) = {corrected[measure]:.4f}   {compared.better:,} better, {compared.worse:,} worse"
         )
     out.print(f"p (Holm) is corrected for testing {len(differences)} measures; the intervals are not")
     for title, changes in (("gains", better), ("losses", worse)):

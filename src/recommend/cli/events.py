@@ -64,11 +64,11 @@ def ctr(
 ) -> None:
     """Prints clicks per impression of each variant with 95 % intervals."""
     with closing(Store(read_settings(context).store, readonly=True)) as store:
-        found = click_through(store.events.read(since), k)
+        rates = click_through(store.events.read(since), k)
     if json:
-        print_json([{"variant": variant, **asdict(rate)} for variant, rate in found.items()])
+        print_json([{"variant": variant, **asdict(rate)} for variant, rate in rates.items()])
         return
-    for variant, rate in found.items():
+    for variant, rate in rates.items():
         name = "(none)" if variant is None else variant
         out.print(
             f"{plain(name):<16} CTR@{k} {rate.rate:.4f}   95 % {rate.low:.4f} … {rate.high:.4f}   "
@@ -90,10 +90,10 @@ def qrels(
     settings = read_settings(context)
     check_target(context, "--out", destination, QRELS, settings, force=force)
     with closing(Store(settings.store, readonly=True)) as store:
-        found = qrels_from_clicks(store.events.read(since), min_clicks)
-    if not found:
+        clicked = qrels_from_clicks(store.events.read(since), min_clicks)
+    if not clicked:
         raise EvaluationError(f"no item was clicked {min_clicks} times under one article; lower --min-clicks")
-    write_qrels(found, destination)
+    write_qrels(clicked, destination)
     out.print(
-        f"{sum(map(len, found.values())):,} pairs of {len(found):,} articles written to {plain(str(destination))}"
+        f"{sum(map(len, clicked.values())):,} pairs of {len(clicked):,} articles written to {plain(str(destination))}"
     )

@@ -88,10 +88,12 @@ class Intake:
                 self.warnings += isinstance(row, RowWarning)
                 self._on_remark(row)
 
-    def collide(self, found: Collision) -> None:
+    def collide(self, collision: Collision) -> None:
         """Counts and tells a collision, as a warning."""
         self.warnings += 1
-        self._on_remark(RowWarning("store", None, found.article_id, found.field, found.value, found.reason))
+        self._on_remark(
+            RowWarning("store", None, collision.article_id, collision.field, collision.value, collision.reason)
+        )
 
     def _note(self, article: Article) -> None:
         self.read += 1

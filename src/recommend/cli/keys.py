@@ -45,13 +45,13 @@ def create(
 def list_keys(context: typer.Context, json: Json = False) -> None:
     """Shows every key, without the secrets."""
     with closing(Store(read_settings(context).store, readonly=True)) as store:
-        found = store.keys.all()
+        keys_held = store.keys.all()
     if json:
-        print_json([_row(key) for key in found])
+        print_json([_row(key) for key in keys_held])
         return
-    if not found:
+    if not keys_held:
         err.print("there are no keys yet; recommend keys create NAME --scope write makes one")
-    for key in found:
+    for key in keys_held:
         state = "valid" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC"
         out.print(f"{plain(key.name)}  {' '.join(sorted(key.scopes))}  created {key.created_at:%Y-%m-%d}  {state}")
 

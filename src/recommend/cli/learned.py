@@ -46,9 +46,9 @@ def embedded(encoder: Encoder, articles: str, folder: Path) -> tuple[list[Articl
     with meter("embedding", intake.total) as bar:
         ingest(store, encoder, intake, progress=lambda batch: bar.advance(batch.total, done=intake.consumed))
     with store.published(encoder.fingerprint) as (_, changes):
-        found = [(c.article, c.embedding) for c in changes if c.article is not None and c.embedding is not None]
+        pairs = [(c.article, c.embedding) for c in changes if c.article is not None and c.embedding is not None]
     store.close()
-    return [article for article, _ in found], np.array([embedding for _, embedding in found], np.float32)
+    return [article for article, _ in pairs], np.array([embedding for _, embedding in pairs], np.float32)
 
 
 def encoder_arms(settings: Settings, **values: tuple[str, ...]) -> list[Settings]:

@@ -26,19 +26,19 @@ from recommend.store import Store
 @app.command()
 def snapshots(context: typer.Context, json: Json = False) -> None:
     """The snapshots that are kept, newest first, and which one is live."""
-    found = list_snapshots(IndexLayout(read_settings(context).index))
+    listed = list_snapshots(IndexLayout(read_settings(context).index))
     if json:
         print_json(
             [
                 {"name": one.name, "live": one.live, "age": one.age, "problem": one.problem}
                 | ({} if one.manifest is None else one.manifest.model_dump(exclude={"name", "sha256"}))
-                for one in found
+                for one in listed
             ]
         )
         return
-    if not found:
+    if not listed:
         err.print("no snapshot is kept here; recommend reindex builds one")
-    for one in found:
+    for one in listed:
         mark = "live" if one.live else "    "
         if one.manifest is None:
             out.print(f"{mark} {plain(one.name)}  {plain(one.problem or '')}")
@@ -120,24 +120,24 @@ def restore(
         out.print(f"snapshot {done.snapshot} is live; run recommend reindex to bring it up to date")
 
 
-def _behind(found: Status) -> str:
-    if found.revision_lag is None:
+def _behind(state: Status) -> str:
+    if state.revision_lag is None:
         return "; how far the live snapshot is behind cannot be told"
-    return f", the snapshot is {found.revision_lag:,} changes behind" if found.snapshot else ""
+    return f", the snapshot is {state.revision_lag:,} changes behind" if state.snapshot else ""
 
 
 @app.command()
 def doctor(context: typer.Context, json: Json = False) -> None:
     """Checks store, models and index, says how to mend what is wrong, and changes nothing."""
-    found = examine(read_settings(context))
+    findings = examine(read_settings(context))
     if json:
-        print_json([asdict(finding) for finding in found])
+        print_json([asdict(finding) for finding in findings])
     else:
-        for finding in found:
+        for finding in findings:
             out.print(f"[red]{finding.check}[/red]: {plain(finding.problem)}\n    {plain(finding.remedy)}")
-        if not found:
+        if not findings:
             out.print("nothing is wrong")
-    if found:
+    if findings:
         raise typer.Exit(FAILED)
 
 
@@ -152,34 +152,34 @@ def status(
     """How old the snapshot is, how far behind the store, what waits for an embedding, how the last job ended."""
     settings = read_settings(context)
     store = Store(settings.store, readonly=True)
-    found = replace(read_status(store, settings), set_aside=set_aside(store, settings))
+    state = replace(read_status(store, settings), set_aside=set_aside(store, settings))
     if json:
-        print_json(asdict(found))
+        print_json(asdict(state))
     else:
-        age = "" if found.snapshot_age is None or found.ahead else f", {found.snapshot_age / 3600:.1f} hours old"
-        readable = found.revision_lag is not None
+        age = "" if state.snapshot_age is None or state.ahead else f", {state.snapshot_age / 3600:.1f} hours old"
+        readable = state.revision_lag is not None
         missing = "none published; run recommend reindex" if readable else "CURRENT holds no name of one"
-        out.print(f"snapshot   {plain(found.snapshot or missing)}{age}")
-        out.print(f"revision   {found.revision:,}{_behind(found)}")
-        out.print("articles   " + ", ".join(f"{count:,} {name}" for name, count in found.articles.items()))
-        if found.ahead:
+        out.print(f"snapshot   {plain(state.snapshot or missing)}{age}")
+        out.print(f"revision   {state.revision:,}{_behind(state)}")
+        out.print("articles   " + ", ".join(f"{count:,} {name}" for name, count in state.articles.items()))
+        if state.ahead:
             out.print(
-                f"clock      snapshot or last job are dated {found.ahead / 3600:.1f} hours in the future: set the "
+                f"clock      snapshot or last job are dated {state.ahead / 3600:.1f} hours in the future: set the "
                 "clock right and run recommend reindex --full"
             )
-        if found.due:
-            out.print(f"due        {found.changed:,} articles changed since the snapshot; run recommend reindex")
-        if found.encoder_matches is False:
+        if state.due:
+            out.print(f"due        {state.changed:,} articles changed since the snapshot; run recommend reindex")
+        if state.encoder_matches is False:
             out.print("encoder    the settings name another one than the snapshot's; run recommend reindex")
-        if found.last_run:
-            why = f": {found.last_run.error}" if found.last_run.error else ""
+        if state.last_run:
+            why = f": {state.last_run.error}" if state.last_run.error else ""
             out.print(
-                f"last job   {found.last_run.outcome}, begun {found.last_run.started:%Y-%m-%d %H:%M} UTC{plain(why)}"
+                f"last job   {state.last_run.outcome}, begun {state.last_run.started:%Y-%m-%d %H:%M} UTC{plain(why)}"
             )
-        if found.set_aside:
-            out.print(f"set aside  {plain(told(found.set_aside))}")
-        if found.error:
-            out.print(f"error      {plain(found.error)}")
-    stale = max_staleness is not None and (found.staleness is None or found.staleness > max_staleness)
-    if found.error or stale or found.snapshot is None:
+        if state.set_aside:
+            out.print(f"set aside  {plain(told(state.set_aside))}")
+        if state.error:
+            out.print(f"error      {plain(state.error)}")
+    stale = max_staleness is not None and (state.staleness is None or state.staleness > max_staleness)
+    if state.error or stale or state.snapshot is None:
         raise typer.Exit(FAILED)

@@ -86,8 +86,8 @@ def adapter(
     encoder = open_encoder(settings.encoder, settings.models)
     recipe = replace(Recipe(seed=seed), **({} if steps is None else {"steps": steps}))
     with working_folder(keep) as folder:
-        found, raw = embedded(encoder, articles, folder)
-        division = Division.at(found, hold_out)
+        stored, raw = embedded(encoder, articles, folder)
+        division = Division.at(stored, hold_out)
         queries = held_out_queries(judged, division.later, division.later, seed)
         with meter("training", float(recipe.steps)):
             weights, step = train_adapter(
@@ -102,7 +102,7 @@ def adapter(
             staged = Path(temporary) / destination.name
             _save_adapter(staged, weights, encoder.fingerprint, asdict(recipe), data, step)
             others = encoder_arms(settings, adapter=("none", settings.encoder.adapter, str(staged)))
-            later = [found[row] for row in division.later.values()]
+            later = [stored[row] for row in division.later.values()]
             verdict = compare_arms(
                 later, queries, others, [folder / f"held-out-{division.day:%Y-%m-%d}"] * 3, division.day
             )
@@ -153,14 +153,14 @@ def encoder(
     current = open_encoder(settings.encoder, settings.models)
     recipe = replace(TuningRecipe(seed=seed), **({} if steps is None else {"steps": steps}))
     with working_folder(keep) as folder:
-        found, raw = embedded(current, articles, folder)
-        division = Division.at(found, hold_out)
+        stored, raw = embedded(current, articles, folder)
+        division = Division.at(stored, hold_out)
         queries = held_out_queries(judged, division.later, division.later, seed)
         start = find_adapter(settings.encoder.adapter, settings.models, current.fingerprint)
         texts = Texts(
-            [encoder_text(article, settings.encoder.max_tokens) for article in found],
-            [article.title for article in found],
-            np.array([article.published_at.toordinal() if article.published_at else 0 for article in found]),
+            [encoder_text(article, settings.encoder.max_tokens) for article in stored],
+            [article.title for article in stored],
+            np.array([article.published_at.toordinal() if article.published_at else 0 for article in stored]),
             raw,
         )
         with meter("training", float(recipe.steps)):
@@ -186,7 +186,7 @@ def encoder(
                 settings,
                 *encoder_arms(settings, name=(str(staged),), adapter=(str(staged),)),
             ]
-            later = [found[row] for row in division.later.values()]
+            later = [stored[row] for row in division.later.values()]
             folders = [Path(temporary) / f"held-out-{i}" for i in range(3)]
             verdict = compare_arms(later, queries, others, folders, division.day)
             card = Card(
@@ -231,12 +231,12 @@ def ranker(
         parts: list[tuple[Lists, Lists]] = []
         sets, days = [], []
         for number, (source, file) in enumerate(zip(articles, qrels, strict=True)):
-            judged, found = read_qrels(file), list(Intake([source]))
-            division = Division.at(found, hold_out)
+            judged, stored = read_qrels(file), list(Intake([source]))
+            division = Division.at(stored, hold_out)
             folder = keep and keep / str(number)
-            recommender = stack.enter_context(scratch(found, settings, folder=folder))
+            recommender = stack.enter_context(scratch(stored, settings, folder=folder))
             earlier = {query: grades for query, grades in judged.items() if query in division.earlier}
-            later = held_out_queries(judged, division.later, [article.id for article in found], seed)
+            later = held_out_queries(judged, division.later, [article.id for article in stored], seed)
             with meter("collecting", float(len(earlier) + len(later))) as bar:
                 gather = partial(collect, recommender, unknown_days=unknown_days, progress=partial(bar.advance, 1))
                 parts.append((gather(earlier), gather(later)))

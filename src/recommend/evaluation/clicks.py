@@ -50,6 +50,6 @@ def _click_through(impressions: int, clicks: int) -> ClickThrough:
         return ClickThrough(0, clicks, 0.0, 0.0, 1.0)
     from scipy.stats import binomtest  # half a second and 30 MB, which only those who judge shall pay
 
-    found = binomtest(min(clicks, impressions), impressions)
-    interval = found.proportion_ci(method="wilson")
-    return ClickThrough(impressions, clicks, float(found.statistic), float(interval.low), float(interval.high))
+    test = binomtest(min(clicks, impressions), impressions)
+    interval = test.proportion_ci(method="wilson")
+    return ClickThrough(impressions, clicks, float(test.statistic), float(interval.low), float(interval.high))

@@ -72,13 +72,13 @@ def _judged(recommenders: Sequence[Recommender], qrels: Qrels) -> tuple[Judged, 
     in_both = {query: grades for query, grades in qrels.items() if all(r.view().locate(query) for r in recommenders)}
     plain = [recommender.with_settings(policy=PolicySettings(on=False)) for recommender in recommenders]
     before, after = (metrics.per_query(in_both, rank_queries(recommender, in_both)) for recommender in plain)
-    found = []
+    judged = []
     for measure, values in before.items():
         difference = metrics.compare(values, after[measure])
         means = [metrics.interval(list(side.values())).mean for side in (values, after[measure])]
         low, high = difference.difference.low, difference.difference.high
-        found.append(Judged(measure, means[0], means[1], low, high, difference.p_value))
-    return tuple(found)
+        judged.append(Judged(measure, means[0], means[1], low, high, difference.p_value))
+    return tuple(judged)
 
 
 def _box(recommender: Recommender, article_id: str) -> dict[str, str]:

@@ -140,7 +140,7 @@ def most_changed(
 def _bootstrap(sample: NDArray[np.float64]) -> tuple[float, float]:
     from scipy import stats
 
-    found = stats.bootstrap(
+    interval = stats.bootstrap(
         (sample,),
         np.mean,
         n_resamples=_RESAMPLES,
@@ -149,4 +149,4 @@ def _bootstrap(sample: NDArray[np.float64]) -> tuple[float, float]:
         batch=200,
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(interval.low), float(interval.high)

@@ -157,9 +157,9 @@ def render_report(
     by_query = values[READ_BY]
 
     def read(query: str) -> Reading:
-        found = reading(recommender, query, qrels[query], by_query[query])
+        query_reading = reading(recommender, query, qrels[query], by_query[query])
         progress()
-        return found
+        return query_reading
 
     lowest, highest = extremes(by_query, run, worst, best)
     documents = [(score, qrels[query].get(document, 0) > 0) for query in run for document, score in run[query]]
@@ -193,13 +193,13 @@ def render_report(
 
 def changed_settings(settings: Settings) -> list[tuple[str, str, bool]]:
     """Name and value of every setting that rankings depend on, and whether it differs from its default."""
-    found = []
+    changed = []
     for group in _GROUPS:
         given = getattr(settings, group)
         for name, value in given:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            found.append((f"{group}.{name}", shown or "none", value != getattr(type(given)(), name)))
-    return found
+            changed.append((f"{group}.{name}", shown or "none", value != getattr(type(given)(), name)))
+    return changed
 
 
 def _is_report(path: Path) -> bool:

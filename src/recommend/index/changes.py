@@ -47,8 +47,8 @@ def hide(before: View, view: View) -> View:
     until = _hidden_until(view.curations)
     same = until == _hidden_until(before.curations)
     known = zip(before.segments, before.hidden, strict=False) if same else ()
-    found = {id(segment): rows for segment, rows in known}
-    hidden = (found[id(s)] if id(s) in found else _hidden_rows(s, until) for s in view.segments)
+    known_rows = {id(segment): rows for segment, rows in known}
+    hidden = (known_rows[id(s)] if id(s) in known_rows else _hidden_rows(s, until) for s in view.segments)
     return replace(view, hidden=tuple(hidden))
 
 
@@ -60,8 +60,8 @@ def _hidden_until(curations: Mapping[str, Curation]) -> dict[str, float]:
 
 def _hidden_rows(segment: Segment, until: Mapping[str, float]) -> tuple[IntArray, NDArray[np.float64]]:
     places = {article_id: segment.table.row(article_id) for article_id in until}
-    found = [(row, until[article_id]) for article_id, row in places.items() if row is not None]
-    return np.array([row for row, _ in found], np.int64), np.array([moment for _, moment in found], np.float64)
+    hidden = [(row, until[article_id]) for article_id, row in places.items() if row is not None]
+    return np.array([row for row, _ in hidden], np.int64), np.array([moment for _, moment in hidden], np.float64)
 
 
 def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Change]) -> View:

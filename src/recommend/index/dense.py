@@ -164,10 +164,10 @@ class VectorIndex:
         wanted = min(k * max(self._kind.shortlist, 1), len(self))
         parameters = self._parameters(self._probes, allowed)
         _, rows = self._index.search(queries.astype(np.float32), wanted, params=parameters)
-        found: list[IntArray] = [row[row >= 0] for row in rows]
+        candidates: list[IntArray] = [row[row >= 0] for row in rows]
         if not self._kind.shortlist:
-            return [row[:k] for row in found]
-        return [exact_search(self._vectors, query, k, row) for query, row in zip(queries, found, strict=True)]
+            return [row[:k] for row in candidates]
+        return [exact_search(self._vectors, query, k, row) for query, row in zip(queries, candidates, strict=True)]
 
     def search_many(self, queries: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
         """(m, k) rows of about the k nearest to each of ``queries`` (m, d), in no order, -1 where there are fewer; and

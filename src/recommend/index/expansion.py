@@ -57,10 +57,10 @@ def nearest(
         time_weight: 0 leaves time out.
     """
     count = len(embeddings)
-    found = np.repeat(np.arange(count, dtype=np.int32)[:, None], NEIGHBOUR_COUNT, axis=1)
-    timeless = found.copy()
+    neighbours = np.repeat(np.arange(count, dtype=np.int32)[:, None], NEIGHBOUR_COUNT, axis=1)
+    timeless = neighbours.copy()
     if count < 2:
-        return found, timeless
+        return neighbours, timeless
     dense_unit, lexical_unit = deviations
     for rows, near, dense in _searched(embeddings, index):
         missing = (near < 0) | (near == rows[:, None])
@@ -68,14 +68,14 @@ def nearest(
         days = nearness(published_at[near], published_at[rows][:, None], TIME_SCALE)
         days[missing] = np.nan
         alike = (np.where(missing, 0, dense) / dense_unit).astype(np.float32), matrix.block(rows, near) / lexical_unit
-        for kept, weight in ((found, time_weight), (timeless, 0.0)):
+        for kept, weight in ((neighbours, time_weight), (timeless, 0.0)):
             scores = pair_scores(*alike, days, weight)
             scores[missing] = -np.inf
             best = np.lexsort((near, -scores), axis=1)[:, :NEIGHBOUR_COUNT]
             enough = np.isfinite(np.take_along_axis(scores, best, axis=1))
             chosen = np.where(enough, np.take_along_axis(near, best, axis=1), rows[:, None])
             kept[rows, : chosen.shape[1]] = chosen
-    return found, timeless
+    return neighbours, timeless
 
 
 def _searched(embeddings: FloatArray, index: VectorIndex) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
@@ -137,24 +137,24 @@ def expansion_pays(matrix: TermMatrix, similarity: float) -> bool:
 
 def expanded_vectors(vectors: FloatArray, neighbours: NDArray[np.int32]) -> NDArray[np.float16]:
     """Unit vectors (n, d) mixed with the mean of their neighbours', of unit length again."""
-    found = np.empty(vectors.shape, np.float16)
+    expanded = np.empty(vectors.shape, np.float16)
     for start in range(0, len(vectors), _BLOCK):
         block = slice(start, start + _BLOCK)
         mixed = (1 - NEIGHBOUR_SHARE) * vectors[block]
         for place in range(neighbours.shape[1]):
             mixed += NEIGHBOUR_SHARE / neighbours.shape[1] * vectors[neighbours[block, place]]
-        found[block] = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
-    return found
+        expanded[block] = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-9)
+    return expanded
 
 
 def expanded_lengths(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> FloatArray:
     """(n,) lengths of the articles' term vectors once they are mixed with their neighbours'."""
-    found = np.empty(len(neighbours), np.float32)
+    lengths = np.empty(len(neighbours), np.float32)
     for start in range(0, len(neighbours), _BLOCK):
         rows = np.arange(start, min(start + _BLOCK, len(neighbours)))
         mixed = _mixing(rows, neighbours[rows], len(neighbours)) @ matrix.rows
-        found[rows] = np.sqrt(mixed.multiply(mixed).sum(axis=1))
-    return np.maximum(found, 1e-9)
+        lengths[rows] = np.sqrt(mixed.multiply(mixed).sum(axis=1))
+    return np.maximum(lengths, 1e-9)
 
 
 def expanded_terms(matrix: TermMatrix, row: int, neighbours: NDArray[np.int32]) -> TermVector:

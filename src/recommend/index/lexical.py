@@ -117,12 +117,12 @@ class TermMatrix:
 
     def scores(self, rows: IntArray, *queries: TermVector) -> FloatArray:
         """Cosines (len(queries), len(rows)) float32 of queries with the articles at ``rows``."""
-        some, found = self.rows[rows], np.empty((len(queries), len(rows)), np.float32)
-        for cosines, query in zip(found, queries, strict=True):
+        some, scores = self.rows[rows], np.empty((len(queries), len(rows)), np.float32)
+        for cosines, query in zip(scores, queries, strict=True):
             weights = np.zeros(self.rows.shape[1], np.float32)
             weights[query.terms] = query.weights
             cosines[:] = some @ weights
-        return found
+        return scores
 
     def block(self, rows: IntArray, others: IntArray) -> FloatArray:
         """Cosines (m, c) float32 of the articles at ``rows`` (m,) with c others each, ``others`` (m, c)."""
@@ -137,17 +137,17 @@ class TermMatrix:
         own = np.repeat(np.arange(len(rows), dtype=np.int32) * width, lengths.reshape(others.shape).sum(axis=1))
         parts = np.zeros(right.nnz + 1, np.float32)
         np.multiply(dense.ravel()[own + place[right.indices]], right.data, out=parts[:-1])
-        found = np.add.reduceat(parts, right.indptr[:-1])
-        found[lengths == 0] = 0
-        return found.reshape(others.shape)
+        sums = np.add.reduceat(parts, right.indptr[:-1])
+        sums[lengths == 0] = 0
+        return sums.reshape(others.shape)
 
     def pairs(self, left: IntArray, right: IntArray) -> FloatArray:
         """Cosines (m,) float32 of the articles at ``left`` with those at ``right``, pair by pair."""
-        found = np.empty(len(left), np.float32)
+        cosines = np.empty(len(left), np.float32)
         for start in range(0, len(left), _PAIRS_A_BLOCK):
             block = slice(start, start + _PAIRS_A_BLOCK)
-            found[block] = self.rows[left[block]].multiply(self.rows[right[block]]).sum(axis=1)
-        return found
+            cosines[block] = self.rows[left[block]].multiply(self.rows[right[block]]).sum(axis=1)
+        return cosines
 
     def search(self, query: TermVector, k: int, most_terms: int, allowed: BoolArray | None = None) -> IntArray:
         """Rows of about the k best matches by the query's strongest terms, unordered.
@@ -214,12 +214,12 @@ def shares(counts: sparse.csr_array, languages: Sequence[str | None]) -> NDArray
     """
     rows, width = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr)), counts.shape[1]
     general = (1 + np.bincount(counts.indices, minlength=width)) / (1 + counts.shape[0])
-    found = general
+    share = general
     names, codes = np.unique([language or "" for language in languages], return_inverse=True)
     for code in range(len(names)) if len(names) > 1 else ():
         within = np.bincount(counts.indices[codes[rows] == code], minlength=width) + _FEW_ARTICLES * general
-        found = np.maximum(found, within / (np.count_nonzero(codes == code) + _FEW_ARTICLES))
-    return np.asarray(found)
+        share = np.maximum(share, within / (np.count_nonzero(codes == code) + _FEW_ARTICLES))
+    return np.asarray(share)
 
 
 def coherence(counts: sparse.csr_array, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -233,16 +233,16 @@ def coherence(counts: sparse.csr_array, embeddings: NDArray[np.floating]) -> NDA
     """
     postings = counts.T.tocsr()
     frequencies = np.diff(postings.indptr)
-    found = np.zeros(len(frequencies))
+    mean_cosines = np.zeros(len(frequencies))
     for start in range(0, len(frequencies), _TERMS_A_BLOCK):
         block = postings[start : start + _TERMS_A_BLOCK]
         present = sparse.csr_array((np.ones(block.nnz, np.float32), block.indices, block.indptr), shape=block.shape)
         sums = present @ embeddings.astype(np.float32, copy=False)
         df = frequencies[start : start + _TERMS_A_BLOCK]
         pairs = np.maximum(df * (df - 1.0), 1.0)
-        found[start : start + _TERMS_A_BLOCK] = ((sums.astype(np.float64) ** 2).sum(axis=1) - df) / pairs
-    found[frequencies < 2] = 0.0
-    shrunk: NDArray[np.float64] = np.maximum(found, 0.0) * frequencies / (frequencies + _FEW_ARTICLES)
+        mean_cosines[start : start + _TERMS_A_BLOCK] = ((sums.astype(np.float64) ** 2).sum(axis=1) - df) / pairs
+    mean_cosines[frequencies < 2] = 0.0
+    shrunk: NDArray[np.float64] = np.maximum(mean_cosines, 0.0) * frequencies / (frequencies + _FEW_ARTICLES)
     return shrunk
 
 

@@ -45,14 +45,14 @@ class Projection:
 
     def apply(self, embeddings: NDArray[np.floating]) -> FloatArray:
         """Embeddings (n, d) projected and of unit length, float32; a zero vector stays zero."""
-        found = np.empty(embeddings.shape, np.float32)
+        unit_vectors = np.empty(embeddings.shape, np.float32)
         for start, raw in enumerate(_blocks(embeddings)):
             projected = _unit(raw - self.mean)
             if self.adapter is not None and self.offset is not None:
                 projected = _unit(_unit(projected @ self.adapter) - self.offset)
             projected[~raw.any(axis=-1)] = 0.0
-            found[start * _BLOCK : (start + 1) * _BLOCK] = projected
-        return found
+            unit_vectors[start * _BLOCK : (start + 1) * _BLOCK] = projected
+        return unit_vectors
 
     def save(self, folder: Path) -> None:
         """Writes a folder of .npy arrays."""
@@ -64,10 +64,10 @@ class Projection:
     @classmethod
     def load(cls, folder: Path) -> Projection:
         """Reads what :meth:`save` wrote."""
-        found = {name: folder / f"{name}.npy" for name in _ARRAYS}
-        loaded = {name: np.load(path, allow_pickle=False) for name, path in found.items() if path.exists()}
+        paths = {name: folder / f"{name}.npy" for name in _ARRAYS}
+        loaded = {name: np.load(path, allow_pickle=False) for name, path in paths.items() if path.exists()}
         if "mean" not in loaded:
-            raise FileNotFoundError(f"{found['mean']} is missing")
+            raise FileNotFoundError(f"{paths['mean']} is missing")
         return cls(**loaded)
 
 

@@ -206,8 +206,8 @@ class Segment:
         index = self.index
         if index is None or len(self) <= count or scans_exactly(allowed):
             return list(queries)
-        found = index.search_each(np.array([query.embedding for query in queries]), count, allowed)
-        pairs = zip(queries, found, strict=True)
+        nearest = index.search_each(np.array([query.embedding for query in queries]), count, allowed)
+        pairs = zip(queries, nearest, strict=True)
         return [replace(query, near=Near(index, rows, count, allowed)) for query, rows in pairs]
 
     def nearest(self, vector: FloatArray, count: int, allowed: BoolArray | None = None) -> IntArray:

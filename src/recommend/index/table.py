@@ -103,8 +103,8 @@ class ArticleTable:
 
     def ids(self) -> list[str]:
         """The ids of all rows."""
-        found: list[str] = self._ids.to_pylist()
-        return found
+        ids: list[str] = self._ids.to_pylist()
+        return ids
 
     def id(self, row: int) -> str:
         """The id of a row."""
@@ -151,12 +151,12 @@ class ArticleTable:
 
     def codes(self, name: str) -> NDArray[np.int32]:
         """(n,) the section, language, site, genre or access of each row as an index into :meth:`values`, -1: none."""
-        found = self._codes.get(name)
-        if found is None:
-            indices, found = self._indices[name], np.full(len(self), -1, np.int32)
-            found[_numbers(indices.is_valid().cast(pa.int8())).view(np.bool_)] = _numbers(indices.drop_null())
-            self._codes[name] = found
-        return found
+        codes = self._codes.get(name)
+        if codes is None:
+            indices, codes = self._indices[name], np.full(len(self), -1, np.int32)
+            codes[_numbers(indices.is_valid().cast(pa.int8())).view(np.bool_)] = _numbers(indices.drop_null())
+            self._codes[name] = codes
+        return codes
 
     def code(self, name: str, value: str | None) -> int:
         """The code of a value: -1 for None, -2 for one that no row has."""
@@ -177,8 +177,8 @@ class ArticleTable:
 
     def labels(self, name: str) -> list[list[str]]:
         """The tags or the authors of every row."""
-        found: list[list[str]] = self.batch.column(name).to_pylist()
-        return found
+        labels: list[list[str]] = self.batch.column(name).to_pylist()
+        return labels
 
     def speaks(self, language: str) -> BoolArray | None:
         """(n,) whose language is ``language``, compared by its primary part ('en' of 'en-GB'), or unknown; None when
@@ -254,8 +254,8 @@ def _row(ids: pa.LargeStringArray, article_id: str) -> int | None:
 def _numbers(column: pa.Array) -> NDArray[Any]:
     """The numbers of a column without nulls, where they lie. ``to_numpy``, as ``fill_null`` and whatever takes a
     scalar, would import pandas where there is one, which takes half a second."""
-    found: NDArray[Any] = np.from_dlpack(column)
-    return found
+    numbers: NDArray[Any] = np.from_dlpack(column)
+    return numbers
 
 
 def row_of(article: Article) -> Row:

@@ -52,9 +52,9 @@ class TimeCurve(BaseModel):
 
     def at(self, days: NDArray[np.float64]) -> FloatArray:
         """(n,) the evidence of so many days apart (n,), NaN where that is unknown."""
-        found: FloatArray = np.interp(np.log1p(days), self._points, self.evidence).astype(np.float32)
-        found[np.isnan(days)] = np.nan
-        return found
+        evidence: FloatArray = np.interp(np.log1p(days), self._points, self.evidence).astype(np.float32)
+        evidence[np.isnan(days)] = np.nan
+        return evidence
 
     @cached_property
     def _points(self) -> NDArray[np.float64]:
@@ -86,11 +86,11 @@ def measure(published_at: IntArray, neighbours: NDArray[np.integer], groups: NDA
     near = np.bincount(np.abs(days[neighbours] - days[own])[counted])
     by_chance = _days_apart(days[known])
     points = np.arange(0.0, np.log(len(by_chance)) + _STEP, _STEP)
-    found, expected = _smoothed(near, points), _smoothed(by_chance * (pairs / by_chance.sum()), points)
-    ratio = np.log((found + _PSEUDO_PAIRS) / (expected + _PSEUDO_PAIRS))
+    observed, expected = _smoothed(near, points), _smoothed(by_chance * (pairs / by_chance.sum()), points)
+    ratio = np.log((observed + _PSEUDO_PAIRS) / (expected + _PSEUDO_PAIRS))
     from scipy.optimize import isotonic_regression  # a fifth of a second, which only those who build shall pay
 
-    falling = isotonic_regression(ratio, weights=found + expected + _PSEUDO_PAIRS, increasing=False).x
+    falling = isotonic_regression(ratio, weights=observed + expected + _PSEUDO_PAIRS, increasing=False).x
     if falling[0] - falling[-1] < _LEAST_FALL:
         return FLAT.model_copy(update={"pairs": pairs})
     return TimeCurve(

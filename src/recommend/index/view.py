@@ -101,8 +101,8 @@ class View:
     def first_published(self, since: int) -> int | None:
         """The earliest date of publication from ``since`` (seconds since 1970) on, of articles alive or replaced; None
         when there is none."""
-        found = (segment.table.timeline.first_published(since) for segment in self.segments)
-        return min((first for first in found if first is not None), default=None)
+        firsts = (segment.table.timeline.first_published(since) for segment in self.segments)
+        return min((first for first in firsts if first is not None), default=None)
 
     @property
     def has_closed_bodies(self) -> bool:

@@ -172,12 +172,12 @@ def _withdrawals(connection: Connection, entries: list[Withdrawal], since: int) 
     columns = (articles.c.id, articles.c.revision, articles.c.status, articles.c.expires_at, articles.c.deleted_at)
     rows = connection.execute(select(*columns).where(articles.c.revision > since)).all()
     held = {row.id: row.revision for row in rows}
-    found = {e.article_id: e for e in _last(entries, since) if held.get(e.article_id, 0) < e.revision}
+    withdrawals = {e.article_id: e for e in _last(entries, since) if held.get(e.article_id, 0) < e.revision}
     for row in rows:
         if row.deleted_at is not None or row.status != "published" or row.expires_at is not None:
             status = None if row.deleted_at is not None else row.status
-            found.setdefault(row.id, Withdrawal(row.revision, row.id, status, row.expires_at))
-    return found
+            withdrawals.setdefault(row.id, Withdrawal(row.revision, row.id, status, row.expires_at))
+    return withdrawals
 
 
 def _free_revision(

@@ -42,19 +42,19 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """What is wrong, nothing when all is well; a check that cannot be carried out is a finding, too."""
     settings = decided(settings)
-    found = [*_attempt(models, settings), *_attempt(snapshots, settings), *_attempt(leftovers, settings)]
-    found += _attempt(room, settings)
+    findings = [*_attempt(models, settings), *_attempt(snapshots, settings), *_attempt(leftovers, settings)]
+    findings += _attempt(room, settings)
     if absent := list(_attempt(store_file, settings)):
-        return absent + found
+        return absent + findings
     try:
         store = Store(settings.store, readonly=True)
     except RecommendError as problem:
         remedy = "restore a backup with recommend restore, correct --store, or do as it says"
-        return [Finding("store", str(problem), remedy), *found]
+        return [Finding("store", str(problem), remedy), *findings]
     with closing(store):
         for check in (integrity, revisions, vectors, unembedded, takedowns, history, clock, overlay, answers):
-            found += _attempt(check, settings, store)
-    return found
+            findings += _attempt(check, settings, store)
+    return findings
 
 
 def store_file(settings: Settings) -> Iterator[Finding]:
@@ -153,10 +153,10 @@ def leftovers(settings: Settings) -> Iterator[Finding]:
     layout = IndexLayout(settings.index)
     if not layout.root.is_dir():
         return
-    found = [*layout.snapshots.glob(".*"), *layout.unfinished()]
+    left = [*layout.snapshots.glob(".*"), *layout.unfinished()]
     if is_locked(layout):  # a job is at work: what looks left over is its own
         return
-    for path in sorted(found):
+    for path in sorted(left):
         remedy = "run recommend reindex --full, which removes it, or delete it"
         yield Finding("leftovers", f"{path.relative_to(layout.root)} was left by a killed job", remedy)
 
@@ -172,7 +172,7 @@ def history(settings: Settings, store: Store) -> Iterator[Finding]:
 def takedowns(settings: Settings, store: Store) -> Iterator[Finding]:
     """The takedown log can be read, so that a restore can go by it even when the store is lost."""
     log = store.takedown_log()
-    if log is not None and (found := log.read()) is not None and found[0] == INCOMPLETE:
+    if log is not None and (entries := log.read()) is not None and entries[0] == INCOMPLETE:
         problem = f"takedown log {log.path} does not tell since when it is complete"
         yield Finding("takedowns", problem, "move it aside, which begins a new one; make a backup")
 

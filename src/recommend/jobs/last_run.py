@@ -49,12 +49,12 @@ def read_last_run(layout: IndexLayout) -> LastRun | None:
         SnapshotError: when the file is malformed.
     """
     try:
-        found = _FORMAT.validate_json(layout.last_run.read_bytes())
+        run = _FORMAT.validate_json(layout.last_run.read_bytes())
     except FileNotFoundError:
         return None
     except ValidationError as problem:
         raise SnapshotError(f"{layout.last_run} is malformed: {problem.errors()[0]['msg']}; delete it") from None
-    return replace(found, outcome="killed") if found.outcome == "running" and not is_locked(layout) else found
+    return replace(run, outcome="killed") if run.outcome == "running" and not is_locked(layout) else run
 
 
 @contextmanager

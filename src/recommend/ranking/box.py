@@ -44,13 +44,15 @@ def related_box(
     view = selection.view
     place = None if article_id is None else view.locate(article_id)
     rules, section = selection.settings.policy, eligibility.filters.section
+    if explain:
+        ready = selection.scoring.shortlist(query, place)
     chosen = selection.choose(query, article_id, k, eligibility, ready)
     told = _explained(selection, explain)
     items = recommendations(view, query, chosen, range(len(chosen.candidates)), rules, section, explained=told)
     missed = None
     if explain:
         allowed = eligibility.under(query, any_kind=True)
-        ranked = selection.ranked(query, allowed, place, selection.settings.ranking.candidates)
+        ranked = selection.ranked(query, allowed, place, selection.settings.ranking.candidates, ready)
         _, blocked = eligibility.curated(article_id)
         missed = near_misses(
             view, query, ranked, chosen, rules,

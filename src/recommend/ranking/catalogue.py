@@ -29,11 +29,11 @@ def latest(
     pass."""
     rules = eligibility.settings.policy
     readable = rules.readable if rules.on and not any_kind else 0
-    found = newest(eligibility, k, pins, any_kind=any_kind, readable=readable)
+    chosen = newest(eligibility, k, pins, any_kind=any_kind, readable=readable)
     items = []
-    for rank, (number, row) in enumerate(found.places, start=1):
+    for rank, (number, row) in enumerate(chosen.places, start=1):
         card = eligibility.view.segments[number].table.card(row)
-        why = reasons.pinned if rank <= found.pinned else reasons.latest
+        why = reasons.pinned if rank <= chosen.pinned else reasons.latest
         items.append(listed(card, rank, why(card.language)))
     return items
 

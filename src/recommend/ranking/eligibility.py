@@ -58,7 +58,7 @@ class Eligibility:
     @cached_property
     def masks(self) -> Masks:
         """Rows that may be shown: alive, in their time, not hidden by editors, passing the request's filters."""
-        found = []
+        masks = []
         for number, segment in enumerate(self.view.segments):
             given = [self.view.alive[number]]
             if self.settings.policy.on:
@@ -67,8 +67,8 @@ class Eligibility:
                 given.append(self.view.shown(number, self.now))
             else:
                 given.append(allowed(segment.table, self.filters, None))
-            found.append(_all(given))
-        return found
+            masks.append(_all(given))
+        return masks
 
     @cached_property
     def readable(self) -> Masks:
@@ -80,13 +80,13 @@ class Eligibility:
         ``any_kind`` lets every genre and language pass."""
         dated = query is not None and self.settings.ranking.as_of == "query" and query.published_at
         kind = query and (query.genre, query.language), dated, any_kind
-        found = self._ruled.get(kind)
-        if found is None:
-            found = [self._under(number, query, any_kind) for number in range(len(self.view.segments))]
+        masks = self._ruled.get(kind)
+        if masks is None:
+            masks = [self._under(number, query, any_kind) for number in range(len(self.view.segments))]
             if len(self._ruled) >= _KINDS_KEPT:
                 self._ruled.clear()
-            self._ruled[kind] = found
-        return found
+            self._ruled[kind] = masks
+        return masks
 
     def curated(self, article_id: str | None) -> tuple[list[str], frozenset[str]]:
         """Ids that editors pinned and blocked in the box of an article; none while the policy is off."""
@@ -110,8 +110,8 @@ class Eligibility:
 
 def places(view: View, masks: Masks, ids: Iterable[str]) -> list[Place]:
     """Segments and rows of those of the articles that are alive and pass."""
-    found = [place for place in map(view.locate, ids) if place is not None]
-    return [(number, row) for number, row in found if (mask := masks[number]) is None or mask[row]]
+    alive = [place for place in map(view.locate, ids) if place is not None]
+    return [(number, row) for number, row in alive if (mask := masks[number]) is None or mask[row]]
 
 
 def excluding(view: View, masks: Masks, gone: Sequence[Place]) -> Masks:

@@ -33,8 +33,8 @@ def among(view: View, candidates: Candidates, rules: PolicySettings) -> tuple[Fl
     """Dense cosines (n, n) between candidates, which (n, n) are near-duplicates, and which of those are updates, one of
     the other."""
     places = list(zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True))
-    found = [view.segments[s].embeddings[row] for s, row in places]
-    embeddings = to_float32(np.array(found, np.float16).reshape(len(found), view.snapshot.manifest.dimension))
+    rows = [view.segments[s].embeddings[row] for s, row in places]
+    embeddings = to_float32(np.array(rows, np.float16).reshape(len(rows), view.snapshot.manifest.dimension))
     dense = embeddings @ embeddings.T
     near = dense >= rules.duplicate_dense
     np.fill_diagonal(near, False)

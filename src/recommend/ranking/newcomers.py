@@ -33,13 +33,13 @@ def scores_under(scoring: Scoring, number: int, rows: IntArray, means: FloatArra
     terms = np.diff(segment.matrix.rows.indptr)[rows]
     weights = length_weights(terms)[:, None]
     languages = segment.table.codes("language")[rows]
-    found = np.empty(len(rows), np.float32)
+    scores = np.empty(len(rows), np.float32)
     for code in np.unique(languages).tolist():
         some = languages == code
         language = segment.table.values("language")[code] if code >= 0 else None
         candidates = Candidates.of(place[0], np.full(int(some.sum()), place[1]), rows[some], features[some])
-        found[some] = scoring.each(candidates, language, weights[some], means[some]).scores
-    return found
+        scores[some] = scoring.each(candidates, language, weights[some], means[some]).scores
+    return scores
 
 
 def features_under(view: View, number: int, rows: IntArray, place: Place) -> FloatArray:

@@ -248,11 +248,13 @@ class Selection:
         repeats = [near_duplicates.of_query(self.view, query, one, self.settings.policy) for query, one in pairs]
         return history.without_read(lists, groups, repeats)
 
-    def ranked(self, query: Query, allowed: Masks, own: Place | None, count: int) -> Candidates:
+    def ranked(
+        self, query: Query, allowed: Masks, own: Place | None, count: int, short: Shortlist | None = None
+    ) -> Candidates:
         """About ``count`` candidates of the snapshot from dense search and as many from lexical search, and all that
-        changed since, scored, best first, ties by id; ``own`` is the query article's place."""
-        found = self.scoring.shortlist(query, own)
-        return self._searched(query, allowed, own, count, found)
+        changed since, scored, best first, ties by id; ``own`` is the query article's place, and ``short`` the
+        shortlist, where it is there."""
+        return self._searched(query, allowed, own, count, short or self.scoring.shortlist(query, own))
 
     def _beside(self, query: Query, ranked: Candidates, others: Candidates, means: NDArray[np.float64]) -> Candidates:
         """The candidates and others beside them."""

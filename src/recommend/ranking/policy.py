@@ -17,10 +17,10 @@ def unwanted(
     table: ArticleTable, rules: PolicySettings, genre: str | None, language: str | None
 ) -> dict[str, BoolArray]:
     """By rule, (n,) which do not belong under a story of ``genre`` in ``language``; of None, any language belongs."""
-    found: dict[str, BoolArray | None] = {"genre": table.has_genre(g for g in rules.hidden_genres if g != genre)}
+    by_rule: dict[str, BoolArray | None] = {"genre": table.has_genre(g for g in rules.hidden_genres if g != genre)}
     if rules.same_language and language is not None:
-        found["language"] = table.foreign_to(language)
-    return {rule: mask for rule, mask in found.items() if mask is not None}
+        by_rule["language"] = table.foreign_to(language)
+    return {rule: mask for rule, mask in by_rule.items() if mask is not None}
 
 
 def first_of_groups(groups: NDArray[np.uint64]) -> BoolArray:

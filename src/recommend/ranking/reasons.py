@@ -147,11 +147,11 @@ def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
 
 
 def _phrases(shares: Mapping[str, float], text: str) -> Iterator[tuple[str, set[str]]]:
-    found = spans(text, shares.keys())
+    words = spans(text, shares.keys())
     start = 0
-    for i, span in enumerate(found):
-        after = found[i + 1] if i + 1 < len(found) else None
+    for i, span in enumerate(words):
+        after = words[i + 1] if i + 1 < len(words) else None
         if after is None or text[span.end : after.start] not in {"", " ", "-"}:
-            run = found[start : i + 1]
+            run = words[start : i + 1]
             yield text[run[0].start : span.end], {term for member in run for term in member.terms if term in shares}
             start = i + 1

@@ -71,12 +71,12 @@ class Scoring:
         rows = segment.retrieve(query, count, self.settings, None)
         if own is not None and own[0] == 0:
             rows = rows[rows != own[1]]
-        found = compute_features(segment, 0, query, rows)
-        comparable_features = comparable(found.features, self.view.snapshot.manifest.units[0])
+        candidates = compute_features(segment, 0, query, rows)
+        comparable_features = comparable(candidates.features, self.view.snapshot.manifest.units[0])
         ranker = self.ranker_of(query.language)
         means = neutral(comparable_features, ranker.means, ranker.deviations).astype(np.float32).astype(np.float64)
         others = len(segment) - (own is not None and own[0] == 0)
-        ranked = self.best_first(self.scored(query, found, means))
+        ranked = self.best_first(self.scored(query, candidates, means))
         return Shortlist(ranked, means, len(rows) >= others, count)
 
     def changed(self, query: Query, own: Place | None, means: Means) -> Candidates:

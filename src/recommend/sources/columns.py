@@ -82,13 +82,13 @@ def read_pairs(text: str) -> dict[str, str]:
     Raises:
         SettingsError: naming the part that is no pair.
     """
-    found = {}
+    pairs = {}
     for part in _PARTS.findall(text) or [text]:
         left, equals, right = part.rpartition("=") if not _QUOTED.search(part) else part.partition("=")
         if not equals or not left.strip() or not right.strip():
             raise SettingsError(f"--map {truncated_repr(part)} is not of the form column=field, as headline=title")
-        found[left.strip().strip("\"'")] = right.strip()
-    return found
+        pairs[left.strip().strip("\"'")] = right.strip()
+    return pairs
 
 
 def _misread(left: str, right: str) -> str:
@@ -133,21 +133,21 @@ class Columns:
         """
         if len(names) > COLUMNS:
             raise SourceError(f"{source} has {len(names):,} columns, more than {COLUMNS:,}")
-        found = [lower if (lower := name.lower()) in FIELDS and lower not in names else name for name in names]
-        for name, times in Counter(found).items():
+        columns = [lower if (lower := name.lower()) in FIELDS and lower not in names else name for name in names]
+        for name, times in Counter(columns).items():
             if name and times > 1:
                 raise SourceError(f"{source} has {times} columns {name!r}: rename all but one")
-        self._begin(found, source)
-        held = {role[0] for name in found if (role := self._roles.get(name))} | {*self.asked.constants}
-        held |= {name for path, name in self.asked.fields.items() if path in found}
+        self._begin(columns, source)
+        held = {role[0] for name in columns if (role := self._roles.get(name))} | {*self.asked.constants}
+        held |= {name for path, name in self.asked.fields.items() if path in columns}
         if "title" not in held:
             named = ", ".join(name for name in names if name) or "none"
-            some = next((name for name in found if name and self._roles.get(name) is None), "COLUMN")
+            some = next((name for name in columns if name and self._roles.get(name) is None), "COLUMN")
             raise SourceError(
                 f"{source} has no column that is the title (found: {truncated_repr(named)}): say which one is, "
                 f"as --map {some}=title"
             )
-        return found
+        return columns
 
     def rows(self, row: object, source: str, line: int, *, original: object = None) -> Iterator[Row]:
         """The article of a row of JSON, or its reject, then warnings.
@@ -179,20 +179,20 @@ class Columns:
         """
         if self.asked.items:
             path = self.asked.items if self.asked.items.endswith("[*]") else f"{self.asked.items}[*]"
-            found = list(values_at(document, path))
-            if not found:
+            items = list(values_at(document, path))
+            if not items:
                 keys = ", ".join(document) if isinstance(document, Mapping) else type(document).__name__
                 raise SourceError(f"{source} has nothing at {path} (found: {truncated_repr(keys)})")
         elif isinstance(document, Mapping) and not any(
             role and role[0] == "title" for name in document if (role := field_of(name))
         ):
             path = _path_of_list(document) or ""
-            found = list(values_at(document, path)) if path else []
+            items = list(values_at(document, path)) if path else []
         else:
             return None
-        if found:
+        if items:
             self.items[source] = path
-        return found or None
+        return items or None
 
     def told(self) -> list[str]:
         """What is to be said of it all: one line about each matter, none where nothing is to be said."""
@@ -271,14 +271,14 @@ class Columns:
             self._learn(row)
         if self._plain and ("id" in row or not self._stand_in):
             return row
-        found, rest = self._taken(row if original is None else original, row)
+        taken, rest = self._taken(row if original is None else original, row)
         for name, value in self.asked.constants.items():
-            if found.get(name) in (None, ""):
-                found[name] = value
-        if found.get("id") in (None, "") and self._stand_in and (made := self._made_id(found, row)):
-            found["id"] = made
+            if taken.get(name) in (None, ""):
+                taken[name] = value
+        if taken.get("id") in (None, "") and self._stand_in and (made := self._made_id(taken, row)):
+            taken["id"] = made
             self.ids[source] = self._stand_in
-        return {**rest, **found}
+        return {**rest, **taken}
 
     def _taken(self, original: object, row: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
         """What a row says of each field, as its most trusted column has it, and the columns that are no fields."""
@@ -316,15 +316,15 @@ class Columns:
                 self.understood.setdefault(name, known)
         return {known: value for known, (_, _, value) in offers.items()}, rest
 
-    def _made_id(self, found: Mapping[str, object], row: Mapping[str, object]) -> str | None:
+    def _made_id(self, taken: Mapping[str, object], row: Mapping[str, object]) -> str | None:
         if self._stand_in != MADE:
-            value = found.get("url") if self._stand_in == "url" else row.get(self._stand_in)
+            value = taken.get("url") if self._stand_in == "url" else row.get(self._stand_in)
             return value if isinstance(value, str) and value else None
-        title = found.get("title")
+        title = taken.get("title")
         if not isinstance(title, str) or not title.strip():
             return None
         slug = "-".join(re.findall(r"\w+", title.lower()))[:60].strip("-_")
-        told = f"{title}\x00{found.get('published_at') or ''}"
+        told = f"{title}\x00{taken.get('published_at') or ''}"
         return f"{slug}-{sha256(told.encode(errors='replace')).hexdigest()[:8]}"
 
 
@@ -333,15 +333,15 @@ def values_at(document: object, path: str) -> Iterator[object]:
     if isinstance(document, Mapping) and path in document:
         yield document[path]
         return
-    found = [document]
+    values = [document]
     for name, number in _STEP.findall(path):
         if name:
-            found = [one[name] for one in found if isinstance(one, Mapping) and name in one]
+            values = [one[name] for one in values if isinstance(one, Mapping) and name in one]
         elif number == "*":
-            found = [each for one in found if isinstance(one, list) for each in one]
+            values = [each for one in values if isinstance(one, list) for each in one]
         else:
-            found = [one[int(number)] for one in found if isinstance(one, list) and int(number) < len(one)]
-    yield from (one for one in found if one is not None)
+            values = [one[int(number)] for one in values if isinstance(one, list) and int(number) < len(one)]
+    yield from (one for one in values if one is not None)
 
 
 def _path_of_list(document: Mapping[str, object]) -> str | None:
@@ -366,6 +366,6 @@ def _is_list(value: object) -> bool:
 
 
 def _list(names: Iterable[str]) -> str:
-    found = [*names]
-    rest = len(found) - _TOLD
-    return ", ".join(found[:_TOLD]) + (f" and {rest:,} more" if rest > 0 else "")
+    all_names = [*names]
+    rest = len(all_names) - _TOLD
+    return ", ".join(all_names[:_TOLD]) + (f" and {rest:,} more" if rest > 0 else "")

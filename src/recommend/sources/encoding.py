@@ -83,10 +83,10 @@ def _of_header(content_type: str) -> str | None:
 
 
 def _of_head(data: bytes) -> str | None:
-    found = _DECLARED.search(data[:_HEAD])
-    if found is None:
+    declared = _DECLARED.search(data[:_HEAD])
+    if declared is None:
         return None
-    name = known_encoding(found[1].decode("ascii"))
+    name = known_encoding(declared[1].decode("ascii"))
     return "utf-8" if name is not None and name.startswith(("utf-16", "utf-32")) else name  # it could not be read so
 
 

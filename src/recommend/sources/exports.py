@@ -123,11 +123,11 @@ def _ghost_posts(tables: Document) -> Iterator[dict[str, object]]:
 def _linked(tables: Document, table: str, key: str, named: object) -> Callable[[object], list[str]]:
     """The names that a table of pairs links to a post, in their order."""
     names = {str(row.get("id")): str(row.get("name")) for row in _rows(named) if row.get("name")}
-    found: dict[str, list[str]] = {}
+    linked: dict[str, list[str]] = {}
     for pair in sorted(_rows(tables.get(table)), key=_order):
         if (end := str(pair.get(key))) in names:
-            found.setdefault(str(pair.get("post_id")), []).append(names[end])
-    return lambda post: found.get(str(post), [])
+            linked.setdefault(str(pair.get("post_id")), []).append(names[end])
+    return lambda post: linked.get(str(post), [])
 
 
 def _order(pair: Document) -> int:

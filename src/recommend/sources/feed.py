@@ -45,18 +45,18 @@ def read_feed(stream: ByteStream, headers: Mapping[str, str] | None = None) -> I
         yield from _json_items(data, stream.name)
         return
     try:
-        found = parse("feed", data, dict(headers or {}))
+        feed = parse("feed", data, dict(headers or {}))
     except ParsingError as problem:
         raise SourceError(f"{stream.name} {problem}") from None
-    entries: list[dict[str, Any]] = found["entries"]
-    if not entries and not found["is_feed"]:
+    entries: list[dict[str, Any]] = feed["entries"]
+    if not entries and not feed["is_feed"]:
         raise SourceError(f"{stream.name} is neither an RSS nor an Atom feed")
-    broken = stream.damage is not None or found["unclosed"]
+    broken = stream.damage is not None or feed["unclosed"]
     if broken:
         entries = entries[:-1]  # the last may have lost its second half
     seen: dict[str, int] = {}
     for number, entry in enumerate(entries, start=1):
-        yield from _rows(entry, found, stream.name, number, seen)
+        yield from _rows(entry, feed, stream.name, number, seen)
     if broken:
         yield stream.breakage(len(entries) + 1)
 

@@ -39,11 +39,11 @@ def read_jsonl(stream: ByteStream, columns: Columns | None = None) -> Iterator[R
         if isinstance(line, Reject):
             yield line
         elif not line.isspace():
-            found = parse_json(line.rstrip(), stream.name, number, columns)
+            parsed = parse_json(line.rstrip(), stream.name, number, columns)
             if stream.damage is None or line.endswith(b"\n"):
-                yield from found
+                yield from parsed
             else:  # a reject would be what was left of a line at the break, which is rejected below
-                yield from (row for row in found if not isinstance(row, Reject))
+                yield from (row for row in parsed if not isinstance(row, Reject))
     if stream.damage is not None:
         yield stream.breakage(number)
 
@@ -67,8 +67,8 @@ def read_json(stream: ByteStream, columns: Columns | None = None) -> Iterator[Ro
         if size > LINE_LIMIT:
             yield Reject(stream.name, number, None, None, excerpt(data), oversize(size))
         else:
-            found = parse_json(data, stream.name, number, columns)
-            yield from (row for row in found if ended or not isinstance(row, Reject))
+            parsed = parse_json(data, stream.name, number, columns)
+            yield from (row for row in parsed if ended or not isinstance(row, Reject))
         if not ended:
             yield stream.breakage(number)
 
@@ -194,8 +194,8 @@ def _elements(stream: ByteStream) -> Iterator[tuple[bytes, int, bool]]:
     head, dropped = b"", 0
     while True:
         pattern = _IN_STRING if quoted else nesting.pattern
-        found = pattern.search(buffer, position)
-        if found is None:
+        token_match = pattern.search(buffer, position)
+        if token_match is None:
             held = buffer[start:]
             if dropped + len(held) > LINE_LIMIT:
                 head, dropped, held = head or held[:_CHUNK], dropped + len(held), b""
@@ -206,14 +206,14 @@ def _elements(stream: ByteStream) -> Iterator[tuple[bytes, int, bool]]:
             position = max(position, len(buffer)) - len(buffer) + len(held)
             buffer, start = held + chunk, 0
             continue
-        token, position = found.group(), found.end()
+        token, position = token_match.group(), token_match.end()
         if quoted:
             quoted = token != b'"'
             position += quoted  # over the character behind a backslash
         elif token == b'"':
             quoted = True
         elif nesting.ends_element(token):
-            element = buffer[start : found.start()]
+            element = buffer[start : token_match.start()]
             if dropped or element.strip():
                 yield head or element, dropped + len(element), True
             start, head, dropped = position, b"", 0

@@ -154,18 +154,18 @@ def read(
 
 
 def _codec(encoding: str) -> str:
-    found = known_encoding(encoding)
-    if found is None:
+    codec = known_encoding(encoding)
+    if codec is None:
         raise SourceError(
             f"encoding {truncated_repr(encoding)} is unknown: utf-8, windows-1252, iso-8859-2, shift_jis …"
         )
-    return found
+    return codec
 
 
 def _scheme(location: str | Path) -> str:
     """'s3' of 's3://bucket/key'; empty for what is no URL."""
-    found = _URL.match(str(location))
-    return found[1].lower() if found else ""
+    scheme = _URL.match(str(location))
+    return scheme[1].lower() if scheme else ""
 
 
 def _read_url(url: str, format: Format | None, as_read: Reading) -> Iterator[Row]:

@@ -44,15 +44,15 @@ def read_markdown(stream: ByteStream) -> Iterator[Row]:
         yield Reject(stream.name, None, None, None, "", oversize(len(data)))
         return
     try:
-        found = parse("markdown", data, {})
+        page = parse("markdown", data, {})
     except ParsingError as problem:
         yield Reject(stream.name, None, None, None, "", str(problem))
         return
-    if found is None:
+    if page is None:
         reason = "has no head between lines of --- or +++ and was passed over"
         yield RowWarning(stream.name, None, None, None, "", reason)
         return
-    yield from rows(_row(found["head"], found["html"], stream.name), stream.name, 1)
+    yield from rows(_row(page["head"], page["html"], stream.name), stream.name, 1)
 
 
 def _row(head: Mapping[str, Any], html: str, name: str) -> dict[str, object]:
@@ -114,8 +114,8 @@ def _yaml(text: str) -> Any:
         """Takes dates as they are written, and no name for a part: those can make a small text a very large value."""
 
         yaml_implicit_resolvers = {  # noqa: RUF012 - as the library has it
-            start: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
-            for start, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+            start: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+            for start, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
 
         def compose_node(self, parent: Any, index: Any) -> Any:

@@ -110,8 +110,8 @@ def says_itself(name: str) -> bool:
 
 def nearest(name: str) -> str | None:
     """The field that a name resembles, or whose name elsewhere it resembles; None for none."""
-    found = get_close_matches(simplified(name), _KNOWN, n=1, cutoff=0.8)
-    return _KNOWN[found[0]][0] if found else None
+    names = get_close_matches(simplified(name), _KNOWN, n=1, cutoff=0.8)
+    return _KNOWN[names[0]][0] if names else None
 
 
 def flat(field: str, value: object) -> object:

@@ -40,17 +40,17 @@ def read_page(
         yield Reject(stream.name, None, url, None, "", f"has more than {PAGE_LIMIT:,} bytes, too many for a page")
         return
     try:
-        found = parse("page", data, {"content-type": content_type, "url": url or ""})
+        page = parse("page", data, {"content-type": content_type, "url": url or ""})
     except ParsingError as problem:
         yield Reject(stream.name, None, url, None, "", str(problem))
         return
-    row, address = found["row"], found["address"]
+    row, address = page["row"], page["address"]
     if row is None or not address or not (row["title"] or (known or {}).get("title")):
         reason = "is a page without an article" if row is None or address else "is a page that does not name its URL"
         yield Reject(stream.name, None, url, None, "", reason)
         return
     known = known or {}
-    instead = row if "published_at" in known else {"published_at": found["guessed"]}
+    instead = row if "published_at" in known else {"published_at": page["guessed"]}
     yield from public_rows({**row, **known}, stream.name, 1, base_url=address, instead=instead)
 
 
@@ -64,25 +64,25 @@ def find_article(data: bytes, told: Mapping[str, str]) -> dict[str, object]:
     if tree is None:
         return {"row": None, "address": url}
     address = _address(tree, url)
-    found: Any = bare_extraction(tree, url=url, with_metadata=True, include_comments=False)
-    if found is None:
+    article: Any = bare_extraction(tree, url=url, with_metadata=True, include_comments=False)
+    if article is None:
         return {"row": None, "address": address}
     row = {
         "id": address,
-        "title": found.title,
-        "text": found.text,
-        "summary": found.description,
+        "title": article.title,
+        "text": article.text,
+        "summary": article.description,
         "url": address,
-        "image_url": _meta(tree, "og:image") or found.image,
-        "published_at": _meta(tree, "article:published_time") or found.date,
+        "image_url": _meta(tree, "og:image") or article.image,
+        "published_at": _meta(tree, "article:published_time") or article.date,
         "updated_at": _meta(tree, "article:modified_time"),
-        "section": _meta(tree, "article:section") or next(iter(found.categories or []), None),
-        "tags": found.tags or [],
-        "authors": [name.strip() for name in (found.author or "").split(";") if name.strip()],
+        "section": _meta(tree, "article:section") or next(iter(article.categories or []), None),
+        "tags": article.tags or [],
+        "authors": [name.strip() for name in (article.author or "").split(";") if name.strip()],
         "language": _language(tree),
         "site": None if address is None else urlsplit(address).hostname,
     }
-    return {"row": row, "address": address, "guessed": found.date}
+    return {"row": row, "address": address, "guessed": article.date}
 
 
 def _address(tree: Any, url: str | None) -> str | None:
@@ -107,8 +107,8 @@ def _site(url: str) -> str:
 
 
 def _meta(tree: Any, name: str) -> str | None:
-    found: Any = next((meta for meta in tree.iter("meta") if meta.get("property") == name), None)
-    return None if found is None else str(found.get("content") or "").strip() or None
+    element: Any = next((meta for meta in tree.iter("meta") if meta.get("property") == name), None)
+    return None if element is None else str(element.get("content") or "").strip() or None
 
 
 def _language(tree: Any) -> str | None:

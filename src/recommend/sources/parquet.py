@@ -176,24 +176,24 @@ def _sizes(column: Any) -> Sizes:
     """Bytes of each cell of a column once it is spelled out, roughly: (rows,) int64."""
     kind = column.type
     fixed: Sizes = np.full(len(column), _VALUE, np.int64)
-    found: Any = fixed
+    sizes: Any = fixed
     if isinstance(column, pa.DictionaryArray):
         each = np.append(_sizes(column.dictionary), 0)  # the last for nulls
-        found = each[column.indices.fill_null(len(each) - 1).to_numpy(zero_copy_only=False)] + fixed
+        sizes = each[column.indices.fill_null(len(each) - 1).to_numpy(zero_copy_only=False)] + fixed
     elif isinstance(column, pa.ExtensionArray):
-        found = _sizes(column.storage)
+        sizes = _sizes(column.storage)
     elif pa.types.is_struct(kind):
-        found = sum((_sizes(field) for field in column.flatten()), fixed)
+        sizes = sum((_sizes(field) for field in column.flatten()), fixed)
     elif any(is_kind(kind) for is_kind in _LISTS):
         inner = _sizes(column.keys) + _sizes(column.items) if pa.types.is_map(kind) else _sizes(column.values)
         ends = np.concatenate([[0], np.cumsum(inner)])[column.offsets.to_numpy(zero_copy_only=False)]
-        found = ends[1:] - ends[:-1] + fixed
+        sizes = ends[1:] - ends[:-1] + fixed
     elif pa.types.is_fixed_size_list(kind):
-        found = fixed * (1 + kind.list_size)
+        sizes = fixed * (1 + kind.list_size)
     elif any(is_kind(kind) for is_kind in _TEXTS):
         texts = column.cast(pa.large_binary()) if any(is_kind(kind) for is_kind in _VIEWS) else column
-        found = pc.binary_length(texts).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64) + fixed
-    return cast(Sizes, found)
+        sizes = pc.binary_length(texts).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64) + fixed
+    return cast(Sizes, sizes)
 
 
 def _values(name: str, column: pa.Array[Any]) -> list[object]:

@@ -67,12 +67,12 @@ def _rows(url: URL, named: str, query: str, columns: Columns) -> Iterator[Row]:
     engine = _engine(url)
     try:
         with engine.connect().execution_options(yield_per=_ROWS_A_FETCH) as connection:
-            found = connection.execute(text(query))
-            if not found.returns_rows:
+            result = connection.execute(text(query))
+            if not result.returns_rows:
                 raise SourceError(f"{named}: the query gives no rows: write a SELECT")
-            names = list(found.keys())
+            names = list(result.keys())
             names = columns.header(names, named)
-            for number, values in enumerate(found, start=1):
+            for number, values in enumerate(result, start=1):
                 cells = {name: _plain(value) for name, value in zip(names, values, strict=True) if value is not None}
                 yield from columns.cell_rows(cells, named, number)
     finally:
@@ -87,14 +87,14 @@ def _engine(url: URL) -> Engine:
         file = url.database if url.database.startswith("file:") else f"file:{quote(url.database)}"
         url = url.set(database=file, query={**url.query, "uri": "true", "mode": "ro"})
     engine = create_engine(url)
-    settled = [_READ_ONLY[kind]] if kind in _READ_ONLY else []
+    session_settings = [_READ_ONLY[kind]] if kind in _READ_ONLY else []
     if kind == "postgresql":
-        settled.append(f"SET statement_timeout = '{_STATEMENT_SECONDS}s'")
+        session_settings.append(f"SET statement_timeout = '{_STATEMENT_SECONDS}s'")
 
     @event.listens_for(engine, "connect")
     def settle(connection: DBAPIConnection, _record: object) -> None:
         cursor = connection.cursor()
-        for statement in settled:
+        for statement in session_settings:
             cursor.execute(statement)
         cursor.close()
         connection.commit()

@@ -83,8 +83,8 @@ def parse_row(
         date_order: of day, month and year in 3/4/2025; None refuses what is ambiguous.
     """
 
-    def tell(found: FieldWarning) -> None:
-        warn(RowWarning(source, line, found.article_id, found.field, found.value, found.reason))
+    def tell(about: FieldWarning) -> None:
+        warn(RowWarning(source, line, about.article_id, about.field, about.value, about.reason))
 
     try:
         return parse_article(row, warn=tell, base_url=base_url, date_order=date_order)
@@ -135,10 +135,10 @@ def cell_rows(
         except orjson.JSONDecodeError as fault:
             problem = f"is not a JSON object: {fault.msg}"
             del cells["extra"]
-    for found in rows(cells, source, line, date_order=date_order):
-        yield found
-        if problem and isinstance(found, Article):
-            yield RowWarning(source, line, found.id, "extra", truncated_repr(extra), problem)
+    for one in rows(cells, source, line, date_order=date_order):
+        yield one
+        if problem and isinstance(one, Article):
+            yield RowWarning(source, line, one.id, "extra", truncated_repr(extra), problem)
 
 
 def reject_cell(cells: Mapping[str, object], field: str, source: str, line: int, reason: str) -> Reject:

@@ -66,9 +66,9 @@ def _news(url: Any) -> dict[str, str]:
     news = [child for child in url if xml.local_name(child) == "news"]
     told = [xml.texts(element) for element in news]
     told += [xml.texts(child) for element in news for child in element if xml.local_name(child) == "publication"]
-    found = {name: value for texts in told for name, value in texts.items()}
+    texts_by_name = {name: value for texts in told for name, value in texts.items()}
     fields = {"title": "title", "published_at": "publication_date", "language": "language"}
-    return {field: found[name] for field, name in fields.items() if name in found}
+    return {field: texts_by_name[name] for field, name in fields.items() if name in texts_by_name}
 
 
 def _below(url: str, source: str, number: int, web: Web, above: frozenset[str]) -> Iterator[Row]:

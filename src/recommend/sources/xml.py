@@ -178,11 +178,11 @@ def _taken(builder: _Builder) -> list[Element | None]:
 
 def texts(element: Any) -> dict[str, str]:
     """The texts of an element's own children by local name, the first of each; empty ones are left out."""
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for child in element:
         if child.text and child.text.strip():
-            found.setdefault(local_name(child), child.text.strip())
-    return found
+            by_name.setdefault(local_name(child), child.text.strip())
+    return by_name
 
 
 def local_name(element: Any) -> str:

@@ -62,12 +62,12 @@ class Embeddings:
     def text_hashes(self, ids: Iterable[str], fingerprint: str) -> dict[str, bytes]:
         """The text hash from which each of ``ids`` was embedded by the encoder of ``fingerprint``."""
         query = select(embeddings.c.article_id, embeddings.c.text_hash).where(embeddings.c.fingerprint == fingerprint)
-        found: dict[str, bytes] = {}
+        hashes: dict[str, bytes] = {}
         with reading(self._engine) as connection:
             for some in some_at_a_time(ids):
                 rows = connection.execute(query.where(embeddings.c.article_id.in_(some)))
-                found.update((row.article_id, row.text_hash) for row in rows)
-        return found
+                hashes.update((row.article_id, row.text_hash) for row in rows)
+        return hashes
 
     def of_relatives(self, texts: Iterable[HasText], fingerprint: str) -> dict[str, FloatArray]:
         """By article id, embeddings (d,) float32 of just these texts by encoders that differ from that of
@@ -112,12 +112,12 @@ class Embeddings:
             with reading(self._engine) as connection:
                 revisions = connection.execute(some.order_by(articles.c.revision).limit(size)).scalars().all()
                 within = articles.c.revision > after, articles.c.revision <= max(revisions, default=after)
-                found = self._usable(connection, select(*ARTICLE).where(*within, lacking))
+                lacking_articles = self._usable(connection, select(*ARTICLE).where(*within, lacking))
             if not revisions:
                 return
             after = revisions[-1]
-            if found:
-                yield found
+            if lacking_articles:
+                yield lacking_articles
 
     @contextmanager
     def all_embedded(self, fingerprint: str, since: int) -> Iterator[bool]:
@@ -151,15 +151,15 @@ class Embeddings:
     def _usable(self, connection: Connection, query: Select[Any]) -> list[Article]:
         without = self._boilerplate.within(connection).without
         rows = readable(connection, query)
-        found = (row if isinstance(row, Unreadable) else article_or_fault(row) for row in rows)
-        return [without(one) for one in found if isinstance(one, Article)]
+        usable = (row if isinstance(row, Unreadable) else article_or_fault(row) for row in rows)
+        return [without(one) for one in usable if isinstance(one, Article)]
 
 
 def _text_hashes(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
     """Of the articles among ``ids`` that are there, and stay as they are until the commit."""
     revisions.lock(connection)
     query = select(articles.c.id, articles.c.text_hash).where(articles.c.deleted_at.is_(None))
-    found: dict[str, bytes] = {}
+    hashes: dict[str, bytes] = {}
     for some in some_at_a_time(ids):
-        found.update((row.id, row.text_hash) for row in connection.execute(query.where(articles.c.id.in_(some))))
-    return found
+        hashes.update((row.id, row.text_hash) for row in connection.execute(query.where(articles.c.id.in_(some))))
+    return hashes

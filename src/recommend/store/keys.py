@@ -103,11 +103,11 @@ class Keys:
         seen = self._seen
         if seen is None or seen[0] != version:
             seen = self._seen = (version, [(known, key) for known, key in self._read() if key.revoked_at is None])
-        found = None
+        match = None
         for known, key in seen[1]:
             if hmac.compare_digest(known, hashed):
-                found = key
-        return found
+                match = key
+        return match
 
     def _read(self) -> list[tuple[bytes, Key]]:
         with reading(self._engine) as connection:

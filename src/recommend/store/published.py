@@ -66,12 +66,12 @@ def _published(
 ) -> Iterator[Published]:
     known = [row for row in rows if not isinstance(row, Unreadable)]
     wanted = [row.id for row in known if (embedded and row.vector is None) or held.get(row.id) != row.content_hash]
-    found: dict[str, Article | str] = {}
+    articles_by_id: dict[str, Article | str] = {}
     for some in some_at_a_time(wanted):
         for one in readable(connection, select(*ARTICLE).where(articles.c.id.in_(some))):
-            found[one.id] = one.reason if isinstance(one, Unreadable) else article_or_fault(one)
+            articles_by_id[one.id] = one.reason if isinstance(one, Unreadable) else article_or_fault(one)
     for row in rows:
-        article = row.reason if isinstance(row, Unreadable) else found.get(row.id)
+        article = row.reason if isinstance(row, Unreadable) else articles_by_id.get(row.id)
         if not isinstance(row, Unreadable) and not isinstance(row.content_hash, bytes):
             article = "content_hash is no bytes: send the article again"
         if isinstance(row, Unreadable) or isinstance(article, str):

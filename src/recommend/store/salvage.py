@@ -46,12 +46,12 @@ def _one_by_one(connection: Connection, query: Select[Any], *, skipped: int) -> 
     remaining = query.with_only_columns(articles.c.revision).offset(skipped)
     revisions = [int(revision) for revision in connection.execute(remaining).scalars()]
     place = {revision: number for number, revision in enumerate(revisions)}
-    found: list[tuple[int, Row[Any] | Unreadable]] = []
+    salvaged: list[tuple[int, Row[Any] | Unreadable]] = []
     keyed = query.add_columns(articles.c.revision.label("salvaged"))
     for start in range(0, len(revisions), _AT_ONCE):
         some = revisions[start : start + _AT_ONCE]
-        found += ((place[_revision(row)], row) for row in _halved(connection, keyed, some))
-    return [row for _, row in sorted(found, key=lambda item: item[0])]
+        salvaged += ((place[_revision(row)], row) for row in _halved(connection, keyed, some))
+    return [row for _, row in sorted(salvaged, key=lambda item: item[0])]
 
 
 def _revision(row: Row[Any] | Unreadable) -> int:

@@ -99,12 +99,12 @@ def store_files(url: str) -> list[Path]:
     """The files of a store: the database's, those that SQLite keeps beside it, and its takedown logs; none where they
     are another machine's."""
     try:
-        found = make_url(url)
+        parsed = make_url(url)
     except (ArgumentError, ValueError):
         return []
-    if found.get_backend_name() != "sqlite" or not found.database:
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return []
-    file = Path(found.database)
+    file = Path(parsed.database)
     return [file, *(file.with_name(file.name + end) for end in _BESIDE), *file.parent.glob(f"{file.name}.takedowns-*")]
 
 

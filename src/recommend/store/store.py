@@ -172,10 +172,10 @@ class Store:
         query = select(*ARTICLE).where(articles.c.id == article_id, articles.c.deleted_at.is_(None))
         with reading(self._engine) as connection:
             rows = readable(connection, query)
-        found = [row.reason if isinstance(row, Unreadable) else article_or_fault(row) for row in rows]
-        if found and isinstance(found[0], str):
-            logger.warning("article %r is set aside: %s", article_id, found[0])
-        return found[0] if found and isinstance(found[0], Article) else None
+        articles_or_faults = [row.reason if isinstance(row, Unreadable) else article_or_fault(row) for row in rows]
+        if articles_or_faults and isinstance(articles_or_faults[0], str):
+            logger.warning("article %r is set aside: %s", article_id, articles_or_faults[0])
+        return articles_or_faults[0] if articles_or_faults and isinstance(articles_or_faults[0], Article) else None
 
     def revision_of(self, article_id: str) -> int | None:
         """The revision at which the article last changed; None when unknown or taken down."""
@@ -196,12 +196,12 @@ class Store:
     def labels(self, ids: Iterable[str]) -> dict[str, Label]:
         """What the articles of ``ids`` that are there go by."""
         query = select(articles.c.id, articles.c.title, articles.c.url, articles.c.site)
-        found: dict[str, Label] = {}
+        labels: dict[str, Label] = {}
         with reading(self._engine) as connection:
             for some in some_at_a_time(ids):
                 rows = readable(connection, query.where(articles.c.id.in_(some), articles.c.deleted_at.is_(None)))
-                found |= {r.id: Label(r.title, r.url, r.site) for r in rows if not isinstance(r, Unreadable)}
-        return found
+                labels |= {r.id: Label(r.title, r.url, r.site) for r in rows if not isinstance(r, Unreadable)}
+        return labels
 
     def published_at(self, addresses: Iterable[str]) -> list[tuple[str, str, str]]:
         """Address, title and id of each published article at one of some canonical URLs."""
@@ -257,11 +257,11 @@ class Store:
 
 def _known(connection: Connection, ids: Iterable[str]) -> dict[str, StoredState]:
     query = select(*(articles.c[name] for name in ("id", "revision", "content_hash", "text_hash", "deleted_at")))
-    found: dict[str, StoredState] = {}
+    states: dict[str, StoredState] = {}
     for some in some_at_a_time(ids):
         for row in readable(connection, query.where(articles.c.id.in_(some))):
             if isinstance(row, Unreadable):  # whatever is sent differs from it
-                found[row.id] = StoredState(row.revision, b"", b"", deleted=False)
+                states[row.id] = StoredState(row.revision, b"", b"", deleted=False)
                 continue
-            found[row.id] = StoredState(row.revision, row.content_hash, row.text_hash, row.deleted_at is not None)
-    return found
+            states[row.id] = StoredState(row.revision, row.content_hash, row.text_hash, row.deleted_at is not None)
+    return states

@@ -150,7 +150,7 @@ def _batches(pairs: Pairs, hard: Mapping[int, IntArray], recipe: Recipe, rng: np
 
 def _hard_negatives(embeddings: FloatArray, pairs: Pairs, most: int = 50) -> dict[int, IntArray]:
     """By query row, the nearest rows that nobody judged related to it."""
-    found: dict[int, IntArray] = {}
+    negatives: dict[int, IntArray] = {}
     rows = np.fromiter(pairs.positives, np.int64)
     for start in range(0, len(rows), 512):
         block = rows[start : start + 512]
@@ -159,5 +159,5 @@ def _hard_negatives(embeddings: FloatArray, pairs: Pairs, most: int = 50) -> dic
         for row, near in zip(block.tolist(), nearest, strict=True):
             apart = near[~np.isin(near, pairs.judged[row])]
             order = np.argsort(-(embeddings[apart] @ embeddings[row]), kind="stable")
-            found[row] = apart[order][:most] if len(apart) else np.delete(np.arange(len(embeddings)), row)[:most]
-    return found
+            negatives[row] = apart[order][:most] if len(apart) else np.delete(np.arange(len(embeddings)), row)[:most]
+    return negatives

@@ -82,7 +82,7 @@ def collect(
     Raises:
         EvaluationError: when there is no such query.
     """
-    found: list[tuple[FloatArray, FloatArray, float]] = []
+    queries: list[tuple[FloatArray, FloatArray, float]] = []
     unit = recommender.view().snapshot.manifest.units[0]
     for query, grades in qrels.items():
         progress()
@@ -94,16 +94,16 @@ def collect(
         judged[judged == UNKNOWN] = np.nan
         judged[np.expm1(-candidates.feature("days_log")) < unknown_days] = np.nan
         if np.nansum(judged) > 0:
-            found.append((comparable(candidates.features, unit), judged, length_weight))
-    if not found:
+            queries.append((comparable(candidates.features, unit), judged, length_weight))
+    if not queries:
         raise EvaluationError("no judged query has a related article among its candidates")
-    width = max(len(judged) for _, judged, _ in found)
-    features = np.full((len(found), width, len(FEATURES)), np.nan, np.float32)
-    all_grades = np.full((len(found), width), np.nan, np.float32)
-    for i, (values, judged, _) in enumerate(found):
+    width = max(len(judged) for _, judged, _ in queries)
+    features = np.full((len(queries), width, len(FEATURES)), np.nan, np.float32)
+    all_grades = np.full((len(queries), width), np.nan, np.float32)
+    for i, (values, judged, _) in enumerate(queries):
         features[i, : len(judged)] = values
         all_grades[i, : len(judged)] = judged
-    return Lists(features, all_grades, np.array([length_weight for _, _, length_weight in found]))
+    return Lists(features, all_grades, np.array([length_weight for _, _, length_weight in queries]))
 
 
 def save_ranker(ranker: Ranker, path: Path) -> None:
@@ -207,7 +207,7 @@ def _weights(loss: _Loss, held_out: _Loss | None, least: Mapping[str, float], st
     bounds = [(least.get(name, 0.0), None) for name in FEATURES]
     start = np.maximum(np.full(len(FEATURES), 0.1), [low for low, _ in bounds])
     way = [start]
-    found = minimize(
+    solution = minimize(
         loss,
         start,
         jac=True,
@@ -216,7 +216,7 @@ def _weights(loss: _Loss, held_out: _Loss | None, least: Mapping[str, float], st
         callback=lambda weights: way.append(np.array(weights)),
         options={"ftol": 1e-12, "maxiter": steps},
     )
-    best = found.x if held_out is None else min(way, key=lambda weights: held_out(weights)[0])
+    best = solution.x if held_out is None else min(way, key=lambda weights: held_out(weights)[0])
     return np.asarray(best, np.float64)
 
 

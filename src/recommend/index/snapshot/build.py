@@ -256,8 +256,8 @@ def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: 
         best = np.partition(scores, len(scores) - k, axis=0)[-k:]
     enough = best[0] - 1e-5  # of equally near ones, copies say, any will do
     near = (to_float32(embeddings[index.search(query, max(depth, k))]) @ query for query in queries)
-    found = [np.count_nonzero(scores >= least) for scores, least in zip(near, enough, strict=True)]
-    return float(np.minimum(found, k).mean()) / k
+    hits = [np.count_nonzero(scores >= least) for scores, least in zip(near, enough, strict=True)]
+    return float(np.minimum(hits, k).mean()) / k
 
 
 def _without(neighbours: NDArray[np.int32], alone: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -59,16 +59,16 @@ def live_manifest(layout: IndexLayout) -> Manifest | None:
 def list_snapshots(layout: IndexLayout) -> list[Listed]:
     """All snapshots, newest first; those whose manifest cannot be read come last."""
     live, now = current_name(layout), datetime.now(UTC)
-    found: list[tuple[float, int, Listed]] = []
+    snapshots: list[tuple[float, int, Listed]] = []
     for path in layout.snapshots.glob("[!.]*"):
         try:
             manifest = layout.snapshot(path.name).read_manifest()
         except SnapshotError as problem:
-            found.append((float("inf"), 0, Listed(path.name, path.name == live, None, None, str(problem))))
+            snapshots.append((float("inf"), 0, Listed(path.name, path.name == live, None, None, str(problem))))
             continue
         age = (now - datetime.fromisoformat(manifest.created_at)).total_seconds()
-        found.append((age, -path.stat().st_mtime_ns, Listed(path.name, path.name == live, age, manifest, None)))
-    return [listed for _, _, listed in sorted(found, key=lambda item: (item[0], item[1], item[2].name))]
+        snapshots.append((age, -path.stat().st_mtime_ns, Listed(path.name, path.name == live, age, manifest, None)))
+    return [listed for _, _, listed in sorted(snapshots, key=lambda item: (item[0], item[1], item[2].name))]
 
 
 def previous_name(layout: IndexLayout) -> str:

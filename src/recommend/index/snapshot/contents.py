@@ -107,8 +107,8 @@ def _sparse(parts: SnapshotLayout, name: str, rows: int, columns: int) -> int:
 
 def _projection(parts: SnapshotLayout, dimension: int) -> None:
     projection = Projection.load(parts.projection)
-    found = {"mean": projection.mean, "adapter": projection.adapter, "offset": projection.offset}
-    for name, array in found.items():
+    arrays = {"mean": projection.mean, "adapter": projection.adapter, "offset": projection.offset}
+    for name, array in arrays.items():
         wanted = (dimension, dimension) if name == "adapter" else (dimension,)
         if array is not None and (array.shape != wanted or array.dtype != np.float32):
             raise ValueError(f"projection/{name}.npy is {array.dtype} {array.shape}, not float32 {wanted}")

@@ -146,8 +146,8 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, Pen
     languages = list[str | None]()
     kept, new, hashes, embeddings = list[int](), list[bool](), bytearray(), bytearray()
     aside = dict[str, str]()
-    with store.published(encoder.fingerprint, held) as (revision, found):
-        while some := list(islice(found, _BATCH)):
+    with store.published(encoder.fingerprint, held) as (revision, published):
+        while some := list(islice(published, _BATCH)):
             usable = (_prepared(one, boilerplate) for one in _embedded(some, encoder, boilerplate, aside))
             batch = [one for one in usable if not _is_aside(one, aside)]
             tables.append(ArticleTable.of_rows([one.row for one in batch if one.row is not None]))
@@ -208,14 +208,14 @@ def _is_aside(one: _Prepared, aside: dict[str, str]) -> bool:
 
 
 def _embedded(
-    found: list[Published], encoder: Encoder, boilerplate: Boilerplate, aside: dict[str, str]
+    published: list[Published], encoder: Encoder, boilerplate: Boilerplate, aside: dict[str, str]
 ) -> Iterator[Published]:
     """Those that can be used, each with an embedding; the others are put ``aside``. What came in since the job embedded
     what it found has its place here all the same: readers do not look for changes before the revision."""
-    found_lacking = [one.article for one in found if one.article is not None and one.embedding is None]
+    found_lacking = [one.article for one in published if one.article is not None and one.embedding is None]
     lacking = {article.id: boilerplate.without(article) for article in found_lacking}
     vectors, failures = encode_each(encoder, [*lacking.values()])
-    for one in found:
+    for one in published:
         embedding, fault = one.embedding, one.fault
         if fault is None and one.article is not None and embedding is None:
             key = lacking[one.article_id].text_hash

@@ -216,8 +216,8 @@ class SnapshotLayout:
             raise SnapshotError(f"{self.root} is a symbolic link, which is refused: put the folder itself there")
         try:
             content = self.manifest.read_bytes()
-            found = _Versioned.model_validate_json(content).format
-            manifest = Manifest.model_validate_json(content) if found == FORMAT else None
+            version = _Versioned.model_validate_json(content).format
+            manifest = Manifest.model_validate_json(content) if version == FORMAT else None
         except FileNotFoundError:
             raise SnapshotError(f"{self.root} is no snapshot: it has no manifest.json") from None
         except ValidationError as problem:
@@ -225,9 +225,9 @@ class SnapshotLayout:
         except (OSError, ValueError) as problem:  # a name that no file can have, a folder, no permission
             raise SnapshotError(f"{str(self.manifest)!r} cannot be read: {problem}") from None
         if manifest is None:
-            whose = "an earlier" if found < FORMAT else "a later"
+            whose = "an earlier" if version < FORMAT else "a later"
             raise SnapshotError(
-                f"snapshot {self.root.name} is of {whose} release: it has format {found} != {FORMAT}; "
+                f"snapshot {self.root.name} is of {whose} release: it has format {version} != {FORMAT}; "
                 "run recommend reindex"
             )
         return manifest

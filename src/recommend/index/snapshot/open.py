@@ -137,11 +137,11 @@ def verify(layout: IndexLayout, name: str) -> Manifest:
         for path in parts.root.rglob("*"):
             if path.is_symlink():
                 raise SnapshotError(f"snapshot {name}: {path.relative_to(parts.root)} is a symbolic link")
-        found = parts.checksums()
-        for file in sorted(manifest.sha256.keys() | found.keys()):
-            if manifest.sha256.get(file) != found.get(file):
+        checksums = parts.checksums()
+        for file in sorted(manifest.sha256.keys() | checksums.keys()):
+            if manifest.sha256.get(file) != checksums.get(file):
                 raise SnapshotError(
-                    f"snapshot {name}: {file} has SHA-256 {found.get(file)} != {manifest.sha256.get(file)}"
+                    f"snapshot {name}: {file} has SHA-256 {checksums.get(file)} != {manifest.sha256.get(file)}"
                 )
         check_contents(parts, manifest)
     except OSError as problem:

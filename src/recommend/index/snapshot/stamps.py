@@ -68,8 +68,8 @@ def stamp_path(layout: IndexLayout, name: str) -> Path:
 
 
 def _files(folder: str) -> list[str]:
-    found = list[str]()
+    paths = list[str]()
     with os.scandir(folder) as entries:
         for entry in entries:
-            found += _files(entry.path) if entry.is_dir(follow_symlinks=False) else [entry.path]
-    return found
+            paths += _files(entry.path) if entry.is_dir(follow_symlinks=False) else [entry.path]
+    return paths

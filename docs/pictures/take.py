@@ -1,0 +1,94 @@
+"""Takes the pictures of this documentation: of the pages that `recommend demo` serves, and of an evaluation's report.
+
+    make pictures
+
+Needs Chromium on the PATH.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+HERE = Path(__file__).parent
+CORPUS = HERE.parents[1] / "examples" / "corpus"
+STORY = "a-central-asia-condemns-drone-attack"
+WIDE, PHONE = (1000, 820), (390, 760)
+_COLOURS = 64
+_START_SECONDS = 300.0
+_COMMAND = [sys.executable, "-c", "from recommend.cli import main; main()"]
+_FLAGS = ["--no-sandbox", "--hide-scrollbars"]  # containers run it as root
+
+
+def main() -> None:
+    """Writes the pictures beside this file."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        sys.exit("chromium is not on the PATH: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        with demonstration(Path(folder)) as address:
+            shoot(browser, f"{address}/", WIDE, "front")
+            shoot(browser, f"{address}/stories/{STORY}", WIDE, "story", to="related-articles")
+            shoot(browser, f"{address}/stories/{STORY}", PHONE, "phone", to="related-articles")
+        report = Path(folder) / "report.html"
+        judged = ["--articles", str(CORPUS / "articles.jsonl"), "--qrels", str(CORPUS / "judgements.tsv")]
+        subprocess.run([*_COMMAND, "evaluate", *judged, "--report", str(report)], check=True)
+        shoot(browser, report.as_uri(), WIDE, "report")
+        browser.close()
+
+
+def shoot(browser: Browser, url: str, size: tuple[int, int], name: str, *, to: str | None = None) -> None:
+    """Writes one picture of a page, from the top of the element ``to`` on, once everything on it is loaded."""
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
+    page.goto(url, wait_until="networkidle")
+    if to is not None:
+        page.locator(f"{to} a:visible").first.wait_for()
+        page.locator(to).first.evaluate("element => window.scrollTo(0, element.getBoundingClientRect().top - 220)")
+    with Image.open(BytesIO(page.screenshot())) as picture:
+        picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(HERE / f"{name}.png", optimize=True)
+    page.close()
+
+
+@contextmanager
+def demonstration(folder: Path) -> Iterator[str]:
+    """The address of a demonstration that runs on the sample corpus, for as long as the block does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running = subprocess.Popen([*_COMMAND, "demo", "--folder", str(folder / "demo"), "--port", str(port)])
+    try:
+        _wait_for(f"http://127.0.0.1:{port}", running)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def _wait_for(address: str, running: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and running.poll() is None:
+        try:
+            urllib.request.urlopen(f"{address}/readyz").close()
+        except urllib.error.URLError:
+            time.sleep(0.5)
+        else:
+            return
+    sys.exit("the demonstration does not start")
+
+
+if __name__ == "__main__":
+    main()
