@@ -29,7 +29,7 @@ from recommend.settings import SourceSettings
 from recommend.sources import Reject, RowWarning, Web
 from recommend.sources.names import says_itself
 
-_LOOKED_AT, _FETCHED, _REMARKS, _SHOWN = 200, 5, 1_000, 3
+_LOOKED_AT, _FETCHED, _REMARKS, _SHOWN, _SHOWN_TEXT = 200, 5, 1_000, 3, 300
 _NUMBERS = re.compile(r"(\d{1,4})[/-](\d{1,2})[/-](\d{1,4})\b")
 
 
@@ -152,20 +152,25 @@ def _order_of(dates: list[str]) -> DateOrder | str:
 
 def _show(look: Look, source: str) -> None:
     columns = look.intake.columns
-    table = Table(
-        show_edge=False,
-        pad_edge=False,
-        title=f"The first rows of {plain(source)} as they would be read",
-        title_justify="left",
-    )
-    for name in ("id", "title", "text", "date", "section", "address"):
-        table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=36)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True, min_width=len("section"))
+    table.add_column(overflow="ellipsis", no_wrap=True)
     for one in look.articles[:_SHOWN]:
         date = "" if one.published_at is None else f"{one.published_at:%Y-%m-%d %H:%M}"
-        cells = (one.id, one.title, one.text.replace("\n", " ")[:80], date, one.section or "", one.url or "")
-        table.add_row(*map(plain, cells))
+        text = one.text.replace("\n", " ")[:_SHOWN_TEXT]
+        shown = {
+            "id": one.id,
+            "title": one.title,
+            "text": text,
+            "date": date,
+            "section": one.section,
+            "address": one.url,
+        }
+        for name, value in shown.items():
+            table.add_row(name, plain(value or "–"))
+        table.add_row()
+    out.print(f"The first rows of {plain(source)} as they would be read:\n")
     out.print(table)
-    out.print("")
     for line in columns.told():
         out.print(plain(line))
     for name, missing in (
@@ -206,8 +211,8 @@ def _toml(look: Look) -> str:
 
 
 def _quoted_toml(text: str) -> str:
-    escaped = "".join(f"\\u{ord(c):04x}" if ord(c) < 32 or ord(c) == 127 else c for c in text)
-    return '"' + escaped.replace('"', '\\"') + '"' if "\\" not in text else f"'{text}'"
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(f"\\u{ord(c):04x}" if ord(c) < 32 or ord(c) == 127 else c for c in escaped) + '"'
 
 
 def _quoted(text: str) -> str:
