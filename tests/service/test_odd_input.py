@@ -17,7 +17,6 @@ from recommend.settings import Settings
 from recommend.sources import read
 from recommend.store import Store
 
-
 NOTICE = "This story is for members of the Brunmoor Courier. Join for 4 a month and read all we print."
 HEADLINES = {
     "lock": ("jams its gate", "gate freed by divers", "closed for barges", "to get a new gate"),
