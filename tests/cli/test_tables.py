@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recommend.cli import console
-from recommend.cli import app
+from recommend.cli.app import app
 from recommend.store.keys import Scope
 
 if TYPE_CHECKING:
