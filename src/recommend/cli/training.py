@@ -36,7 +36,7 @@ from recommend.errors import EncoderError, EvaluationError
 from recommend.evaluation.boxes import chosen_queries, look_into_boxes, said
 from recommend.evaluation.experiment import scratch
 from recommend.evaluation.judgements import read_qrels
-from recommend.files import replace_file
+from recommend.files import Kept, replace_file
 from recommend.index.projection import Projection
 from recommend.jobs.encoder_choice import decided
 from recommend.ranking.candidates import FEATURES
@@ -222,8 +222,11 @@ def ranker(
     settings = read_settings(context, ["policy=off", *(assignments or [])])
     if len(articles) != len(qrels):
         raise EvaluationError(f"--articles is given {len(articles)} times, --qrels {len(qrels)}: every set needs both")
-    for target, kind in ((destination, RANKER), (destination.with_suffix(".md"), CARD)):
-        check_target(context, "--out", target, kind, settings, inputs=[*articles, *qrels], force=force)
+    card_file = destination.with_suffix(".md")
+    inputs: list[str | Path] = [*articles, *qrels]
+    check_target(context, "--out", destination, RANKER, settings, inputs=inputs, force=force)
+    others = [Kept(destination, "--out")]
+    check_target(context, "the card of --out", card_file, CARD, settings, inputs=inputs, others=others, force=force)
     check_unused(destination.with_suffix(""), {"ranking.model": settings.ranking.model}, settings, force=force)
     check_scratch(context, "--scratch", keep, settings)
     with ExitStack() as stack:

@@ -9,7 +9,7 @@ from pathlib import Path
 from recommend.files import Kind, replace_file
 from recommend.training.held_out import Verdict
 
-_MEASURED = "nDCG@10 of the ranking on"
+_LEARNED_FROM = "- **Learned from** "
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ class Card:
                 self.what,
                 "",
                 *worse,
-                f"- **Learned from** {self.data}.",
+                f"{_LEARNED_FROM}{self.data}.",
                 f"- **Learned by** {_listed(self.recipe)}; {step} was kept, the best on what was held out.",
                 f"- **Used by** `{self.switch}` in recommend.toml, and by nothing else.",
                 *([f"- **Set by hand**, not learned: {by_hand}."] if by_hand else []),
                 "",
-                f"{_MEASURED} {verdict.queries:,} queries held out from {verdict.day:%Y-%m-%d}:",
+                f"nDCG@10 of the ranking on {verdict.queries:,} queries held out from {verdict.day:%Y-%m-%d}:",
                 "",
                 "| with | nDCG@10 |",
                 "|---|---|",
@@ -77,12 +77,13 @@ class Card:
         replace_file(path, self.text().encode())
 
 
-def _listed(recipe: Mapping[str, float | int]) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in recipe.items())
-
-
-def _is_card(file: Path) -> bool:
-    return f"\n{_MEASURED} ".encode() in file.read_bytes()
+def _is_card(path: Path) -> bool:
+    with path.open("rb") as file:
+        return f"\n{_LEARNED_FROM}".encode() in file.read(65_536)
 
 
 CARD = Kind("a model card", _is_card)
+
+
+def _listed(recipe: Mapping[str, float | int]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in recipe.items())
