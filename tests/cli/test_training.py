@@ -132,15 +132,6 @@ def test_a_ranker_is_written_with_a_card_and_then_named(recommend: Recommend, tr
     assert orjson.loads(measured.out)["measures"]["nDCG@10"]["mean"] > 0.8
 
 
-def test_the_card_of_a_ranker_takes_no_other_files_place(train: Recommend) -> None:
-    Path("thesis.md").write_text("Chapter one\n")
-    refused = train("ranker", "--out", "thesis.json")
-    assert refused.code == 1
-    assert "thesis.md" in refused.err
-    assert Path("thesis.md").read_text() == "Chapter one\n"
-    assert not Path("thesis.json").exists()
-
-
 def test_a_curve_is_fitted_anew_under_random_articles_and_the_weights_stay(train: Recommend, models: Path) -> None:
     ran = train("calibration", "--out", "curve.json", "--queries", 60, "--force")
     assert (ran.code, "ECE" in ran.out, 'ranking.model = "' in ran.out) == (0, True, True), ran.err

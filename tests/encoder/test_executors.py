@@ -122,7 +122,7 @@ def test_what_was_embedded_before_a_job_ended_stays_and_the_next_one_does_the_re
 
 
 def test_a_worker_with_another_encoder_is_refused(on_cluster: Settings, toy_encoder: Encoder) -> None:
-    with pytest.raises(EngineError, match=r"fingerprint \w+ on worker .*, toy on the driver; install the same"):
+    with pytest.raises(EngineError, match=r"fingerprint \S+ on worker .*, toy on the driver; install the same"):
         list(RayEngine(toy_encoder, on_cluster).embeddings([[parse_article({"id": "a", "title": "A"})]]))
 
 
