@@ -14,6 +14,7 @@ from recommend.encoder.manifest import TUNING, read_manifest
 from recommend.ranking.candidates import FEATURES
 from recommend.ranking.model import Ranker
 from recommend.settings import EncoderSettings
+from recommend.training.card import CARD
 from recommend.training.encoder import TuningRecipe
 from running import Ran, Recommend
 
@@ -104,6 +105,16 @@ def test_what_is_in_use_is_not_replaced_without_a_word(train: Recommend, models:
     assert (models / "news-linear.json").read_bytes() == before
 
 
+def test_the_card_of_a_ranker_takes_the_place_of_no_other_file(train: Recommend) -> None:
+    Path("ours.md").write_text("Chapter one\n")
+    refused = train("ranker", "--out", "ours.json")
+    assert (refused.code, "the card of --out 'ours.md' exists and is not a model card" in refused.err) == (1, True)
+    assert Path("ours.md").read_text() == "Chapter one\n"
+    refused = train("ranker", "--out", "theirs.md", "--force")
+    assert (refused.code, "the card of --out 'theirs.md' would overwrite --out" in refused.err) == (1, True)
+    assert not Path("theirs.md").exists()
+
+
 def test_a_ranker_is_written_with_a_card_and_then_named(recommend: Recommend, train: Recommend) -> None:
     ran = train("ranker", "--out", "new/folder/ours.json", "--steps", 200, "--force")
     assert ran.code == 0, ran.err
@@ -114,6 +125,7 @@ def test_a_ranker_is_written_with_a_card_and_then_named(recommend: Recommend, tr
     setting, _, value = ran.out.splitlines()[-1].partition(" = ")
     assert (setting, value) == ("ranking.model", f'"{Path("new/folder/ours").resolve()}"')
     card = Path("new/folder/ours.md").read_text()
+    assert CARD.is_one(Path("new/folder/ours.md"))
     assert "**Set by hand**, not learned: `foreign_dense` (0.25" in card
     sample = ("--articles", CORPUS, "--qrels", JUDGEMENTS, "--scratch", "kept/0", "--json")
     measured = recommend("evaluate", *sample, "--set", f"{setting}={orjson.loads(value)}")

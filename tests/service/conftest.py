@@ -230,8 +230,8 @@ class Workers:
         return len(workers) == 2
 
 
-@pytest.fixture
-def serve_workers(tmp_path: Path) -> Callable[..., AbstractContextManager[Workers]]:
+@pytest.fixture(scope="session")
+def serve_workers(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[Workers]]:
     """Runs `recommend serve --workers 2` for some settings, if need be under a command that ``under`` names."""
     if not Path("/proc/self/maps").exists():
         pytest.skip("reads /proc")
@@ -246,10 +246,11 @@ def serve_workers(tmp_path: Path) -> Callable[..., AbstractContextManager[Worker
         environment = {**os.environ, **{f"RECOMMEND_{name}": value for name, value in values.items()}}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         command = [*under, sys.executable, "-c", "from recommend.cli import main; main()", "serve", "--workers", "2"]
-        log = tmp_path / "serve.log"
+        folder = tmp_path_factory.mktemp("workers")
+        log = folder / "serve.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*command, "--port", str(port)], env=environment, cwd=tmp_path, stdout=output, stderr=output
+                [*command, "--port", str(port)], env=environment, cwd=folder, stdout=output, stderr=output
             )
         workers = Workers(f"http://127.0.0.1:{port}", process, log)
         try:

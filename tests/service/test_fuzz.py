@@ -11,6 +11,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -78,19 +79,36 @@ def counts() -> Iterator[Counter[str]]:
     print(f"\n{sum(found.values())} cases: {dict(sorted(found.items()))}")  # with -s
 
 
+@dataclass(frozen=True)
+class Fuzzed:
+    """A service of two workers, a client with a key and one without."""
+
+    address: str
+    writer: Any
+    reader: Any
+
+
 @pytest.fixture(scope="module")
-def newsroom(sample: Settings, serve: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A service on a copy of which nothing need be left."""
+def newsroom(
+    sample: Settings, serve_workers: Any, connect: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fuzzed]:
+    """A service on a copy of which nothing need be left; a random number that it draws is none of Hypothesis's."""
     folder = tmp_path_factory.mktemp("fuzzed")
     with closing(sqlite3.connect(make_url(sample.store).database or "")) as source:
         source.execute("VACUUM INTO ?", (str(folder / "recommend.db"),))
     index = shutil.copytree(sample.index, folder / "index")
     own = sample.model_copy(update={"store": f"sqlite:///{folder / 'recommend.db'}", "index": index})
-    with serve(own) as service:
-        yield service
+    with (
+        serve_workers(own) as workers,
+        connect(workers.address, key=True) as writer,
+        connect(workers.address) as reader,
+    ):
+        processes = workers.processes
+        yield Fuzzed(workers.address, writer, reader)
+        assert workers.processes == processes, "a worker was lost"
 
 
-def test_made_up_requests_get_declared_answers(newsroom: Any, counts: Counter[str]) -> None:
+def test_made_up_requests_get_declared_answers(newsroom: Fuzzed, counts: Counter[str]) -> None:
     document = newsroom.reader.get("/openapi.json").json()
     schema = schemathesis.openapi.from_dict(document)
     schemathesis.serializer.alias("application/x-ndjson", "text/plain")
@@ -125,7 +143,7 @@ def test_made_up_requests_get_declared_answers(newsroom: Any, counts: Counter[st
     assert {"200", "404", "422"} <= counts.keys()
 
 
-def test_made_up_bulk_lines_each_get_a_result(newsroom: Any) -> None:
+def test_made_up_bulk_lines_each_get_a_result(newsroom: Fuzzed) -> None:
     @given(lines=st.lists(LINES, max_size=90), end=st.sampled_from([b"", b"\n", b"\r\n"]))
     @_limits(max(10, CASES // 20))
     def one(lines: list[bytes], end: bytes) -> None:
@@ -138,7 +156,7 @@ def test_made_up_bulk_lines_each_get_a_result(newsroom: Any) -> None:
     one()
 
 
-def test_bodies_of_nasty_repetitions_are_answered_like_any_others(newsroom: Any) -> None:
+def test_bodies_of_nasty_repetitions_are_answered_like_any_others(newsroom: Fuzzed) -> None:
     for number, (name, text) in enumerate(hostile.samples(CASES * 50)):
         article = {"title": text[:200], "text": text, "tags": [text[:100]], "section": text[:50]}
         for answer in (

@@ -263,6 +263,29 @@ def test_a_single_category_is_the_section_and_several_are_tags(
 
 
 @pytest.mark.parametrize(
+    ("feed", "sections"),
+    [
+        ([["Science", "Bees"], ["Sport", "Rowing"], ["Science", "Moon"], ["Sport"]], ["Science", "Sport"] * 2),
+        ([["Science", "Bees"], ["Science"], ["Opinion", "Science"]], ["Science", "Science", None]),
+        ([["Bees", "Meadows"], ["Meadows", "Bees"], ["Bees", "Rain"], ["Rain", "Bees"]], [None] * 4),
+        ([["Uncategorized", "Bees", "Rain"], ["Uncategorized", "Moon", "Rain"]], [None] * 2),
+        ([["more than four words here", "Bees"], ["more than four words here", "Rain"]], [None] * 2),
+    ],
+)
+def test_a_first_category_that_comes_again_is_the_section_and_the_others_are_tags(
+    feed: list[list[str]], sections: list[str | None]
+) -> None:
+    items = [
+        f"<guid>{number}</guid><title>x</title>" + "".join(f"<category>{name}</category>" for name in categories)
+        for number, categories in enumerate(feed)
+    ]
+    rows = [row for row in entries(rss(*items)) if isinstance(row, Article)]
+    assert [row.section for row in rows] == sections
+    for row, categories in zip(rows, feed, strict=True):
+        assert row.tags == [name for name in categories if name not in {row.section, "Uncategorized"}]
+
+
+@pytest.mark.parametrize(
     ("told", "image"),
     [
         ('<media:content url="pictures/1.jpg" medium="image"/>', "https://a.example/pictures/1.jpg"),

@@ -126,4 +126,9 @@ async def known_parameters(request: Request) -> None:
 
 
 def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+    if moment is None or moment.tzinfo is None:
+        return moment and moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # in its own zone on the first day of year 1, or the last of 9999
+        return (datetime.min if moment.year == 1 else datetime.max).replace(tzinfo=UTC)

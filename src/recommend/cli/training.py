@@ -36,14 +36,14 @@ from recommend.errors import EncoderError, EvaluationError
 from recommend.evaluation.boxes import chosen_queries, look_into_boxes, said
 from recommend.evaluation.experiment import scratch
 from recommend.evaluation.judgements import read_qrels
-from recommend.files import replace_file
+from recommend.files import Kept, replace_file
 from recommend.index.projection import Projection
 from recommend.jobs.encoder_choice import decided
 from recommend.ranking.candidates import FEATURES
 from recommend.ranking.model import Ranker
 from recommend.resources import model_file
 from recommend.training.adapter import Pairs, Recipe, train_adapter
-from recommend.training.card import Card
+from recommend.training.card import CARD, Card
 from recommend.training.encoder import Texts, TuningRecipe, tune_encoder
 from recommend.training.held_out import Division, Verdict, held_out_queries, query_values
 from recommend.training.ranker import BY_HAND, RANKER, Lists, calibrate, collect, fit_ranker, save_ranker
@@ -222,7 +222,11 @@ def ranker(
     settings = read_settings(context, ["policy=off", *(assignments or [])])
     if len(articles) != len(qrels):
         raise EvaluationError(f"--articles is given {len(articles)} times, --qrels {len(qrels)}: every set needs both")
-    check_target(context, "--out", destination, RANKER, settings, inputs=[*articles, *qrels], force=force)
+    card_file = destination.with_suffix(".md")
+    inputs: list[str | Path] = [*articles, *qrels]
+    check_target(context, "--out", destination, RANKER, settings, inputs=inputs, force=force)
+    others = [Kept(destination, "--out")]
+    check_target(context, "the card of --out", card_file, CARD, settings, inputs=inputs, others=others, force=force)
     check_unused(destination.with_suffix(""), {"ranking.model": settings.ranking.model}, settings, force=force)
     check_scratch(context, "--scratch", keep, settings)
     with ExitStack() as stack:

@@ -29,7 +29,7 @@ def days_apart(published_at: IntArray, others: IntArray | int) -> NDArray[np.flo
 
 def seconds(moment: datetime | None) -> int:
     """Whole seconds since 1970; MISSING for None."""
-    return MISSING if moment is None else int(moment.timestamp() // 1)
+    return MISSING if moment is None else int(moment.replace(microsecond=0).timestamp())  # a float would round them up
 
 
 def moment(value: int) -> datetime | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,8 +56,9 @@ def read_feed(stream: ByteStream, headers: Mapping[str, str] | None = None) -> I
     if broken:
         entries = entries[:-1]  # the last may have lost its second half
     seen: dict[str, int] = {}
+    sections = _sections([entry["tags"] for entry in entries])
     for number, entry in enumerate(entries, start=1):
-        yield from _rows(entry, feed, stream.name, number, seen)
+        yield from _rows(entry, feed, sections, stream.name, number, seen)
     if broken:
         yield stream.breakage(len(entries) + 1)
 
@@ -74,9 +76,14 @@ def _json_items(data: bytes, source: str) -> Iterator[Row]:
 
 
 def _rows(
-    entry: dict[str, Any], feed: Mapping[str, Any], source: str, number: int, seen: dict[str, int]
+    entry: dict[str, Any],
+    feed: Mapping[str, Any],
+    sections: Collection[str],
+    source: str,
+    number: int,
+    seen: dict[str, int],
 ) -> Iterator[Row]:
-    row = _row(entry, feed)
+    row = _row(entry, feed, sections)
     if not row["id"]:
         yield Reject(source, number, None, "id", "''", "is missing: the entry has neither an id nor a link")
         return
@@ -95,7 +102,7 @@ def _rows(
     yield from public_rows(row, source, number, base_url=feed["base"], instead=instead)
 
 
-def _row(entry: dict[str, Any], feed: Mapping[str, Any]) -> dict[str, object]:
+def _row(entry: dict[str, Any], feed: Mapping[str, Any], sections: Collection[str]) -> dict[str, object]:
     link, name = entry["link"], entry["id"]
     if link == name and not link.startswith(("http://", "https://")):
         link = ""  # an id that feedparser offers as a link
@@ -103,7 +110,7 @@ def _row(entry: dict[str, Any], feed: Mapping[str, Any]) -> dict[str, object]:
     if name and not _UNIVERSAL.fullmatch(name):
         scope = _host(link) or site
         name = f"{scope.removeprefix('www.')}:{name}" if scope else name
-    section, tags = _section(entry["tags"])
+    section, tags = _section(entry["tags"], sections)
     return {
         "id": name or link,
         "title": entry["title"],
@@ -121,12 +128,25 @@ def _row(entry: dict[str, Any], feed: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def _section(categories: list[str]) -> tuple[str | None, list[str]]:
-    """The section and the tags: a single category that is no more than a few words is the section."""
-    named = [category for category in categories if category.strip().lower() not in UNSORTED]
-    if len(named) == 1 and len(named[0].split()) <= _SECTION_WORDS:
-        return named[0], []
+def _sections(entries: Sequence[list[str]]) -> set[str]:
+    """Of the entries' categories those that are sections: the first of several entries, and seldom a later one. Feeds
+    name the section before the tags, where they have one."""
+    named = [_named(categories) for categories in entries]
+    first = Counter(categories[0] for categories in named if categories)
+    anywhere = Counter(name for categories in named for name in set(categories))
+    return {name for name, count in first.items() if count > 1 and 2 * count > anywhere[name]}
+
+
+def _section(categories: list[str], sections: Collection[str]) -> tuple[str | None, list[str]]:
+    """The section and the tags: a single category, or a first that is one of the ``sections``, in a few words."""
+    named = _named(categories)
+    if named and (len(named) == 1 or named[0] in sections) and len(named[0].split()) <= _SECTION_WORDS:
+        return named[0], named[1:]
     return None, named
+
+
+def _named(categories: list[str]) -> list[str]:
+    return [category for category in categories if category.strip() and category.strip().lower() not in UNSORTED]
 
 
 def _not_to_come(moment: str | None) -> str | None:

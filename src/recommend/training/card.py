@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recommend.files import replace_file
+from recommend.files import Kind, replace_file
 from recommend.training.held_out import Verdict
+
+_LEARNED_FROM = "- **Learned from** "
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Card:
                 self.what,
                 "",
                 *worse,
-                f"- **Learned from** {self.data}.",
+                f"{_LEARNED_FROM}{self.data}.",
                 f"- **Learned by** {_listed(self.recipe)}; {step} was kept, the best on what was held out.",
                 f"- **Used by** `{self.switch}` in recommend.toml, and by nothing else.",
                 *([f"- **Set by hand**, not learned: {by_hand}."] if by_hand else []),
@@ -73,6 +75,14 @@ class Card:
     def save(self, path: Path) -> None:
         """Writes the card."""
         replace_file(path, self.text().encode())
+
+
+def _is_card(path: Path) -> bool:
+    with path.open("rb") as file:
+        return f"\n{_LEARNED_FROM}".encode() in file.read(65_536)
+
+
+CARD = Kind("a model card", _is_card)
 
 
 def _listed(recipe: Mapping[str, float | int]) -> str:

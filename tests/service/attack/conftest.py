@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-_HEAD = ("row", "tried", "requests", "seconds", "peak MB", "workers lost")
+_HEAD = ("row", "tried", "requests", "seconds", "peak MB", "workers lost", "tried in")
+_ROOT = Path(__file__).parents[3]
 _FULL = os.environ.get("ATTACK") == "full"
-_WHOLE = "tests/service/attack"
 _rows: list[tuple[str, ...]] = []
 
 
@@ -22,13 +22,14 @@ def sized() -> Callable[[int, int], int]:
     return lambda short, long: long if _FULL else short
 
 
-@pytest.fixture(scope="session")
-def held() -> Callable[..., None]:
+@pytest.fixture
+def held(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Notes that an attack was held, as in ``held("B1", "20,000 dots", requests=1, seconds=0.1, workers_lost=0)``."""
 
     def note(row: str, tried: str, **figures: float) -> None:
         named = (figures.get(name) for name in ("requests", "seconds", "peak_mb", "workers_lost"))
-        _rows.append((row, tried, *("" if figure is None else f"{figure:.4g}" for figure in named)))
+        figures_told = ("" if figure is None else f"{figure:.4g}" for figure in named)
+        _rows.append((row, tried, *figures_told, request.path.name))
 
     return note
 
@@ -45,7 +46,7 @@ def peak_mb() -> Callable[[int], float]:
 
 
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
-    """Prints what held; when all was tried in full and held, docs/security.md has it, too."""
+    """Prints what held; where whole files were tried in full and held, docs/security.md has their rows, too."""
     if not _rows:
         return
     rows = sorted(_rows)
@@ -53,13 +54,22 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
     for row in (_HEAD, *rows):
         terminalreporter.write_line(" | ".join(row))
     config = terminalreporter.config
-    if _FULL and exitstatus == 0 and config.args == [_WHOLE] and not config.option.keyword:
+    if _FULL and exitstatus == 0 and not config.option.keyword and not any("::" in given for given in config.args):
         from benchmarks import report
 
         cores = len(os.sched_getaffinity(0))
+        rows = sorted([*rows, *_of_other_files({row[-1] for row in rows})])
         text = (
-            f"What held on {datetime.now(UTC):%-d %B %Y} on {cores} cores shared with other work: {len(rows)} attacks. "
-            "Seconds are those that passed; memory is the most that the process attacked had had, or in rows B1 and B2 "
-            "what it took more."
+            f"What held, last on {datetime.now(UTC):%-d %B %Y}, on {cores} cores shared with other work: {len(rows)} "
+            "attacks. Seconds are those that passed; memory is the most that the process attacked had had, or in rows "
+            "B1 and B2 what it took more."
         )
         report.write("security.md", "attacks", f"{text}\n\n{report.table(_HEAD, rows)}")
+
+
+def _of_other_files(tried: set[str]) -> list[tuple[str, ...]]:
+    """The rows that docs/security.md has of files that were not run now."""
+    _, _, block = (_ROOT / "docs" / "security.md").read_text(encoding="utf-8").partition("<!-- attacks -->")
+    lines = [line for line in block.partition("<!-- /attacks -->")[0].splitlines() if line.startswith("| ")]
+    rows = [tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in lines[2:]]
+    return [row for row in rows if row[-1] not in tried and (Path(__file__).parent / row[-1]).is_file()]

@@ -115,7 +115,7 @@ TRACED: list[tuple[list[str], tuple[str, ...]]] = [  # in short, the first alone
     INGEST,
     REINDEX,
     (["related", "--text", "draft.txt"], READ_STORE),
-    (["train", "ranker", *JUDGED, "--out", "ranker.json"], ("ranker.json.*", "ranker.md.*")),
+    (["train", "ranker", *JUDGED, "--out", "ranker.json", "--force"], ("ranker.json.*", "ranker.md.*")),
     (["export", "--out", "boxes.jsonl"], (*READ_STORE, ".boxes.jsonl.parts*", ".boxes.part.jsonl")),
     (["backup", "--out", "copy.db"], (*READ_STORE, ".copy.part.db*")),
     (["status"], (*READ_STORE, "index/.lock")),

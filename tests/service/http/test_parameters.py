@@ -28,6 +28,23 @@ def test_an_unknown_parameter_is_a_422_that_names_the_nearest(reader: Any, query
     assert reader.get(f"/v1/related?url=https://x.example/&{query}").status_code == 422
 
 
+@pytest.mark.parametrize(
+    "bound",
+    [
+        "0001-01-01T00:01:01",
+        "0001-01-01T00:01:01+01:00",
+        "9999-12-31T23:59:59-05:00",
+        "9999-12-31T23:59:59.999999Z",
+        "9999-12-31T23:59:59.999999",
+    ],
+)
+def test_bounds_at_either_end_of_the_calendar_are_bounds_like_any_other(reader: Any, bound: str) -> None:
+    everything, early = reader.shown(BOX.split("/")[3]), bound.startswith("0")
+    for name, shows in (("since", early), ("until", not early)):
+        assert reader.shown(BOX.split("/")[3], **{name: bound}, fallback="none") == (everything if shows else [])
+        assert reader.get("/v1/related", params={"url": "https://x.example/", name: bound}).status_code == 200
+
+
 def test_a_lenient_service_passes_over_them(sample: Settings, serve: Any) -> None:
     lenient = sample.model_copy(update={"service": sample.service.model_copy(update={"lenient": True})})
     with serve(lenient) as service:
