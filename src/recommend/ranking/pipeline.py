@@ -373,10 +373,10 @@ class Selection:
 
     def _left(self, some: Candidates, query: Query, eligibility: Eligibility) -> NDArray[np.float64] | None:
         """What age leaves of candidates; None where it takes nothing."""
-        prefer, tables = eligibility.prefer, [segment.table for segment in self.view.segments]
+        prefer, moments = eligibility.prefer, (query.published_at, eligibility.today)
         if prefer == "any":
             return None
-        moments = query.published_at, eligibility.today
+        tables = [segment.table for segment in self.view.segments]
         return freshness.left_of(some, tables, self.settings.policy, prefer, moments)
 
     def _without_repeats(
