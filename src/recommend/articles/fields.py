@@ -206,7 +206,9 @@ def read_flag(value: object, _context: Context) -> bool:
 
 
 def _string(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if type(value) is str:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("is not a string")
     if isinstance(value, float) and not isfinite(value):
         raise ValueError("is not a finite number")
@@ -215,7 +217,7 @@ def _string(value: object) -> str:
 
 def _named(value: object) -> object:
     """The name of an object that has one: CMSs write authors, sections, even titles so."""
-    if not isinstance(value, Mapping):
+    if isinstance(value, str) or not isinstance(value, Mapping):
         return value
     return next((value[name] for name in _NAMES if isinstance(value.get(name), str)), value)
 
@@ -243,13 +245,13 @@ def _members(value: object, splits_at_commas: Callable[[list[str]], bool]) -> li
         return []
     if isinstance(value, Mapping) and _named(value) is not value:
         return [value]
-    if isinstance(value, str):
+    if type(value) is str:
         if len(value) > MOST_STRINGS * STRING_LIMIT:
             raise ValueError(f"has {len(value)} characters, more than {MOST_STRINGS * STRING_LIMIT}")
         if value.lstrip().startswith("["):
             with suppress(orjson.JSONDecodeError):
                 value = orjson.loads(value)
-    if isinstance(value, str):
+    if type(value) is str:
         line = clean_line(_repaired(value))
         parts = re.split(r"[;|]", line)
         commas = line.split(",")
