@@ -14,7 +14,7 @@ import recommend
 
 PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
-    "arrays articles configuration cpus errors files fingerprint offline resources settings",
+    "arrays articles configuration cpus errors files fingerprint offline resources retries settings",
     "encoder sources store",
     "collisions index ingest",
     "ranking",

@@ -11,11 +11,12 @@ from typing import TextIO
 from pythonjsonlogger.orjson import OrjsonFormatter
 
 from recommend.errors import visible
+from recommend.retries import tell_retries_plainly
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Of the request that is being answered, None outside of requests."""
 
-_LOGGERS = ("recommend", "recommend_service", "uvicorn")
+_LOGGERS = ("recommend", "recommend_service", "stamina", "uvicorn")
 
 
 @contextmanager
@@ -28,6 +29,7 @@ def json_logs(stream: TextIO | None = None) -> Iterator[None]:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Readable() if handler.stream.isatty() else _for_machines())
     handler.addFilter(_with_request_id)
+    tell_retries_plainly()
     before = {}
     for name in _LOGGERS:
         logger = logging.getLogger(name)

@@ -1,6 +1,8 @@
 """Addresses: which are one page, and which are two."""
 
+import unicodedata
 from contextlib import suppress
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -71,6 +73,30 @@ def test_an_address_that_was_read_is_read_as_the_same_and_is_the_same_page(url: 
         assert read_address(address) == address
         if base is None and not url.strip().startswith("//"):
             assert canonical_url(address) == canonical_url(url)
+
+
+WORDS = st.sampled_from(
+    ["harbour", "überfahrt", "пристань", "λιμάνι", "बंदरगाह", "বন্দর", "துறைமுகம்", "נמל", "ميناء", "بندرگاه",
+     "ნავსადგური", "նավահանգիստ", "港口", "ふ頭", "항구", "ท่าเรือ", "កំពង់ផែ"]
+)  # fmt: skip
+
+
+@given(WORDS, st.lists(WORDS, max_size=3), WORDS, st.booleans())
+def test_an_address_in_any_script_is_one_page_escaped_or_not_and_in_punycode_or_not(
+    host: str, path: list[str], query: str, lower: bool
+) -> None:
+    name = unicodedata.normalize("NFC", host)
+    written = f"https://{name}.example/{'/'.join(path)}?q={query}"
+    tail = quote("/".join(path)), quote(query)
+    punycode = name if name.isascii() else f"xn--{name.encode('punycode').decode()}"
+    escaped = f"https://{punycode}.example/{tail[0].lower() if lower else tail[0]}?q={tail[1]}"
+    assert canonical_url(written) == canonical_url(escaped) == canonical_url(str(read_address(written)))
+
+
+@given(WORDS, WORDS)
+def test_words_of_any_script_tell_addresses_apart(one: str, other: str) -> None:
+    for form in ("https://a.com/{}", "https://a.com/?q={}", "https://{}.example/", "/{}"):
+        assert (canonical_url(form.format(one)) == canonical_url(form.format(other))) == (one == other)
 
 
 @given(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1), st.text(max_size=9))

@@ -41,6 +41,39 @@ def test_a_day_begins_at_midnight(written: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "month"),
+    [
+        ("lun., 03 {} 2025 13:00:00 +0100", "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc."),
+        ("3. {} 2025 12:00", "Januar Februar März April Mai Juni Juli August September Oktober November Dezember"),
+        ("Mo, 03 {} 2025 13:00:00 +0100", "Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez"),
+        ("lunes, 3 de {} de 2025 12:00",
+         "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"),
+        ("3 de {} de 2025, 12:00",
+         "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro"),
+        ("Lun, 03 {} 2025 12:00:00 GMT", "gen feb mar apr mag giu lug ago set ott nov dic"),
+        ("ma 3 {} 2025 12:00",
+         "januari februari maart april mei juni juli augustus september oktober november december"),
+        ("3 {} 2025 12:00",
+         "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia"),
+        ("03 {} 2025 12:00", "Ocak Şubat Mart Nisan Mayıs Haziran Temmuz Ağustos Eylül Ekim Kasım Aralık"),
+        ("Пн, 03 {} 2025 12:00:00 +0000", "янв фев мар апр мая июн июл авг сен окт ноя дек"),
+    ],
+)  # fmt: skip
+def test_months_have_names_in_more_languages_than_english(written: str, month: str) -> None:
+    for number, name in enumerate(month.split(), start=1):
+        assert read_date(written.format(name)) == (NOON.replace(month=number), None)
+    assert read_date("mar., 04 mars 2025 13:00:00 +0100").moment == NOON + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    "written", ["3 Brumaire 2025", "31. Februar 2025", "40 mars 2025", "mars 2025", "3 mars 2025 demain"]
+)
+def test_what_is_no_day_in_any_language_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="is not an ISO 8601 date"):
+        read_date(written)
+
+
+@pytest.mark.parametrize(
     "written", [None, "", " ", 0, "0", "0000-00-00", "0000-00-00T00:00:00Z", "-0001-11-30T00:00:00+00:00",
                 "0001-01-01T00:00:00", "0001-01-01T00:00+14:00", "NULL", "None", "nan", "NaT", "N/A"],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Markup removed, sentences cut, terms found as written."""
 
 import unicodedata
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -178,6 +179,21 @@ def test_characters_without_width_never_change_the_words_of_any_script(
     unseen = data.draw(st.sampled_from(["\u00ad", "\u2060", "\ufeff", "\u202e", "\u200b"]))
     assert terms(clean_text(written[:at] + unseen + written[at:])) == terms(written)
     assert terms(written) == terms(one) + terms(other)
+
+
+@given(st.sampled_from(SCRIPTS), st.sampled_from(["NFC", "NFD"]), st.sampled_from(["{}", "<p>{}</p>", "{}<br>"]))
+def test_words_of_any_script_are_the_same_composed_or_not_and_in_markup_or_not(
+    written: str, form: Literal["NFC", "NFD"], markup: str
+) -> None:
+    text = unicodedata.normalize(form, written)
+    references = "".join(f"&#{ord(character)};" for character in text)
+    assert terms(clean_text(markup.format(text))) == terms(clean_text(markup.format(references))) == terms(written)
+
+
+@pytest.mark.parametrize("written", SCRIPTS[:11])
+def test_where_spaces_part_words_no_mark_does(written: str) -> None:
+    assert len(terms(written.lower())) == len(written.split())
+    assert all(len(terms(word.lower())) == 1 for word in written.split())
 
 
 def test_what_only_some_words_are_made_of_is_looked_for_where_it_can_be() -> None:

@@ -137,6 +137,12 @@ def test_a_version_that_comes_in_later_is_the_newest_at_once(harbour: Recommende
         harbour.store.delete("toll-3")
 
 
+def test_what_goes_on_stays_under_an_encoder_to_which_all_texts_are_alike(harbour: Recommender) -> None:
+    alike = harbour.with_settings(policy=PolicySettings(duplicate_dense=0))
+    for name in ("inquiry", "next", "toll-0", "toll-1", "toll-2"):
+        assert box(alike, name) == box(harbour, name)
+
+
 def test_an_editor_who_pins_an_old_version_gets_it(harbour: Recommender) -> None:
     from recommend.articles.curation import Choice, Curation
 

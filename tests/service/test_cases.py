@@ -124,8 +124,10 @@ def test_languages_are_mapped_or_unknown() -> None:
 
 
 def test_words_are_those_of_the_text() -> None:
-    tables = " ".join(article.text for article in articles("tables.jsonl").values())
-    assert "  " not in tables
+    tables = {line for article in articles("tables.jsonl").values() for line in article.text.splitlines()}
+    assert {"Northgate Eastvale 2:1", "3 mm", "Northgate 61", "Velmora 58"} <= tables
+    for article in articles("hindi.jsonl").values():
+        assert len(terms(article.title)) == len(article.title.split())
     soft = [terms(article.full_text) for article in articles("softhyphen.jsonl").values()]
     assert soft[0] == soft[1]
 

@@ -149,7 +149,8 @@ class Article(BaseModel):
     def _keep_unknown_fields(cls, row: Any, info: ValidationInfo) -> Any:
         if not isinstance(row, Mapping):
             return row
-        unknown = {key: value for key, value in row.items() if key not in cls.model_fields}
+        names = cls.model_fields  # looked up once: it costs more than a field's value to read
+        unknown = {key: value for key, value in row.items() if key not in names}
         given = row.get("extra")
         if not unknown and not given:
             return {**row, "extra": {}} if "extra" in row else row
@@ -158,7 +159,7 @@ class Article(BaseModel):
             if given:
                 reading.notes.append(("extra", given, "is not an object with fields"))
             given = {}
-        known = {key: value for key, value in row.items() if key in cls.model_fields}
+        known = {key: value for key, value in row.items() if key in names}
         extra = read_extra({**given, **unknown}, lambda *about: reading.notes.append(about))
         return {**known, "extra": extra}
 

@@ -51,6 +51,30 @@ _PLACES = {"ET": "America/New_York", "CT": "America/Chicago", "MT": "America/Den
 _ZERO = re.compile(r"[0\s:/.,TZ+-]*|-?000[01]-\d\d?-\d\d?\b.*", re.DOTALL)
 _ABSENT = frozenset({"null", "none", "nan", "nat", "n/a"})  # as databases and data frames write nothing
 _IDEOGRAPHS = re.compile(r"([0-9]{4})\s?[年년]\s?([0-9]{1,2})\s?[月월]\s?([0-9]{1,2})\s?[日일]")
+_SPELT = re.compile(
+    r"(?:[^\W\d_]{2,13}\.?,?\s+)?([0-9]{1,2})(?:\.|er|º)?\s+(?:de\s+)?([^\W\d_]{3,12})\.?,?\s+(?:de\s+)?([0-9]{4})\b"
+)  # lun., 03 mars 2025
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (  # French, German, Spanish, Portuguese, Italian, Dutch, Polish, Turkish, Russian
+            "jan janvier janv januar jänner enero ene janeiro gennaio gen januari stycznia ocak января янв",
+            "feb février févr fév februar febrero fevereiro fev febbraio februari lutego şubat февраля фев",
+            "mar mars märz mär marzo março maart mrt marca mart марта мар",
+            "apr avril avr april abril abr aprile kwietnia nisan апреля апр",
+            "mai mayo may maio maggio mag mei maja mayıs мая май",
+            "jun juin juni junio junho giugno giu czerwca haziran июня июн",
+            "jul juillet juil juli julio julho luglio lug lipca temmuz июля июл",
+            "aug août aout august agosto ago augustus sierpnia ağustos августа авг",
+            "sep septembre sept september septiembre setembro set settembre września eylül сентября сен",
+            "oct octobre oktober okt octubre outubro out ottobre ott października ekim октября окт",
+            "nov novembre november noviembre novembro listopada kasım ноября ноя",
+            "dec décembre déc dezember dez diciembre dic dezembro dicembre december grudnia aralık декабря дек",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}
 _NUMBER = re.compile(r"[+-]?\d{1,19}(?:\.\d{0,9})?")
 _REMARK = re.compile(r"\s*(?:\([^()]*\)|\[[^\[\]]*\])$")  # 08:00+01:00 (Central European Time)
 _NAME_OF_OFFSET = re.compile(r"(?<=:\d\d)\s*[A-Z]{1,5}\s?(?=[+-]\d)")  # GMT+3 is three hours ahead, not behind
@@ -75,10 +99,10 @@ class DateReading(NamedTuple):
 def read_date(value: object, *, order: DateOrder | None = None) -> DateReading:
     """A date as a moment in UTC, which stands in where no zone is given.
 
-    ISO 8601, RFC 822 and what resembles them, with names of zones; seconds since 1970 and thousandths, millionths or
-    billionths of them, as a number or in digits; 20250303 and 20250303080000. A zero date is none, and so
-    is NULL. Of a zone's name with several meanings the earliest moment is taken and the doubt is told; so is UTC for a
-    name that is unknown.
+    ISO 8601, RFC 822 and what resembles them, with names of zones, and of months in ten languages; seconds since 1970
+    and thousandths, millionths or billionths of them, as a number or in digits; 20250303 and 20250303080000. A zero
+    date is none, and so is NULL. Of a zone's name with several meanings the earliest moment is taken and the doubt is
+    told; so is UTC for a name that is unknown.
 
     Args:
         value: a string, a number, a date or a datetime.
@@ -168,7 +192,11 @@ def _of_text(text: str, order: DateOrder | None) -> DateReading:
                 moment = _PARSER.parse(plain, default, tzinfos=zone, dayfirst=first, yearfirst=year)
                 moments.add(moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC))
     except (ValueError, OverflowError, ArithmeticError, TypeError, AttributeError, IndexError):
-        raise ValueError(_UNREADABLE) from None
+        spelt = _SPELT.match(text)
+        month = spelt and _MONTHS.get(spelt[2].casefold())
+        if spelt is None or month is None:
+            raise ValueError(_UNREADABLE) from None
+        return _of_string(f"{spelt[3]}-{month:02}-{spelt[1]:0>2}{text[spelt.end() :]}", order)
     if len(moments) > 1:
         if len(orders) > 1 and len(_NUMBERS.findall(plain)) > 2:
             raise ValueError(

@@ -206,6 +206,8 @@ def read_flag(value: object, _context: Context) -> bool:
 
 
 def _string(value: object) -> str:
+    if type(value) is str:
+        return value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("is not a string")
     if isinstance(value, float) and not isfinite(value):
@@ -215,7 +217,7 @@ def _string(value: object) -> str:
 
 def _named(value: object) -> object:
     """The name of an object that has one: CMSs write authors, sections, even titles so."""
-    if not isinstance(value, Mapping):
+    if isinstance(value, str) or not isinstance(value, Mapping):
         return value
     return next((value[name] for name in _NAMES if isinstance(value.get(name), str)), value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
 from recommend.errors import visible
@@ -34,6 +35,20 @@ def print_json_line(value: object) -> None:
     """One line of JSON on standard error, where the service logs."""
     sys.stderr.write(orjson.dumps(value, option=orjson.OPT_UTC_Z).decode() + "\n")
     sys.stderr.flush()
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]], lines: Iterable[str]) -> None:
+    """Rows of plain text under their heads on a terminal, the lines elsewhere."""
+    if not out.is_terminal:
+        for line in lines:
+            out.print(line)
+        return
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*map(plain, row))
+    out.print(table)
 
 
 def counted(count: int, one: str, several: str = "") -> str:

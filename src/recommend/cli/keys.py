@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from recommend.cli.app import Json, app, read_settings
-from recommend.cli.console import err, flush, out, plain, print_json
+from recommend.cli.console import err, flush, out, plain, print_json, print_table
 from recommend.cli.output import existing
 from recommend.store import Store
 from recommend.store.keys import Key, Scope
@@ -51,9 +51,10 @@ def list_keys(context: typer.Context, json: Json = False) -> None:
         return
     if not keys_held:
         err.print("there are no keys yet; recommend keys create NAME --scope write makes one")
-    for key in keys_held:
-        state = "valid" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC"
-        out.print(f"{plain(key.name)}  {' '.join(sorted(key.scopes))}  created {key.created_at:%Y-%m-%d}  {state}")
+        return
+    rows = [(key.name, " ".join(sorted(key.scopes)), f"{key.created_at:%Y-%m-%d}", _state(key)) for key in keys_held]
+    lines = (f"{plain(name)}  {scopes}  created {created}  {state}" for name, scopes, created, state in rows)
+    print_table(("name", "scopes", "created", "state"), rows, lines)
 
 
 @keys.command()
@@ -62,6 +63,10 @@ def revoke(context: typer.Context, name: _Name) -> None:
     with closing(Store(existing(read_settings(context)))) as store:
         store.keys.revoke(name)
     out.print(f"{plain(name)} is revoked")
+
+
+def _state(key: Key) -> str:
+    return "valid" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _row(key: Key) -> dict[str, object]:

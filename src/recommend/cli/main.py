@@ -10,11 +10,13 @@ from tempfile import gettempdir
 from recommend.cli.app import FAILED, app
 from recommend.cli.console import err, flush, plain
 from recommend.errors import RecommendError, truncated_repr
+from recommend.retries import tell_retries_plainly
 
 
 def main() -> None:
     """Runs the command line."""
     _open_streams()
+    tell_retries_plainly()
     try:
         try:
             app()

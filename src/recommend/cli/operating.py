@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Annotated
 import typer
 
 from recommend.cli.app import FAILED, Json, app, read_settings
-from recommend.cli.console import err, out, plain, print_json
+from recommend.cli.console import err, out, plain, print_json, print_table
 from recommend.cli.encoders import open_recorded
 from recommend.cli.output import Force, check_folder, existing, protected
-from recommend.index.snapshot.catalog import list_snapshots
+from recommend.index.snapshot.catalog import Listed, list_snapshots
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.jobs.backup import backup as write_backup
 from recommend.jobs.backup import restore as restore_backup
@@ -38,16 +39,27 @@ def snapshots(context: typer.Context, json: Json = False) -> None:
         return
     if not listed:
         err.print("no snapshot is kept here; recommend reindex builds one")
-    for one in listed:
-        mark = "live" if one.live else "    "
-        if one.manifest is None:
-            out.print(f"{mark} {plain(one.name)}  {plain(one.problem or '')}")
-            continue
-        manifest = one.manifest
-        out.print(
-            f"{mark} {one.name}  {_age(one.age or 0.0)}, {manifest.articles:,} articles, revision "
-            f"{manifest.revision:,}, encoder {manifest.encoder}, {manifest.kind}, recall@10 {manifest.recall:.3f}"
-        )
+        return
+    heads = ("", "name", "age", "articles", "revision", "encoder", "index", "recall@10")
+    print_table(heads, map(_snapshot_row, listed), map(_snapshot_line, listed))
+
+
+def _snapshot_row(one: Listed) -> Sequence[str]:
+    mark, manifest = "live" if one.live else "", one.manifest
+    if manifest is None:
+        return mark, one.name, one.problem or ""
+    numbers = f"{manifest.articles:,}", f"{manifest.revision:,}"
+    return mark, one.name, _age(one.age or 0.0), *numbers, manifest.encoder, manifest.kind, f"{manifest.recall:.3f}"
+
+
+def _snapshot_line(one: Listed) -> str:
+    mark, manifest = "live" if one.live else "    ", one.manifest
+    if manifest is None:
+        return f"{mark} {plain(one.name)}  {plain(one.problem or '')}"
+    return (
+        f"{mark} {one.name}  {_age(one.age or 0.0)}, {manifest.articles:,} articles, revision "
+        f"{manifest.revision:,}, encoder {manifest.encoder}, {manifest.kind}, recall@10 {manifest.recall:.3f}"
+    )
 
 
 def _age(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recommend.articles.article import Status
 from recommend.articles.curation import UNREADABLE, Curation
 from recommend.index.segment import Prepared, Segment
+from recommend.index.snapshot.kept import Kept, KeptChanges, prepared_of
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.view import View
 from recommend.store.rows import Change, ChangeSet, told, vector_fault
@@ -31,9 +32,14 @@ def unchanged(snapshot: Snapshot) -> View:
     return View(snapshot, (snapshot.segment,), (None,), manifest.revision, set_aside=manifest.set_aside)
 
 
-def apply(view: View, changed: dict[str, Prepared], change_set: ChangeSet) -> View:
-    """The view after ``change_set``; ``changed``, all articles of the later segments by id, is brought along."""
-    after = _change_articles(view, changed, change_set.changes)
+def apply(
+    view: View, changed: dict[str, Prepared], change_set: ChangeSet, changes: KeptChanges, kept: Kept | None = None
+) -> View:
+    """The view after ``change_set``; ``changed``, all articles of the later segments by id, is brought along. What is
+    ``kept`` of ``changes`` is not prepared again."""
+    after = _change_articles(
+        view, changed, change_set.changes, lambda one: _prepared(view.snapshot, one, changes, kept or {})
+    )
     curations = {i: curation for i, curation in (view.curations | change_set.curations).items() if curation is not None}
     aside = {i: why for i, why in after.set_aside.items() if why != _CURATION}
     aside |= {i: _CURATION for i, curation in curations.items() if curation == UNREADABLE}
@@ -64,7 +70,9 @@ def _hidden_rows(segment: Segment, until: Mapping[str, float]) -> tuple[IntArray
     return np.array([row for row, _ in hidden], np.int64), np.array([moment for _, moment in hidden], np.float64)
 
 
-def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Change]) -> View:
+def _change_articles(
+    view: View, changed: dict[str, Prepared], changes: list[Change], prepare: Callable[[Change], Prepared | str | None]
+) -> View:
     """The view's articles after ``changes``.
 
     The last segment holds the most recent changes and is made anew each time; once it has grown, it is merged with
@@ -78,7 +86,7 @@ def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Cha
     gone = frozenset(touched)
     published, aside = dict[str, Prepared](), {i: why for i, why in view.set_aside.items() if i not in gone}
     for change in changes:
-        prepared = _prepared(view.snapshot, change)
+        prepared = prepare(change)
         if isinstance(prepared, str):
             aside[change.article_id] = prepared
             logger.error("article %r is set aside: %s", change.article_id, prepared)
@@ -102,7 +110,7 @@ def _change_articles(view: View, changed: dict[str, Prepared], changes: list[Cha
     )
 
 
-def _prepared(snapshot: Snapshot, change: Change) -> Prepared | str | None:
+def _prepared(snapshot: Snapshot, change: Change, changes: KeptChanges, kept: Kept) -> Prepared | str | None:
     """A changed article as the snapshot's own are; None when it is not published, or why it cannot be used."""
     article, embedding, dimension = change.article, change.embedding, snapshot.manifest.dimension
     if change.fault is not None or article is None or article.status != Status.PUBLISHED:
@@ -110,8 +118,12 @@ def _prepared(snapshot: Snapshot, change: Change) -> Prepared | str | None:
     fault = None if embedding is None else vector_fault(embedding, dimension)
     if fault is not None:
         return fault
+    key = changes.key(change)
+    if key in kept:
+        return prepared_of(kept[key], article)
     try:
-        return snapshot.prepare(article, np.zeros(dimension, np.float32) if embedding is None else embedding)
+        vector = np.zeros(dimension, np.float32) if embedding is None else embedding
+        return replace(snapshot.prepare(article, vector), key=key)
     except Exception as problem:  # one article's text costs no other its place
         return told(problem)
 

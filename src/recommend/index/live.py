@@ -13,6 +13,7 @@ from recommend.errors import SnapshotError, StoreError
 from recommend.index.changes import apply, hide, unchanged
 from recommend.index.segment import Prepared
 from recommend.index.snapshot.catalog import current_name, published_names
+from recommend.index.snapshot.kept import MANY, KeptChanges
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import open_verified
 from recommend.index.snapshot.stamps import is_stamped
@@ -37,10 +38,11 @@ class SnapshotView(FixedView):
 
 
 class Opened(NamedTuple):
-    """A view and all articles of its later segments by id."""
+    """A view, all articles of its later segments by id, and where what was prepared of them is kept."""
 
     view: View
     changed: dict[str, Prepared]
+    kept: KeptChanges
 
 
 class Awaited(NamedTuple):
@@ -68,7 +70,8 @@ class LiveView:
             layout: the index folder.
             serving: whether others wait for answers: a snapshot that nobody on this machine has verified yet is then
                 verified, and opened, by a thread of its own while the one before is served, and it is noted beside the
-                snapshots that it was. Otherwise whoever looks waits, and nothing is written.
+                snapshots that it was; what is prepared of many changes is kept there, too. Otherwise whoever looks
+                waits, and nothing is written.
 
         Raises:
             SnapshotError: when none is published or none of those that were can be opened.
@@ -81,7 +84,9 @@ class LiveView:
         self._published = self._stamp()
         self._awaited: Awaited | None = None
         self.problem: str | None = None
-        self._view, self._changed = self._open_any()
+        self._changes = 0
+        self._view, self._changed, self._kept = self._open_any()
+        self._keep()
 
     def refresh(self) -> View:
         """The view as of the store's latest revision; microseconds when nothing changed.
@@ -98,9 +103,12 @@ class LiveView:
                 known = self._view.revision
                 change_set = self._store.changes.read(known, known, self._view.snapshot.manifest.encoder)
                 if change_set.rolled_back:
-                    self._view, self._changed = self._open_any()
+                    self._view, self._changed, self._kept = self._open_any()
                 else:
-                    self._view = apply(self._view, self._changed, change_set)
+                    self._view = apply(self._view, self._changed, change_set, self._kept)
+                self._changes += len(change_set.changes)
+                if self._changes >= MANY:
+                    self._keep()
             return self._view
 
     @property
@@ -133,7 +141,7 @@ class LiveView:
 
     def _switch(self, opened: Callable[[], Opened]) -> None:
         try:
-            self._view, self._changed = opened()
+            self._view, self._changed, self._kept = opened()
             self.problem = None
         except StoreError:
             self._published = None  # it is tried again when the store can be read
@@ -180,7 +188,14 @@ class LiveView:
                 f"snapshot {name} holds revision {snapshot.manifest.revision}, which a restore of the store undid; "
                 "run recommend reindex"
             )
-        return Opened(apply(view, changed, change_set), changed)
+        kept = KeptChanges(self._layout, snapshot.manifest)
+        return Opened(apply(view, changed, change_set, kept, kept.read()), changed, kept)
+
+    def _keep(self) -> None:
+        """Keeps what was prepared of the changes, in a thread of its own, where others wait for answers."""
+        self._changes = 0
+        if self._serving and len(self._changed) >= MANY:
+            Thread(target=self._kept.keep, args=([*self._changed.values()],), name="changes", daemon=True).start()
 
 
 def beside(work: Callable[[], T]) -> Future[T]:

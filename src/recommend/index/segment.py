@@ -79,7 +79,8 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An article outside any segment with what ranking needs of it, see :class:`Query`; ``row`` is the table's."""
+    """An article outside any segment with what ranking needs of it, see :class:`Query`; ``row`` is the table's, and by
+    ``key`` it is kept, empty for one that is not."""
 
     article: Article
     row: Row
@@ -90,6 +91,7 @@ class Prepared:
     tags: TermVector = NONE
     authors: TermVector = NONE
     title: TermVector = NONE
+    key: bytes = b""
 
     def query(self) -> Query:
         """The query that the article makes."""

@@ -28,7 +28,7 @@ class Changes:
     def read(self, since: int, curated_since: int, fingerprint: str) -> ChangeSet:
         """What changed after revision ``since``, and the curations after ``curated_since``, at one moment; or that a
         restore undid ``since``."""
-        columns = [*ARTICLE, articles.c.revision, articles.c.deleted_at, embeddings.c.vector]
+        columns = [*ARTICLE, articles.c.revision, articles.c.content_hash, articles.c.deleted_at, embeddings.c.vector]
         query = select(*columns).select_from(with_vectors(fingerprint))
         query = query.where(articles.c.revision > since).order_by(articles.c.revision)
         version = self._watch.version()

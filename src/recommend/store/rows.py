@@ -86,7 +86,7 @@ class Change:
 
     ``article`` is None after a takedown, and when the row of a published article cannot be used: ``fault`` says why.
     ``embedding`` is (d,) float32 as it was stored, or None when the article has none from the encoder that was asked
-    for.
+    for. ``content_hash`` is empty where there is no article, or a restore changed the row.
     """
 
     revision: int
@@ -94,6 +94,7 @@ class Change:
     article: Article | None
     embedding: FloatArray | None
     fault: str | None = None
+    content_hash: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,8 @@ def change_of(row: Row[Any] | Unreadable) -> Change:
     if row.deleted_at is not None:
         return Change(row.revision, row.id, None, None)
     try:
-        return Change(row.revision, row.id, article_of(row), vector_of(row.vector))
+        content_hash = row.content_hash if isinstance(row.content_hash, bytes) else b""
+        return Change(row.revision, row.id, article_of(row), vector_of(row.vector), content_hash=content_hash)
     except (ArticleError, ValueError) as problem:
         return Change(row.revision, row.id, None, None, told(problem) if row.status == Status.PUBLISHED else None)
 

@@ -84,8 +84,8 @@ class Manifest(BaseModel):
 @dataclass(frozen=True, slots=True)
 class IndexLayout:
     """The index folder: snapshots side by side, ``CURRENT`` with the name of the live one, ``PUBLISHED`` with the names
-    of those that were live once, a line each, ``.verified`` with what tells that a snapshot was verified, and ``lists``
-    with what was made ready of each."""
+    of those that were live once, a line each, ``.verified`` with what tells that a snapshot was verified, ``lists``
+    with what was made ready of each, and ``changes`` with what was prepared of the changes since each."""
 
     root: Path
 
@@ -112,6 +112,10 @@ class IndexLayout:
     @property
     def lists(self) -> Path:
         return self.root / "lists"
+
+    @property
+    def changes(self) -> Path:
+        return self.root / "changes"
 
     @property
     def verified(self) -> Path:

@@ -13,6 +13,7 @@ from recommend.errors import SnapshotError, truncated_repr
 from recommend.files import replace_file
 from recommend.index.lists import prune_lists
 from recommend.index.snapshot.catalog import current_name, published_names
+from recommend.index.snapshot.kept import prune_kept
 from recommend.index.snapshot.layout import IndexLayout, is_name
 from recommend.index.snapshot.open import confirm
 from recommend.index.snapshot.stamps import drop_stamps
@@ -56,6 +57,7 @@ def prune(layout: IndexLayout, keep: int) -> list[str]:
         remove(layout, name)
     drop_stamps(layout)
     prune_lists(layout)
+    prune_kept(layout)
     return removed
 
 
