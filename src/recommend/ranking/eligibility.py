@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.articles.article import CLOCK_SKEW
+from recommend.articles.article import released_until
 from recommend.articles.curation import UNCURATED
 from recommend.index.dates import MISSING
 from recommend.index.filters import Filters, Prefer, allowed
@@ -80,7 +80,7 @@ class Eligibility:
         for number, segment in enumerate(self.view.segments):
             given = [self.view.alive[number]]
             if self.settings.policy.on:
-                embargo = int(self.now) + int(CLOCK_SKEW.total_seconds())
+                embargo = released_until(self.now)
                 given.append(allowed(segment.table, self.filters, int(self.now), embargo=embargo))
                 given.append(self.view.shown(number, self.now))
             else:
