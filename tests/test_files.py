@@ -14,7 +14,7 @@ from recommend.encoder.manifest import TUNED
 from recommend.errors import OutputError
 from recommend.evaluation.judgements import QRELS, RUN, write_qrels, write_run
 from recommend.evaluation.report import REPORT
-from recommend.files import Kept, Kind, check_output, replace_file, whole
+from recommend.files import Kept, Kind, check_output, folder_aside, replace_file, whole
 from recommend.jobs.backup import BACKUP
 from recommend.jobs.export.export import TABLE
 from recommend.jobs.export.files import write_rows
@@ -111,3 +111,13 @@ def test_what_is_kept_is_kept_by_whatever_name(tmp_path: Path, monkeypatch: pyte
     check_output("--out", Path("other"), ANY, kept)
     with pytest.raises(OutputError, match="is a folder"):
         check_output("--out", tmp_path, ANY, [], force=True)
+
+
+def test_a_folder_that_is_filled_aside_stays_only_where_it_was_renamed_into_its_place(tmp_path: Path) -> None:
+    with folder_aside(tmp_path, ".making-") as folder:
+        (folder / "part").touch()
+        folder.rename(tmp_path / "whole")
+    assert (tmp_path / "whole" / "part").exists()
+    with pytest.raises(FileNotFoundError), folder_aside(tmp_path, ".making-") as folder:
+        (folder / "no folder" / "part").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]

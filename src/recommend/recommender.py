@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.articles.article import CLOCK_SKEW, Article
+from recommend.articles.article import Article, released_until
 from recommend.articles.card import Card, card_of
 from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.opened import OpenEncoder
@@ -298,7 +298,7 @@ class Recommender:
         place = view.locate(article_id)
         if place is None:
             return False
-        return int(view.segments[place[0]].table.published_at[place[1]]) > time.time() + CLOCK_SKEW.total_seconds()
+        return int(view.segments[place[0]].table.published_at[place[1]]) > released_until(time.time())
 
     def article(self, article_id: str) -> Article | None:
         """A published article in full, None when there is none of this id."""

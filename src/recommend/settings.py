@@ -163,6 +163,22 @@ class PolicySettings(_Group):
         "the section, then of all; the newest; nothing",
     )
     readable: int = Field(0, ge=0, le=50, description="stories of a box, at least, that the reader may open")
+    freshness: Literal["any", "near", "fresh"] = Field(
+        "any",
+        description="what comes first among the best: any: the highest score; near: what is of the story's own time; "
+        "fresh: what is new; a request may say otherwise (prefer)",
+    )
+    freshness_half_life: float = Field(
+        360.0, gt=0.0, allow_inf_nan=False, description="days of age that halve what a score counts for then"
+    )
+    freshness_offset: float = Field(30.0, ge=0.0, allow_inf_nan=False, description="first days, which cost nothing")
+    freshness_sections: dict[str, Annotated[float, Field(gt=0.0, allow_inf_nan=False)]] = Field(
+        default_factory=dict, description="half-lives of single sections, in days"
+    )
+    max_age: dict[str, Annotated[float, Field(ge=0.0, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description='days by section, "*" for all others: what was that old when the story appeared is not shown',
+    )
 
 
 class VariantSettings(_Group):

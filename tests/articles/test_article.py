@@ -281,6 +281,14 @@ def test_many_tags_are_cut_and_the_article_stays() -> None:
     assert warnings[0].reason == "has 300 entries: those after 200 are left out"
 
 
+def test_a_string_of_a_kind_of_its_own_is_a_string() -> None:
+    class Marked(str):
+        """As template engines hand text on."""
+
+    article = Article.model_validate({"id": Marked("7"), "title": Marked("A"), "tags": Marked("bees, meadows")})
+    assert (article.id, article.title, article.tags) == ("7", "A", ["bees", "meadows"])
+
+
 def test_ids_that_differ_in_unicode_form_only_are_one() -> None:
     assert parse_article({"id": "nai\u0308ve", "title": "T"}).id == parse_article({"id": "na\u00efve", "title": "T"}).id
 

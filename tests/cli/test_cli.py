@@ -103,6 +103,12 @@ def test_related_by_id_by_url_and_for_a_draft(on_sample: Recommend, corpus: list
     assert explained.count("  adds ") == len(FEATURES)
     assert "candidates removed: " in explained
     Path("draft.txt").write_text(DRAFT, encoding="utf-8")
+    orders = {}
+    for prefer in ("any", "near", "fresh"):
+        items = on_sample("related", ANCHOR, "-k", 28, "--json", "--prefer", prefer).json["items"]
+        orders[prefer] = [(item["id"], item["score"]) for item in items]
+    assert sorted(orders["any"]) == sorted(orders["near"]) == sorted(orders["fresh"])
+    assert orders["any"] != orders["near"] != orders["fresh"]
     answer = on_sample("related", "--text", "draft.txt", "--json").json
     assert (answer["article_id"], len(answer["items"])) == (None, 5)
     assert CLAIM in [item["id"] for item in answer["items"]]
@@ -249,7 +255,17 @@ def test_who_may_watch_a_service_follows_from_where_it_listens(
     bound.close()
 
 
-WRONG = ["", "bogus", "related", "related a --text b", "related a -k 0", "ingest", "serve --port 99999", "reindex -x"]
+WRONG = [
+    "",
+    "bogus",
+    "related",
+    "related a --text b",
+    "related a -k 0",
+    "related a --prefer old",
+    "ingest",
+    "serve --port 99999",
+    "reindex -x",
+]
 
 
 @pytest.mark.parametrize("command", WRONG)

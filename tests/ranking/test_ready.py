@@ -101,6 +101,7 @@ FILTERS = st.builds(
     language=st.sampled_from([None, None, "es"]),
     since=st.sampled_from([None, None, NOW - timedelta(days=20)]),
     exclude=st.frozensets(st.sampled_from([a.id for a in ARTICLES]), max_size=30),
+    prefer=st.sampled_from([None, None, "near", "fresh"]),
 )
 POLICIES = st.builds(
     PolicySettings,
@@ -108,6 +109,8 @@ POLICIES = st.builds(
     readable=st.sampled_from([0, 0, 2]),
     floor=st.sampled_from([0.0, 0.0, 0.02]),
     hide_duplicates=st.booleans(),
+    freshness_half_life=st.just(10.0),
+    max_age=st.sampled_from([{}, {}, {"World": 20.0, "*": 60.0}]),
 )
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from recommend.index.dates import moment, seconds
 from recommend.index.filters import Filters
 from recommend.index.view import View
+from recommend.ranking.freshness import DAY
 from recommend.ranking.kept import BYTES_A_BASIS, Comparison, KeptBases
 from recommend_service.cache.response import CachedResponse
 
@@ -24,13 +25,18 @@ _ASKED_BYTES = 600
 
 
 class CacheKey(NamedTuple):
-    """Everything that decides the answer of one recommender at one view and moment."""
+    """Everything that decides the answer of one recommender at one view and moment.
+
+    Attributes:
+        day: by which ages count, in days since 1970; None where they do not.
+    """
 
     article_id: str
     limit: int
     fallback: str
     filters: Filters = _NO_FILTERS
     explain: bool = False
+    day: int | None = None
 
     def normalised(self, view: View) -> CacheKey:
         """Equal for requests that have the same answer at a view: no article is dated between their bounds."""
@@ -49,9 +55,11 @@ class CacheKey(NamedTuple):
         return _ASKED_BYTES + sum(map(sys.getsizeof, (*texts, filters.exclude, *filters.exclude)))
 
     def until(self, max_age: timedelta | None) -> float:
-        """When the bound that ``max_age`` gave to this, which is normalised, has moved on to the next article."""
+        """When the bound that ``max_age`` gave to this, which is normalised, has moved on to the next article, or its
+        day is over."""
         since = self.filters.since
-        return math.inf if max_age is None or since is None else since.timestamp() + max_age.total_seconds()
+        over = math.inf if self.day is None else (self.day + 1) * DAY
+        return min(over, math.inf if max_age is None or since is None else since.timestamp() + max_age.total_seconds())
 
 
 class UrlEntry(NamedTuple):
@@ -97,6 +105,8 @@ class AnswerCache:
       ``View.next_change_at`` tells when that happens next. What the clock shows or hides then counts as changed.
     - A bound that moves with the clock (``max_age``) is part of what was asked, as the date of the oldest article that
       it lets pass; paths with such a parameter are targets until that article is too old.
+    - So is the day, where ages count by it (``prefer``, ``policy.freshness``, ``policy.max_age``); paths are targets
+      until it ends.
 
     Answers are made one at a time, each request looking again once it has the lock, so that none is made twice.
     """

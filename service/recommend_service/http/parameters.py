@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from recommend.articles.article import Access
 from recommend.articles.fields import same_id
 from recommend.errors import truncated_repr
-from recommend.index.filters import Filters
+from recommend.index.filters import Filters, Prefer
 
 Duration = Annotated[
     timedelta,
@@ -46,6 +46,11 @@ class Parameters(BaseModel):
     reader: Access = Field(
         Access.PUBLIC, description="what this reader may open, of which policy.readable keeps some in the box"
     )
+    prefer: Prefer | None = Field(
+        None,
+        description="what comes first among the best that pass: any: the highest score; near: what is of the article's "
+        "own time; fresh: what is new. Items keep their scores, and related ones stay first. Default: policy.freshness",
+    )
     max_age: Duration | None = Field(None, description="seconds, or an ISO 8601 duration such as P7D")
     exclude: list[str] | None = Field(None, description="ids, separated by commas or repeated")
     explain: bool = Field(False, description="add each feature's value and weight")
@@ -74,7 +79,9 @@ class Parameters(BaseModel):
         named = (part for value in self.exclude or [] for part in (value, *value.split(",")) if part)
         excluded = frozenset(map(same_id, named))
         access = frozenset(self.access or ())
-        return Filters(self.section, self.language, self.site, self.tag, since, until, excluded, access, self.reader)
+        return Filters(
+            self.section, self.language, self.site, self.tag, since, until, excluded, access, self.reader, self.prefer
+        )
 
 
 class BoxParameters(Parameters):

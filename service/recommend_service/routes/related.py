@@ -12,6 +12,7 @@ from starlette.types import Scope
 from recommend.errors import UnknownArticleError
 from recommend.index.dates import MISSING
 from recommend.index.view import View
+from recommend.ranking.freshness import DAY, by_the_clock
 from recommend.recommender import Recommender
 from recommend_service.cache.answers import CacheKey
 from recommend_service.cache.response import CachedResponse, max_age
@@ -78,8 +79,14 @@ async def _respond(
         article_id = None
     scope = request.scope
     state: ServiceState = scope["app"].state.service
+    clock = by_the_clock(recommender.settings.policy, given.prefer)
     asked = CacheKey(
-        name if article_id is None else article_id, given.limit, given.fallback, given.filters(), given.explain
+        name if article_id is None else article_id,
+        given.limit,
+        given.fallback,
+        given.filters(),
+        given.explain,
+        int(time() // DAY) if clock else None,
     )
     known = article_id is not None
     ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=False)
@@ -128,7 +135,7 @@ def _ready(
     state: ServiceState, recommender: Recommender, asked: CacheKey, *, known: bool
 ) -> tuple[CachedResponse, int]:
     """The answer, or the latest articles where it is missing or empty and the request allows them."""
-    article_id, limit, fallback, filters, explain = asked
+    article_id, limit, fallback, filters, explain, _ = asked
     answer = recommender.answer(article_id, limit, filters, explain=explain) if known else None
     if answer is None and fallback == "none":
         raise UnknownArticleError(article_id)

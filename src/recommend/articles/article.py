@@ -23,7 +23,7 @@ from recommend.errors import ArticleError, truncated_repr
 
 __all__ = [
     "CLOCK_SKEW", "ID_LIMIT", "LINE_LIMIT", "TEXT_LIMIT", "Access", "Article", "ArticleId", "FieldWarning", "Moment",
-    "Status", "canonical_url", "opens", "parse_article", "read_access",
+    "Status", "canonical_url", "opens", "parse_article", "read_access", "released_until",
 ]  # fmt: skip
 
 CLOCK_SKEW = timedelta(minutes=10)
@@ -203,6 +203,12 @@ class Article(BaseModel):
 
 def _ignore(_warning: FieldWarning) -> None:
     pass
+
+
+def released_until(now: float) -> int:
+    """The latest date of publication, in seconds since 1970, that is under no embargo at ``now``, the same: one may be
+    as far ahead as a clock may be fast."""
+    return int(now) + int(CLOCK_SKEW.total_seconds())
 
 
 def parse_article(

@@ -208,7 +208,7 @@ def read_flag(value: object, _context: Context) -> bool:
 def _string(value: object) -> str:
     if type(value) is str:
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("is not a string")
     if isinstance(value, float) and not isfinite(value):
         raise ValueError("is not a finite number")
@@ -245,13 +245,13 @@ def _members(value: object, splits_at_commas: Callable[[list[str]], bool]) -> li
         return []
     if isinstance(value, Mapping) and _named(value) is not value:
         return [value]
-    if type(value) is str:
+    if isinstance(value, str):
         if len(value) > MOST_STRINGS * STRING_LIMIT:
             raise ValueError(f"has {len(value)} characters, more than {MOST_STRINGS * STRING_LIMIT}")
         if value.lstrip().startswith("["):
             with suppress(orjson.JSONDecodeError):
                 value = orjson.loads(value)
-    if type(value) is str:
+    if isinstance(value, str):
         line = clean_line(_repaired(value))
         parts = re.split(r"[;|]", line)
         commas = line.split(",")

@@ -22,7 +22,7 @@ from recommend.cli.near import near_ids
 from recommend.cli.output import check_scratch
 from recommend.errors import SourceError, UnknownArticleError
 from recommend.index.dense import set_threads
-from recommend.index.filters import Filters
+from recommend.index.filters import Filters, Prefer
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
@@ -39,6 +39,9 @@ def related(
     article: Annotated[str | None, typer.Argument(metavar="ID|URL", help="A published article.")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 5,
     text: Annotated[Path | None, typer.Option(help="A draft: first line the title, the rest the text.")] = None,
+    prefer: Annotated[
+        Prefer | None, typer.Option(help="What comes first: the best (any), of its time (near), or new (fresh).")
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Also why: features, rules, near misses.")] = False,
     assignments: Assignments = None,
     json: Json = False,
@@ -50,15 +53,16 @@ def related(
     settings = read_settings(context, assignments or [])
     set_threads(1)
     recommender = Recommender(Store(settings.store, readonly=True), settings)
+    filters = Filters(prefer=prefer)
     if text is not None:
         title, _, body = _read_text(text).partition("\n")
         draft = parse_article({"id": "draft", "title": title, "text": body})
-        answer = recommender.answer_to(draft, k, explain=explain, nameless=True)
+        answer = recommender.answer_to(draft, k, filters, explain=explain, nameless=True)
     else:
         assert article is not None
-        found = recommender.answer(article, k, Filters(), explain=explain)
+        found = recommender.answer(article, k, filters, explain=explain)
         if found is None and (by_url := recommender.store.find_url(article)) is not None:
-            found = recommender.answer(by_url, k, Filters(), explain=explain)
+            found = recommender.answer(by_url, k, filters, explain=explain)
         if found is None:
             raise UnknownArticleError(article, near_ids(article, recommender.view().ids()))
         answer = found

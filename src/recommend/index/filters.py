@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from recommend.index.dates import MISSING, seconds
 from recommend.index.table import ArticleTable
 
 BoolArray = NDArray[np.bool_]
+Prefer = Literal["any", "near", "fresh"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Filters:
         access: only articles of one of these; empty: of any.
         reader: the access that the reader has, see :func:`~recommend.articles.article.opens`; hides nothing, but
             ``policy.readable`` keeps stories in the list that this reader may open.
+        prefer: what comes first, in place of what ``policy.freshness`` says; hides nothing.
     """
 
     section: str | None = None
@@ -34,6 +37,7 @@ class Filters:
     exclude: frozenset[str] = field(default_factory=frozenset)
     access: frozenset[Access] = field(default_factory=frozenset)
     reader: Access = Access.PUBLIC
+    prefer: Prefer | None = None
 
     def __bool__(self) -> bool:
         return self != Filters()

@@ -213,6 +213,11 @@ class ArticleTable:
         return None if mask.all() else mask
 
     @cached_property
+    def evergreen(self) -> BoolArray:
+        """(n,) which rows are of use for years, as the publisher says."""
+        return _numbers(self.batch.column("evergreen").cast(pa.int8())).view(np.bool_)
+
+    @cached_property
     def timeline(self) -> Timeline:
         """The rows in time."""
         return Timeline(self.published_at, self.expires_at)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.articles.article import CLOCK_SKEW, Access
+from recommend.articles.article import Access, released_until
 from recommend.articles.curation import Curation
 from recommend.index.segment import Segment
 from recommend.index.snapshot.open import Snapshot
@@ -89,7 +89,7 @@ class View:
 
         Whatever is shown or hidden by the clock has its say here: answers are cached until then.
         """
-        embargo = int(now) + int(CLOCK_SKEW.total_seconds())
+        embargo = released_until(now)
         moments: list[float | None] = [
             segment.table.timeline.next_change_at(int(now), embargo) for segment in self.segments
         ]

@@ -56,7 +56,8 @@ def related_box(
         _, blocked = eligibility.curated(article_id)
         missed = near_misses(
             view, query, ranked, chosen, rules,
-            blocked=blocked, readable=eligibility.readable, public=selection.public,
+            blocked=blocked, readable=eligibility.readable, moment=eligibility.moment(query),
+            preferred=eligibility.prefer != "any", public=selection.public,
         )  # fmt: skip
     short = None
     if len(items) < k:

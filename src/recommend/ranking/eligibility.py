@@ -11,13 +11,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.articles.article import CLOCK_SKEW
+from recommend.articles.article import released_until
 from recommend.articles.curation import UNCURATED
 from recommend.index.dates import MISSING
-from recommend.index.filters import Filters, allowed
+from recommend.index.filters import Filters, Prefer, allowed
 from recommend.index.segment import Query
 from recommend.index.view import View
-from recommend.ranking import policy
+from recommend.ranking import freshness, policy
 from recommend.settings import Settings
 
 BoolArray = NDArray[np.bool_]
@@ -53,7 +53,25 @@ class Eligibility:
     @cached_property
     def _end(self) -> float:
         change = self.view.next_change_at(self.now)
-        return math.inf if change is None else change
+        clock = freshness.by_the_clock(self.settings.policy, self.filters.prefer)
+        return min(math.inf if change is None else change, self.today + freshness.DAY if clock else math.inf)
+
+    @property
+    def prefer(self) -> Prefer:
+        """What comes first."""
+        rules = self.settings.policy
+        return (self.filters.prefer or rules.freshness) if rules.on else "any"
+
+    @property
+    def today(self) -> int:
+        """See :func:`~recommend.ranking.freshness.today`."""
+        return freshness.today(self.now)
+
+    def moment(self, query: Query | None) -> int | None:
+        """When a query's article appeared: today where it has no date. None where there is none."""
+        if query is None:
+            return None
+        return self.today if query.published_at == MISSING else query.published_at
 
     @cached_property
     def masks(self) -> Masks:
@@ -62,7 +80,7 @@ class Eligibility:
         for number, segment in enumerate(self.view.segments):
             given = [self.view.alive[number]]
             if self.settings.policy.on:
-                embargo = int(self.now) + int(CLOCK_SKEW.total_seconds())
+                embargo = released_until(self.now)
                 given.append(allowed(segment.table, self.filters, int(self.now), embargo=embargo))
                 given.append(self.view.shown(number, self.now))
             else:
@@ -77,8 +95,9 @@ class Eligibility:
 
     def under(self, query: Query | None, *, any_kind: bool = False) -> Masks:
         """Those rows that the rules let stand under a query, the same arrays for all that the rules treat alike;
-        ``any_kind`` lets every genre and language pass."""
-        dated = query is not None and self.settings.ranking.as_of == "query" and query.published_at
+        ``any_kind`` lets every genre, language and age pass."""
+        by_date = self.settings.ranking.as_of == "query" or bool(self.settings.policy.max_age)
+        dated = query is not None and by_date and query.published_at
         kind = query and (query.genre, query.language), dated, any_kind
         masks = self._ruled.get(kind)
         if masks is None:
@@ -101,7 +120,7 @@ class Eligibility:
         if rules.on and not any_kind:
             genre, language = (None, None) if query is None else (query.genre, query.language)
             asked = self.filters.language is not None
-            unwanted = policy.unwanted(table, rules, genre, None if asked else language)
+            unwanted = policy.unwanted(table, rules, genre, None if asked else language, self.moment(query))
             given.extend(~mask for mask in unwanted.values())
         if self.settings.ranking.as_of == "query" and query is not None and query.published_at != MISSING:
             given.append((table.published_at != MISSING) & (table.published_at < query.published_at))

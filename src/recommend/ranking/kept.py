@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.articles.article import CLOCK_SKEW
+from recommend.articles.article import released_until
 from recommend.index.filters import Filters
 from recommend.index.lists import LISTED
 from recommend.index.view import View
@@ -160,11 +160,10 @@ class Comparison:
 
 def _turned(view: View, then: float, now: float) -> Iterator[str]:
     """Ids of the articles that the clock showed or hid between two moments, or whose pins or blocks ended."""
-    skew = int(CLOCK_SKEW.total_seconds())
     for segment in view.segments:
         expires, published = segment.table.expires_at, segment.table.published_at
         expired = (expires > int(then)) & (expires <= int(now))
-        begun = (published > int(then) + skew) & (published <= int(now) + skew)
+        begun = (published > released_until(then)) & (published <= released_until(now))
         yield from map(segment.table.id, np.flatnonzero(expired | begun).tolist())
     for article_id, curation in view.curations.items():
         ends = [curation.hidden_until, *(one.until for one in (*curation.pinned, *curation.blocked))]

@@ -47,6 +47,8 @@ def near_misses(
     *,
     blocked: frozenset[str] = frozenset(),
     readable: Sequence[BoolArray | None],
+    moment: int | None = None,
+    preferred: bool = False,
     public: bool = False,
 ) -> list[NearMiss]:
     """The best of ``ranked`` that are not in the box.
@@ -59,6 +61,8 @@ def near_misses(
         rules: that chose it.
         blocked: ids that editors want not to be shown.
         readable: by segment (n,) which articles this reader may open; None where all.
+        moment: of the query, by which ages count, in seconds since 1970.
+        preferred: whether what is fresher came first, whatever its score.
         public: whether anybody is told: not what editors blocked, nor what says something of a body that is not public.
     """
     if public and query.access != Access.PUBLIC:
@@ -78,11 +82,13 @@ def near_misses(
     found = []
     for i, (number, row) in enumerate(zip(missed.segments.tolist(), missed.rows.tolist(), strict=True)):
         table = view.segments[number].table
-        kinds = policy.unwanted(table, rules, query.genre, query.language) if rules.on else {}
+        kinds = policy.unwanted(table, rules, query.genre, query.language, moment) if rules.on else {}
         broken = next((rule for rule, mask in kinds.items() if mask[row]), None)
         twins = np.flatnonzero(alike[i] | (chosen.groups == missed.groups[i]))
         if table.id(row) in blocked:
             why = BLOCKED
+        elif broken == "age":
+            why = "older than policy.max_age allows under this story"
         elif broken is not None:
             why = f"{broken} {table.value(broken, row)!r} does not belong under this story"
         elif rules.on and rules.hide_duplicates and repeats_query[i]:
@@ -100,7 +106,8 @@ def near_misses(
         ):
             why = "gives way to one that this reader may open"
         elif missed.scores[i] > lowest:
-            why = "too like another one that is shown"
+            fresher = "gives way to a fresher one" + (" or one less like the others" if rules.diversity else "")
+            why = fresher if preferred else "too like another one that is shown"
         else:
             why = "ranked lower"
         card = table.card(row)

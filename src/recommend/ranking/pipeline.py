@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recommend.index.lists import LISTED
 from recommend.index.segment import Query
 from recommend.index.view import View
-from recommend.ranking import history, near_duplicates, policy
+from recommend.ranking import freshness, history, near_duplicates, policy
 from recommend.ranking.basis import Basis, key_of
 from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
@@ -101,7 +101,8 @@ class Selection:
                 basis = None
                 if article_id is not None and full and not self.settings.policy.readable:
                     lowest = chosen.scores[len(pins) :].min(initial=np.inf)
-                    reach = float(listed.least if self.settings.policy.diversity else lowest)
+                    any_of_it = self.settings.policy.diversity or eligibility.prefer != "any"
+                    reach = float(listed.least if any_of_it else lowest)
                     basis = self._basis(article_id, merged, reach, found.means, [*wanted, *blocks])
                 return self._told(chosen, len(pins), removed | curated, basis)
             first = merged if full else None
@@ -217,7 +218,7 @@ class Selection:
                     there = set(zip(shown.segments.tolist(), shown.rows.tolist(), strict=True))
                     found = [(number, row) for *_, number, row in newest_first(self.view, masks, one, width)]
                     others = self._at(queries, [place for place in found if place not in there | gone], told)
-                    more, _ = self._apply_policy(shown, others, query, size, fills=True)
+                    more, _ = self._apply_policy(shown, others, query, size, eligibility, fills=True)
                     if len(more) == size or len(found) < width:
                         shown = more
                         break
@@ -316,28 +317,36 @@ class Selection:
         def opened(some: Candidates) -> BoolArray:
             return passes(eligibility.readable, some.segments, some.rows)
 
-        chosen, removed = self._apply_policy(pins, ranked, query, k)
+        chosen, removed = self._apply_policy(pins, ranked, query, k, eligibility)
         if not (self.settings.policy.on and self.settings.policy.readable):
             return chosen, removed, False
         closed = len(pins) - int(np.count_nonzero(opened(pins)))
         least = min(self.settings.policy.readable, k - closed)
         if np.count_nonzero(opened(chosen)) >= least:
             return chosen, removed, False
-        first, missed = self._apply_policy(pins, ranked.take(opened(ranked)), query, closed + least)
+        first, missed = self._apply_policy(pins, ranked.take(opened(ranked)), query, closed + least, eligibility)
         others = ranked.take(~np.isin(history.keys(ranked), history.keys(first)))
-        filled, removed = self._apply_policy(first, others, query, k)
-        chosen = Candidates.joined([pins, self.scoring.best_first(filled.take(slice(len(pins), None)))])
+        filled, removed = self._apply_policy(first, others, query, k, eligibility)
+        ordered = self._preferred(self.scoring.best_first(filled.take(slice(len(pins), None))), query, eligibility)
+        chosen = Candidates.joined([pins, ordered])
         return chosen, removed, bool(np.count_nonzero(opened(chosen)) < least) and not missed.get("floor")
 
     def _apply_policy(
-        self, pins: Candidates, ranked: Candidates, query: Query, k: int, *, fills: bool = False
+        self,
+        pins: Candidates,
+        ranked: Candidates,
+        query: Query,
+        k: int,
+        eligibility: Eligibility,
+        *,
+        fills: bool = False,
     ) -> tuple[Candidates, dict[str, int]]:
         """The pins and the best of the others that no rule removes, k in all, and how many each rule removed. Those
         that only fill the box stand in the order given, whatever their score."""
         rules = self.settings.policy
         if not rules.on:
             return ranked.first(k), {}
-        kept, removed = ranked, {}
+        kept, removed = ranked if fills else self._preferred(ranked, query, eligibility), {}
         if rules.hide_duplicates:
             told = np.array([query.group, *pins.groups.tolist()], np.uint64)
             fresh = policy.first_of_groups(np.concatenate([told, kept.groups]))[len(told) :]
@@ -349,13 +358,30 @@ class Selection:
             kept = above
         diversity = 0.0 if fills else rules.diversity
         if rules.hide_duplicates or diversity:
-            kept, repeats = self._without_repeats(pins, kept, k, diversity)
+            kept, repeats = self._without_repeats(pins, kept, query, k, eligibility, diversity)
             removed["duplicates"] = removed.get("duplicates", 0) + repeats
         elif len(pins):
             kept = Candidates.joined([pins, kept])
         return kept.first(k), removed
 
-    def _without_repeats(self, pins: Candidates, kept: Candidates, k: int, diversity: float) -> tuple[Candidates, int]:
+    def _preferred(self, ranked: Candidates, query: Query, eligibility: Eligibility) -> Candidates:
+        """The candidates, best first, in the order that ``policy.freshness`` or the request prefers."""
+        left = self._left(ranked, query, eligibility)
+        if left is None:
+            return ranked
+        return ranked.take(freshness.order(ranked.probabilities, left, self.settings.policy.floor))
+
+    def _left(self, some: Candidates, query: Query, eligibility: Eligibility) -> NDArray[np.float64] | None:
+        """What age leaves of candidates; None where it takes nothing."""
+        prefer, moments = eligibility.prefer, (query.published_at, eligibility.today)
+        if prefer == "any":
+            return None
+        tables = [segment.table for segment in self.view.segments]
+        return freshness.left_of(some, tables, self.settings.policy, prefer, moments)
+
+    def _without_repeats(
+        self, pins: Candidates, kept: Candidates, query: Query, k: int, eligibility: Eligibility, diversity: float
+    ) -> tuple[Candidates, int]:
         """The k to show, pins first, and how many were passed over because they repeat one; compares only as many as
         needed."""
         rules, width = self.settings.policy, k + _SPARE
@@ -364,7 +390,9 @@ class Selection:
             both = Candidates.joined([pins, some]) if len(pins) else some
             dense, repeats, updates = near_duplicates.among(self.view, both, rules)
             repeats &= rules.hide_duplicates
-            taken = policy.marginal(both, dense, repeats, k, diversity, len(pins))
+            left = self._left(both, query, eligibility) if diversity else None
+            worth = both if left is None else replace(both, probabilities=both.probabilities * left.astype(np.float32))
+            taken = policy.marginal(worth, dense, repeats, k, diversity, len(pins))
             if len(taken) == k or len(some) == len(kept):
                 if repeats.any():
                     taken = near_duplicates.newest(self.view, both, taken, repeats, updates, len(pins))

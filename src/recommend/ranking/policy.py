@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from recommend.index.table import ArticleTable
 from recommend.ranking.candidates import Candidates
+from recommend.ranking.freshness import too_old
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
@@ -14,12 +15,15 @@ FloatArray = NDArray[np.float32]
 
 
 def unwanted(
-    table: ArticleTable, rules: PolicySettings, genre: str | None, language: str | None
+    table: ArticleTable, rules: PolicySettings, genre: str | None, language: str | None, moment: int | None = None
 ) -> dict[str, BoolArray]:
-    """By rule, (n,) which do not belong under a story of ``genre`` in ``language``; of None, any language belongs."""
+    """By rule, (n,) which do not belong under a story of ``genre`` in ``language`` of a ``moment`` in seconds since
+    1970; of None, any language or age belongs."""
     by_rule: dict[str, BoolArray | None] = {"genre": table.has_genre(g for g in rules.hidden_genres if g != genre)}
     if rules.same_language and language is not None:
         by_rule["language"] = table.foreign_to(language)
+    if rules.max_age and moment is not None:
+        by_rule["age"] = too_old(table, rules.max_age, moment)
     return {rule: mask for rule, mask in by_rule.items() if mask is not None}
 
 

@@ -28,8 +28,8 @@ def held(request: pytest.FixtureRequest) -> Callable[..., None]:
 
     def note(row: str, tried: str, **figures: float) -> None:
         named = (figures.get(name) for name in ("requests", "seconds", "peak_mb", "workers_lost"))
-        figures_told = ("" if figure is None else f"{figure:.4g}" for figure in named)
-        _rows.append((row, tried, *figures_told, request.path.name))
+        told = ("" if one is None else f"{one:,.0f}" if one >= 1_000 else f"{one:.3g}" for one in named)
+        _rows.append((row, tried, *told, request.path.name))
 
     return note
 

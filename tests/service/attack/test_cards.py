@@ -28,29 +28,27 @@ TITLE = "Central Asian leaders condemn the drone attack on Putin's Novgorod resi
 BODY = f"Zyxxallead met in Astana. Zyxxaltext spoke of {WORD}, and {WORD} it was. {TITLE}."
 
 
-def _fill(writer: Any, store: Store, count: int) -> list[str]:
+def _fill(writer: Any, store: Store) -> list[str]:
     """Stories with secrets in every place that is not the public's; the ids of those that are published."""
     extra = {"desk_note": "Zyxxalextra", "email": "Zyxxalextra@example.com"}
     named = []
-    for number in range(count):
-        for access in ("members", "paid", "tiers"):
-            body = {**NEAR, **extra, "title": f"{TITLE}, part {number}", "text": BODY, "access": access}
-            named.append(f"secret-{access}-{number}")
-            writer.article("PUT", named[-1], json=body)
-        open_ = {**NEAR, **extra, "title": f"{TITLE} again, {number}", "summary": "Short.", "text": BODY}
-        named.append(f"open-{number}")
-        writer.article("PUT", named[-1], json=open_)
-        # of a body that is not public its neighbour's headline must tell nothing
-        about = {**NEAR, "title": f"{WORD} and the drone attack on Novgorod, {number}", "text": f"{WORD} again."}
-        named.append(f"about-{number}")
-        writer.article("PUT", named[-1], json=about)
+    for access in ("members", "paid", "tiers"):
+        body = {**NEAR, **extra, "title": f"{TITLE}, part one", "text": BODY, "access": access}
+        named.append(f"secret-{access}")
+        writer.article("PUT", named[-1], json=body)
+    named += ["open", "about"]
+    writer.article("PUT", "open", json={**NEAR, **extra, "title": f"{TITLE} again", "summary": "Short.", "text": BODY})
+    # of a body that is not public its neighbour's headline must tell nothing
+    told = f"In Astana the leaders spoke of {WORD} and of the drone attack on Putin's residence in Novgorod."
+    title = f"What Central Asian leaders make of {WORD} and the drone attack"
+    writer.article("PUT", "about", json={**NEAR, "title": title, "text": told})
     for status in ("draft", "unpublished"):
         hidden = {**NEAR, **extra, "title": f"Zyxxaldraft {TITLE}", "text": BODY, "status": status}
         writer.article("PUT", f"hidden-{status}", json=hidden)
     writer.article("PUT", "gone", json={**NEAR, "title": f"Zyxxalgone {TITLE}", "text": BODY})
     writer.article("DELETE", "gone")
     curator = {"Authorization": f"Bearer {store.keys.create('Zyxxalcurator', [Scope.CURATE])}"}
-    curation = {"pinned": [{"id": "hidden-draft"}, {"id": "open-0"}], "blocked": [{"id": "about-0"}]}
+    curation = {"pinned": [{"id": "hidden-draft"}, {"id": "open"}], "blocked": [{"id": "about"}]}
     writer.put(f"/v1/articles/{STORY}/curation", json=curation, headers=curator)
     return named
 
@@ -92,15 +90,15 @@ def test_nothing_but_cards_comes_out_without_a_key(
     encoder: Encoder,
     tmp_path: Path,
     held: Callable[..., None],
-    sized: Callable[[int, int], int],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
     service = copied.service.model_copy(update={"access_log": True, "variants": {"control": VariantSettings()}})
-    settings = copied.model_copy(update={"service": service})
+    policy = copied.policy.model_copy(update={"floor": 0.0})  # reasons are told of all that is shown
+    settings = copied.model_copy(update={"service": service, "policy": policy})
     answers = []
     with serve(settings) as running, closing(Store(settings.store)) as store:
-        ids = _fill(running.writer, store, sized(1, 3))
+        ids = _fill(running.writer, store)
         answers += _public_answers(running.reader, ids)  # from what changed since the snapshot
         reindex(store, encoder, settings)
         answers += _public_answers(running.reader, ids)  # from the snapshot
@@ -125,7 +123,7 @@ def test_nothing_but_cards_comes_out_without_a_key(
     assert missed
     assert [name for name in missed if name.startswith("secret-")] == []
     assert [box for box in explained if str(box["article_id"]).startswith("secret-") and box["near_misses"]] == []
-    named = [item for box in boxes for item in box["items"] if item["id"].startswith("open-")]
+    named = [item for box in boxes if box["article_id"] == "open" for item in box["items"]]
     assert any(WORD in str(item["reason"]) for item in named), "of a public body the word is a reason"
     held("P1", "texts, extra, drafts, names and bodies' words asked for without a key", requests=len(answers))
 

@@ -255,3 +255,14 @@ def test_each_recommender_has_a_cache_of_its_own(sample: Settings) -> None:
         one, other = state.recommender(), Recommender(state.store, sample)
         assert state.cache(one) is state.cache(one)
         assert state.cache(one) is not state.cache(other)
+
+
+def test_an_order_by_age_leads_from_its_path_until_the_day_is_over_and_no_longer() -> None:
+    day = ASKED._replace(day=20_000)
+    assert ASKED.until(None) == math.inf
+    assert day.until(None) == 20_001 * 86_400
+    since = datetime.fromtimestamp(20_000 * 86_400 + 50, UTC)
+    narrowed = day._replace(filters=Filters(since=since))
+    assert narrowed.until(timedelta(seconds=7)) == 20_000 * 86_400 + 57
+    assert narrowed.until(timedelta(days=7)) == 20_001 * 86_400
+    assert day != ASKED

@@ -20,6 +20,7 @@ from recommend.ingest import ingest
 from recommend.jobs.reindex import reindex
 from recommend.ranking.candidates import FEATURES
 from recommend.ranking.features import compute_features
+from recommend.ranking.freshness import by_the_clock
 from recommend.ranking.kept import MOST_CHANGES
 from recommend.ranking.newcomers import features_under
 from recommend.recommender import Recommender
@@ -57,10 +58,14 @@ def rows(chance: Random, count: int, prefix: str) -> list[dict[str, Any]]:
     return [row(n) for n in range(count)]
 
 
-@pytest.fixture(params=["plain", "diverse", "readable"])
+@pytest.fixture(params=["plain", "diverse", "readable", "near", "fresh"])
 def recommender(request: Any, tmp_path: Path, models: Path, toy_encoder: Encoder) -> Iterator[Recommender]:
     rules = PolicySettings(
-        diversity=0.3 if request.param == "diverse" else 0.0, readable=1 if request.param == "readable" else 0
+        diversity=0.3 if request.param == "diverse" else 0.0,
+        readable=1 if request.param == "readable" else 0,
+        freshness=request.param if request.param in ("near", "fresh") else "any",
+        freshness_half_life=10.0,
+        max_age={"Sport": 40.0} if request.param == "near" else {},
     )
     settings = Settings(
         store=f"sqlite:///{tmp_path / 'recommend.db'}", index=tmp_path / "index", models=models,
@@ -117,6 +122,7 @@ def test_after_any_changes_no_kept_answer_is_stale_and_most_are_kept(
     monkeypatch.setattr("recommend.recommender.time.time", lambda: now)
     cache = AnswerCache(1_000, 10**8, recommender.comparison)
     looked, survived = 0, 0
+    clock = by_the_clock(recommender.settings.policy, None)
 
     def made(asked: CacheKey) -> CachedResponse | None:
         answer = recommender.answer(asked.article_id, asked.limit, asked.filters)
@@ -126,6 +132,7 @@ def test_after_any_changes_no_kept_answer_is_stale_and_most_are_kept(
         view = recommender.view()
         for one in chance.sample([*view.ids()], 8):
             asked = CacheKey(one, chance.choice([3, 5]), "none", chance.choice([Filters(), Filters(), FILTERED]))
+            asked = asked._replace(day=int(now // 86_400) if clock else None)
             if cache.get(view, now, asked) is None and (ready := made(asked)) is not None:
                 cache.put(view, asked, ready)
         for _ in range(chance.choice([1, 1, 1, 4])):
@@ -134,7 +141,8 @@ def test_after_any_changes_no_kept_answer_is_stale_and_most_are_kept(
         looked += len(kept)
         cache.get(view, now, CacheKey("nobody", 1, "none"))
         survived += len(cache)
-        for asked in chance.sample([*cache._answers], min(len(cache), 6)) if (step + 1) % 50 else [*cache._answers]:
+        held = [asked for asked in cache._answers if asked.day in (None, int(now // 86_400))]
+        for asked in chance.sample(held, min(len(held), 6)) if (step + 1) % 50 else held:
             found, fresh = cache.get(view, now, asked), made(asked)
             assert found is not None
             assert fresh is not None, f"step {step}: {asked.article_id} is gone"

@@ -37,7 +37,7 @@ def test_a_box_holds_other_stories_best_first_with_all_documented_fields(reader:
     ("parameter", "value"),
     [*(("limit", value) for value in ("0", "51", "-1", "x", "1.5", "")), ("since", "soon"), ("until", "2026-13-01"),
      ("max_age", "fortnight"), ("max_age", "-P1D"), ("max_age", "-1"), ("fallback", "popular"), ("explain", "perhaps"),
-     ("reader", "editor")],
+     ("reader", "editor"), ("prefer", "old")],
 )  # fmt: skip
 @pytest.mark.parametrize("path", [BOX, "/v1/related?url=https://a.example/"])
 def test_a_parameter_out_of_range_is_refused_by_name(reader: Any, path: str, parameter: str, value: str) -> None:
@@ -203,3 +203,22 @@ def test_only_origins_of_the_setting_may_read_across_origins(reader: Any, sample
         assert "Origin" in refused.headers["Vary"]
         asked = {**ours, "Access-Control-Request-Headers": "content-type", "Access-Control-Request-Method": "POST"}
         assert service.reader.options("/v1/related", headers=asked).headers[allowed] == ours["Origin"]
+
+
+def test_prefer_reorders_the_box_keeps_scores_and_is_taken_by_every_form(reader: Any) -> None:
+    plain = reader.box(STORY, limit=28)
+    assert reader.box(STORY, limit=28, prefer="any").items == plain.items
+    fresh = reader.box(STORY, limit=28, prefer="fresh")
+    assert {(item.id, item.score) for item in fresh.items} == {(item.id, item.score) for item in plain.items}
+    assert [item.id for item in fresh.items] != [item.id for item in plain.items]
+    assert fresh.related == plain.related
+    assert {item.id for item in fresh.items[: fresh.related]} == {item.id for item in plain.items[: plain.related]}
+    ids = [item.id for item in fresh.items]
+    assert reader.shown(STORY, limit=28, prefer="fresh") == ids
+    for form in ({"ids": [STORY]}, {"title": "Leaders condemn drone attack", "text": "On a residence near Novgorod."}):
+        orders = []
+        for prefer in ("any", "fresh"):
+            items = reader.post("/v1/related", json=form, params={"limit": 28, "prefer": prefer}).json()["items"]
+            orders.append([(item["id"], item["score"]) for item in items])
+        assert sorted(orders[0]) == sorted(orders[1])
+        assert orders[0] != orders[1]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import orjson
@@ -22,7 +19,7 @@ from recommend.articles.languages import primary_language
 from recommend.encoder import Encoder, resolve_encoder_name
 from recommend.encoder.adapter import Adapter, find_adapter
 from recommend.errors import SnapshotError
-from recommend.files import follow_mode, sync, sync_tree
+from recommend.files import folder_aside, follow_mode, sync, sync_tree
 from recommend.index import labels, lexical, titles
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
 from recommend.index.expansion import (
@@ -129,16 +126,13 @@ def build_snapshot(
     """
     layout.root.mkdir(parents=True, exist_ok=True)
     layout.snapshots.mkdir(mode=0o700, exist_ok=True)
-    temp_path = Path(tempfile.mkdtemp(prefix=".building-", dir=layout.snapshots))
-    try:
+    with folder_aside(layout.snapshots, ".building-") as temp_path:
         kept = live_corpus(layout) if before is None else before
         manifest = _write(store, layout, SnapshotLayout(temp_path), recipe, kept, on_stage)
         follow_mode(temp_path, layout.snapshots)
         sync_tree(temp_path)
         temp_path.rename(layout.snapshot(manifest.name).root)
         sync(layout.snapshots)
-    finally:
-        shutil.rmtree(temp_path, ignore_errors=True)
     return manifest
 
 
