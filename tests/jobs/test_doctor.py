@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def healthy(newsroom: Newsroom, encoder: Encoder) -> Newsroom:
+def healthy(newsroom: Newsroom, settings: Settings, encoder: Encoder) -> Newsroom:
     """With the encoder that the settings name, and two snapshots."""
-    healthy = replace(newsroom, encoder=encoder)
+    healthy = replace(newsroom, encoder=encoder, settings=settings)
     healthy.reindex()
     return healthy
 

@@ -20,7 +20,8 @@ from recommend.store import Store
 from recommend.store.keys import Scope
 
 ROOT = Path(__file__).parents[2]
-GUARD = """
+GUARD = r"""
+import re
 import sys
 from importlib.machinery import PathFinder
 from importlib.metadata import packages_distributions
@@ -31,7 +32,7 @@ owners = packages_distributions()
 class Guard:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        owned = {one.lower().replace("_", "-") for one in owners.get(name.partition(".")[0], ())}
+        owned = {re.sub(r"[-_.]+", "-", one).lower() for one in owners.get(name.partition(".")[0], ())}
         if owned and not owned & allowed:
             raise ModuleNotFoundError(f"the image has no {name}")
         return None

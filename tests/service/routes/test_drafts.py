@@ -21,12 +21,16 @@ def _box(reader: Any, *ids: str, **params: Any) -> list[Item]:
 
 @pytest.fixture(scope="module")
 def other(corpus: list[Article], reader: Any) -> str:
-    """An article that has nothing to do with the drones."""
+    """An article with a story of its own that has nothing to do with the drones."""
     away = {item.id for item in reader.box(DRONES, limit=50).items}
     return next(
         a.id
         for a in corpus
-        if a.section == "Sport" and a.id not in away and a.genre == "news" and a.status == "published"
+        if a.section == "Sport"
+        and a.id not in away
+        and a.genre == "news"
+        and a.status == "published"
+        and reader.box(a.id).related > 1
     )
 
 
