@@ -1,6 +1,5 @@
 """Imports follow the flow of the data, and the core knows no web framework."""
 
-import ast
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import recommend
+from imports import statements
 
 PACKAGE = Path(recommend.__file__).parent
 LAYERS = [  # from the base up; "recommend" is the package itself, with its few public names
@@ -36,14 +36,9 @@ def unit(path: Path) -> str:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Every module that a file imports, at the top, in a function or for type checking only."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
-            names = [alias.name for alias in node.names] if node.module == "recommend" else []
-            yield from [f"recommend.{name}" for name in names if name in RANK] or [str(node.module)]
+    """Every module that a file imports."""
+    for module, name in statements(path):
+        yield f"recommend.{name}" if module == "recommend" and name in RANK else module
 
 
 @cache

@@ -1,12 +1,12 @@
 """Imports of the service point down: routes and middleware know the state, the state the caches, those the words of
 HTTP, and the library none of them."""
 
-import ast
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import recommend_service
+from imports import statements
 
 PACKAGE = Path(recommend_service.__file__).parent
 LAYERS = [  # from the base up; modules and packages of the service
@@ -26,13 +26,9 @@ def unit(path: Path) -> str:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Every module that a file imports, at the top, in a function or for type checking only."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    """Every module or name that a file imports."""
+    for module, name in statements(path):
+        yield module if name is None else f"{module}.{name}"
 
 
 def graph() -> dict[str, set[str]]:
