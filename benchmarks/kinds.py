@@ -13,7 +13,7 @@ from recommend.articles.article import Article
 from recommend.configuration import load_settings
 from recommend.evaluation.experiment import rank_queries, scratch
 from recommend.evaluation.judgements import Qrels, Run, read_qrels
-from recommend.evaluation.metrics import compare, interval, per_query
+from recommend.evaluation.metrics import compare, per_query
 from recommend.sources import read
 
 MEASURE = "nDCG@10"
@@ -75,15 +75,11 @@ def _rows(kind: Kind) -> Iterator[list[str]]:
     }
     values = {label: per_query(qrels, run, [MEASURE])[MEASURE] for label, run in runs.items()}
     for label, found in values.items():
-        mean, difference = interval(list(found.values())), compare(found, values["everything"])
-        change = difference.difference
         first = label == "everything"
         yield [
             *((kind.label, f"{len(articles):,}", f"{len(qrels):,}") if first else ("", "", "")),
             label,
-            f"{mean.mean:.4f} ({mean.low:.4f} … {mean.high:.4f})",
-            "" if first else f"{change.mean:+.4f} ({change.low:+.4f} … {change.high:+.4f})",
-            "" if first else "yes" if difference.p_value < 0.05 else "no",
+            *report.measured(found, None if first else compare(found, values["everything"])),
         ]
 
 

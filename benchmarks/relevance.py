@@ -13,7 +13,7 @@ from recommend.configuration import load_settings
 from recommend.encoder import encode_articles, open_encoder
 from recommend.evaluation.experiment import rank_queries, scratch
 from recommend.evaluation.judgements import Qrels, Run, read_qrels
-from recommend.evaluation.metrics import compare, interval, per_query
+from recommend.evaluation.metrics import compare, per_query
 from recommend.recommender import Recommender
 from recommend.settings import EncoderSettings
 from recommend.sources import read
@@ -89,15 +89,10 @@ def main() -> None:
 
 def _row(label: str, measured: dict[str, dict[str, float]], full: dict[str, dict[str, float]]) -> list[str]:
     values = measured["nDCG@10"]
-    mean = interval(list(values.values()))
-    difference = compare(full["nDCG@10"], values)
-    change = difference.difference
-    same = measured is full
+    difference = None if measured is full else compare(full["nDCG@10"], values)
     return [
         label,
-        f"{mean.mean:.4f} ({mean.low:.4f} … {mean.high:.4f})",
-        "" if same else f"{change.mean:+.4f} ({change.low:+.4f} … {change.high:+.4f})",
-        "" if same else "yes" if difference.p_value < 0.05 else "no",
+        *report.measured(values, difference),
         *(f"{np.mean(list(measured[measure].values())):.4f}" for measure in ("nDCG@5", "R@10", "RR")),
     ]
 

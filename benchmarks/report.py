@@ -7,10 +7,11 @@ import platform
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recommend.cpus import available_cores
+from recommend.evaluation.metrics import Difference, interval
 
 ROOT = Path(__file__).parents[1]
 KEPT = Path(os.environ.get("RECOMMEND_SCRATCH", tempfile.gettempdir())) / "recommend-benchmarks"
@@ -34,6 +35,18 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def measured(values: Mapping[str, float], difference: Difference | None) -> list[str]:
+    """Cells on a measure by query: its mean, the difference from another run, and whether that is significant; None
+    is for the run that the others are compared with."""
+    mean = interval(list(values.values()))
+    first = f"{mean.mean:.4f} ({mean.low:.4f} … {mean.high:.4f})"
+    if difference is None:
+        return [first, "", ""]
+    change = difference.difference
+    told = f"{change.mean:+.4f} ({change.low:+.4f} … {change.high:+.4f})"
+    return [first, told, "yes" if difference.p_value < 0.05 else "no"]
 
 
 def write(document: str, part: str, text: str) -> None:
