@@ -32,6 +32,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")]
 Articles = Annotated[str, typer.Option(metavar="FILE", help="Anything that ingest reads.")]
 Qrels = Annotated[Path, typer.Option(metavar="FILE", help="TREC judgements: query 0 document grade.")]
+UnknownDays = Annotated[
+    float, typer.Option(min=0.0, help="Judgements say nothing on articles less than so many days apart.")
+]
 Scratch = Annotated[
     Path | None, typer.Option("--scratch", metavar="DIR", help="Keep store and index here for next time.")
 ]

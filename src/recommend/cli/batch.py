@@ -12,7 +12,7 @@ import typer
 
 from recommend.articles.article import Article
 from recommend.cli.app import QUARANTINED, Assignments, Json, app, read_settings
-from recommend.cli.columns import Columns, Dates, Encoding, Items, source_settings
+from recommend.cli.columns import AllowPrivate, Columns, Dates, Encoding, Items, Query, source_settings
 from recommend.cli.console import Meter, counted, err, meter, out, plain, print_json
 from recommend.cli.encoders import check_unchanged, embed_as_served, serving_encoder
 from recommend.cli.intake import REJECTS, FormatName, Intake, RejectsFile
@@ -49,14 +49,12 @@ def ingest(
     format: Annotated[
         FormatName | None, typer.Option(help="How they are written, if the ending does not tell.")
     ] = None,
-    query: Annotated[str | None, typer.Option(help="SQL that gives the articles of a database URL.")] = None,
+    query: Query = None,
     columns: Columns = None,
     items: Items = None,
     date_order: Dates = None,
     encoding: Encoding = None,
-    allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Let URLs lead to addresses of private networks.")
-    ] = False,
+    allow_private: AllowPrivate = False,
     rejects: Annotated[Path, typer.Option(help="Where rows that cannot be articles go, and warnings.")] = Path(
         "rejects.jsonl"
     ),

@@ -1,4 +1,4 @@
-"""Options that say how the columns of a source are to be read."""
+"""Options that say how a source, and its columns, are to be read."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ Items = Annotated[
 Dates = Annotated[
     Literal["dmy", "mdy", "ymd"] | None, typer.Option("--date-order", help="Of day, month and year in 3/4/2025.")
 ]
+Query = Annotated[str | None, typer.Option(help="SQL that gives the articles of a database URL.")]
+AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Let URLs lead to addresses of private networks.")]
 Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="Of the characters of files, as windows-1252; default: UTF-8.")
 ]

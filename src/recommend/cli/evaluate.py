@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from recommend.cli.app import QUARANTINED, Articles, Assignments, Json, Qrels, Scratch, app, read_settings
+from recommend.cli.app import QUARANTINED, Articles, Assignments, Json, Qrels, Scratch, UnknownDays, app, read_settings
 from recommend.cli.console import err, meter, out, plain, print_json
 from recommend.cli.intake import Intake
 from recommend.cli.output import Force, check_scratch, check_target
@@ -39,9 +39,7 @@ def evaluate(
             help="Articles whose boxes are looked at: every one, those judged, or N drawn at random.",
         ),
     ] = "1000",
-    unknown_days: Annotated[
-        float, typer.Option(min=0.0, help="Judgements say nothing on articles less than so many days apart.")
-    ] = 0.0,
+    unknown_days: UnknownDays = 0.0,
     keep: Scratch = None,
     assignments: Assignments = None,
     force: Force = False,

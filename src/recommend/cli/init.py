@@ -19,7 +19,7 @@ from rich.table import Table
 from recommend.articles.article import Article
 from recommend.articles.dates import DateOrder
 from recommend.cli.app import CONFIG, FAILED, app, read_settings
-from recommend.cli.columns import Columns, Dates, Encoding, Items, source_settings
+from recommend.cli.columns import AllowPrivate, Columns, Dates, Encoding, Items, Query, source_settings
 from recommend.cli.console import counted, err, out, plain
 from recommend.cli.intake import FormatName, Intake
 from recommend.cli.output import Force
@@ -59,14 +59,12 @@ def init(
         str | None, typer.Argument(metavar="[PATH|URL]", help="A file, folder, feed, sitemap, site or database.")
     ] = None,
     format: Annotated[FormatName | None, typer.Option(help="How it is written, if the ending does not tell.")] = None,
-    query: Annotated[str | None, typer.Option(help="SQL that gives the articles of a database URL.")] = None,
+    query: Query = None,
     columns: Columns = None,
     items: Items = None,
     date_order: Dates = None,
     encoding: Encoding = None,
-    allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Let URLs lead to addresses of private networks.")
-    ] = False,
+    allow_private: AllowPrivate = False,
     file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the settings go.")] = CONFIG,
     force: Force = False,
 ) -> None:

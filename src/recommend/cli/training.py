@@ -14,7 +14,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from recommend.cli.app import Articles, Assignments, Qrels, Scratch, app, read_settings
+from recommend.cli.app import Articles, Assignments, Qrels, Scratch, UnknownDays, app, read_settings
 from recommend.cli.console import err, meter, out, plain
 from recommend.cli.intake import Intake
 from recommend.cli.learned import (
@@ -212,9 +212,7 @@ def ranker(
     steps: Steps = None,
     seed: Seed = 0,
     keep: Scratch = None,
-    unknown_days: Annotated[
-        float, typer.Option(min=0.0, help="Judgements say nothing on articles less than so many days apart.")
-    ] = 0.0,
+    unknown_days: UnknownDays = 0.0,
     assignments: Assignments = None,
     force: Force = False,
 ) -> None:
@@ -286,9 +284,7 @@ def calibration(
     destination: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON file of models/.")],
     hold_out: HoldOut = None,
     queries: Annotated[int, typer.Option(min=1, help="Random articles to look under, of either side.")] = 2000,
-    unknown_days: Annotated[
-        float, typer.Option(min=0.0, help="Judgements say nothing on articles less than so many days apart.")
-    ] = 0.0,
+    unknown_days: UnknownDays = 0.0,
     keep: Scratch = None,
     assignments: Assignments = None,
     force: Force = False,
