@@ -70,6 +70,8 @@ class Selection:
     ) -> Chosen:
         """The k to show: the best after policy, then what fills; ``ready`` is the shortlist where it is there."""
         chosen = self._best(query, article_id, k, eligibility, ready)
+        if not self._lacks(chosen, k):
+            return chosen
         own = None if article_id is None else self.view.locate(article_id)
         blocks = places(self.view, eligibility.under(query), eligibility.curated(article_id)[1])
         return self._filled(chosen, [query], k, eligibility, {*blocks, own})
@@ -173,7 +175,9 @@ class Selection:
             count *= 4
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
         told = groups if rules.on and rules.hide_duplicates else None
-        filled = self._filled(self._told(chosen, 0, removed, None), queries, k, eligibility, set(), told)
+        filled = self._told(chosen, 0, removed, None)
+        if self._lacks(filled, k):
+            filled = self._filled(filled, queries, k, eligibility, set(), told)
         owing = [queries[owed.get(key, 0)] for key in history.keys(filled.candidates).tolist()]
         return replace(filled, queries=owing)
 
@@ -184,6 +188,11 @@ class Selection:
         first = chosen.take(np.argsort(~related, kind="stable"))
         return Chosen(first, pinned, int(np.count_nonzero(related)), removed, basis)
 
+    def _lacks(self, chosen: Chosen, k: int) -> bool:
+        """Whether the newest of the section, or of all, are to fill what is chosen up to k."""
+        rules = self.settings.policy
+        return rules.on and rules.fill in ("section", "latest") and len(chosen.candidates) < k
+
     def _filled(
         self,
         chosen: Chosen,
@@ -193,7 +202,7 @@ class Selection:
         gone: Set[Place | None],
         told: NDArray[np.uint64] | None = None,
     ) -> Chosen:
-        """The same with the newest of the section and then of all where it has fewer than k, as ``policy.fill`` says.
+        """The same with the newest of the section and then of all up to k, as ``policy.fill`` says.
 
         Args:
             chosen: what is related.
@@ -204,8 +213,6 @@ class Selection:
             told: duplicate groups of what was read, of which nothing fills; None where no duplicates are hidden.
         """
         rules, shown = self.settings.policy, chosen.candidates
-        if not rules.on or rules.fill in ("none", "related") or len(shown) == k:
-            return chosen
         query, allowed = queries[0], eligibility.under(queries[0])
         lacking = rules.readable - int(np.count_nonzero(passes(eligibility.readable, shown.segments, shown.rows)))
         section = eligibility.filters.section or query.section
