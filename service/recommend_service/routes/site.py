@@ -6,11 +6,9 @@ Its handlers read through the recommender of the service's state, of which they 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -20,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recommend.articles.article import Access, Article
 from recommend.articles.card import Card
+from recommend_service.http.assets import asset_path
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.web import WEB
 
@@ -27,11 +26,6 @@ PAGE_SIZE = 24
 FALLBACK_SIZE = 5
 NAVIGATION_SIZE = 12
 
-_ASSETS = {
-    "related-articles.js": ("related-articles.js", "text/javascript; charset=utf-8"),
-    "site.css": ("site/site.css", "text/css; charset=utf-8"),
-    "favicon.svg": ("site/favicon.svg", "image/svg+xml"),
-}
 _PAGE_NUMBER = re.compile(r"[1-9][0-9]{0,6}")
 _METHODS = ["GET", "HEAD"]
 _PAGE_HEADERS = {"Cache-Control": "no-cache"}
@@ -78,48 +72,15 @@ class Library(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asset:
-    """A file of the site.
-
-    Attributes:
-        version: changes with its bytes.
-    """
-
-    body: bytes
-    media_type: str
-    version: str
-
-    @classmethod
-    def read(cls, path: Path, media_type: str) -> Asset:
-        """What a file holds."""
-        body = path.read_bytes()
-        return cls(body, media_type, sha256(body).hexdigest()[:16])
-
-    def response(self, request: Request) -> Response:
-        """The file, to be kept for ever by who asked for this version of it."""
-        fresh = request.query_params.get("v") == self.version
-        headers = {
-            "Access-Control-Allow-Origin": "*",
-            "Cache-Control": f"public, max-age={'31536000, immutable' if fresh else '300'}",
-            "ETag": f'"{self.version}"',
-        }
-        if self.version in request.headers.get("If-None-Match", ""):
-            return Response(status_code=304, headers=headers)
-        return Response(self.body, headers=headers, media_type=self.media_type)
-
-
-@dataclass(frozen=True, slots=True)
 class Site:
     """The pages.
 
     Attributes:
         templates: of the pages.
-        assets: by name.
         texts: whether a story's page shows its text, where its access is public.
     """
 
     templates: Jinja2Templates
-    assets: Mapping[str, Asset]
     texts: bool
 
     async def index(self, request: Request) -> Response:
@@ -162,11 +123,6 @@ class Site:
         }
         return self._page(request, "article.html", context)
 
-    async def asset(self, request: Request, name: str) -> Response:
-        """A style sheet, a script or an image."""
-        asset = self.assets.get(name)
-        return self._missing(request) if asset is None else asset.response(request)
-
     def _page(self, request: Request, template: str, context: dict[str, Any], status: int = 200) -> Response:
         return self.templates.TemplateResponse(request, template, context, status, _PAGE_HEADERS)
 
@@ -176,23 +132,18 @@ class Site:
 
 
 def site_router(site_name: str = "Related Articles", *, texts: bool = False) -> APIRouter:
-    """The routes ``/``, ``/stories/{id}`` and ``/assets/{name}``, under the name shown in the masthead.
+    """The routes ``/`` and ``/stories/{id}``, under the name shown in the masthead.
 
     Pages show cards; with ``texts`` also the text of a story, if its access is public.
-
-    Raises:
-        OSError: a file of the site is missing from `WEB`.
     """
-    assets = {name: Asset.read(WEB / path, media_type) for name, (path, media_type) in _ASSETS.items()}
-    site = Site(_templates(site_name, assets), assets, texts)
+    site = Site(_templates(site_name), texts)
     router = APIRouter(include_in_schema=False)
     router.add_api_route("/", site.index, methods=_METHODS)
     router.add_api_route(f"/stories/{ARTICLE}", site.story, methods=_METHODS)
-    router.add_api_route("/assets/{name}", site.asset, methods=_METHODS)
     return router
 
 
-def _templates(site_name: str, assets: Mapping[str, Asset]) -> Jinja2Templates:
+def _templates(site_name: str) -> Jinja2Templates:
     environment = Environment(
         loader=FileSystemLoader(WEB / "site"),
         autoescape=True,
@@ -207,7 +158,7 @@ def _templates(site_name: str, assets: Mapping[str, Asset]) -> Jinja2Templates:
         story_path=_story_path,
         front_path=_front_path,
         fallback_size=FALLBACK_SIZE,
-        asset_path=lambda name: f"/assets/{name}?v={assets[name].version}",
+        asset_path=asset_path,
     )
     return Jinja2Templates(env=environment, context_processors=[_frame])
 

@@ -27,7 +27,8 @@ def test_the_element_is_served_without_the_site_to_pages_of_any_origin() -> None
         assert found.headers["Cache-Control"] == "public, max-age=300"
     assert client.get(PATH, headers={"If-None-Match": found.headers["ETag"]}).status_code == 304
     assert client.head(PATH).content == b""
-    assert client.get("/assets/site.css").status_code == 404
+    assert client.get("/assets/tokens.css").status_code == 200
+    assert client.get("/assets/assets.py").status_code == 404
 
 
 def test_the_lines_for_a_page_name_the_script_as_it_is_served() -> None:
