@@ -13,10 +13,10 @@ from recommend.index.dates import MISSING
 from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking.basis import Basis
+from recommend.ranking.chosen import Chosen
 from recommend.ranking.features import contributions
 from recommend.ranking.names import names_among
 from recommend.ranking.near_misses import NearMiss
-from recommend.ranking.pipeline import Chosen
 from recommend.ranking.reasons import Reason, filler, pinned, reason, shared_terms, told_by
 from recommend.settings import PolicySettings
 

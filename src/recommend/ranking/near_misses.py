@@ -14,7 +14,7 @@ from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking import near_duplicates, policy
 from recommend.ranking.candidates import Candidates
-from recommend.ranking.pipeline import Chosen
+from recommend.ranking.chosen import Chosen
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]

@@ -1,0 +1,83 @@
+"""What only fills a box: the newest of the section, then of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.index.segment import Query
+from recommend.ranking.candidates import FEATURES, Candidates
+from recommend.ranking.chosen import Chosen
+from recommend.ranking.eligibility import Eligibility, Place, both, passes
+from recommend.ranking.features import compute_features
+from recommend.ranking.filtering import SPARE, Filtering, without_read
+from recommend.ranking.newest import newest_first
+from recommend.ranking.shortlist import Scoring
+from recommend.settings import PolicySettings
+
+
+@dataclass(frozen=True)
+class Filling:
+    """Fills the box under one article, or under several that were read.
+
+    Attributes:
+        scoring: of the state that it is filled from.
+        rules: of the policy.
+        queries: for which; others fill for the first one.
+        eligibility: of the request.
+        told: duplicate groups of what was read, of which nothing fills; None where no duplicates are hidden.
+    """
+
+    scoring: Scoring
+    rules: PolicySettings
+    queries: Sequence[Query]
+    eligibility: Eligibility
+    told: NDArray[np.uint64] | None = None
+
+    def lacks(self, chosen: Chosen, k: int) -> bool:
+        """Whether the newest of the section, or of all, are to fill what is chosen up to k."""
+        return self.rules.on and self.rules.fill in ("section", "latest") and len(chosen.candidates) < k
+
+    def filled(self, chosen: Chosen, k: int, gone: Set[Place | None] = frozenset()) -> Chosen:
+        """What is related with the newest of the section and then of all up to k, as ``policy.fill`` says; nothing at
+        the places ``gone`` fills."""
+        rules, shown, query, eligibility = self.rules, chosen.candidates, self.queries[0], self.eligibility
+        allowed, filtering = eligibility.under(query), Filtering(self.scoring, rules, query, eligibility)
+        lacking = rules.readable - int(np.count_nonzero(passes(eligibility.readable, shown.segments, shown.rows)))
+        section = eligibility.filters.section or query.section
+        sections = [section, None] if rules.fill == "section" and section is not None else [None]
+        first = [(both(allowed, eligibility.readable), min(k, len(shown) + lacking))] if lacking > 0 else []
+        for masks, size in [*first, (allowed, k)]:
+            for one in sections:
+                width = size + SPARE
+                while len(shown) < size:
+                    there = set(zip(shown.segments.tolist(), shown.rows.tolist(), strict=True))
+                    found = [(number, row) for *_, number, row in newest_first(self.scoring.view, masks, one, width)]
+                    others = self._at([place for place in found if place not in there | gone])
+                    more, _ = filtering.first(shown, others, size, fills=True)
+                    if len(more) == size or len(found) < width:
+                        shown = more
+                        break
+                    width *= 4
+        removed = {rule: count for rule, count in chosen.removed.items() if rule != "floor"}
+        return replace(chosen, candidates=shown, removed=removed, basis=None)
+
+    def _at(self, at: Sequence[Place]) -> Candidates:
+        """The articles at some places as candidates under the first query, in their order; without near-duplicates of
+        any query where duplicates are hidden."""
+        segments = self.scoring.view.segments
+        numbers = np.array([number for number, _ in at], np.int32)
+        rows = np.array([row for _, row in at], np.int64)
+        here = [np.flatnonzero(numbers == number) for number in range(len(segments))]
+        order = np.argsort(np.concatenate(here))
+        unknown = np.zeros(len(FEATURES))
+        lists = []
+        for query in self.queries:
+            parts = [compute_features(s, n, query, rows[here[n]]) for n, s in enumerate(segments)]
+            lists.append(self.scoring.scored(query, Candidates.joined(parts), unknown).take(order))
+        if self.told is not None:
+            lists = without_read(self.scoring.view, self.rules, self.queries, lists, self.told)
+        return lists[0]

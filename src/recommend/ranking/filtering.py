@@ -1,0 +1,135 @@
+"""What policy leaves of candidates that were found and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.index.segment import Query
+from recommend.index.view import View
+from recommend.ranking import freshness, history, near_duplicates, policy
+from recommend.ranking.candidates import Candidates
+from recommend.ranking.eligibility import Eligibility, passes
+from recommend.ranking.shortlist import Scoring
+from recommend.settings import PolicySettings
+
+BoolArray = NDArray[np.bool_]
+
+SPARE = 8
+"""More than are wanted that are compared with each other at first."""
+
+
+@dataclass(frozen=True)
+class Filtering:
+    """Filters one query's candidates by policy.
+
+    Attributes:
+        scoring: has scored them.
+        rules: of the policy.
+        query: whose candidates.
+        eligibility: of the request.
+    """
+
+    scoring: Scoring
+    rules: PolicySettings
+    query: Query
+    eligibility: Eligibility
+
+    def chosen(self, pins: Candidates, ranked: Candidates, k: int) -> tuple[Candidates, dict[str, int], bool]:
+        """What :meth:`first` leaves, the lowest giving way where readers could open fewer than the policy says to the
+        best that they can; and whether they are too few all the same."""
+
+        def opened(some: Candidates) -> BoolArray:
+            return passes(self.eligibility.readable, some.segments, some.rows)
+
+        chosen, removed = self.first(pins, ranked, k)
+        if not (self.rules.on and self.rules.readable):
+            return chosen, removed, False
+        closed = len(pins) - int(np.count_nonzero(opened(pins)))
+        least = min(self.rules.readable, k - closed)
+        if np.count_nonzero(opened(chosen)) >= least:
+            return chosen, removed, False
+        first, missed = self.first(pins, ranked.take(opened(ranked)), closed + least)
+        others = ranked.take(~np.isin(history.keys(ranked), history.keys(first)))
+        filled, removed = self.first(first, others, k)
+        ordered = self._preferred(self.scoring.best_first(filled.take(slice(len(pins), None))))
+        chosen = Candidates.joined([pins, ordered])
+        return chosen, removed, bool(np.count_nonzero(opened(chosen)) < least) and not missed.get("floor")
+
+    def first(
+        self, pins: Candidates, ranked: Candidates, k: int, *, fills: bool = False
+    ) -> tuple[Candidates, dict[str, int]]:
+        """The pins and the best of the others that no rule removes, k in all, and how many each rule removed. Those
+        that only fill the box stand in the order given, whatever their score."""
+        rules = self.rules
+        if not rules.on:
+            return ranked.first(k), {}
+        kept, removed = ranked if fills else self._preferred(ranked), {}
+        if rules.hide_duplicates:
+            told = np.array([self.query.group, *pins.groups.tolist()], np.uint64)
+            fresh = policy.first_of_groups(np.concatenate([told, kept.groups]))[len(told) :]
+            kept = kept.take(fresh & ~near_duplicates.of_query(self.scoring.view, self.query, kept, rules))
+            removed["duplicates"] = len(ranked) - len(kept)
+        if rules.floor > 0 and rules.fill != "related" and not fills:
+            above = policy.floor(kept, rules.floor)
+            removed["floor"] = len(kept) - len(above)
+            kept = above
+        diversity = 0.0 if fills else rules.diversity
+        if rules.hide_duplicates or diversity:
+            kept, repeats = self._without_repeats(pins, kept, k, diversity)
+            removed["duplicates"] = removed.get("duplicates", 0) + repeats
+        elif len(pins):
+            kept = Candidates.joined([pins, kept])
+        return kept.first(k), removed
+
+    def _preferred(self, ranked: Candidates) -> Candidates:
+        """The candidates, best first, in the order that ``policy.freshness`` or the request prefers."""
+        left = self._left(ranked)
+        if left is None:
+            return ranked
+        return ranked.take(freshness.order(ranked.probabilities, left, self.rules.floor))
+
+    def _left(self, some: Candidates) -> NDArray[np.float64] | None:
+        """What age leaves of candidates; None where it takes nothing."""
+        prefer, moments = self.eligibility.prefer, (self.query.published_at, self.eligibility.today)
+        if prefer == "any":
+            return None
+        tables = [segment.table for segment in self.scoring.view.segments]
+        return freshness.left_of(some, tables, self.rules, prefer, moments)
+
+    def _without_repeats(self, pins: Candidates, kept: Candidates, k: int, diversity: float) -> tuple[Candidates, int]:
+        """The k to show, pins first, and how many were passed over because they repeat one; compares only as many as
+        needed."""
+        rules, width = self.rules, k + SPARE
+        while True:
+            some = kept.first(width)
+            both = Candidates.joined([pins, some]) if len(pins) else some
+            dense, repeats, updates = near_duplicates.among(self.scoring.view, both, rules)
+            repeats &= rules.hide_duplicates
+            left = self._left(both) if diversity else None
+            worth = both if left is None else replace(both, probabilities=both.probabilities * left.astype(np.float32))
+            taken = policy.marginal(worth, dense, repeats, k, diversity, len(pins))
+            if len(taken) == k or len(some) == len(kept):
+                if repeats.any():
+                    taken = near_duplicates.newest(self.scoring.view, both, taken, repeats, updates, len(pins))
+                    taken[len(pins) :] = taken[len(pins) :] if rules.diversity else np.sort(taken[len(pins) :])
+                repeats[:, taken] = False
+                return both.take(taken), int(np.count_nonzero(repeats[taken].any(axis=0)))
+            width *= 4
+
+
+def without_read(
+    view: View,
+    rules: PolicySettings,
+    queries: Sequence[Query],
+    lists: Sequence[Candidates],
+    groups: NDArray[np.uint64],
+) -> list[Candidates]:
+    """Each query's candidates without those that tell what was read: near-duplicates of any query, and members of the
+    duplicate groups of all that was read."""
+    pairs = zip(queries, lists, strict=True)
+    repeats = [near_duplicates.of_query(view, query, one, rules) for query, one in pairs]
+    return history.without_read(lists, groups, repeats)
