@@ -161,7 +161,7 @@ def test_the_default_encoder_is_tuned_further_and_the_result_used_once_it_is_nam
     def short(**given: int) -> TuningRecipe:
         return TuningRecipe(batch=8, rank=1, layers=1, tokens=8, **given)
 
-    monkeypatch.setattr("recommend.cli.training.TuningRecipe", short)
+    monkeypatch.setattr("recommend.cli.train_encoder.TuningRecipe", short)
     ran = train("encoder", "--out", "new/ours", "--steps", 2, "--force")
     assert ran.code == 0, ran.err
     assert f'encoder.name = "{Path("new/ours").resolve()}"' in ran.out

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from recommend.articles.article import Article, Status
 from recommend.errors import SettingsError, SourceError
 from recommend.sources import ColumnMap, Columns, Format, Reject, Row, read
-from recommend.sources.columns import read_pairs, values_at
+from recommend.sources.column_map import read_pairs
+from recommend.sources.json_path import values_at
 from recommend.sources.names import FIELDS, field_of, nearest
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import orjson
 import typer
 
-from recommend.sources.columns import read_pairs
+from recommend.sources.column_map import read_pairs
 
 Columns = Annotated[
     list[str] | None,

@@ -1,6 +1,7 @@
 """Where articles come from: files, feeds, sites, databases, object stores; read as articles, rejects, warnings."""
 
-from recommend.sources.columns import ColumnMap, Columns
+from recommend.sources.column_map import ColumnMap
+from recommend.sources.columns import Columns
 from recommend.sources.location import Format, read, size
 from recommend.sources.row import Reject, Row, RowWarning
 from recommend.sources.web import Web

@@ -1,102 +1,25 @@
-"""Which column, or path within JSON, is which field of an article: what a user says of that, and what is understood."""
+"""Which column is which field of an article: what was asked for, what is understood, and what is said of it."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 
-from recommend.articles.dates import DateOrder
-from recommend.errors import SettingsError, SourceError, truncated_repr
+from recommend.errors import SourceError, truncated_repr
+from recommend.sources.column_map import ColumnMap
+from recommend.sources.json_path import path_of_list, values_at
 from recommend.sources.limits import COLUMNS, NAMES
 from recommend.sources.names import FIELDS, field_of, flat, is_slug, nearest, said, says_itself
 from recommend.sources.row import Row, cell_rows, rows
 
-_QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
-_PARTS = re.compile(r"""((?:"[^"]*"|'[^']*'|[^,"'])+)(?:,|$)""")
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+|\*)\]")
 _WRAPPERS = ("fields", "attributes", "_source")
-_LISTS = (
-    "articles",
-    "posts",
-    "items",
-    "entries",
-    "stories",
-    "results",
-    "records",
-    "documents",
-    "docs",
-    "hits",
-    "data",
-    "nodes",
-    "content",
-)
 _TOLD = 20
 _DATES = 1_000
-_NO_CONSTANT = ("id", "title", "text", "url", "extra")
 
 MADE = "title and date"
 """What ids are made of where nothing in a source could be one."""
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnMap:
-    """What a user says of the columns of a source.
-
-    Attributes:
-        fields: the field of each column; within JSON, of each path: ``fields.headline``, ``authors[0].name``.
-        constants: for fields of which a row says nothing.
-        items: path to the list of articles within a JSON document: ``data.articles[*]``; empty: it is looked for.
-        date_order: of day, month and year in 3/4/2025.
-    """
-
-    fields: Mapping[str, str] = field(default_factory=dict)
-    constants: Mapping[str, str] = field(default_factory=dict)
-    items: str = ""
-    date_order: DateOrder | None = None
-
-    @classmethod
-    def of(cls, pairs: Mapping[str, str], items: str = "", date_order: DateOrder | None = None) -> ColumnMap:
-        """From pairs as in ``[sources.map]``: ``column = field``, or ``field = constant`` where that is no field.
-
-        Raises:
-            SettingsError: naming the pair that is neither.
-        """
-        fields, constants = dict[str, str](), dict[str, str]()
-        for left, right in pairs.items():
-            quoted = _QUOTED.fullmatch(right)
-            if right in FIELDS and quoted is None:
-                fields[left] = right
-            elif left in FIELDS and (quoted or left not in _NO_CONSTANT):
-                constants[left] = quoted[2] if quoted else right
-            else:
-                raise SettingsError(_misread(left, right))
-        return cls(fields, constants, items, date_order)
-
-
-def read_pairs(text: str) -> dict[str, str]:
-    """The pairs of ``headline=title,body=text,section="News"``, as ``--map`` takes them.
-
-    Raises:
-        SettingsError: naming the part that is no pair.
-    """
-    pairs = {}
-    for part in _PARTS.findall(text) or [text]:
-        left, equals, right = part.rpartition("=") if not _QUOTED.search(part) else part.partition("=")
-        if not equals or not left.strip() or not right.strip():
-            raise SettingsError(f"--map {truncated_repr(part)} is not of the form column=field, as headline=title")
-        pairs[left.strip().strip("\"'")] = right.strip()
-    return pairs
-
-
-def _misread(left: str, right: str) -> str:
-    if left in FIELDS:
-        return f"mapping {left}={truncated_repr(right)}: the column comes first, then its field, as headline=title"
-    near = nearest(right)
-    hint = f"did you mean {near}?" if near else f"there are {', '.join(sorted(FIELDS - {'extra'}))}"
-    return f"mapping {truncated_repr(left)}={truncated_repr(right)}: no field has this name; {hint}"
 
 
 class Columns:
@@ -186,7 +109,7 @@ class Columns:
         elif isinstance(document, Mapping) and not any(
             role and role[0] == "title" for name in document if (role := field_of(name))
         ):
-            path = _path_of_list(document) or ""
+            path = path_of_list(document) or ""
             items = list(values_at(document, path)) if path else []
         else:
             return None
@@ -326,43 +249,6 @@ class Columns:
         slug = "-".join(re.findall(r"\w+", title.lower()))[:60].strip("-_")
         told = f"{title}\x00{taken.get('published_at') or ''}"
         return f"{slug}-{sha256(told.encode(errors='replace')).hexdigest()[:8]}"
-
-
-def values_at(document: object, path: str) -> Iterator[object]:
-    """What lies at a path within JSON: names joined by dots, ``[0]`` for one of a list and ``[*]`` for all."""
-    if isinstance(document, Mapping) and path in document:
-        yield document[path]
-        return
-    values = [document]
-    for name, number in _STEP.findall(path):
-        if name:
-            values = [one[name] for one in values if isinstance(one, Mapping) and name in one]
-        elif number == "*":
-            values = [each for one in values if isinstance(one, list) for each in one]
-        else:
-            values = [one[int(number)] for one in values if isinstance(one, list) and int(number) < len(one)]
-    yield from (one for one in values if one is not None)
-
-
-def _path_of_list(document: Mapping[str, object]) -> str | None:
-    """Where the list of objects in a document is, at its top or a level below; of several the one of a known name."""
-    near = {name: value for name, value in document.items() if _is_list(value)}
-    below = {
-        f"{outer}.{name}": value
-        for outer, inner in document.items()
-        if isinstance(inner, Mapping)
-        for name, value in inner.items()
-        if _is_list(value)
-    }
-    for level in (near, below):
-        known = [path for name in _LISTS for path in level if path.rpartition(".")[2] == name]
-        if known or len(level) == 1:
-            return f"{(known or [*level])[0]}[*]"
-    return None
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
 
 
 def _list(names: Iterable[str]) -> str:
