@@ -38,7 +38,7 @@ from recommend_service.middleware.limits import (
 )
 from recommend_service.middleware.request_context import RequestContext
 from recommend_service.reindex_watch import ReindexWatch
-from recommend_service.routes import articles, assets, bulk, curation, drafts, events, operations, related
+from recommend_service.routes import articles, assets, bulk, curation, drafts, events, listing, operations, related
 from recommend_service.routes.site import site_router
 from recommend_service.state import ServiceState, logger
 
@@ -83,7 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = Metrics()
     problems.install(app)
     # in front, and not by include_router: a route that is tried in vain costs some time, a router far more
-    modules = (related, operations, drafts, bulk, curation, articles, events, assets)
+    modules = (related, operations, drafts, bulk, curation, listing, articles, events, assets)
     app.router.routes[:0] = [route for module in modules for route in module.router.routes]
     if settings.service.site:
         texts = "text" in settings.service.public_fields

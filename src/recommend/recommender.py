@@ -34,7 +34,9 @@ from recommend.ranking.kept import Comparison
 from recommend.ranking.model import Ranker, length_weight
 from recommend.ranking.pipeline import Selection
 from recommend.ranking.ready import read_shortlist, ready_lists
+from recommend.ranking.search import Found, Mark, search
 from recommend.ranking.shortlist import Place, Scoring, Shortlist
+from recommend.ranking.why import Why, explain_pair
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
 
@@ -93,7 +95,13 @@ class Recommender:
             SettingsError: when the ranker's file is missing or malformed.
         """
         given = {name: group for name, group in (("ranking", ranking), ("policy", policy)) if group is not None}
-        return Recommender(self.store, self.settings.model_copy(update=given), self._encoder, view=self._live)
+        settings = self.settings.model_copy(update=given)
+        return Recommender(self.store, settings, self._encoder, view=self._live, serving=self._serving)
+
+    def for_editors(self) -> Recommender:
+        """A recommender on the same view that explains to editors: what is blocked, and what bodies that are not public
+        say, is told."""
+        return Recommender(self.store, self.settings, self._encoder, view=self._live)
 
     @property
     def encoder(self) -> Encoder:
@@ -291,6 +299,38 @@ class Recommender:
     def sections(self) -> list[tuple[str, int]]:
         """Names of sections and their numbers of published articles, most first."""
         return catalogue.sections(self.view())
+
+    def search(
+        self, words: str, count: int, filters: Filters = Filters(), after: Mark | None = None, *, hidden: bool = False
+    ) -> Found:
+        """A page of the published articles that pass the filters: found by words, best first, or newest first where
+        there are none.
+
+        Args:
+            words: an id, a URL, or what the articles say.
+            count: how many a page has.
+            filters: which articles.
+            after: where the page before ended.
+            hidden: whether articles that editors hide are found, too.
+        """
+        view = self.view()
+        if words.strip().startswith(("https://", "http://")):
+            words = self.store.find_url(words.strip()) or words
+        ruled = self.settings.model_copy(update={"policy": PolicySettings(on=True)})
+        eligibility = Eligibility(view, filters, time.time(), ruled)
+        masks = eligibility.passing if hidden else eligibility.masks
+        return search(view, masks, words, count, after, public=self._serving)
+
+    def why(self, article_id: str, other_id: str, k: int, filters: Filters = Filters()) -> Why:
+        """Why one published article is, or is not, in the box of k of another.
+
+        Raises:
+            UnknownArticleError: when either is no published article.
+        """
+        view = self.view()
+        own, query = _published(view, article_id)
+        other, _ = _published(view, other_id)
+        return explain_pair(self._selection(view), self._eligibility(view, filters), query, article_id, own, other, k)
 
     def under_embargo(self, article_id: str) -> bool:
         """Whether the date of an article is yet to come: its box would tell readers of it before its time."""

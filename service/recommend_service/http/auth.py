@@ -87,6 +87,16 @@ async def require_operator(request: Request, key: KeyOf) -> None:
         authorize(key, Scope.READ)
 
 
+async def require_explainer(key: KeyOf) -> Key:
+    """The key; refuses requests without one of scope ``curate`` or ``read``."""
+    return authorize(key, explaining(key))
+
+
+def explaining(key: Key | None) -> Scope:
+    """The scope that lets a key ask why: ``read`` where it has that, else ``curate``."""
+    return Scope.READ if key is not None and Scope.READ in key.scopes else Scope.CURATE
+
+
 async def require_writer(key: KeyOf) -> Key:
     """The key; refuses requests without one of scope ``write``."""
     return authorize(key, Scope.WRITE)

@@ -99,11 +99,50 @@ class UrlParameters(BoxParameters):
     url: str
 
 
-_ELSEWHERE = {"k": "limit", "n": "limit", "top": "limit", "count": "limit", "size": "limit", "lang": "language"}
+class ListParameters(BaseModel):
+    """Those of a listing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    query: str | None = Field(
+        None, max_length=200, description="words, an id, or a URL; without it the newest are listed"
+    )
+    section: str | None = None
+    language: str | None = None
+    site: str | None = None
+    tag: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = Field(20, ge=1, le=100, description="how many a page has")
+    cursor: str | None = Field(None, max_length=2_048, description="next of the page before")
+
+    def filters(self) -> Filters:
+        """The filters of a request."""
+        return Filters(self.section, self.language, self.site, self.tag, _utc(self.since), _utc(self.until))
+
+
+class WhyParameters(BaseModel):
+    """Those of the route that compares two articles."""
+
+    model_config = ConfigDict(frozen=True)
+
+    other: str = Field(description="id of the article whose standing is asked for")
+    limit: int = Field(5, ge=1, le=50, description="how many items the box has")
+
+
+_ELSEWHERE = {
+    "q": "query",
+    "k": "limit",
+    "n": "limit",
+    "top": "limit",
+    "count": "limit",
+    "size": "limit",
+    "lang": "language",
+}
 """What other services call them."""
 
 
-def refuse_unknown(request: Request, known: type[Parameters]) -> None:
+def refuse_unknown(request: Request, known: type[BaseModel]) -> None:
     """Refuses a parameter that a route does not have, unless ``service.lenient``.
 
     Raises:
@@ -114,7 +153,7 @@ def refuse_unknown(request: Request, known: type[Parameters]) -> None:
     names = known.model_fields
     for name, _ in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
         if name not in names:
-            near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, names, n=1)
+            near = [_ELSEWHERE[name]] if _ELSEWHERE.get(name) in names else get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
             detail = f"query.{truncated_repr(name)}: is no parameter; {hint}"
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)

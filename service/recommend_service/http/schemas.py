@@ -53,6 +53,11 @@ class PublicArticle(Card):
     extra: Annotated[dict[str, Any] | None, _BY_SETTING] = None
 
 
+@dataclass(frozen=True)
+class PublicCard(Card):
+    """The card of an article, as everybody may see it."""
+
+
 class NearMissBody(BaseModel):
     """An article that ranks high and is not shown."""
 
@@ -78,6 +83,27 @@ class AnswerBody(BaseModel):
         None,
         description="with explain=true: the best that are not shown, where no body that is not public decides it",
     )
+
+
+class ListBody(BaseModel):
+    """A page of articles."""
+
+    items: list[PublicCard]
+    total: int = Field(ge=0, description="on all pages")
+    next: str | None = Field(description="cursor of the next page; null: this is the last one")
+
+
+class WhyBody(BaseModel):
+    """How one article stands under another."""
+
+    article_id: str
+    other_id: str
+    rank: int | None = Field(description="in the box; null: it is not there")
+    place: int | None = Field(description="among all candidates by score alone; null: no search brings it")
+    candidates: int = Field(description="how many there are")
+    score: float = Field(ge=0, le=1, description="calibrated probability of being related")
+    explanation: dict[str, Contribution]
+    why: str = Field(description="what put it there, or keeps it out")
 
 
 class LeftOut(BaseModel):

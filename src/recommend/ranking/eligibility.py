@@ -76,17 +76,17 @@ class Eligibility:
     @cached_property
     def masks(self) -> Masks:
         """Rows that may be shown: alive, in their time, not hidden by editors, passing the request's filters."""
-        masks = []
-        for number, segment in enumerate(self.view.segments):
-            given = [self.view.alive[number]]
-            if self.settings.policy.on:
-                embargo = released_until(self.now)
-                given.append(allowed(segment.table, self.filters, int(self.now), embargo=embargo))
-                given.append(self.view.shown(number, self.now))
-            else:
-                given.append(allowed(segment.table, self.filters, None))
-            masks.append(_all(given))
-        return masks
+        if not self.settings.policy.on:
+            return self.passing
+        return [_all([mask, self.view.shown(number, self.now)]) for number, mask in enumerate(self.passing)]
+
+    @cached_property
+    def passing(self) -> Masks:
+        """The same and those that editors hide."""
+        on = self.settings.policy.on
+        now, embargo = (int(self.now), released_until(self.now)) if on else (None, None)
+        passing = (allowed(segment.table, self.filters, now, embargo=embargo) for segment in self.view.segments)
+        return both(self.view.alive, list(passing))
 
     @cached_property
     def readable(self) -> Masks:

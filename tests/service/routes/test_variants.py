@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from recommend.settings import ServiceSettings, Settings
+from recommend.settings import ServiceSettings, Settings, VariantSettings
 from recommend_service.routes.variants import assign
 
 STORY, TWIN = "a-central-asia-condemns-drone-attack", "a-wire-central-asia-drone-attack"
@@ -114,3 +114,15 @@ def test_variants_share_one_view_that_follows_the_store(copied: Settings, serve:
         assert state.variant("b").view() is state.recommender().view()
         assert running.writer.article("DELETE", TWIN).status_code == 204
         assert state.variant("b").view() is state.recommender().view()
+
+
+def test_a_variant_explains_no_more_to_readers_than_the_service_does(copied: Settings, serve: Any) -> None:
+    service = copied.service.model_copy(update={"variants": {"same": VariantSettings()}})
+    with serve(copied.model_copy(update={"service": service})) as running:
+        first = running.reader.box(STORY).items[0].id
+        curation = {"blocked": [{"id": first}]}
+        assert running.writer.put(f"/v1/articles/{STORY}/curation", json=curation).status_code == 200
+        for variant in ({}, {"variant": "same"}):
+            told = running.reader.box(STORY, explain=True, **variant).near_misses
+            assert told
+            assert first not in {miss.id for miss in told}
