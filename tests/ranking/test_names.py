@@ -20,6 +20,13 @@ from recommend.ranking.names import Names, names_among, names_in
         (["Iran"], ["Iran Strikes Back At Last", "A Long Night For Iran"], ["Iran"]),
         (["Indianapolis 500"], ["He wins the Indianapolis 500", "The Indianapolis 500 begins"], ["Indianapolis 500"]),
         (["東京都"], ["今日の東京都知事", "東京都"], ["東京都"]),
+        (["Bashar"], ["Syria without Bashar al-Assad", "Where Bashar al-Assad lives"], ["Bashar al-Assad"]),
+        (
+            ["Democratic Republic", "Congo"],
+            ["In the Democratic Republic of the Congo", "The Democratic Republic of the Congo votes"],
+            ["Democratic Republic of the Congo"],
+        ),
+        (["Yemeni", "Prime Minister"], ["A Yemeni said", "Their Prime Minister said"], []),
         ([], ["", ""], []),
     ],
 )  # fmt: skip
@@ -35,6 +42,12 @@ def test_names_are_not_given_unless_one_of_them_is_rare() -> None:
     assert names_in(["Iran"], texts, known) == []
     assert names_in(["Iran", "Kermanshah"], texts, known) == ["Iran", "Kermanshah"]
     assert names_in(["Kermanshah", "Fire"], ["A Fire in Kermanshah", "Kermanshah Fire"], known) == ["Kermanshah"]
+
+
+def test_in_a_script_without_capitals_a_name_is_what_is_rare() -> None:
+    known = Names(frozenset({"عدن", "قال"}), frozenset({"عدن"}))
+    texts = ["قال في عدن", "عدن قال"]
+    assert names_in(["عدن", "قال"], texts, known, "ar") == ["عدن"]
 
 
 def test_a_word_that_a_corpus_seldom_writes_with_a_capital_is_no_name() -> None:

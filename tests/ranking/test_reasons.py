@@ -10,18 +10,19 @@ from hypothesis import strategies as st
 from recommend.index import lexical
 from recommend.index.term_counts import TermCounts
 from recommend.ranking.phrases import distance
-from recommend.ranking.reasons import as_written, reason, shared_terms, told_by
+from recommend.ranking.reasons import Evidence, as_written, reason, shared_terms, told_by
 
 TEXTS = ["Lee Jae Myung flies to Beijing", "Before his visit, Lee spoke of peace"]
 SHARED = {"lee": 0.1, "jae": 0.05, "Jae": 0.01, "myung": 0.04, "beiji": 0.04, "visit": 0.06}
-WEEK = timedelta(days=7)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 
 @pytest.mark.parametrize(
     ("lexical_cosine", "probability", "age", "kind", "text"),
     [
         (0.3, 0.6, WEEK, "story", "Same story: Lee Jae Myung, Beijing · seven days later"),
-        (0.3, 0.3, WEEK, "story", "Same story: Lee Jae Myung, Beijing · seven days later"),
+        (0.3, 0.3, WEEK, "topic", "Also about Lee Jae Myung, Beijing · seven days later"),
+        (0.3, 0.3, 3 * DAY, "story", "Same story: Lee Jae Myung, Beijing · three days later"),
         (0.3, 0.3, 2 * WEEK, "topic", "Also about Lee Jae Myung, Beijing · two weeks later"),
         (0.3, 0.6, -3 * WEEK, "story", "Same story: Lee Jae Myung, Beijing · three weeks earlier"),
         (0.3, 0.2, WEEK, "topic", "Also about Lee Jae Myung, Beijing · seven days later"),
@@ -35,13 +36,13 @@ WEEK = timedelta(days=7)
 def test_the_reason_names_what_is_shared(
     lexical_cosine: float, probability: float, age: timedelta | None, kind: str, text: str
 ) -> None:
-    found = reason(SHARED, lexical_cosine, probability, TEXTS, age)
+    found = reason(Evidence(SHARED, lexical_cosine, probability, TEXTS, age))
     assert (found.kind, found.text) == (kind, text)
     assert found.terms == (() if kind == "similar" else ("Lee Jae Myung", "Beijing"))
 
 
 def test_shared_terms_that_no_headline_holds_are_not_named() -> None:
-    assert reason({"tariff": 0.3}, 0.3, 0.9, TEXTS, WEEK).kind == "similar"
+    assert reason(Evidence({"tariff": 0.3}, 0.3, 0.9, TEXTS, WEEK)).kind == "similar"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,41 @@ def test_shared_terms_that_no_headline_holds_are_not_named() -> None:
 def test_a_reason_gives_names_and_neither_common_words_nor_numbers_nor_nationalities_alone(
     term: str, text: str, named: bool
 ) -> None:
-    assert (reason({term: 0.3}, 0.3, 0.9, [text], WEEK).kind == "story") == named
+    assert (reason(Evidence({term: 0.3}, 0.3, 0.9, [text], WEEK)).kind == "story") == named
+
+
+KYIV = ["A strike on Kyiv, in Ukraine", "Kyiv is hit again, Ukraine says"]
+FAR = timedelta(days=90)
+
+
+def test_where_nothing_but_a_place_is_shared_the_reason_says_so() -> None:
+    found = reason(Evidence({"kyiv": 0.2, "ukrai": 0.1}, 0.3, 0.4, KYIV, FAR))
+    assert (found.kind, found.terms) == ("place", ("Kyiv", "Ukraine"))
+    assert found.text == "In the same place: Kyiv, Ukraine · three months later"
+    assert reason(Evidence({"ukrai": 0.1}, 0.3, 0.4, KYIV, FAR)).kind == "topic"  # a country acts as well
+    people = ["Ada Lee of Kyiv", "Ada Lee returns to Kyiv"]
+    assert reason(Evidence({"ada": 0.2, "lee": 0.2, "kyiv": 0.1}, 0.3, 0.4, people, FAR)).kind == "topic"
+
+
+def test_an_update_is_one_that_counts_the_same_again() -> None:
+    def kind(text: str, age: timedelta | None, updates: bool = True) -> str:
+        return reason(Evidence({}, 0.8, 0.6, [text, "Quake in Aden kills 12"], age, updates=updates)).kind
+
+    risen = "The death toll of the quake in Aden rises to 15"
+    assert kind(risen, timedelta(days=3)) == kind("Quake in Aden kills 14", timedelta(hours=9)) == "update"
+    assert "update" not in {kind("Quake in Aden kills 9", timedelta(days=3)), kind(risen, None)}
+    assert "update" not in {kind(risen, FAR), kind(risen, timedelta(days=3), updates=False)}
+
+
+def test_without_a_name_tags_come_first_then_the_kind_of_event_then_authors() -> None:
+    texts = ["An earthquake shakes the south", "Quake damages a school"]
+    given: dict[str, list[str]] = {"tags": ["Geology"], "authors": ["Ida Roy"]}
+    assert reason(Evidence({}, 0.3, 0.4, texts, None, **given)).text == "Also tagged Geology"  # type: ignore[arg-type]
+    event = reason(Evidence({}, 0.3, 0.4, texts, None, authors=["Ida Roy"]))
+    assert (event.kind, event.text) == ("event", "The same kind of event: earthquake")
+    assert reason(Evidence({}, 0.3, 0.4, ["A", "B"], None, authors=["Ida Roy"])).text == "Also by Ida Roy"
+    across = Evidence({}, 0.3, 0.4, ["Erdbeben im Süden", "Quake damages a school"], None, language="de")
+    assert reason(across, "en").kind == "event"
 
 
 def test_distances_are_written_out() -> None:

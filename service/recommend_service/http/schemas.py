@@ -24,7 +24,9 @@ class ReasonBody(BaseModel):
 
     kind: ReasonKind
     text: str = Field(examples=["Same story: Novgorod, drones · two days earlier"])
-    terms: list[str] = Field(description="shared words and names as written, strongest first")
+    terms: list[str] = Field(
+        description="what is shared, as written, strongest first: names, tags, authors, a kind of event"
+    )
 
 
 class Contribution(BaseModel):

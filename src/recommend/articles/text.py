@@ -175,7 +175,7 @@ def _foreign_word(word: str, language: str) -> tuple[str, tuple[str, ...]]:
     stemmed = stem(lower)
     if not own:
         return stemmed, ()
-    first = stemmed if language == TONAL else _without_accents(stemmed)
+    first = stemmed if language == TONAL else folded(stemmed)
     beside = own[:1] if lower == word == word.upper() and own[0] != first else own[1:]
     return stemmed, (first, *beside)
 
@@ -232,7 +232,7 @@ def _terms_of(word: str) -> tuple[str, tuple[str, ...]]:
 def _word_terms(word: str) -> tuple[str, tuple[str, ...]]:
     if not word.isascii() and _UNSPACED_WORD.match(word):
         return word, _pairs(word)
-    plain = word.lower() if word.isascii() else _without_accents(word)
+    plain = word.lower() if word.isascii() else folded(word)
     if len(plain) < 2:
         return plain, ()
     stem = _PLURAL.sub("", plain)[:_STEM]
@@ -243,5 +243,6 @@ def _pairs(word: str) -> tuple[str, ...]:
     return tuple(word[i : i + 2] for i in range(max(len(word) - 1, 1)))
 
 
-def _without_accents(word: str) -> str:
+def folded(word: str) -> str:
+    """A word in lower case, without accents."""
     return _OPTIONAL.sub("", unicodedata.normalize("NFKD", word.casefold()))

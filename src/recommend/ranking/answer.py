@@ -10,14 +10,16 @@ from typing import Any, Literal
 from recommend.articles.article import Access
 from recommend.articles.card import CARD_FIELDS, Card
 from recommend.index.dates import MISSING
+from recommend.index.lexical import Lexicon, TermMatrix, TermVector
 from recommend.index.segment import Query
 from recommend.index.view import View
+from recommend.ranking import near_duplicates
 from recommend.ranking.basis import Basis
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.features import contributions
-from recommend.ranking.names import names_among
+from recommend.ranking.names import is_rare, names_among
 from recommend.ranking.near_misses import NearMiss
-from recommend.ranking.reasons import Reason, filler, pinned, reason, shared_terms, told_by
+from recommend.ranking.reasons import Evidence, Reason, filler, pinned, reason, shared_terms, told_by
 from recommend.settings import PolicySettings
 
 _PUBLIC = Access.PUBLIC
@@ -93,6 +95,7 @@ def recommendations(
     lexicon, matrix = view.snapshot.lexicon, view.segments[0].matrix
     names = names_among(frozenset().union(*shared), lexicon, matrix)
     lexical = chosen.feature("lexical")
+    updates = near_duplicates.updates_of(view, query, chosen, rules)
     asked = None if query.published_at == MISSING else datetime.fromtimestamp(query.published_at, UTC)
     found = []
     for i, (segment, row), terms in zip(which, places, shared, strict=True):
@@ -104,19 +107,36 @@ def recommendations(
         elif i >= shown.related:
             why = filler(rules.fill if rules.on else "related", card.section, section or query.section, query.language)
         else:
-            why = reason(
+            evidence = Evidence(
                 told_by(terms, told),
                 float(lexical[i]),
                 float(chosen.probabilities[i]),
                 [headline, query.headline],
                 None if card.published_at is None or asked is None else card.published_at - asked,
-                query.language,
                 names,
+                bool(updates[i]),
+                _shared_labels(query.tags, card.tags, view.snapshot.tags, view.segments[0].tags),
+                _shared_labels(query.authors, card.authors, view.snapshot.authors, view.segments[0].authors),
+                card.language,
             )
+            why = reason(evidence, query.language)
         score = round(float(chosen.probabilities[i]), 4)
         parts = None if explained is None else contributions(chosen, i, explained)
         found.append(Recommendation(**_shown(card), score=score, rank=i + 1, reason=why, explanation=parts))
     return found
+
+
+def _shared_labels(query: TermVector, labels: Sequence[str], lexicon: Lexicon, matrix: TermMatrix) -> list[str]:
+    """Those of an article's tags or authors that the query has too, and few others; the rarest first."""
+    if not len(query.terms) or not labels:
+        return []
+    columns = lexicon.columns([label.casefold() for label in labels])
+    shared = [
+        (float(lexicon.weights[column]), label)
+        for label, column in zip(labels, columns.tolist(), strict=True)
+        if column in query.terms and is_rare(matrix, column)
+    ]
+    return [label for _, label in sorted(shared, key=lambda one: (-one[0], one[1]))]
 
 
 def listed(card: Card, rank: int, why: Reason) -> Recommendation:

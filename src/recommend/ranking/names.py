@@ -10,11 +10,12 @@ import numpy as np
 
 from recommend.articles.text import spans
 from recommend.index.lexical import Lexicon, TermMatrix
+from recommend.ranking.common_names import names_nothing
 
 _A_NAME = 0.6
 _RARE, _FEW = 0.05, 10
 _HEADLINE_CASE = 0.7
-_NATIONALITY = re.compile(r"\w+(?:ish|ese|ian|ean|can)s?|French|Dutch|Greek|Thai|Iraqi|Israeli|Pakistani|Afghan|German")
+_OF = "of|of the|de|de la|del|do|da|des|du|von|van"
 _WORD = re.compile(r"\w[\w’'-]*")
 
 
@@ -39,7 +40,7 @@ def names_among(terms: Set[str], lexicon: Lexicon, matrix: TermMatrix) -> Names:
     starts = matrix.postings.indptr
     known = np.maximum(columns, 0)
     counts = np.where(columns < 0, 0, starts[known + 1] - starts[known]).reshape(-1, 2).tolist()
-    most = max(_FEW, _RARE * matrix.rows.shape[0])
+    most = _most(matrix)
     found, rare = set[str](), set[str]()
     for stem, (with_it, capital) in zip(stems, counts, strict=True):
         if with_it and (stem == stem.upper() or capital >= _A_NAME * with_it):
@@ -49,24 +50,41 @@ def names_among(terms: Set[str], lexicon: Lexicon, matrix: TermMatrix) -> Names:
     return Names(frozenset(found), frozenset(rare))
 
 
-def names_in(phrases: Sequence[str], texts: Sequence[str], known: Names | None) -> list[str]:
+def is_rare(matrix: TermMatrix, column: int) -> bool:
+    """Whether few articles have a term or a label."""
+    starts = matrix.postings.indptr
+    return bool(starts[column + 1] - starts[column] <= _most(matrix))
+
+
+def _most(matrix: TermMatrix) -> float:
+    return float(max(_FEW, _RARE * matrix.rows.shape[0]))
+
+
+def names_in(
+    phrases: Sequence[str], texts: Sequence[str], known: Names | None, language: str | None = None
+) -> list[str]:
     """Of phrases that two articles share, the names: none unless at least one is rare.
 
     A run of words with capitals is a name as far as both texts have it; a piece of a longer one is none ("Oblast" of
-    two different ones). No number is, and no nationality alone, which too much has in common.
+    two different ones). No number is, and nothing that names nothing by itself, see
+    :mod:`recommend.ranking.common_names`. In a script without capitals a name is what is rare.
 
     Args:
         phrases: as one of the texts writes them.
         texts: headlines and standfirsts.
         known: which terms are names; None: whatever is written with a capital.
+        language: of the texts.
     """
     found: dict[str, None] = {}
     for phrase in phrases:
         for run in _runs(phrase):
             whole = _whole(run, texts)
-            if whole and _is_name(whole) and (known is None or _holds(whole, known.all)):
+            if not whole or not _is_name(whole, language):
+                continue
+            if known is None or _holds(whole, known.all if _has_capitals(whole) else known.rare):
                 found[whole] = None
-    names = [one for one in found if not any(one != other and one in other for other in found)]
+    joined = _joined(list(found), texts)
+    names = [one for one in joined if not any(one != other and one in other for other in joined)]
     return names if known is None or any(_holds(one, known.rare) for one in names) else []
 
 
@@ -108,7 +126,12 @@ def _whole(run: str, texts: Sequence[str]) -> str | None:
 
 
 def _beside(line: str, left: re.Match[str], right: re.Match[str]) -> bool:
-    return line[left.end() : right.start()] == " " and left[0][0].isupper() and right[0][0].isupper()
+    return line[left.end() : right.start()] == " " and all(_of_a_name(word[0]) for word in (left, right))
+
+
+def _of_a_name(word: str) -> bool:
+    """Whether a word may be part of a name: with a capital, or with an article before it ("al-Assad")."""
+    return word[0].isupper() or (word[2:3] == "-" and word[3:4].isupper())
 
 
 def _begins(line: str, word: re.Match[str]) -> bool:
@@ -123,9 +146,23 @@ def _holds(written: str, terms: Set[str]) -> bool:
     return any(not terms.isdisjoint(span.terms) for span in spans(written, terms))
 
 
-def _is_name(written: str) -> bool:
-    """Whether a phrase says who, where or what: written with a capital where the script has any, no number, and no
-    nationality alone ("Finnish", "Malaysian"), which too much has in common."""
-    if written[0] == written[0].swapcase():
+def _joined(names: list[str], texts: Sequence[str]) -> list[str]:
+    """The names, those in one that all texts hold together with an "of" between them ("Democratic Republic of the
+    Congo")."""
+    for name in names:
+        for other in names:
+            between = re.search(rf"\b{re.escape(name)} (?:{_OF}) {re.escape(other)}\b", texts[0]) if texts else None
+            if between and all(between[0] in text for text in texts):
+                return _joined([between[0], *(one for one in names if one not in (name, other))], texts)
+    return names
+
+
+def _is_name(written: str, language: str | None) -> bool:
+    """Whether a phrase says who, where or what: written with a capital where the script has any, no number."""
+    if not _has_capitals(written):
         return not written[0].isdigit()
-    return written[0].isupper() and not _NATIONALITY.fullmatch(written)
+    return written[0].isupper() and not names_nothing(written, language)
+
+
+def _has_capitals(written: str) -> bool:
+    return written[0] != written[0].swapcase()

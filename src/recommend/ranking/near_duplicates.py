@@ -49,16 +49,29 @@ def among(view: View, candidates: Candidates, rules: PolicySettings) -> tuple[Fl
 
 def of_query(view: View, query: Query, candidates: Candidates, rules: PolicySettings) -> BoolArray:
     """(n,) which tell the same as the query; not those that update it, as long as they are newer."""
+    copies, updates = _of_query(view, query, candidates, rules)
+    return copies | (updates & ~_newer(view, query, candidates))
+
+
+def updates_of(view: View, query: Query, candidates: Candidates, rules: PolicySettings) -> BoolArray:
+    """(n,) which are newer than the query and update it: the same report with other numbers."""
+    return _of_query(view, query, candidates, rules)[1] & _newer(view, query, candidates)
+
+
+def _of_query(view: View, query: Query, candidates: Candidates, rules: PolicySettings) -> tuple[BoolArray, BoolArray]:
+    """(n,) which say the same as the query in the same words, and which with other numbers."""
     alike = candidates.feature("dense") >= rules.duplicate_dense
     some = np.flatnonzero(alike & (candidates.feature("lexical") >= _LEAST_LEXICAL))
-    told = np.zeros(len(candidates), np.bool_)
+    copies, updates = np.zeros((2, len(candidates)), np.bool_)
     if len(some):
-        near = candidates.take(some)
-        vectors = [query.terms, *_vectors(view, near)]
-        copies, updates = compare(vectors, view.snapshot.lexicon.numeric, rules, rows=1)
-        newer = (query.published_at != MISSING) & (published(view, near) > query.published_at)
-        told[some] = copies[0, 1:] | (updates[0, 1:] & ~newer)
-    return told
+        vectors = [query.terms, *_vectors(view, candidates.take(some))]
+        same, updated = compare(vectors, view.snapshot.lexicon.numeric, rules, rows=1)
+        copies[some], updates[some] = same[0, 1:], updated[0, 1:]
+    return copies, updates
+
+
+def _newer(view: View, query: Query, candidates: Candidates) -> BoolArray:
+    return (query.published_at != MISSING) & (published(view, candidates) > query.published_at)
 
 
 def compare(

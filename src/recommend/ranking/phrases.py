@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache, lru_cache
 from pathlib import Path
@@ -32,7 +33,7 @@ def phrase(name: str, language: str | None, **values: str) -> str:
     return _formatted(name, _known(language), values)
 
 
-def enumeration(names: list[str], language: str | None) -> str:
+def enumeration(names: Sequence[str], language: str | None) -> str:
     """Names one after the other."""
     return _COMMA.get(_known(language), ", ").join(names)
 

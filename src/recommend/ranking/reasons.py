@@ -12,19 +12,24 @@ import numpy as np
 
 from recommend.articles.text import spans
 from recommend.index.lexical import Lexicon, TermVector
+from recommend.ranking.event_kinds import counts_anew, event_kinds, name_of
 from recommend.ranking.names import Names, names_in
 from recommend.ranking.phrases import distance, enumeration, phrase
+from recommend.ranking.places import extent
 
 _MOST_TERMS = 8
 _MOST_SHOWN = 3
-_SAME_STORY = ((timedelta(days=7), 0.25), (timedelta(days=30), 0.35))
+_SAME_STORY = ((timedelta(days=3), 0.25), (timedelta(days=7), 0.35), (timedelta(days=30), 0.4))
 """Up to how far apart, and from which probability on, two articles that share a name tell one story."""
+_UPDATES, _NEXT_DAY = timedelta(days=14), timedelta(days=1)
 _SAME_TOPIC = 0.04
 _NAME_BONUS = 2.0
 _SHORT = 3
 
 
-ReasonKind = Literal["story", "topic", "similar", "section", "latest", "pinned"]
+ReasonKind = Literal[
+    "story", "update", "topic", "place", "event", "tag", "author", "similar", "section", "latest", "pinned"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +37,45 @@ class Reason:
     """Why a story is shown.
 
     Attributes:
-        kind: ``story`` the same running story, ``topic`` shared names or terms, ``similar`` similar in meaning only,
-            ``section`` not related, but of the same section, ``latest`` not related: of the newest there are,
-            ``pinned`` chosen by editors.
+        kind: ``story`` the same running story, ``update`` the same report with new numbers, ``topic`` shared names,
+            ``place`` nothing but a place is shared, ``event`` the same kind of event, ``tag`` and ``author`` a rare
+            one is shared, ``similar`` similar in meaning only, ``section`` not related, but of the same section,
+            ``latest`` not related: of the newest there are, ``pinned`` chosen by editors.
         text: one short phrase for readers.
-        terms: shared words and names as written, strongest first.
+        terms: what is shared as written, strongest first: names; of ``event`` the kind, of others those.
     """
 
     kind: ReasonKind
     text: str
     terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a reason may be made of.
+
+    Attributes:
+        shared: each shared term with its part of the lexical cosine.
+        lexical: that cosine, 0…1.
+        probability: of being related, 0…1.
+        texts: headlines and standfirsts, the query's last, in which the terms are looked up as written.
+        age: how much later than the query the article was published, None where one of the dates is unknown.
+        known: which terms are names; None: whatever is written with a capital.
+        updates: whether the article is the query's report with new numbers.
+        tags, authors: rare ones that both have, as written.
+        language: of the article; the query's own is that of the reason.
+    """
+
+    shared: Mapping[str, float]
+    lexical: float
+    probability: float
+    texts: Sequence[str]
+    age: timedelta | None
+    known: Names | None = None
+    updates: bool = False
+    tags: Sequence[str] = ()
+    authors: Sequence[str] = ()
+    language: str | None = None
 
 
 def latest(language: str | None) -> Reason:
@@ -68,35 +102,60 @@ def filler(fill: str, section: str | None, wanted: str | None, language: str | N
     return Reason("similar", phrase("further", language)) if fill == "related" else latest(language)
 
 
-def reason(
-    shared: Mapping[str, float],
-    lexical: float,
-    probability: float,
-    texts: Sequence[str],
-    age: timedelta | None,
-    language: str | None = None,
-    known: Names | None = None,
-) -> Reason:
+def reason(evidence: Evidence, language: str | None = None) -> Reason:
     """The reason for one related story.
 
     Args:
-        shared: each shared term with its part of the lexical cosine.
-        lexical: that cosine, 0…1.
-        probability: of being related, 0…1.
-        texts: headlines and standfirsts in which the terms are looked up as written.
-        age: how much later than the query the article was published, None where one of the dates is unknown.
+        evidence: what it may be made of.
         language: of the article whose box it is; the reason is in that.
-        known: which terms are names; None: whatever is written with a capital.
     """
-    written = as_written(shared, texts) if lexical >= _SAME_TOPIC else []
-    names = names_in(written, texts, known)[:_MOST_SHOWN]
-    when = "" if age is None else f" · {distance(age, language)}"
-    listed = enumeration(names, language)
-    if names and age is not None and any(abs(age) <= near and probability >= p for near, p in _SAME_STORY):
-        return Reason("story", phrase("story", language, names=listed) + when, tuple(names))
+    when = "" if evidence.age is None else f" · {distance(evidence.age, language)}"
+    if evidence.updates and _is_update(evidence):
+        return Reason("update", phrase("update", language) + when)
+    written = as_written(evidence.shared, evidence.texts) if evidence.lexical >= _SAME_TOPIC else []
+    names = tuple(names_in(written, evidence.texts, evidence.known, language)[:_MOST_SHOWN])
     if names:
-        return Reason("topic", phrase("topic", language, names=listed) + when, tuple(names))
+        kind = _kind_of(names, evidence, language)
+        return Reason(kind, phrase(kind, language, names=enumeration(names, language)) + when, names)
+    if evidence.tags:
+        tags = tuple(evidence.tags[:_MOST_SHOWN])
+        return Reason("tag", phrase("tag", language, names=enumeration(tags, language)) + when, tags)
+    events = _events(evidence, language)
+    if events:
+        name = name_of(min(events), language)
+        return Reason("event", phrase("event", language, names=name) + when, (name,))
+    if evidence.authors:
+        authors = tuple(evidence.authors[:_MOST_SHOWN])
+        return Reason("author", phrase("author", language, names=enumeration(authors, language)) + when, authors)
     return Reason("similar", phrase("similar", language) + when)
+
+
+def _is_update(evidence: Evidence) -> bool:
+    """Whether a report with other numbers counts the same thing again, and not another of its kind: it says so, or it
+    is of the next day."""
+    age = evidence.age
+    if age is None or age > _UPDATES:
+        return False
+    return age <= _NEXT_DAY or counts_anew(evidence.texts[0], evidence.language)
+
+
+def _kind_of(names: Sequence[str], evidence: Evidence, language: str | None) -> Literal["story", "place", "topic"]:
+    age, probability = evidence.age, evidence.probability
+    if age is not None and any(abs(age) <= near and probability >= p for near, p in _SAME_STORY):
+        return "story"
+    extents = [extent(name, language) for name in names]
+    return "place" if None not in extents and "local" in extents else "topic"
+
+
+def _events(evidence: Evidence, language: str | None) -> frozenset[str]:
+    """Kinds of events that both headlines tell of."""
+    *others, own = evidence.texts or [""]
+    kinds = event_kinds(own, language)
+    return (
+        kinds.intersection(*(event_kinds(other, evidence.language or language) for other in others))
+        if others
+        else kinds
+    )
 
 
 def shared_terms(query: TermVector, others: Sequence[TermVector], lexicon: Lexicon) -> list[dict[str, float]]:

@@ -1,5 +1,10 @@
 story = القصة نفسها: { $names }
+update = تحديث لهذا الخبر
 topic = أيضًا عن: { $names }
+place = في المكان نفسه: { $names }
+event = حدث من النوع نفسه: { $names }
+tag = بالوسم نفسه: { $names }
+author = للكاتب نفسه: { $names }
 similar = في موضوع مشابه
 section = المزيد من { $section }
 latest = الأحدث

@@ -1,5 +1,10 @@
 story = Dieselbe Geschichte: { $names }
+update = Eine neuere Fassung dieser Meldung
 topic = Auch über { $names }
+place = Am selben Ort: { $names }
+event = Ein Ereignis derselben Art: { $names }
+tag = Mit demselben Schlagwort: { $names }
+author = Auch von { $names }
 similar = Zu einem ähnlichen Thema
 section = Mehr aus { $section }
 latest = Neueste Artikel

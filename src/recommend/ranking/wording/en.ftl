@@ -1,5 +1,10 @@
 story = Same story: { $names }
+update = An update of this report
 topic = Also about { $names }
+place = In the same place: { $names }
+event = The same kind of event: { $names }
+tag = Also tagged { $names }
+author = Also by { $names }
 similar = On a similar subject
 section = More from { $section }
 latest = Latest

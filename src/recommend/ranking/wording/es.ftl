@@ -1,5 +1,10 @@
 story = La misma historia: { $names }
+update = Una actualización de esta noticia
 topic = También sobre { $names }
+place = En el mismo lugar: { $names }
+event = El mismo tipo de suceso: { $names }
+tag = También con la etiqueta { $names }
+author = También de { $names }
 similar = Sobre un tema parecido
 section = Más de { $section }
 latest = Lo último

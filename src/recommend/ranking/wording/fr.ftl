@@ -1,5 +1,10 @@
 story = La même affaire : { $names }
+update = Une mise à jour de cet article
 topic = Aussi sur { $names }
+place = Au même endroit : { $names }
+event = Le même type d’événement : { $names }
+tag = Même mot-clé : { $names }
+author = Du même auteur : { $names }
 similar = Sur un sujet proche
 section = Plus dans { $section }
 latest = Dernières nouvelles

@@ -1,5 +1,10 @@
 story = यही ख़बर: { $names }
+update = इस ख़बर का ताज़ा रूप
 topic = इस पर भी: { $names }
+place = उसी जगह: { $names }
+event = उसी तरह की घटना: { $names }
+tag = इसी टैग से: { $names }
+author = इसी लेखक से: { $names }
 similar = मिलते-जुलते विषय पर
 section = { $section } से और
 latest = ताज़ा

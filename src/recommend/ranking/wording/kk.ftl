@@ -1,5 +1,10 @@
 story = Сол оқиға: { $names }
+update = Осы хабардың жаңартылған нұсқасы
 topic = Бұл туралы да: { $names }
+place = Сол жерде: { $names }
+event = Осындай оқиға: { $names }
+tag = Сол белгімен: { $names }
+author = Авторы да сол: { $names }
 similar = Ұқсас тақырыпта
 section = Осы бөлімнен: { $section }
 latest = Соңғы жаңалықтар

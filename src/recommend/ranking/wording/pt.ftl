@@ -1,5 +1,10 @@
 story = A mesma história: { $names }
+update = Uma atualização desta notícia
 topic = Também sobre { $names }
+place = No mesmo lugar: { $names }
+event = O mesmo tipo de acontecimento: { $names }
+tag = Também com a etiqueta { $names }
+author = Também de { $names }
 similar = Sobre um assunto parecido
 section = Mais de { $section }
 latest = Últimas notícias

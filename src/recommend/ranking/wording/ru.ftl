@@ -1,5 +1,10 @@
 story = Та же история: { $names }
+update = Новые данные об этом событии
 topic = Также о теме: { $names }
+place = В том же месте: { $names }
+event = Событие того же рода: { $names }
+tag = С той же меткой: { $names }
+author = Тот же автор: { $names }
 similar = На похожую тему
 section = Ещё в рубрике «{ $section }»
 latest = Последние новости

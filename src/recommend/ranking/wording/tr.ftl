@@ -1,5 +1,10 @@
 story = Aynı haber: { $names }
+update = Bu haberin güncel hâli
 topic = Bunlar hakkında da: { $names }
+place = Aynı yerde: { $names }
+event = Aynı türden olay: { $names }
+tag = Aynı etiketle: { $names }
+author = Aynı yazardan: { $names }
 similar = Benzer bir konuda
 section = Bu bölümden: { $section }
 latest = Son haberler

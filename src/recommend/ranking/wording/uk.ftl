@@ -1,5 +1,10 @@
 story = Та сама історія: { $names }
+update = Нові дані про цю подію
 topic = Також про: { $names }
+place = У тому самому місці: { $names }
+event = Подія того самого роду: { $names }
+tag = З тією самою міткою: { $names }
+author = Той самий автор: { $names }
 similar = На схожу тему
 section = Ще в рубриці «{ $section }»
 latest = Останні новини

@@ -1,5 +1,10 @@
 story = Cùng câu chuyện: { $names }
+update = Bản cập nhật của tin này
 topic = Cũng về { $names }
+place = Cùng địa điểm: { $names }
+event = Cùng loại sự kiện: { $names }
+tag = Cùng thẻ: { $names }
+author = Cùng tác giả: { $names }
 similar = Về một chủ đề tương tự
 section = Thêm từ { $section }
 latest = Mới nhất
