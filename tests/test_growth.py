@@ -15,6 +15,7 @@ from recommend.articles.article import Article, parse_article
 from recommend.articles.boilerplate import Boilerplate, sentence_keys
 from recommend.articles.dates import read_date
 from recommend.articles.languages import read_language
+from recommend.articles.links import Link, links
 from recommend.articles.markup import without_markup, without_shortcodes
 from recommend.articles.text import clean_line, clean_text, lead_sentence, spans, terms
 from recommend.errors import ArticleError
@@ -52,10 +53,14 @@ def sentences_counted(text: str) -> Article:
     return Boilerplate.of(sentence_keys(article)).without(article)
 
 
+def links_found(text: str) -> list[Link]:
+    return list(links(text))
+
+
 ENTRIES: list[Callable[[str], object]] = [
     clean_text, clean_line, without_markup, without_shortcodes, lead_sentence, standfirst, terms, parse_text,
     parse_lists, parse_lines, parse_unknown, canonical_url, read_address, read_date, read_language,
-    sentences_counted,
+    sentences_counted, links_found,
     lambda text: spans(text, {"word", "a", "x", "vc", "ss"}),
 ]  # fmt: skip
 

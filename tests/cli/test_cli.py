@@ -143,6 +143,19 @@ def test_evaluate_and_compare(recommend: Recommend, articles: Path, corpus: list
     assert (as_seen.code, "nDCG@10  0.0000 " in as_seen.out) == (0, True)
 
 
+def test_evaluate_and_training_take_what_editors_link(recommend: Recommend, corpus: list[Article]) -> None:
+    lines = []
+    for article, other in pairwise(corpus[:24]):
+        text = f'{article.text} <a href="{other.url}">{other.title}</a>'
+        lines.append(orjson.dumps(article.model_dump(mode="json") | {"text": text}))
+    Path("linked.jsonl").write_bytes(b"\n".join(lines))
+    found = recommend("evaluate", "--articles", "linked.jsonl", "--qrels", "editors", "--json").json
+    assert found["queries"] > 15
+    train = ("train", "ranker", "--articles", "linked.jsonl", "--qrels", "editors", "--out", "models/ours.json")
+    assert "queries held out from" in recommend(*train, "--force").out
+    assert "linked.jsonl, editors; held out" in Path("models/ours.md").read_text(encoding="utf-8")
+
+
 def test_evaluate_writes_a_report_of_what_it_printed(
     recommend: Recommend, articles: Path, corpus: list[Article]
 ) -> None:

@@ -18,6 +18,7 @@ from recommend.articles.dates import DateOrder
 from recommend.articles.extra import read_extra
 from recommend.articles.fields import Context, Reading, TooLargeError
 from recommend.articles.limits import ID_LIMIT, LINE_LIMIT, TEXT_LIMIT
+from recommend.articles.links import keep_links
 from recommend.articles.text import lead_sentence
 from recommend.errors import ArticleError, truncated_repr
 
@@ -242,6 +243,7 @@ def parse_article(
         article = Article.model_validate(row, context=reading)
     except ValidationError as problem:
         raise _article_error(row, problem) from None
+    keep_links(article.id, fields.named(row.get("text")))
     for field, value, reason in reading.notes:
         warn(FieldWarning(article.id, field, truncated_repr(value), reason))
     return article

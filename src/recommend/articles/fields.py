@@ -107,7 +107,7 @@ def read_line(value: object, _context: Context) -> str | None:
     """One line without markup, None for none. An object gives its name."""
     if value is None or value == "":
         return None
-    text = _string(_named(value))
+    text = _string(named(value))
     if len(text) > LINE_LIMIT:
         raise ValueError(f"has {len(text)} characters, more than {LINE_LIMIT}")
     return clean_line(_repaired(text)) or None
@@ -129,7 +129,7 @@ def read_text(value: object, _context: Context) -> str:
     """
     if value is None or value == "":
         return ""
-    text = _string(_named(value))
+    text = _string(named(value))
     if len(text) > TEXT_LIMIT:
         raise TooLargeError(f"has {len(text)} characters, more than {TEXT_LIMIT}")
     return clean_text(_repaired(text))
@@ -168,7 +168,7 @@ def read_language_tag(value: object, _context: Context) -> str | None:
     """A language, see :func:`~recommend.articles.languages.read_language`; of a list the first."""
     if isinstance(value, list | tuple):
         value = next(iter(value), None)
-    return None if value is None or value == "" else read_language(_string(_named(value)))
+    return None if value is None or value == "" else read_language(_string(named(value)))
 
 
 def read_url(value: object, context: Context) -> str | None:
@@ -215,7 +215,7 @@ def _string(value: object) -> str:
     return str(value)
 
 
-def _named(value: object) -> object:
+def named(value: object) -> object:
     """The name of an object that has one: CMSs write authors, sections, even titles so."""
     if isinstance(value, str) or not isinstance(value, Mapping):
         return value
@@ -243,7 +243,7 @@ def _strings(value: object, context: Context, splits_at_commas: Callable[[list[s
 def _members(value: object, splits_at_commas: Callable[[list[str]], bool]) -> list[object]:
     if value is None or value == "":
         return []
-    if isinstance(value, Mapping) and _named(value) is not value:
+    if isinstance(value, Mapping) and named(value) is not value:
         return [value]
     if isinstance(value, str):
         if len(value) > MOST_STRINGS * STRING_LIMIT:
@@ -266,7 +266,7 @@ def _cleaned(members: list[object], context: Context) -> Iterator[str]:
         if member is None:
             continue
         try:
-            text = _string(_named(member))
+            text = _string(named(member))
             if len(text) > STRING_LIMIT:
                 raise ValueError(f"has {len(text)} characters, more than {STRING_LIMIT}")
         except ValueError as problem:

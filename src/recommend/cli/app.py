@@ -32,6 +32,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")]
 Articles = Annotated[str, typer.Option(metavar="FILE", help="Anything that ingest reads.")]
 Qrels = Annotated[Path, typer.Option(metavar="FILE", help="TREC judgements: query 0 document grade.")]
+QrelsOrEditors = Annotated[
+    Path,
+    typer.Option(
+        metavar="FILE|editors",
+        help="TREC judgements; editors: the links among the articles themselves, whose words are then hidden.",
+    ),
+]
 UnknownDays = Annotated[
     float, typer.Option(min=0.0, help="Judgements say nothing on articles less than so many days apart.")
 ]

@@ -9,11 +9,23 @@ from typing import Annotated
 
 import typer
 
-from recommend.cli.app import QUARANTINED, Articles, Assignments, Json, Qrels, Scratch, UnknownDays, app, read_settings
+from recommend.cli.app import (
+    QUARANTINED,
+    Articles,
+    Assignments,
+    Json,
+    Qrels,
+    QrelsOrEditors,
+    Scratch,
+    UnknownDays,
+    app,
+    read_settings,
+)
 from recommend.cli.console import err, meter, out, plain, print_json
 from recommend.cli.intake import Intake
 from recommend.cli.output import Force, check_scratch, check_target
 from recommend.evaluation.boxes import SIZE, Boxes, chosen_queries, look_into_boxes
+from recommend.evaluation.editors import read_judged
 from recommend.evaluation.experiment import rank_queries, scratch
 from recommend.evaluation.judgements import RUN, read_qrels, read_run, write_run
 from recommend.evaluation.metrics import READ_BY, holm, interval, most_changed, per_query
@@ -27,7 +39,7 @@ from recommend.index.dense import set_threads
 def evaluate(
     context: typer.Context,
     articles: Articles,
-    qrels: Qrels,
+    qrels: QrelsOrEditors,
     run_out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the ranking as a TREC run.")] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Write a page with the queries to read.")
@@ -61,13 +73,13 @@ def evaluate(
         others = [] if run_out is None else [Kept(run_out, "--run-out")]
         check_target(context, "--report", report, REPORT, settings, inputs=inputs, others=others, force=force)
     check_scratch(context, "--scratch", keep, settings)
-    judged = read_qrels(qrels)
     intake = Intake([articles])
+    found, judged = read_judged(intake, qrels)
     with ExitStack() as stack:
         with meter("embedding", intake.total) as bar:
             recommender = stack.enter_context(
                 scratch(
-                    intake,
+                    found,
                     settings,
                     folder=keep,
                     progress=lambda batch: bar.advance(batch.total, done=intake.consumed),

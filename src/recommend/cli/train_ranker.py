@@ -25,6 +25,7 @@ from recommend.cli.output import check_scratch, check_target
 from recommend.cli.train_options import Force, HoldOut, Seed, Steps, train
 from recommend.errors import EvaluationError
 from recommend.evaluation.boxes import chosen_queries, look_into_boxes, said
+from recommend.evaluation.editors import read_judged
 from recommend.evaluation.experiment import scratch
 from recommend.evaluation.judgements import read_qrels
 from recommend.files import Kept
@@ -42,7 +43,10 @@ FloatArray = NDArray[np.float32]
 def ranker(
     context: typer.Context,
     articles: Annotated[list[str], typer.Option(metavar="FILE", help="Anything that ingest reads; once for each set.")],
-    qrels: Annotated[list[Path], typer.Option(metavar="FILE", help="The judgements of each set, in the same order.")],
+    qrels: Annotated[
+        list[Path],
+        typer.Option(metavar="FILE|editors", help="The judgements of each set, in the same order; as evaluate has it."),
+    ],
     destination: Annotated[Path, typer.Option("--out", metavar="FILE", help="JSON file of models/.")],
     hold_out: HoldOut = None,
     steps: Steps = None,
@@ -67,7 +71,8 @@ def ranker(
         parts: list[tuple[Lists, Lists]] = []
         sets, days = [], []
         for number, (source, file) in enumerate(zip(articles, qrels, strict=True)):
-            judged, stored = read_qrels(file), list(Intake([source]))
+            found, judged = read_judged(Intake([source]), file)
+            stored = list(found)
             division = Division.at(stored, hold_out)
             folder = keep and keep / str(number)
             recommender = stack.enter_context(scratch(stored, settings, folder=folder))

@@ -1,0 +1,100 @@
+"""What editors of an archive link themselves, as judgements: nobody has to judge, and no archive is like another.
+
+A link says that two articles belong together. That there is none says little, so figures of such judgements compare
+settings on one archive; they are not what readers see.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from recommend.articles.addresses import canonical_url, read_address
+from recommend.articles.article import Article
+from recommend.articles.links import Link, keeping_links
+from recommend.errors import EvaluationError
+from recommend.evaluation.judgements import Qrels, read_qrels
+
+EDITORS = Path("editors")
+"""What stands for a file of judgements where the articles' own links are meant."""
+
+RELATED_FIELDS = ("related", "related_articles", "related_posts", "related_ids", "see_also")
+"""Unknown fields of a row in which editors list what belongs to it: ids, addresses, or objects that have one."""
+
+_NAMES = ("id", "url", "link", "href")
+_LEAST_WORDS = 4  # characters that a link's words must have to be looked for in its text
+
+
+def read_judged(articles: Iterable[Article], qrels: Path) -> tuple[Iterable[Article], Qrels]:
+    """Articles, and the judgements of a file or, where EDITORS stands for it, of :func:`linked`.
+
+    Raises:
+        EvaluationError: when there are none.
+    """
+    return linked(articles) if qrels == EDITORS else (articles, read_qrels(qrels))
+
+
+def linked(articles: Iterable[Article]) -> tuple[list[Article], Qrels]:
+    """Articles without the words of the links among them, which are often the other's title, so that any ranking would
+    find it; and these links as judgements of grade 1, those of related fields too.
+
+    Args:
+        articles: read while this runs, as a source gives them: links are told by markup, which no article keeps.
+
+    Raises:
+        EvaluationError: when no article links to another one.
+    """
+    with keeping_links() as kept:
+        found = list({article.id: article for article in articles}.values())
+    ids = _by_address(found)
+    plain, qrels = [], Qrels()
+    for article in found:
+        inside = [(link, ids.get(_absolute(link.address, article))) for link in kept.get(article.id, ())]
+        listed = (ids.get(_absolute(name, article)) or ids.get(name) for name in _related(article.extra))
+        others = dict.fromkeys([*listed, *(other for _, other in inside)])
+        grades = {other: 1 for other in others if other is not None and other != article.id}
+        if grades:
+            qrels[article.id] = grades
+        plain.append(_without(article, [link for link, other in inside if other is not None]))
+    if not qrels:
+        names = ", ".join(RELATED_FIELDS)
+        raise EvaluationError(
+            f"none of the {len(found):,} articles links to another one: their texts need links in HTML or Markdown to "
+            f"the url of others, or a field of related ones ({names})"
+        )
+    return plain, qrels
+
+
+def _by_address(articles: Sequence[Article]) -> dict[str, str]:
+    """Ids by themselves and by address."""
+    ids = {article.id: article.id for article in articles}
+    for article in articles:
+        if article.url is not None:
+            ids.setdefault(canonical_url(article.url), article.id)
+    return ids
+
+
+def _absolute(address: str, article: Article) -> str:
+    try:
+        whole = read_address(address, article.url if (article.url or "").startswith("http") else None)
+    except ValueError:
+        return address
+    return address if whole is None else canonical_url(whole)
+
+
+def _related(extra: Mapping[str, object]) -> Iterator[str]:
+    for field in RELATED_FIELDS:
+        listed = extra.get(field)
+        for one in listed if isinstance(listed, list) else [listed]:
+            named = next((one[name] for name in _NAMES if one.get(name)), None) if isinstance(one, Mapping) else one
+            if isinstance(named, str | int):
+                yield str(named)
+
+
+def _without(article: Article, links: Sequence[Link]) -> Article:
+    words = sorted({link.words for link in links if len(link.words) >= _LEAST_WORDS}, key=len, reverse=True)
+    if not words:
+        return article
+    pattern = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, words)) + r")(?!\w)")
+    return article.model_copy(update={"text": pattern.sub(" ", article.text)})
