@@ -370,7 +370,7 @@ class Recommender:
         """The shortlist under the article at a place, None where it is to be computed."""
         snapshot = scoring.view.snapshot
         if self._lists is None or self._lists[0] is not snapshot:
-            self._lists = snapshot, ready_lists(scoring)
+            self._lists = snapshot, ready_lists(scoring, self.settings.policy)
         return read_shortlist(scoring, self._lists[1], query.language, place)
 
     def _eligibility(self, view: View, filters: Filters) -> Eligibility:

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.articles.text import _ODD, _UNSPACED_WORD, clean_line, clean_text, lead_sentence, spans, terms
+from recommend.articles.text import (
+    _ODD,
+    _UNSPACED_WORD,
+    _all_spans,
+    clean_line,
+    clean_text,
+    lead_sentence,
+    spans,
+    terms,
+)
 
 
 @pytest.mark.parametrize(
@@ -214,8 +223,8 @@ def test_spans_point_at_the_words_they_stand_for(text: str) -> None:
 
 
 @given(
-    st.text(alphabet="abS ’é京_.1"), st.sets(st.sampled_from(["ab", "Ab", "b", "bs", "京京", "1a", "e", "aaaaa", ""]))
+    st.text(alphabet="abS ’_.1") | st.text(alphabet="abS ’é京_.1"),
+    st.sets(st.sampled_from(["ab", "Ab", "b", "bs", "京京", "1a", "e", "aaaaa", ""])),
 )
 def test_spans_are_all_words_that_stand_for_a_wanted_term(text: str, wanted: set[str]) -> None:
-    of_all = spans(text, set(terms(text)))
-    assert spans(text, wanted) == [span for span in of_all if wanted.intersection(span.terms)]
+    assert spans(text, wanted) == [span for span in _all_spans(text) if wanted.intersection(span.terms)]

@@ -21,8 +21,8 @@ from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.expansion import (
     NEIGHBOUR_COUNT,
     NEIGHBOUR_SHARE,
+    ExpandedTerms,
     expanded_lengths,
-    expanded_terms,
     expanded_vectors,
     expansion_pays,
     mean_similarity,
@@ -31,7 +31,7 @@ from recommend.index.expansion import (
     pair_scores,
     units,
 )
-from recommend.index.lexical import TermMatrix, TermVector, stack
+from recommend.index.lexical import TermMatrix, Terms, TermVector, stack
 from recommend.index.snapshot.open import Snapshot, open_snapshot
 from recommend.index.term_counts import TermCounts
 from recommend.ranking.features import compute_features
@@ -88,7 +88,7 @@ def some_neighbours(count: int) -> Rows:
     return np.random.default_rng(4).integers(0, count, (count, NEIGHBOUR_COUNT)).astype(np.int32)
 
 
-def dense(vector: TermVector, width: int = WIDTH) -> NDArray[np.float64]:
+def dense(vector: Terms, width: int = WIDTH) -> NDArray[np.float64]:
     values = np.zeros(width)
     values[vector.terms] = vector.weights
     return values
@@ -179,7 +179,7 @@ def test_an_article_that_is_its_own_neighbour_stays_as_it_is() -> None:
     assert expanded_vectors(embeddings, alone) == pytest.approx(embeddings, abs=1e-3)
     assert expanded_lengths(matrix, alone) == pytest.approx(np.ones(10), abs=1e-6)
     for row in range(10):
-        own = expanded_terms(matrix, row, alone[row])
+        own = ExpandedTerms(matrix, row, alone[row])
         assert dense(own) == pytest.approx(dense(matrix.vector(row)), abs=1e-6)
 
 
@@ -191,7 +191,7 @@ def test_expanded_lengths_and_terms_are_those_of_rows_mixed_by_hand(count: int, 
     lengths = np.linalg.norm(mixed, axis=1)
     assert expanded_lengths(matrix, neighbours) == pytest.approx(lengths, abs=1e-6)
     for row in range(count):
-        terms = expanded_terms(matrix, row, neighbours[row])
+        terms = ExpandedTerms(matrix, row, neighbours[row])
         assert dense(terms) == pytest.approx(mixed[row] / lengths[row], abs=1e-6)
         assert np.all(np.diff(terms.terms) > 0)
         assert terms.weights.dtype == np.float32

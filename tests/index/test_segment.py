@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.expansion import NEIGHBOUR_SHARE
-from recommend.index.lexical import TermVector
+from recommend.index.lexical import Terms
 from recommend.index.segment import Prepared, Query, Segment
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
@@ -35,7 +35,7 @@ def prepared(snapshot: Snapshot, indexed: tuple[Settings, Store]) -> list[Prepar
         return [snapshot.prepare(c.article, c.embedding) for c in changes if c.article and c.embedding is not None]
 
 
-def dense(vector: TermVector, width: int) -> NDArray[np.float64]:
+def dense(vector: Terms, width: int) -> NDArray[np.float64]:
     values = np.zeros(width)
     values[vector.terms] = vector.weights
     return values

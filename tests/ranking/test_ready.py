@@ -38,6 +38,7 @@ COUNT = 300
 def _articles(count: int) -> list[Article]:
     chance = Random(4)
     words = ["".join(chance.choices("bdfgklmnprst", k=3) + chance.choices("aeiou", k=2)) for _ in range(600)]
+    words = [word.title() if n % 3 else word for n, word in enumerate(words)]  # some are names
     found = []
     for n in range(count):
         topic = n % 15
@@ -140,8 +141,11 @@ def test_whichever_way_an_answer_comes_it_is_the_same_after_any_changes(
         assert read == computed
         if read is not None and computed is not None:
             assert [item.score for item in read.items] == [item.score for item in computed.items]
+            kinds.update(item.reason.kind for item in read.items)
 
+    kinds = set[str]()
     same()
+    assert {"story", "topic", "similar"} <= kinds
 
 
 def test_lists_of_a_snapshot_are_within_their_bytes_and_are_used(
@@ -200,6 +204,7 @@ def test_other_settings_that_rank_have_no_lists_and_other_policies_have(recommen
     folder = lists_of(recommender).folder
     for settings, same in (
         ({"policy": PolicySettings(floor=0.5)}, True),
+        ({"policy": PolicySettings(duplicate_dense=0.7)}, False),
         ({"ranking": RankingSettings(candidates=60, as_of="query")}, True),
         ({"ranking": RankingSettings(candidates=61)}, False),
         ({"ranking": RankingSettings(candidates=60, without=["section"])}, False),

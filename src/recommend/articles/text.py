@@ -182,7 +182,20 @@ def _foreign_word(word: str, language: str) -> tuple[str, tuple[str, ...]]:
 
 def spans(text: str, wanted: Set[str]) -> list[Span]:
     """The words of a text that stand for at least one of the terms ``wanted``, in order, see :func:`terms`."""
-    return [span for span in _all_spans(text) if not wanted.isdisjoint(span.terms)]
+    if not text.isascii() and _FOREIGN.search(text):
+        return [span for span in _all_spans(text) if not wanted.isdisjoint(span.terms)]
+    # here a word begins with each of its terms, so that few words need be looked at
+    lower, found = text.lower(), dict[int, Span]()
+    for term in {one.lower() for one in wanted if one}:
+        start = lower.find(term)
+        while start >= 0:
+            if start not in found and not (start and lower[start - 1].isalnum()):
+                word = _ASCII_WORD.match(text, start)
+                own = () if word is None else _terms_of(word[0])[1]
+                if word is not None and not wanted.isdisjoint(own):
+                    found[start] = Span(start, word.end(), own)
+            start = lower.find(term, start + 1)
+    return [found[start] for start in sorted(found)]
 
 
 @lru_cache(maxsize=256)  # one headline is asked for with every story in its box

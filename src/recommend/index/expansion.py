@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,9 +158,33 @@ def expanded_lengths(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> Float
     return np.maximum(lengths, 1e-9)
 
 
-def expanded_terms(matrix: TermMatrix, row: int, neighbours: NDArray[np.int32]) -> TermVector:
-    """One article's term vector mixed with its neighbours', of unit length."""
-    return mixed_terms(matrix.vector(row), [matrix.vector(int(other)) for other in neighbours])
+@dataclass(frozen=True)
+class ExpandedTerms:
+    """One article's term vector mixed with its neighbours', of unit length, once it is asked for.
+
+    Attributes:
+        matrix: of all articles.
+        row: of the article.
+        neighbours: (c,) rows of these.
+    """
+
+    matrix: TermMatrix
+    row: int
+    neighbours: NDArray[np.int32]
+
+    @property
+    def terms(self) -> IntArray:
+        """(t,) int64 ascending columns."""
+        return self._mixed.terms
+
+    @property
+    def weights(self) -> FloatArray:
+        """(t,) float32."""
+        return self._mixed.weights
+
+    @cached_property
+    def _mixed(self) -> TermVector:
+        return mixed_terms(self.matrix.vector(self.row), [self.matrix.vector(int(other)) for other in self.neighbours])
 
 
 def mixed_terms(own: TermVector, others: list[TermVector]) -> TermVector:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +37,18 @@ class TermVector:
 
     terms: IntArray
     weights: FloatArray
+
+
+class Terms(Protocol):
+    """What :class:`TermVector` has, perhaps made when it is first asked for."""
+
+    @property
+    def terms(self) -> IntArray:
+        """(t,) int64 ascending columns."""
+
+    @property
+    def weights(self) -> FloatArray:
+        """(t,) float32."""
 
 
 class Lexicon:
@@ -115,7 +128,7 @@ class TermMatrix:
         span = slice(self.rows.indptr[row], self.rows.indptr[row + 1])
         return TermVector(self.rows.indices[span].astype(np.int64), np.asarray(self.rows.data[span]))
 
-    def scores(self, rows: IntArray, *queries: TermVector) -> FloatArray:
+    def scores(self, rows: IntArray, *queries: Terms) -> FloatArray:
         """Cosines (len(queries), len(rows)) float32 of queries with the articles at ``rows``."""
         some, scores = self.rows[rows], np.empty((len(queries), len(rows)), np.float32)
         for cosines, query in zip(scores, queries, strict=True):

@@ -12,9 +12,9 @@ from recommend.arrays import to_float32
 from recommend.articles.article import Access, Article
 from recommend.index.dates import MISSING, seconds
 from recommend.index.dense import KINDS, VectorIndex, exact_search, scans_exactly
-from recommend.index.expansion import expanded_terms
+from recommend.index.expansion import ExpandedTerms
 from recommend.index.labels import NONE
-from recommend.index.lexical import TermMatrix, TermVector, stack
+from recommend.index.lexical import TermMatrix, Terms, TermVector, stack
 from recommend.index.table import ArticleTable, Row
 from recommend.index.time_curve import TimeCurve
 from recommend.settings import RankingSettings
@@ -59,7 +59,7 @@ class Query:
 
     embedding: FloatArray
     terms: TermVector
-    context: TermVector
+    context: Terms
     published_at: int
     language: str | None
     section: str | None
@@ -228,7 +228,7 @@ class Segment:
         rows = np.sort(rows if allowed is None else rows[allowed[rows]])
         return exact_search(self.embeddings, query.embedding, count, rows)
 
-    def _context(self, row: int) -> TermVector:
+    def _context(self, row: int) -> Terms:
         if self.neighbours is None:
             return self.contexts[row]
-        return expanded_terms(self.matrix, row, self.neighbours[row])
+        return ExpandedTerms(self.matrix, row, self.neighbours[row])

@@ -17,6 +17,7 @@ from recommend.articles.article import Access, Article, opens
 from recommend.articles.card import CARD_FIELDS, Card, card_of
 from recommend.articles.languages import primary_language
 from recommend.errors import SnapshotError
+from recommend.index.cells import Codes, Flags, Lists, Texts
 from recommend.index.dates import moment, seconds
 from recommend.index.timeline import Timeline
 
@@ -46,7 +47,8 @@ SCHEMA = pa.schema(
         pa.field("evergreen", pa.bool_(), nullable=False),
     ]
 )
-_PLAIN = ("title", "summary", "url", "image_url", "tags", "authors", "evergreen")
+_TEXTS = ("title", "summary", "url", "image_url")
+_LISTS = ("tags", "authors")
 _MOMENTS = ("published_at", "updated_at", "expires_at")
 _CODED = ("section", "language", "site", "genre", "access")
 
@@ -62,11 +64,12 @@ class ArticleTable:
         self.batch = batch
         self.published_at: IntArray = _numbers(batch.column("published_at"))
         self.expires_at: IntArray = _numbers(batch.column("expires_at"))
-        self._ids = batch.column("id")
+        self._ids = Texts(batch.column("id"))
         self._found = lru_cache(_FOUND_KEPT)(partial(_row, self._ids))  # one request asks for an id several times
         self.updated_at: IntArray = _numbers(batch.column("updated_at"))
-        self._plain = {name: batch.column(name) for name in _PLAIN}
-        self._indices = {name: batch.column(name).indices for name in _CODED}
+        self._texts = {name: Texts(batch.column(name)) for name in _TEXTS}
+        self._lists = {name: Lists(batch.column(name)) for name in _LISTS}
+        self._evergreen = Flags(batch.column("evergreen"))
         self._codes: dict[str, NDArray[np.int32]] = {}
         self._speaking: dict[str, BoolArray | None] = {}
 
@@ -103,12 +106,12 @@ class ArticleTable:
 
     def ids(self) -> list[str]:
         """The ids of all rows."""
-        ids: list[str] = self._ids.to_pylist()
+        ids: list[str] = self.batch.column("id").to_pylist()
         return ids
 
     def id(self, row: int) -> str:
         """The id of a row."""
-        return str(self._ids[row])
+        return self._ids[row]
 
     def row(self, article_id: str) -> int | None:
         """The row of an id, None when it is not here."""
@@ -116,44 +119,50 @@ class ArticleTable:
 
     def card(self, row: int) -> Card:
         """What to show of a row."""
+        texts, lists, coded = self._texts, self._lists, self._coded
         return Card(
-            id=self.id(row),
+            id=self._ids[row],
+            title=texts["title"][row],
+            summary=texts["summary"].get(row),
+            url=texts["url"].get(row),
+            image_url=texts["image_url"].get(row),
             published_at=moment(int(self.published_at[row])),
             updated_at=moment(int(self.updated_at[row])),
-            section=self.value("section", row),
-            language=self.value("language", row),
-            site=self.value("site", row),
-            genre=self.value("genre", row),
+            section=coded["section"].get(row),
+            tags=lists["tags"][row],
+            authors=lists["authors"][row],
+            language=coded["language"].get(row),
+            site=coded["site"].get(row),
+            genre=coded["genre"].get(row),
             access=self.access(row),
-            **{name: column[row].as_py() for name, column in self._plain.items()},
+            evergreen=self._evergreen[row],
         )
 
     def title(self, row: int) -> str:
         """The title of a row."""
-        return str(self._plain["title"][row])
+        return self._texts["title"][row]
 
     def headline(self, row: int) -> str:
         """Title and standfirst of a row, a line each."""
-        return f"{self.title(row)}\n{self._plain['summary'][row].as_py() or ''}"
+        return headline_of(self._texts["title"][row], self._texts["summary"].get(row))
 
     def access(self, row: int) -> Access:
         """Who may read a row."""
-        return Access(str(self.value("access", row)))
+        return Access(str(self._coded["access"].get(row)))
 
     def value(self, name: str, row: int) -> str | None:
         """The section, language, site, genre or access of a row."""
-        code = self._indices[name][row].as_py()
-        return None if code is None else self._values[name][code]
+        return self._coded[name].get(row)
 
     def values(self, name: str) -> list[str]:
         """The distinct sections, languages, sites, genres or accesses, by code."""
-        return self._values[name]
+        return self._coded[name].values
 
     def codes(self, name: str) -> NDArray[np.int32]:
         """(n,) the section, language, site, genre or access of each row as an index into :meth:`values`, -1: none."""
         codes = self._codes.get(name)
         if codes is None:
-            indices, codes = self._indices[name], np.full(len(self), -1, np.int32)
+            indices, codes = self.batch.column(name).indices, np.full(len(self), -1, np.int32)
             codes[_numbers(indices.is_valid().cast(pa.int8())).view(np.bool_)] = _numbers(indices.drop_null())
             self._codes[name] = codes
         return codes
@@ -164,7 +173,7 @@ class ArticleTable:
 
     def tags(self, row: int) -> list[str]:
         """The tags of a row."""
-        return list(self._plain["tags"][row].as_py())
+        return self._lists["tags"][row]
 
     def tagged(self, tag: str) -> BoolArray:
         """(n,) which rows have a tag."""
@@ -223,8 +232,8 @@ class ArticleTable:
         return Timeline(self.published_at, self.expires_at)
 
     @cached_property
-    def _values(self) -> dict[str, list[str]]:
-        return {name: self.batch.column(name).dictionary.to_pylist() for name in _CODED}
+    def _coded(self) -> dict[str, Codes]:
+        return {name: Codes(self.batch.column(name)) for name in _CODED}
 
     @cached_property
     def _positions(self) -> dict[str, dict[str, int]]:
@@ -251,9 +260,14 @@ class ArticleTable:
         return cls(reader.get_batch(0))
 
 
-def _row(ids: pa.LargeStringArray, article_id: str) -> int | None:
-    found = bisect_left(range(len(ids)), article_id, key=lambda row: str(ids[row]))
-    return found if found < len(ids) and str(ids[found]) == article_id else None
+def headline_of(title: str, summary: str | None) -> str:
+    """Title and standfirst, a line each."""
+    return f"{title}\n{summary or ''}"
+
+
+def _row(ids: Texts, article_id: str) -> int | None:
+    found = bisect_left(range(len(ids)), article_id, key=ids.__getitem__)
+    return found if found < len(ids) and ids[found] == article_id else None
 
 
 def _numbers(column: pa.Array) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from recommend.jobs.workers import begin_worker
 from recommend.ranking.model import Ranker
 from recommend.ranking.ready import make_block, ready_lists
 from recommend.ranking.shortlist import Scoring
-from recommend.settings import Settings
+from recommend.settings import PolicySettings, Settings
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def make_lists(settings: Settings, name: str, *, progress: Callable[[int], None]
         How many were made. Readers compute what is missing, so a process that dies ends this early, and is logged.
     """
     scoring = _scoring(settings, name)
-    lists = ready_lists(scoring)
+    lists = ready_lists(scoring, settings.policy)
     prune_lists(IndexLayout(settings.index), lists.folder)
     lists.folder.mkdir(parents=True, exist_ok=True)
     missing = [*lists.missing()]
@@ -43,7 +43,7 @@ def make_lists(settings: Settings, name: str, *, progress: Callable[[int], None]
     made = 0
     if workers <= 1:
         for number in missing:
-            made += _make(scoring, lists, number, progress)
+            made += _make(scoring, settings.policy, lists, number, progress)
         return made
     spawn = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, spawn, _Worker.begin, (settings, name))
@@ -66,21 +66,25 @@ class _Worker:
     """A process that makes blocks."""
 
     scoring: ClassVar[Scoring]
+    rules: ClassVar[PolicySettings]
     lists: ClassVar[ReadyLists]
 
     @classmethod
     def begin(cls, settings: Settings, name: str) -> None:
         begin_worker()
         cls.scoring = _scoring(settings, name)
-        cls.lists = ready_lists(cls.scoring)
+        cls.rules = settings.policy
+        cls.lists = ready_lists(cls.scoring, cls.rules)
 
     @classmethod
     def make(cls, number: int) -> int:
-        return _make(cls.scoring, cls.lists, number, lambda _: None)
+        return _make(cls.scoring, cls.rules, cls.lists, number, lambda _: None)
 
 
-def _make(scoring: Scoring, lists: ReadyLists, number: int, progress: Callable[[int], None]) -> int:
-    block = make_block(scoring, number)
+def _make(
+    scoring: Scoring, rules: PolicySettings, lists: ReadyLists, number: int, progress: Callable[[int], None]
+) -> int:
+    block = make_block(scoring, rules, number)
     lists.put(number, block)
     progress(len(block))
     return len(block)

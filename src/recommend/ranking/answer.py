@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import Literal
+
+import numpy as np
 
 from recommend.articles.article import Access
 from recommend.articles.card import CARD_FIELDS, Card
 from recommend.index.dates import MISSING
 from recommend.index.lexical import Lexicon, TermMatrix, TermVector
 from recommend.index.segment import Query
+from recommend.index.table import headline_of
 from recommend.index.view import View
 from recommend.ranking import near_duplicates
 from recommend.ranking.basis import Basis
+from recommend.ranking.candidates import Candidates, rounded
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.features import contributions
 from recommend.ranking.names import is_rare, names_among
 from recommend.ranking.near_misses import NearMiss
-from recommend.ranking.reasons import Evidence, Reason, filler, pinned, reason, shared_terms, told_by
+from recommend.ranking.reasons import Evidence, Reason, filler, pinned, reason, said, shared_terms, told_by
+from recommend.ranking.told import Told
 from recommend.settings import PolicySettings
 
 _PUBLIC = Access.PUBLIC
@@ -77,6 +83,7 @@ def recommendations(
     section: str | None = None,
     *,
     explained: Collection[str] | None,
+    ready: Told | None = None,
 ) -> list[Recommendation]:
     """The items that the candidates at the places ``which`` of those chosen make under a query.
 
@@ -88,42 +95,69 @@ def recommendations(
         rules: that chose them.
         section: of the articles that may fill the box, where that is not the query's.
         explained: features whose parts in the ranking are told; None for no explanation.
+        ready: reasons that need not be found.
     """
     chosen = shown.candidates
-    places = [(view.segments[chosen.segments[i]], int(chosen.rows[i])) for i in which]
-    shared = shared_terms(query.terms, [s.matrix.vector(row) for s, row in places], view.snapshot.lexicon)
-    lexicon, matrix = view.snapshot.lexicon, view.segments[0].matrix
-    names = names_among(frozenset().union(*shared), lexicon, matrix)
-    lexical = chosen.feature("lexical")
-    updates = near_duplicates.updates_of(view, query, chosen, rules)
-    asked = None if query.published_at == MISSING else datetime.fromtimestamp(query.published_at, UTC)
-    found = []
-    for i, (segment, row), terms in zip(which, places, shared, strict=True):
-        card = segment.table.card(row)
-        headline = segment.table.headline(row)
-        told = [own for own, access in ((headline, card.access), (query.headline, query.access)) if access != _PUBLIC]
+    cards = [view.segments[chosen.segments[i]].table.card(int(chosen.rows[i])) for i in which]
+    reasons = dict[int, Reason]()
+    for i, card in zip(which, cards, strict=True):
         if i < shown.pinned:
-            why = pinned(query.language)
+            reasons[i] = pinned(query.language)
         elif i >= shown.related:
-            why = filler(rules.fill if rules.on else "related", card.section, section or query.section, query.language)
-        else:
-            evidence = Evidence(
-                told_by(terms, told),
-                float(lexical[i]),
-                float(chosen.probabilities[i]),
-                [headline, query.headline],
-                None if card.published_at is None or asked is None else card.published_at - asked,
-                names,
-                bool(updates[i]),
-                _shared_labels(query.tags, card.tags, view.snapshot.tags, view.segments[0].tags),
-                _shared_labels(query.authors, card.authors, view.snapshot.authors, view.segments[0].authors),
-                card.language,
-            )
-            why = reason(evidence, query.language)
+            kind = rules.fill if rules.on else "related"
+            reasons[i] = filler(kind, card.section, section or query.section, query.language)
+        elif ready is not None and not chosen.segments[i]:
+            told = ready.get(int(chosen.rows[i]), headline_of(card.title, card.summary), query.headline)
+            if told is not None:
+                reasons[i] = said(*told, _age(card, query), query.language)
+    lacking = {i: card for i, card in zip(which, cards, strict=True) if i not in reasons}
+    reasons |= zip(lacking, reasons_under(view, query, chosen, lacking, rules), strict=True)
+    found = []
+    for i, card in zip(which, cards, strict=True):
         score = round(float(chosen.probabilities[i]), 4)
         parts = None if explained is None else contributions(chosen, i, explained)
-        found.append(Recommendation(**_shown(card), score=score, rank=i + 1, reason=why, explanation=parts))
+        found.append(_item(*_shown(card), score, i + 1, reasons[i], parts))
     return found
+
+
+def reasons_under(
+    view: View, query: Query, chosen: Candidates, which: Mapping[int, Card], rules: PolicySettings
+) -> list[Reason]:
+    """Why the candidates at some places, whose cards are given, are related to a query."""
+    if not which:
+        return []
+    some = chosen.take(np.array([*which]))
+    vectors = [view.segments[s].matrix.vector(row) for s, row in zip(some.segments, some.rows.tolist(), strict=True)]
+    lexicon, matrix = view.snapshot.lexicon, view.segments[0].matrix
+    shared = shared_terms(query.terms, vectors, lexicon)
+    names = names_among(frozenset().union(*shared), lexicon, matrix)
+    lexical = rounded(some.feature("lexical"))
+    updates = near_duplicates.updates_of(view, query, some, rules)
+    found = []
+    for i, (card, terms) in enumerate(zip(which.values(), shared, strict=True)):
+        headline = headline_of(card.title, card.summary)
+        told = [own for own, access in ((headline, card.access), (query.headline, query.access)) if access != _PUBLIC]
+        evidence = Evidence(
+            told_by(terms, told),
+            float(lexical[i]),
+            float(some.probabilities[i]),
+            [headline, query.headline],
+            _age(card, query),
+            names,
+            bool(updates[i]),
+            _shared_labels(query.tags, card.tags, view.snapshot.tags, view.segments[0].tags),
+            _shared_labels(query.authors, card.authors, view.snapshot.authors, view.segments[0].authors),
+            card.language,
+        )
+        found.append(reason(evidence, query.language))
+    return found
+
+
+def _age(card: Card, query: Query) -> timedelta | None:
+    """How much later than the query an article was published, None where one of the dates is unknown."""
+    if card.published_at is None or query.published_at == MISSING:
+        return None
+    return card.published_at - datetime.fromtimestamp(query.published_at, UTC)
 
 
 def _shared_labels(query: TermVector, labels: Sequence[str], lexicon: Lexicon, matrix: TermMatrix) -> list[str]:
@@ -141,8 +175,8 @@ def _shared_labels(query: TermVector, labels: Sequence[str], lexicon: Lexicon, m
 
 def listed(card: Card, rank: int, why: Reason) -> Recommendation:
     """The item of an article that no query chose."""
-    return Recommendation(**_shown(card), score=0.0, rank=rank, reason=why)
+    return _item(*_shown(card), 0.0, rank, why)
 
 
-def _shown(card: Card) -> dict[str, Any]:
-    return {name: getattr(card, name) for name in CARD_FIELDS}
+_shown = attrgetter(*CARD_FIELDS)
+_item: Callable[..., Recommendation] = Recommendation

@@ -48,7 +48,10 @@ def related_box(
         ready = selection.scoring.shortlist(query, place)
     chosen = selection.choose(query, article_id, k, eligibility, ready)
     told = _explained(selection, explain)
-    items = recommendations(view, query, chosen, range(len(chosen.candidates)), rules, section, explained=told)
+    ready_reasons = None if ready is None else ready.told
+    items = recommendations(
+        view, query, chosen, range(len(chosen.candidates)), rules, section, explained=told, ready=ready_reasons
+    )
     missed = None
     if explain:
         allowed = eligibility.under(query, any_kind=True)

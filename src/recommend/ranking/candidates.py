@@ -50,7 +50,15 @@ class Candidates:
 
     def take(self, which: IntArray | BoolArray | slice) -> Candidates:
         """Those at the given positions, or where the mask is true."""
-        return Candidates(*(getattr(self, name)[which] for name in _ARRAYS))
+        return Candidates(
+            self.segments[which],
+            self.rows[which],
+            self.groups[which],
+            self.features[which],
+            self.contributions[which],
+            self.scores[which],
+            self.probabilities[which],
+        )
 
     def first(self, count: int) -> Candidates:
         """The first ``count``."""
@@ -66,6 +74,11 @@ class Candidates:
         if len(parts) == 1:
             return parts[0]
         return Candidates(*(np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS))
+
+
+def rounded(cosines: FloatArray) -> FloatArray:
+    """Cosines (n,) as ready lists hold them: what is decided by them is decided alike with a list and without."""
+    return cosines.astype(np.float16).astype(np.float32)
 
 
 _ARRAYS = tuple(field.name for field in fields(Candidates))

@@ -151,8 +151,12 @@ def both(masks: Masks, others: Masks) -> Masks:
 
 def passes(masks: Masks, segments: NDArray[np.int32], rows: NDArray[np.int64]) -> BoolArray:
     """(n,) which of the rows (n,) of segments (n,) pass."""
-    passing = (mask is None or bool(mask[row]) for row, mask in zip(rows, (masks[s] for s in segments), strict=True))
-    return np.fromiter(passing, np.bool_, len(rows))
+    passing = np.ones(len(rows), np.bool_)
+    for number, mask in enumerate(masks):
+        if mask is not None:
+            here = segments == number
+            passing[here] = mask[rows[here]]
+    return passing
 
 
 def _all(masks: Iterable[BoolArray | None]) -> BoolArray | None:

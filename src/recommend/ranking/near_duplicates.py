@@ -17,7 +17,7 @@ from recommend.index.dates import MISSING
 from recommend.index.lexical import TermVector, dense_rows
 from recommend.index.segment import Query
 from recommend.index.view import View
-from recommend.ranking.candidates import Candidates
+from recommend.ranking.candidates import Candidates, rounded
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
@@ -60,8 +60,8 @@ def updates_of(view: View, query: Query, candidates: Candidates, rules: PolicySe
 
 def _of_query(view: View, query: Query, candidates: Candidates, rules: PolicySettings) -> tuple[BoolArray, BoolArray]:
     """(n,) which say the same as the query in the same words, and which with other numbers."""
-    alike = candidates.feature("dense") >= rules.duplicate_dense
-    some = np.flatnonzero(alike & (candidates.feature("lexical") >= _LEAST_LEXICAL))
+    alike = rounded(candidates.feature("dense")) >= rules.duplicate_dense
+    some = np.flatnonzero(alike & (rounded(candidates.feature("lexical")) >= _LEAST_LEXICAL))
     copies, updates = np.zeros((2, len(candidates)), np.bool_)
     if len(some):
         vectors = [query.terms, *_vectors(view, candidates.take(some))]

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib.metadata import version
 
 import numpy as np
 import orjson
 
-from recommend.index.lists import LISTED, Lists, ReadyLists, block_rows, lists_folder, lists_type
+from recommend.index.lists import LISTED, TOLD, Lists, ReadyLists, block_rows, lists_folder, lists_type
+from recommend.index.table import headline_of
+from recommend.ranking import told
+from recommend.ranking.answer import reasons_under
 from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.model import Ranker
 from recommend.ranking.shortlist import Place, Scoring, Shortlist
+from recommend.ranking.told import Told
+from recommend.settings import PolicySettings
 
-_FORMAT = 1  # another one when lists are made otherwise
+_FORMAT = 2  # another one when lists are made otherwise
+_TOLD_BY = {"duplicate_dense", "duplicate_lexical", "update_lexical"}
 _DENSE, _LEXICAL = FEATURES.index("dense"), FEATURES.index("lexical")
 
 
-def ready_lists(scoring: Scoring) -> ReadyLists:
-    """The lists of the snapshot of a view, by the settings and the ranker of its scoring."""
+def ready_lists(scoring: Scoring, rules: PolicySettings) -> ReadyLists:
+    """The lists of the snapshot of a view, by the settings and the ranker of its scoring; of the policy's rules those
+    count that reasons look at."""
     snapshot = scoring.view.snapshot
     settings = scoring.settings.model_dump(mode="json", exclude={"as_of"})
+    told_by = rules.model_dump(mode="json", include=_TOLD_BY)
     rankers = [_told(ranker) for ranker in (scoring.ranker, scoring.foreign)]
     manifest = snapshot.manifest.model_dump(mode="json")
     decides = orjson.dumps(
-        [_FORMAT, LISTED, FEATURES, version("related-articles"), settings, rankers, manifest],
+        [_FORMAT, LISTED, FEATURES, version("related-articles"), settings, told_by, rankers, manifest],
         option=orjson.OPT_SORT_KEYS,
     )
     folder = lists_folder(snapshot.layout, snapshot.manifest.name, decides)
@@ -57,22 +64,23 @@ def read_shortlist(scoring: Scoring, lists: ReadyLists, language: str | None, pl
         scores,
         scoring.ranker_of(language).calibration.probabilities(scores),
     )
-    return Shortlist(candidates, found["means"].astype(np.float64), bool(found["exhaustive"]))
+    reasons = Told(rows[:TOLD].tolist(), found)
+    return Shortlist(candidates, found["means"].astype(np.float64), bool(found["exhaustive"]), told=reasons)
 
 
-def make_block(scoring: Scoring, number: int) -> Lists:
+def make_block(scoring: Scoring, rules: PolicySettings, number: int) -> Lists:
     """The lists of a block's articles, one after the other, as they are made when they are asked for."""
     segment = scoring.view.segments[0]
     rows = block_rows(segment.table.timeline, number).tolist()
     queries = scoring.looked_up([segment.query(row) for row in rows])
-    return _block([scoring.shortlist(query, (0, row)).listed() for query, row in zip(queries, rows, strict=True)])
-
-
-def _block(shortlists: Sequence[Shortlist]) -> Lists:
-    block = np.zeros(len(shortlists), lists_type(len(FEATURES)))
-    for one, short in zip(block, shortlists, strict=True):
+    block = np.zeros(len(rows), lists_type(len(FEATURES)))
+    for one, query, row in zip(block, queries, rows, strict=True):
+        short = scoring.shortlist(query, (0, row)).listed()
         found, count = short.candidates, len(short.candidates)
         one["count"], one["exhaustive"], one["means"] = count, short.exhaustive, short.means
         one["rows"][:count], one["scores"][:count] = found.rows, found.scores
         one["dense"][:count], one["lexical"][:count] = found.features[:, _DENSE], found.features[:, _LEXICAL]
+        cards = {i: segment.table.card(row) for i, row in enumerate(found.rows[:TOLD].tolist())}
+        headlines = [headline_of(card.title, card.summary) for card in cards.values()]
+        told.write(one, reasons_under(scoring.view, query, found, cards, rules), headlines, query.headline)
     return block

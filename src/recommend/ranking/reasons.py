@@ -109,25 +109,34 @@ def reason(evidence: Evidence, language: str | None = None) -> Reason:
         evidence: what it may be made of.
         language: of the article whose box it is; the reason is in that.
     """
-    when = "" if evidence.age is None else f" · {distance(evidence.age, language)}"
     if evidence.updates and _is_update(evidence):
-        return Reason("update", phrase("update", language) + when)
+        return said("update", (), evidence.age, language)
     written = as_written(evidence.shared, evidence.texts) if evidence.lexical >= _SAME_TOPIC else []
     names = tuple(names_in(written, evidence.texts, evidence.known, language)[:_MOST_SHOWN])
     if names:
-        kind = _kind_of(names, evidence, language)
-        return Reason(kind, phrase(kind, language, names=enumeration(names, language)) + when, names)
+        return said(_kind_of(names, evidence, language), names, evidence.age, language)
     if evidence.tags:
-        tags = tuple(evidence.tags[:_MOST_SHOWN])
-        return Reason("tag", phrase("tag", language, names=enumeration(tags, language)) + when, tags)
+        return said("tag", tuple(evidence.tags[:_MOST_SHOWN]), evidence.age, language)
     events = _events(evidence, language)
     if events:
-        name = name_of(min(events), language)
-        return Reason("event", phrase("event", language, names=name) + when, (name,))
+        return said("event", (name_of(min(events), language),), evidence.age, language)
     if evidence.authors:
-        authors = tuple(evidence.authors[:_MOST_SHOWN])
-        return Reason("author", phrase("author", language, names=enumeration(authors, language)) + when, authors)
-    return Reason("similar", phrase("similar", language) + when)
+        return said("author", tuple(evidence.authors[:_MOST_SHOWN]), evidence.age, language)
+    return said("similar", (), evidence.age, language)
+
+
+def said(kind: ReasonKind, terms: tuple[str, ...], age: timedelta | None, language: str | None) -> Reason:
+    """A reason in words.
+
+    Args:
+        kind: of the reason.
+        terms: that it names.
+        age: how much later than the query the article was published, None where one of the dates is unknown.
+        language: of the article whose box it is; the words are in that.
+    """
+    when = "" if age is None else f" · {distance(age, language)}"
+    named = {"names": enumeration(terms, language)} if terms else {}
+    return Reason(kind, phrase(kind, language, **named) + when, terms)
 
 
 def _is_update(evidence: Evidence) -> bool:

@@ -15,6 +15,7 @@ from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.features import comparable, compute_features
 from recommend.ranking.model import Ranker, length_weight, neutral, score, similarity_weight
+from recommend.ranking.told import Told
 from recommend.settings import RankingSettings
 
 Place = tuple[int, int]
@@ -31,12 +32,14 @@ class Shortlist:
             :func:`~recommend.ranking.model.neutral`; of all candidates that were found.
         exhaustive: whether the snapshot holds no others.
         count: how many each search was for; 0 where not all that it brought is here.
+        told: reasons that need not be found.
     """
 
     candidates: Candidates
     means: Means
     exhaustive: bool
     count: int = 0
+    told: Told | None = None
 
     def listed(self) -> Shortlist:
         """The best LISTED of it."""

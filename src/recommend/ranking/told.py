@@ -1,0 +1,74 @@
+"""Reasons as ready lists hold them: the kind, and where the terms stand in the headlines of the two articles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from recommend.index.lists import NAMED, TOLD
+from recommend.ranking.reasons import Reason, ReasonKind
+
+_KINDS: tuple[ReasonKind, ...] = get_args(ReasonKind)
+_OTHER = 255  # a reason that cannot be told like this
+_QUERYS = 1 << 15  # added to where a term begins in the query's headline
+_LONGEST = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The reasons for the first candidates of one list.
+
+    Attributes:
+        rows: of these candidates, in order.
+        found: the list.
+    """
+
+    rows: list[int]
+    found: Any
+
+    def get(self, row: int, headline: str, own: str) -> tuple[ReasonKind, tuple[str, ...]] | None:
+        """Kind and terms of the reason for the article at a row, None where it is to be found.
+
+        Args:
+            row: in the snapshot.
+            headline: of that article; ``own`` of the one whose box it is.
+        """
+        if row not in self.rows:
+            return None
+        place = self.rows.index(row)
+        kind = int(self.found["kinds"][place])
+        if kind >= len(_KINDS):
+            return None
+        spans = zip(self.found["starts"][place].tolist(), self.found["lengths"][place].tolist(), strict=True)
+        return _KINDS[kind], tuple(_cut(start, length, headline, own) for start, length in spans if length)
+
+
+def write(one: Any, reasons: Sequence[Reason], headlines: Sequence[str], own: str) -> None:
+    """Writes the reasons for the first candidates into a list.
+
+    Args:
+        one: the list.
+        reasons: for at most TOLD candidates.
+        headlines: of these candidates; ``own`` of the article whose list it is.
+    """
+    one["kinds"] = _OTHER
+    for place, (reason, headline) in enumerate(zip(reasons[:TOLD], headlines, strict=False)):
+        spans = [_span(term, headline, own) for term in reason.terms]
+        if len(spans) <= NAMED and None not in spans:
+            one["kinds"][place] = _KINDS.index(reason.kind)
+            for number, (start, length) in enumerate(filter(None, spans)):
+                one["starts"][place, number], one["lengths"][place, number] = start, length
+
+
+def _span(term: str, headline: str, own: str) -> tuple[int, int] | None:
+    for text, added in ((headline, 0), (own, _QUERYS)):
+        start = text.find(term)
+        if 0 <= start < _QUERYS and 0 < len(term) <= _LONGEST:
+            return start + added, len(term)
+    return None
+
+
+def _cut(start: int, length: int, headline: str, own: str) -> str:
+    text, at = (own, start - _QUERYS) if start >= _QUERYS else (headline, start)
+    return text[at : at + length]
