@@ -247,7 +247,8 @@ def new_store(
     if dialect == "postgresql":
         server: Server = request.getfixturevalue("postgresql")
         url = server.create("store_1")
-        tables = ("articles", "embeddings", "curation", "curation_log", "keys", "events", "boilerplate")
+        articles = ("articles", "embeddings", "boilerplate")
+        tables = (*articles, "curation", "curation_log", "keys", "events", "refused_events")
         empty = "; ".join([*(f"DELETE FROM {table}" for table in tables), "UPDATE revision SET value = 0"])
 
         @contextmanager

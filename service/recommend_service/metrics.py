@@ -56,6 +56,10 @@ class Metrics:
             ("rule",),
             registry=self._registry,
         )
+        self._events = Counter(
+            "recommend_events", "Impressions and clicks that were told, by what became of them", ("outcome",),
+            registry=self._registry,
+        )  # fmt: skip
         self._observers: dict[tuple[str, str, int | str, str], Histogram] = {}
 
     def observe(self, method: str, route: str, status: int, cache: str, seconds: float) -> None:
@@ -72,6 +76,11 @@ class Metrics:
         """Counts what each rule of the policy took away."""
         for rule, count in removed.items():
             self._removed.labels(rule).inc(count)
+
+    def count_events(self, outcomes: Mapping[str, int]) -> None:
+        """Counts events that were kept, were repeated, or refused for a reason."""
+        for outcome, count in outcomes.items():
+            self._events.labels(outcome).inc(count)
 
     def render(self, status: Status | None, recommender: Recommender | None) -> bytes:
         """The text of all metrics.

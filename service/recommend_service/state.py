@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from threading import Lock, Thread
-from time import monotonic
+from time import monotonic, time
 from typing import Annotated, TypeVar
 from weakref import WeakKeyDictionary
 
 from fastapi import Depends, Request
 
-from recommend.articles.events import Event
+from recommend.articles.events import Event, ToldEvent
 from recommend.cpus import available_cores
 from recommend.errors import RecommendError, StoreUnreachableError
 from recommend.index.live import LiveView
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.jobs.status import Status, read_status
+from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend.settings import EncoderSettings, Settings
 from recommend.store import Store
@@ -27,6 +29,7 @@ from recommend_service.cache.articles import ArticlesCache
 from recommend_service.checks import Check
 from recommend_service.followed import STALL, FollowedView
 from recommend_service.group_commit import GroupCommit
+from recommend_service.impressions import Impressions, Refusal, settings_digest
 from recommend_service.metrics import Metrics
 from recommend_service.probe import Probe
 from recommend_service.threads import Threads
@@ -34,6 +37,7 @@ from recommend_service.threads import Threads
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+_PRUNE_SECONDS = 3_600.0
 _LEAST_PAUSE = 0.02
 T = TypeVar("T")
 
@@ -54,13 +58,16 @@ class ServiceState:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
-        self.events = GroupCommit(self._add_events)
+        self.events: GroupCommit[Event | Refusal] = GroupCommit(self._add_events)
         self._local = settings.store.startswith("sqlite")
         self._store: Store | None = None
         self._articles: ArticlesCache | None = None
         self._recommender: Recommender | None = None
         self._followed: FollowedView | None = None
         self._variants: dict[str, Recommender] = {}
+        self._arms: WeakKeyDictionary[Recommender, tuple[str, str | None]] = WeakKeyDictionary()
+        self._impressions: Impressions | None = None
+        self._pruned = monotonic()
         self._error: RecommendError = StoreUnreachableError("the store is not open yet")
         self._opening = Lock()
         self._tried = float("-inf")
@@ -96,6 +103,7 @@ class ServiceState:
 
     def _open_recommender(self, store: Store) -> Recommender:
         settings = self.settings.model_copy(update={"encoder": self._encoder_settings()})
+        self._impressions = Impressions(store.events.key(), units=settings.events.units)
         if self._local:
             recommender = Recommender(store, settings, serving=True)
         else:
@@ -104,7 +112,9 @@ class ServiceState:
             recommender = Recommender(store, settings, view=self._followed, serving=True)
         for name in self.settings.service.variants:
             ranking, policy = self.settings.variant(name)
-            self._variants[name] = recommender.with_settings(ranking=ranking, policy=policy)
+            arm = self._variants[name] = recommender.with_settings(ranking=ranking, policy=policy)
+            self._arms[arm] = settings_digest(ranking, policy), name
+        self._arms[recommender] = settings_digest(settings.ranking, settings.policy), None
         return recommender
 
     def _encoder_settings(self) -> EncoderSettings:
@@ -259,8 +269,30 @@ class ServiceState:
     def _read_status(self) -> Status:
         return read_status(self.store, self.settings)
 
-    def _add_events(self, events: Sequence[Event]) -> None:
-        self.store.events.add(events)
+    def impression(self, recommender: Recommender, answer: Answer) -> str | None:
+        """The id of what an answer shows, see :meth:`Impressions.sign`."""
+        assert self._impressions is not None, "there is an answer"
+        return self._impressions.sign(answer, *self._arms[recommender], time())
+
+    def checked(self, told: ToldEvent, user_agent: str) -> Event | Refusal:
+        """What is told of an impression, as it is kept, or why it is not.
+
+        Raises:
+            SnapshotError, StoreError: when there were no answers yet that could have given one.
+        """
+        self.recommender()
+        assert self._impressions is not None, "there is a recommender"
+        return self._impressions.check(told, user_agent, time())
+
+    def _add_events(self, told: Sequence[Event | Refusal]) -> None:
+        events = [one for one in told if isinstance(one, Event)]
+        refused = Counter(one.reason for one in told if isinstance(one, Refusal))
+        fresh = self.store.events.add(events, refused)
+        self.metrics.count_events({**refused, "kept": fresh, "repeated": len(events) - fresh})
+        keep_days = self.settings.events.keep_days
+        if keep_days and monotonic() - self._pruned > _PRUNE_SECONDS:
+            self._pruned = monotonic()
+            self.store.events.prune(keep_days)
 
     def close(self) -> None:
         """Closes the store."""

@@ -128,6 +128,9 @@
     return node;
   };
 
+  /** A name for one look at a box, which tells nothing of who looks. */
+  const newView = () => Array.from(crypto.getRandomValues(new Uint32Array(2)), (part) => part.toString(16).padStart(8, "0")).join("");
+
   const refusesTracking = () => navigator.doNotTrack === "1" || navigator.globalPrivacyControl === true;
 
   /** Tells the service which items of one box came into view, each once, and which were clicked. */
@@ -252,6 +255,9 @@
         if (answer.fallback === null && !this.hasAttribute("no-events") && !refusesTracking()) {
           const variant = response.headers.get("X-Variant");
           const box = { request_id: answer.request_id, article_id: answer.article_id, variant };
+          if (answer.impression) Object.assign(box, { impression: answer.impression, view: newView() });
+          const asked = this.getAttribute("variant") ?? "";
+          if (asked.startsWith("auto:")) box.unit = asked.slice(5);
           this.#events = new Events(`${this.#root}/events`, box, items, this.shadowRoot.querySelectorAll("li"));
         }
         const { request_id: requestId, fallback } = answer;

@@ -117,6 +117,7 @@ def _app() -> FastAPI:
         fallback = "latest" if article_id == "quiet" else None
         related = {"empty": 0, "quiet": 0, "lonely": 0, "thin": limit - 2}.get(article_id, len(items))
         answer = {"article_id": article_id, "request_id": "r1", "fallback": fallback, "items": items}
+        answer["impression"] = f"signed {article_id}"
         return answer if article_id == "old service" else answer | {"related": related}
 
     @app.post("/v1/events", status_code=202)
@@ -267,7 +268,10 @@ def _told(request: Request) -> list[tuple[str, str, int]]:
     assert not any(headers.get(name) for name in ("cookie", "referer", "authorization"))
     events: list[dict[str, Any]] = orjson.loads(request.post_data or "")
     for event in events:
-        assert event.keys() == {"kind", "request_id", "article_id", "item_id", "position", "variant"}
+        said = {"kind", "request_id", "article_id", "item_id", "position", "variant", "impression", "view"}
+        assert event.keys() == said
+        assert (event["impression"], len(event["view"])) == ("signed storm", 16)
+        assert event["view"] == events[0]["view"]
         assert (event["request_id"], event["article_id"], event["variant"]) == ("r1", "storm", "new")
     return [(event["kind"], event["item_id"], event["position"]) for event in events]
 

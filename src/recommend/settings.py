@@ -181,6 +181,18 @@ class PolicySettings(_Group):
     )
 
 
+class EventSettings(_Group):
+    """What is kept of what readers see and click."""
+
+    keep_days: int = Field(
+        0, ge=0, le=36_500, description="days after which events are deleted by the service or recommend events prune; "
+        "0: never"
+    )  # fmt: skip
+    units: bool = Field(
+        False, description="keep a keyed hash of the UNIT of auto:UNIT, so that intervals can be over readers"
+    )
+
+
 class VariantSettings(_Group):
     """One arm of a test: settings that differ from the service's own."""
 
@@ -273,6 +285,7 @@ class Settings(BaseSettings):
     ranking: RankingSettings = RankingSettings()
     policy: PolicySettings = PolicySettings()
     service: ServiceSettings = ServiceSettings()
+    events: EventSettings = EventSettings()
 
     def variant(self, name: str) -> tuple[RankingSettings, PolicySettings]:
         """The ranking and the policy of a variant that ``service.variants`` names."""

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -103,18 +105,49 @@ def recommend(
     return run
 
 
-def test_all_events_or_those_since_a_moment_are_exported_in_both_formats(recommend: Recommend, tmp_path: Path) -> None:
+def test_all_events_or_those_since_a_moment_are_exported_in_each_format(recommend: Recommend, tmp_path: Path) -> None:
     assert recommend("events", "export", "--out", "events.jsonl")[0] == 0
     assert recommend("events", "export", "--out", "e.parquet", "--since", "2026-01-05T13:00:00")[0] == 0
+    for _ in range(2):  # a table of its own making is replaced
+        assert recommend("events", "export", "--out", "events.csv")[0] == 0
+    with (tmp_path / "events.csv").open(newline="", encoding="utf-8") as file:
+        read = [(row["kind"], row["item_id"], row["variant"]) for row in csv.DictReader(file)]
+    assert read[-2:] == [("click", "b", ""), ("click", "c d", "new")]
     rows = [orjson.loads(line) for line in (tmp_path / "events.jsonl").read_bytes().splitlines()]
     assert [row["item_id"] for row in rows] == ["b", "b", "b", "c d"]
     assert rows[1] == {
         "kind": "click", "request_id": None, "article_id": "a", "item_id": "b", "position": 1, "variant": None,
-        "happened_at": "2026-01-05T13:00:00Z",
+        "happened_at": "2026-01-05T13:00:00Z", "impression": None, "view": None, "unit": None, "settings": None,
+        "base": None, "up": 0.0, "down": 0.0, "team": 0,
     }  # fmt: skip
     table = pq.read_table(tmp_path / "e.parquet")
     assert table.schema == SCHEMA
     assert [Event(**row) for row in table.to_pylist()] == [Event(**row) for row in rows[1:]]
+
+
+def test_what_is_told_again_is_kept_once_and_what_is_refused_is_counted_by_reason(store: Store) -> None:
+    seen = event(impression="i", view="v")
+    assert store.events.add([seen, seen, event(impression="i", view="v", kind="click")], {"too old": 2, "none": 0}) == 2
+    assert store.events.add([seen.model_copy(update={"position": 2})], {"too old": 1, "robot": 4}) == 0
+    assert store.events.add([event(impression="i", view="w"), event(), event()]) == 3
+    assert sum(one.view == "v" for one in store.events.read()) == 2
+    assert store.events.refused() == {"robot": 4, "too old": 3}
+    assert store.events.refused(since=datetime.now(UTC) + timedelta(days=1)) == {}
+
+
+def test_old_events_are_deleted_and_young_ones_stay(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recommend.store.events._DELETED_AT_ONCE", 2)
+    store.events.add([event(hours=hours) for hours in range(5)], {"robot": 1})
+    assert store.events.prune(10, NOON + timedelta(days=10, hours=3)) == 3
+    assert [one.happened_at.hour for one in store.events.read()] == [15, 16]
+    assert store.events.prune(1, datetime.now(UTC) + timedelta(days=400)) == 2
+    assert store.events.refused() == {}
+
+
+def test_each_store_signs_by_a_secret_of_its_own(store: Store, tmp_path: Path) -> None:
+    with closing(Store(f"sqlite:///{tmp_path / 'other.db'}")) as other:
+        assert (len(store.events.key()), store.events.key() == other.events.key()) == (32, False)
+        assert other.events.key() == other.events.key()
 
 
 def test_pairs_that_readers_clicked_become_judgements(recommend: Recommend, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from imports import statements
 
 PACKAGE = Path(recommend_service.__file__).parent
 LAYERS = [  # from the base up; modules and packages of the service
-    "connections counters group_commit http logs probe threads",
+    "connections counters group_commit http impressions logs probe robots threads",
     "checks followed metrics cache",
     "state",
     "middleware reindex_watch routes",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from recommend.articles.impressions import ends
 from recommend.index.dates import moment, seconds
 from recommend.index.filters import Filters
 from recommend.index.view import View
@@ -29,6 +30,7 @@ class CacheKey(NamedTuple):
 
     Attributes:
         day: by which ages count, in days since 1970; None where they do not.
+        begun: when the period of the answer's impression began, in hours since 1970; None where it has none.
     """
 
     article_id: str
@@ -37,6 +39,7 @@ class CacheKey(NamedTuple):
     filters: Filters = _NO_FILTERS
     explain: bool = False
     day: int | None = None
+    begun: int | None = None
 
     def normalised(self, view: View) -> CacheKey:
         """Equal for requests that have the same answer at a view: no article is dated between their bounds."""
@@ -56,9 +59,11 @@ class CacheKey(NamedTuple):
 
     def until(self, max_age: timedelta | None) -> float:
         """When the bound that ``max_age`` gave to this, which is normalised, has moved on to the next article, or its
-        day is over."""
+        day or period is over."""
         since = self.filters.since
         over = math.inf if self.day is None else (self.day + 1) * DAY
+        if self.begun is not None:
+            over = min(over, ends(self.begun))
         return min(over, math.inf if max_age is None or since is None else since.timestamp() + max_age.total_seconds())
 
 

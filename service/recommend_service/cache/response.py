@@ -64,9 +64,10 @@ class CachedResponse:
     basis: Basis | None = None
 
     @classmethod
-    def of(cls, answer: Answer, caching: str, *, explain: bool) -> CachedResponse:
+    def of(cls, answer: Answer, caching: str, *, explain: bool, impression: str | None = None) -> CachedResponse:
         """Makes an answer ready."""
-        before, mark, rest = answer_bytes(answer, _MARK, explain=explain).partition(_MARKED)
+        body = answer_bytes(answer, _MARK, explain=explain, impression=impression)
+        before, mark, rest = body.partition(_MARKED)
         between, revision, after = rest.partition(b'"revision":%d' % answer.revision)
         between += revision[: len(b'"revision":')]
         fallback = answer.fallback is not None

@@ -80,6 +80,9 @@ class AnswerBody(BaseModel):
     related: int = Field(ge=0, description="how many of the items, the first ones, are related; the others only fill")
     items: list[Item]
     short: str | None = Field(description="why there are fewer items than asked for")
+    impression: str | None = Field(
+        None, description="id of what is shown, for /v1/events; none of drafts, histories, explanations and the latest"
+    )
     removed: dict[str, int] | None = Field(None, description="with explain=true: candidates each rule took away")
     near_misses: list[NearMissBody] | None = Field(
         None,
@@ -191,7 +194,7 @@ _EXPLAINED = tuple(field.name for field in fields(Recommendation))
 _ITEM = tuple(name for name in _EXPLAINED if name != "explanation")
 
 
-def answer_bytes(answer: Answer, request_id: str, *, explain: bool) -> bytes:
+def answer_bytes(answer: Answer, request_id: str, *, explain: bool, impression: str | None = None) -> bytes:
     """An answer as JSON; without ``request_id`` when that is empty."""
     names = _EXPLAINED if explain else _ITEM
     items = [{name: getattr(item, name) for name in names} for item in answer.items]
@@ -205,6 +208,7 @@ def answer_bytes(answer: Answer, request_id: str, *, explain: bool) -> bytes:
         "related": answer.related,
         "items": items,
         "short": answer.short,
+        "impression": impression,
     }
     if explain:
         body |= {"removed": answer.removed, "near_misses": answer.near_misses}

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from recommend.articles.impressions import period
 from recommend.errors import UnknownArticleError
 from recommend.index.dates import MISSING
 from recommend.index.view import View
@@ -79,14 +80,15 @@ async def _respond(
         article_id = None
     scope = request.scope
     state: ServiceState = scope["app"].state.service
-    clock = by_the_clock(recommender.settings.policy, given.prefer)
+    clock, now = by_the_clock(recommender.settings.policy, given.prefer), time()
     asked = CacheKey(
         name if article_id is None else article_id,
         given.limit,
         given.fallback,
         given.filters(),
         given.explain,
-        int(time() // DAY) if clock else None,
+        int(now // DAY) if clock else None,
+        None if article_id is None or given.explain else period(article_id, now),
     )
     known = article_id is not None
     ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=False)
@@ -135,7 +137,7 @@ def _ready(
     state: ServiceState, recommender: Recommender, asked: CacheKey, *, known: bool
 ) -> tuple[CachedResponse, int]:
     """The answer, or the latest articles where it is missing or empty and the request allows them."""
-    article_id, limit, fallback, filters, explain, _ = asked
+    article_id, limit, fallback, filters, explain = asked[:5]
     answer = recommender.answer(article_id, limit, filters, explain=explain) if known else None
     if answer is None and fallback == "none":
         raise UnknownArticleError(article_id)
@@ -146,7 +148,9 @@ def _ready(
     service = state.settings.service
     seconds = max_age(_age(recommender.view(), article_id), service.max_age, service.max_age_old)
     sharing = "private" if service.read_needs_key else "public"
-    return CachedResponse.of(answer, f"{sharing}, max-age={seconds}", explain=explain), answer.revision
+    impression = None if explain else state.impression(recommender, answer)
+    caching = f"{sharing}, max-age={seconds}"
+    return CachedResponse.of(answer, caching, explain=explain, impression=impression), answer.revision
 
 
 def _age(view: View, article_id: str) -> float | None:

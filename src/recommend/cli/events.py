@@ -13,7 +13,7 @@ import typer
 
 from recommend.cli.app import Json, app, read_settings
 from recommend.cli.console import out, plain, print_json
-from recommend.cli.output import Force, check_target
+from recommend.cli.output import Force, check_target, existing
 from recommend.errors import EvaluationError
 from recommend.evaluation.clicks import click_through, qrels_from_clicks
 from recommend.evaluation.judgements import QRELS, write_qrels
@@ -29,6 +29,14 @@ SCHEMA = pa.schema(
         ("position", pa.int32()),
         ("variant", pa.string()),
         ("happened_at", pa.timestamp("us", "UTC")),
+        ("impression", pa.string()),
+        ("view", pa.string()),
+        ("unit", pa.string()),
+        ("settings", pa.string()),
+        ("base", pa.int32()),
+        ("up", pa.float64()),
+        ("down", pa.float64()),
+        ("team", pa.int32()),
     ]
 )
 
@@ -43,7 +51,7 @@ Since = Annotated[datetime | None, typer.Option(help="Only events from this mome
 @events.command()
 def export(
     context: typer.Context,
-    destination: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .jsonl or .parquet file.")],
+    destination: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .parquet, .jsonl or .csv file.")],
     since: Since = None,
     force: Force = False,
 ) -> None:
@@ -51,8 +59,25 @@ def export(
     settings = read_settings(context)
     check_target(context, "--out", destination, EVENTS, settings, force=force)
     with closing(Store(settings.store, readonly=True)) as store:
-        count = write_rows((event.model_dump() for event in store.events.read(since)), destination, SCHEMA)
+        rows = ({name: getattr(event, name) for name in SCHEMA.names} for event in store.events.read(since))
+        count = write_rows(rows, destination, SCHEMA)
     out.print(f"{count:,} events written to {plain(str(destination))}")
+
+
+@events.command()
+def prune(
+    context: typer.Context,
+    keep_days: Annotated[
+        int | None, typer.Option(min=1, help="Days that are kept.", show_default="events.keep_days")
+    ] = None,
+) -> None:
+    """Deletes events that happened too long ago; the service does so by itself where events.keep_days is set."""
+    settings = read_settings(context)
+    days = keep_days or settings.events.keep_days
+    if not days:
+        raise typer.BadParameter("events.keep_days is 0, which keeps all: give the days", param_hint="--keep-days")
+    with closing(Store(existing(settings))) as store:
+        out.print(f"{store.events.prune(days):,} events deleted")
 
 
 @events.command()

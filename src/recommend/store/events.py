@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from recommend.articles.events import Event
+from recommend.errors import StoreError
 from recommend.store.database import reading, writing
-from recommend.store.schema import events
+from recommend.store.schema import events, refused_events, secrets
 
 _FIELDS = tuple(Event.model_fields)
+_PURPOSE = "impressions"
+_DELETED_AT_ONCE = 20_000
 
 
 class EventLog:
@@ -19,17 +23,45 @@ class EventLog:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
 
-    def add(self, added: Sequence[Event]) -> None:
-        """Adds events in one transaction; durable when this returns.
+    def key(self) -> bytes:
+        """The store's secret, 32 random bytes, that signs impressions.
+
+        Raises:
+            StoreError: when the database cannot be read.
+        """
+        with reading(self._engine) as connection:
+            found = connection.execute(select(secrets.c.value).where(secrets.c.name == _PURPOSE)).scalar()
+        if found is None:
+            raise StoreError("store: its secret for impressions is gone; restore a backup, or begin another store")
+        return bytes(found)
+
+    def add(self, added: Sequence[Event], refused: Mapping[str, int] | None = None) -> int:
+        """Adds events in one transaction, those that are there already left out; durable when this returns.
+
+        Args:
+            added: what happened.
+            refused: counts, by reason, of events that are not kept.
+
+        Returns:
+            How many of the events are new.
 
         Raises:
             StoreError: when the database refuses.
         """
-        if not added:
-            return
+        counts = {reason: count for reason, count in (refused or {}).items() if count}
+        if not added and not counts:
+            return 0
+        fresh = 0
         with writing(self._engine) as connection:
-            connection.execute(insert(events), [event.model_dump() for event in added])
+            if added:
+                rows = [{**event.model_dump(), "identity": event.identity} for event in added]
+                statement = self._insert(events).on_conflict_do_nothing(index_elements=["identity"])
+                fresh = len(connection.execute(statement.returning(events.c.id), rows).all())
+            if counts:
+                self._count(connection, counts)
+        return fresh
 
     def read(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Event]:
         """Events from ``since`` to before ``until``, oldest first, read in batches as they are asked for.
@@ -45,6 +77,50 @@ class EventLog:
         with reading(self._engine) as connection:
             for row in connection.execution_options(yield_per=2000).execute(query):
                 yield Event.model_construct(**row._mapping)
+
+    def refused(self, since: datetime | None = None) -> dict[str, int]:
+        """How many events were not kept since a day, by reason, most first.
+
+        Raises:
+            StoreError: when the database cannot be read.
+        """
+        query = select(refused_events.c.reason, func.sum(refused_events.c.count)).group_by(refused_events.c.reason)
+        if since is not None:
+            query = query.where(refused_events.c.day >= _zoned(since).date())
+        with reading(self._engine) as connection:
+            found = {str(reason): int(count) for reason, count in connection.execute(query)}
+        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def prune(self, keep_days: int, now: datetime | None = None) -> int:
+        """Deletes what happened more than so many days ago, some at a time, so that no one waits long.
+
+        Returns:
+            How many events were deleted.
+
+        Raises:
+            StoreError: when the database refuses.
+        """
+        before = (now or datetime.now(UTC)) - timedelta(days=keep_days)
+        deleted = 0
+        while True:
+            with writing(self._engine) as connection:
+                some = select(events.c.id).where(events.c.happened_at < before).limit(_DELETED_AT_ONCE)
+                count = connection.execute(delete(events).where(events.c.id.in_(some))).rowcount
+                connection.execute(delete(refused_events).where(refused_events.c.day < before.date()))
+            deleted += count
+            if count < _DELETED_AT_ONCE:
+                return deleted
+
+    def _count(self, connection: Connection, counts: Mapping[str, int]) -> None:
+        today = _today()
+        statement = self._insert(refused_events)
+        more = refused_events.c.count + statement.excluded.count
+        upsert = statement.on_conflict_do_update(index_elements=["day", "reason"], set_={"count": more})
+        connection.execute(upsert, [{"day": today, "reason": reason, "count": n} for reason, n in counts.items()])
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _zoned(moment: datetime) -> datetime:

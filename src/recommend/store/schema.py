@@ -10,8 +10,10 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -22,7 +24,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0006"
+HEAD = "0007"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -142,7 +144,32 @@ events = Table(
     Column("item_id", Text, nullable=False),
     Column("position", Integer, nullable=False),
     Column("variant", Text),
+    Column("impression", Text),
+    Column("view", Text),
+    Column("unit", Text),
+    Column("settings", Text),
+    Column("base", Integer),
+    Column("up", Float, nullable=False, server_default="0"),
+    Column("down", Float, nullable=False, server_default="0"),
+    Column("team", Integer, nullable=False, server_default="0"),
+    Column("identity", LargeBinary(16)),
     Index("events_by_time", "happened_at"),
+    Index("events_by_identity", "identity", unique=True),
+)
+
+refused_events = Table(  # counts alone: what is refused may be anything, and any amount of it
+    "refused_events",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("reason", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary(32), nullable=False),
 )
 
 lineage = Table(  # a row when the store is made, one more for each restore: what lies between is rolled back

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import orjson
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 
 from recommend.errors import SettingsError
 from recommend.files import Kind, first_line, starts_with, whole
 
-_ENDINGS = (".parquet", ".jsonl")
+ENDINGS = (".parquet", ".jsonl")
+FLAT_ENDINGS = (*ENDINGS, ".csv")
+"""Of tables without lists."""
+
 _ROWS_A_TABLE = 50_000
 
 
-def check_ending(path: Path) -> None:
+def check_ending(path: Path, endings: Sequence[str] = ENDINGS) -> None:
     """Looks whether :func:`write` can write such a file.
 
     Raises:
         SettingsError: when it ends otherwise.
     """
-    if path.suffix not in _ENDINGS:
-        raise SettingsError(f"export file {path.name!r} ends neither in {' nor in '.join(_ENDINGS)}")
+    if path.suffix not in endings:
+        raise SettingsError(f"export file {path.name!r} ends neither in {' nor in '.join(endings)}")
 
 
 def table_kind(name: str, schema: pa.Schema) -> Kind:
@@ -34,7 +38,7 @@ def table_kind(name: str, schema: pa.Schema) -> Kind:
 
 
 def write(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> int:
-    """Writes tables to a .parquet file, one row group each, or to a .jsonl file.
+    """Writes tables to a .parquet file, one row group each, to a .jsonl file, or, where they are flat, to a .csv file.
 
     Returns:
         The number of rows.
@@ -43,6 +47,11 @@ def write(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> int:
     with path.open("wb") as file:
         if path.suffix == ".parquet":
             with pq.ParquetWriter(file, schema) as writer:
+                for table in tables:
+                    writer.write_table(table)
+                    count += len(table)
+        elif path.suffix == ".csv":
+            with pyarrow.csv.CSVWriter(file, schema) as writer:
                 for table in tables:
                     writer.write_table(table)
                     count += len(table)
@@ -55,7 +64,7 @@ def write(tables: Iterable[pa.Table], path: Path, schema: pa.Schema) -> int:
 
 
 def write_rows(rows: Iterable[dict[str, object]], path: Path, schema: pa.Schema) -> int:
-    """Writes rows to a .parquet or .jsonl file, which appears whole or not at all.
+    """Writes flat rows to a .parquet, .jsonl or .csv file, which appears whole or not at all.
 
     Returns:
         The number of rows.
@@ -63,7 +72,7 @@ def write_rows(rows: Iterable[dict[str, object]], path: Path, schema: pa.Schema)
     Raises:
         SettingsError: for another ending.
     """
-    check_ending(path)
+    check_ending(path, FLAT_ENDINGS)
     with whole(path) as temp_path:
         return write(_tables(rows, schema), temp_path, schema)
 
@@ -74,8 +83,11 @@ def _has_columns(path: Path, names: list[str]) -> bool:
             return bool(pq.read_schema(path).names == names)
         except pa.ArrowInvalid:
             return False
+    line = first_line(path)
+    if line.rstrip("\n") == ",".join(f'"{name}"' for name in names):
+        return True
     try:
-        row = orjson.loads(first_line(path))
+        row = orjson.loads(line)
     except orjson.JSONDecodeError:
         return False
     return isinstance(row, dict) and [*row] == names
