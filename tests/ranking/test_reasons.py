@@ -86,6 +86,17 @@ def test_an_update_is_one_that_counts_the_same_again() -> None:
     assert "update" not in {kind(risen, FAR), kind(risen, timedelta(days=3), updates=False)}
 
 
+def test_another_days_event_of_a_sudden_kind_is_not_the_same_story() -> None:
+    def kind(*texts: str, age: timedelta = DAY) -> str:
+        return reason(Evidence({"kyiv": 0.2}, 0.5, 0.6, texts, age)).kind
+
+    strike, other = "An airstrike on Kyiv", "Kyiv: two die in a missile attack"
+    assert kind(strike, other) == "place"
+    assert kind(strike, other, age=timedelta(hours=3)) == "story"
+    assert kind(strike, "Toll of the airstrike on Kyiv rises to 9") == "story"
+    assert kind("Kyiv votes: an election", "The election in Kyiv is over") == "story"
+
+
 def test_without_a_name_tags_come_first_then_the_kind_of_event_then_authors() -> None:
     texts = ["An earthquake shakes the south", "Quake damages a school"]
     given: dict[str, list[str]] = {"tags": ["Geology"], "authors": ["Ida Roy"]}

@@ -21,9 +21,9 @@ _OFFICES = frozenset(
     archbishop authority bishop board capital captain centre chairman chancellor chief day democratic deputy
     director economic emperor executive federal first force forces foreign former general god governor group
     head highness interior international judge justice king left lieutenant lord majesty mayor member military
-    minister ministry mr mrs ms mt national new office officials opposition pope president presidential prime
+    minister ministry mr mrs ms mt mw national new office officials opposition pope president presidential prime
     prince princess queen representatives royal second secretary senator sheikh social speaker special
-    spokesperson supreme the tsar vice
+    spokesperson supreme the tsar united vice
     """.split()  # noqa: SIM905 - a list of words
 )
 

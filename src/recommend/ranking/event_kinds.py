@@ -14,6 +14,12 @@ _FILE = Path(__file__).with_name("event_kinds.toml")
 _SOURCE = "en"
 _TOLL = "toll"
 
+SUDDEN = frozenset({
+    "air-crash", "airstrike", "explosion", "fire", "landslide", "murder", "rail-crash", "road-crash", "shipwreck",
+    "shooting", "stabbing",
+})  # fmt: skip
+"""Kinds of which another day's is another one."""
+
 
 @lru_cache(maxsize=256)  # one headline is asked for with every story in its box
 def event_kinds(text: str, language: str | None) -> frozenset[str]:

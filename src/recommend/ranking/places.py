@@ -20,10 +20,10 @@ _FILE = Path(__file__).with_name("places.txt")
 _PART_OF_A_NAME = re.compile(
     r"(?:gulf|lake|mount|north|south|east|west|bay|province|city|island|isle|port|strait) (?:of )?\w.*"
     r"|.*\w (?:oblast|province|governorate|county|district|region|raion|territory|state|prefecture|department|canton|"
-    r"island|islands|peninsula|strip|valley|desert|city|town|village|bay|river|lake|sea|airport|square|street|strait)"
+    r"island|islands|peninsula|strip|valley|desert|city|town|village|bay|river|lake|sea|airport|square|street|strait|corridor|shoal)"
 )
 
-_APART = re.compile(r" \(| - ")
+_OTHER = re.compile(r" - .*")  # "Congo - Kinshasa"
 _MORE = {"en": ("Burma", "Democratic Republic of the Congo", "Ivory Coast", "Palestine", "Turkey", "U.S.", "UK", "US")}
 
 Extent = Literal["local", "country"]
@@ -56,5 +56,5 @@ def _countries(language: str) -> frozenset[str]:
         territories = Locale(language).territories
     except (UnknownLocaleError, ValueError):
         return frozenset()
-    names = (part for name in territories.values() for part in [name, *_APART.split(name.rstrip(")"))])
+    names = (part for name in territories.values() for part in _OTHER.sub("", name).rstrip(")").split(" ("))
     return frozenset(map(folded, [*names, *_MORE.get(language, ())]))

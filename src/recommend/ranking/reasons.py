@@ -12,7 +12,7 @@ import numpy as np
 
 from recommend.articles.text import spans
 from recommend.index.lexical import Lexicon, TermVector
-from recommend.ranking.event_kinds import counts_anew, event_kinds, name_of
+from recommend.ranking.event_kinds import SUDDEN, counts_anew, event_kinds, name_of
 from recommend.ranking.names import Names, names_in
 from recommend.ranking.phrases import distance, enumeration, phrase
 from recommend.ranking.places import extent
@@ -150,21 +150,29 @@ def _is_update(evidence: Evidence) -> bool:
 
 def _kind_of(names: Sequence[str], evidence: Evidence, language: str | None) -> Literal["story", "place", "topic"]:
     age, probability = evidence.age, evidence.probability
-    if age is not None and any(abs(age) <= near and probability >= p for near, p in _SAME_STORY):
+    near = age is not None and any(abs(age) <= apart and probability >= p for apart, p in _SAME_STORY)
+    if near and not _is_another(evidence, language):
         return "story"
     extents = [extent(name, language) for name in names]
     return "place" if None not in extents and "local" in extents else "topic"
 
 
+def _is_another(evidence: Evidence, language: str | None) -> bool:
+    """Whether two reports tell of two events of one kind: of a sudden one, on different days, and neither counts
+    anew."""
+    if evidence.age is None or abs(evidence.age) < _NEXT_DAY or not _events(evidence, language) & SUDDEN:
+        return False
+    *others, own = evidence.texts
+    return not (counts_anew(own, language) or any(counts_anew(other, evidence.language) for other in others))
+
+
 def _events(evidence: Evidence, language: str | None) -> frozenset[str]:
     """Kinds of events that both headlines tell of."""
-    *others, own = evidence.texts or [""]
-    kinds = event_kinds(own, language)
-    return (
-        kinds.intersection(*(event_kinds(other, evidence.language or language) for other in others))
-        if others
-        else kinds
-    )
+    if len(evidence.texts) < 2:
+        return frozenset()
+    *others, own = evidence.texts
+    theirs = (event_kinds(other, evidence.language or language) for other in others)
+    return event_kinds(own, language).intersection(*theirs)
 
 
 def shared_terms(query: TermVector, others: Sequence[TermVector], lexicon: Lexicon) -> list[dict[str, float]]:
