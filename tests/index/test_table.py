@@ -63,7 +63,9 @@ def test_each_filter_is_the_plain_condition(
     }
     for filters, condition in conditions.items():
         assert passing(table, allowed(table, filters, None)) == plain(articles, condition), filters
-    together = allowed(table, Filters(name, language, name, tag, when, when, out, access), None)
+    every: dict[str, Any] = {"section": name, "language": language, "site": name, "tag": tag}
+    every |= {"since": when, "until": when}
+    together = allowed(table, Filters(**every, exclude=out, access=access), None)
     assert passing(table, together) == plain(articles, lambda a: all(keep(a) for keep in conditions.values()))
     assert passing(table, allowed(table, Filters(section="Unheard of"), None)) == []
     for reader in Access:
@@ -71,6 +73,41 @@ def test_each_filter_is_the_plain_condition(
     foreign = table.foreign_to(language)
     others = [] if foreign is None else passing(table, foreign)
     assert others == plain(articles, lambda a: not same_language(a.language, language))
+
+
+@given(
+    ARTICLES,
+    st.lists(st.sampled_from(NAMES), min_size=1, max_size=3),
+    st.lists(st.sampled_from(TAGS), min_size=1, max_size=3),
+    st.lists(st.sampled_from(LANGUAGES), min_size=1, max_size=3),
+)
+def test_a_filter_takes_several_values_and_their_negation(
+    articles: list[Article], names: list[str], tags: list[str], languages: list[str]
+) -> None:
+    table = ArticleTable.of(articles)
+    any_name, any_tag, all_tags = ",".join(names), ",".join(tags), "+".join(tags)
+
+    def spoken(article: Article) -> bool:
+        return any(same_language(article.language, language) for language in languages)
+
+    conditions: dict[Filters, Callable[[Article], bool]] = {
+        Filters(section=any_name): lambda a: a.section in names,
+        Filters(not_section=any_name): lambda a: a.section not in names,
+        Filters(genre=any_name.lower()): lambda a: a.genre in any_name.lower().split(","),
+        Filters(tag=any_tag): lambda a: bool({*tags} & {*a.tags}),
+        Filters(tag=all_tags): lambda a: {*tags} <= {*a.tags},
+        Filters(not_tag=all_tags): lambda a: not {*tags} <= {*a.tags},
+        Filters(language=",".join(languages)): spoken,
+        Filters(not_language=",".join(languages)): lambda a: not (a.language and spoken(a)),
+    }
+    for filters, condition in conditions.items():
+        assert passing(table, allowed(table, filters, None)) == plain(articles, condition), filters
+
+
+def test_a_value_with_a_comma_or_a_plus_sign_in_its_name_is_found_by_that_name() -> None:
+    table = ArticleTable.of([Article(id="1", title="Title", section="Arts, Culture", tags=("C++",))])
+    for filters in (Filters(section="Arts, Culture"), Filters(tag="C++")):
+        assert passing(table, allowed(table, filters, None)) == ["1"]
 
 
 @given(ARTICLES, KNOWN_MOMENTS, st.sets(st.sampled_from(NAMES)))

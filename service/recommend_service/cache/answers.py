@@ -54,7 +54,7 @@ class CacheKey(NamedTuple):
     def size(self) -> int:
         """Bytes of memory, about."""
         filters = self.filters
-        texts = (self.article_id, self.fallback, filters.section, filters.language, filters.site, filters.tag)
+        texts = (self.article_id, self.fallback, *filters.texts())
         return _ASKED_BYTES + sum(map(sys.getsizeof, (*texts, filters.exclude, *filters.exclude)))
 
     def until(self, max_age: timedelta | None) -> float:

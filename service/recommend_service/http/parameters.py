@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl
 
 from fastapi import HTTPException, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from recommend.articles.article import Access
 from recommend.articles.fields import same_id
 from recommend.errors import truncated_repr
-from recommend.index.filters import Filters, Prefer
+from recommend.index.filters import NAMED, Filters, Prefer
 
 Duration = Annotated[
     timedelta,
@@ -24,20 +24,50 @@ Duration = Annotated[
 ]
 
 
+_MOST_VALUES = 20
+
+
+def _few(text: str) -> str:
+    if text.count(",") + text.count("+") >= _MOST_VALUES:
+        raise ValueError(f"names more than {_MOST_VALUES} values")
+    return text
+
+
+Values = Annotated[str, AfterValidator(_few)]
+"""One value, or several of which one must hold, separated by commas."""
+
+
 def _separated(values: Any) -> Any:
     return values and [part for value in values for part in str(value).split(",")]
 
 
-class Parameters(BaseModel):
-    """Those of every route that answers with a box."""
+class NamedValues(BaseModel):
+    """Those that name values which articles must hold, or must not."""
 
     model_config = ConfigDict(frozen=True)
 
+    section: Values | None = Field(None, description="one of these, separated by commas; so are the next four")
+    language: Values | None = None
+    site: Values | None = None
+    tag: Values | None = Field(None, description="of tags that a plus sign (%2B) joins, all must be there")
+    genre: Values | None = None
+    not_section: Values | None = Field(None, alias="-section", description="none of these; so are the next four")
+    not_language: Values | None = Field(None, alias="-language")
+    not_site: Values | None = Field(None, alias="-site")
+    not_tag: Values | None = Field(None, alias="-tag")
+    not_genre: Values | None = Field(None, alias="-genre")
+
+    def named(self) -> dict[str, Any]:
+        """The same by field of :class:`~recommend.index.filters.Filters`."""
+        return {f"{sign}{name}": getattr(self, f"{sign}{name}") for name in NAMED for sign in ("", "not_")}
+
+
+class Parameters(NamedValues):
+    """Those of every route that answers with a box."""
+
     limit: int = Field(5, ge=1, le=50, description="how many items")
-    section: str | None = None
-    language: str | None = Field(None, description="default: that of the article")
-    site: str | None = None
-    tag: str | None = None
+    language: Values | None = Field(None, description="default: that of the article")
+    genre: Values | None = Field(None, description="default: as policy.hidden_genres says")
     since: datetime | None = None
     until: datetime | None = None
     access: Annotated[list[Access] | None, BeforeValidator(_separated)] = Field(
@@ -76,11 +106,17 @@ class Parameters(BaseModel):
             except OverflowError:
                 oldest = datetime.min.replace(tzinfo=UTC)
             since = oldest if since is None else max(since, oldest)
-        named = (part for value in self.exclude or [] for part in (value, *value.split(",")) if part)
-        excluded = frozenset(map(same_id, named))
+        parts = (part for value in self.exclude or [] for part in (value, *value.split(",")) if part)
+        excluded = frozenset(map(same_id, parts))
         access = frozenset(self.access or ())
         return Filters(
-            self.section, self.language, self.site, self.tag, since, until, excluded, access, self.reader, self.prefer
+            **self.named(),
+            since=since,
+            until=until,
+            exclude=excluded,
+            access=access,
+            reader=self.reader,
+            prefer=self.prefer,
         )
 
 
@@ -99,18 +135,12 @@ class UrlParameters(BoxParameters):
     url: str
 
 
-class ListParameters(BaseModel):
+class ListParameters(NamedValues):
     """Those of a listing."""
-
-    model_config = ConfigDict(frozen=True)
 
     query: str | None = Field(
         None, max_length=200, description="words, an id, or a URL; without it the newest are listed"
     )
-    section: str | None = None
-    language: str | None = None
-    site: str | None = None
-    tag: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     limit: int = Field(20, ge=1, le=100, description="how many a page has")
@@ -118,7 +148,7 @@ class ListParameters(BaseModel):
 
     def filters(self) -> Filters:
         """The filters of a request."""
-        return Filters(self.section, self.language, self.site, self.tag, _utc(self.since), _utc(self.until))
+        return Filters(**self.named(), since=_utc(self.since), until=_utc(self.until))
 
 
 class WhyParameters(BaseModel):
@@ -150,7 +180,7 @@ def refuse_unknown(request: Request, known: type[BaseModel]) -> None:
     """
     if request.app.state.settings.service.lenient:
         return
-    names = known.model_fields
+    names = {field.alias or name for name, field in known.model_fields.items()}
     for name, _ in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
         if name not in names:
             near = [_ELSEWHERE[name]] if _ELSEWHERE.get(name) in names else get_close_matches(name, names, n=1)

@@ -43,7 +43,7 @@ def related_box(
     """
     view = selection.view
     place = None if article_id is None else view.locate(article_id)
-    rules, section = selection.settings.policy, eligibility.filters.section
+    rules, section = selection.settings.policy, eligibility.filters.one_section
     if explain:
         ready = selection.scoring.shortlist(query, place)
     chosen = selection.choose(query, article_id, k, eligibility, ready)
@@ -94,7 +94,7 @@ def history_box(
     """
     view = selection.view
     chosen = selection.choose_for_history(queries, groups, k, eligibility)
-    rules, section = selection.settings.policy, eligibility.filters.section or queries[0].section
+    rules, section = selection.settings.policy, eligibility.filters.one_section or queries[0].section
     told = _explained(selection, explain)
     parts = (
         recommendations(view, query, chosen, [i], rules, section, explained=told)

@@ -120,7 +120,9 @@ class Eligibility:
         if rules.on and not any_kind:
             genre, language = (None, None) if query is None else (query.genre, query.language)
             asked = self.filters.language is not None
-            unwanted = policy.unwanted(table, rules, genre, None if asked else language, self.moment(query))
+            unwanted = policy.unwanted(
+                table, rules, genre, None if asked else language, self.moment(query), any_genre=bool(self.filters.genre)
+            )
             given.extend(~mask for mask in unwanted.values())
         if self.settings.ranking.as_of == "query" and query is not None and query.published_at != MISSING:
             given.append((table.published_at != MISSING) & (table.published_at < query.published_at))

@@ -47,7 +47,7 @@ class Filling:
         rules, shown, query, eligibility = self.rules, chosen.candidates, self.queries[0], self.eligibility
         allowed, filtering = eligibility.under(query), Filtering(self.scoring, rules, query, eligibility)
         lacking = rules.readable - int(np.count_nonzero(passes(eligibility.readable, shown.segments, shown.rows)))
-        section = eligibility.filters.section or query.section
+        section = eligibility.filters.one_section or query.section
         sections = [section, None] if rules.fill == "section" and section is not None else [None]
         first = [(both(allowed, eligibility.readable), min(k, len(shown) + lacking))] if lacking > 0 else []
         for masks, size in [*first, (allowed, k)]:

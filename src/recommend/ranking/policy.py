@@ -15,11 +15,18 @@ FloatArray = NDArray[np.float32]
 
 
 def unwanted(
-    table: ArticleTable, rules: PolicySettings, genre: str | None, language: str | None, moment: int | None = None
+    table: ArticleTable,
+    rules: PolicySettings,
+    genre: str | None,
+    language: str | None,
+    moment: int | None = None,
+    *,
+    any_genre: bool = False,
 ) -> dict[str, BoolArray]:
     """By rule, (n,) which do not belong under a story of ``genre`` in ``language`` of a ``moment`` in seconds since
-    1970; of None, any language or age belongs."""
-    by_rule: dict[str, BoolArray | None] = {"genre": table.has_genre(g for g in rules.hidden_genres if g != genre)}
+    1970; of None, any language or age belongs, and where it is said, any genre."""
+    hidden = () if any_genre else [one for one in rules.hidden_genres if one != genre]
+    by_rule: dict[str, BoolArray | None] = {"genre": table.has_genre(hidden)}
     if rules.same_language and language is not None:
         by_rule["language"] = table.foreign_to(language)
     if rules.max_age and moment is not None:

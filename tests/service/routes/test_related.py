@@ -37,7 +37,7 @@ def test_a_box_holds_other_stories_best_first_with_all_documented_fields(reader:
     ("parameter", "value"),
     [*(("limit", value) for value in ("0", "51", "-1", "x", "1.5", "")), ("since", "soon"), ("until", "2026-13-01"),
      ("max_age", "fortnight"), ("max_age", "-P1D"), ("max_age", "-1"), ("fallback", "popular"), ("explain", "perhaps"),
-     ("reader", "editor"), ("prefer", "old")],
+     ("reader", "editor"), ("prefer", "old"), ("section", "," * 20), ("-tag", "+" * 20)],
 )  # fmt: skip
 @pytest.mark.parametrize("path", [BOX, "/v1/related?url=https://a.example/"])
 def test_a_parameter_out_of_range_is_refused_by_name(reader: Any, path: str, parameter: str, value: str) -> None:
@@ -52,6 +52,9 @@ def test_a_parameter_out_of_range_is_refused_by_name(reader: Any, path: str, par
         ({"section": "Sport"}, lambda a: a.section == "Sport"),
         ({"site": "harbor-post.example"}, lambda a: a.site == "harbor-post.example"),
         ({"language": "es"}, lambda a: a.language == "es"),
+        ({"section": "Sport,Politics"}, lambda a: a.section in {"Sport", "Politics"}),
+        ({"-section": "Sport,Politics"}, lambda a: a.section not in {"Sport", "Politics"}),
+        ({"genre": "opinion,letters"}, lambda a: a.genre in {"opinion", "letters"}),
         ({"section": "Politics", "tag": "china"}, lambda a: a.section == "Politics" and "china" in a.tags),
         ({"since": "2026-01-05"}, lambda a: a.published_at >= datetime(2026, 1, 5, tzinfo=UTC)),
         ({"until": "2024-06-30T12:00:00"}, lambda a: a.published_at <= datetime(2024, 6, 30, 12, tzinfo=UTC)),
@@ -67,7 +70,8 @@ def test_a_filter_keeps_exactly_what_passes_it(
 ) -> None:
     shown = set(reader.shown(STORY, **params))
     english = [article for article in corpus if article.language == "en" or "language" in params]
-    eligible = {a.id for a in english if passes(a) and a.genre == "news" and a.status == "published"} - {STORY, TWIN}
+    usual = [a for a in english if a.genre == "news" or "genre" in params]
+    eligible = {a.id for a in usual if passes(a) and a.status == "published"} - {STORY, TWIN}
     copies = sum("wire" in article_id for article_id in eligible)
     assert shown
     assert shown <= eligible
