@@ -134,6 +134,16 @@ class View:
                 return number, row
         return None
 
+    def group(self, place: tuple[int, int]) -> int:
+        """The duplicate group of the article at a segment and row."""
+        number, row = place
+        return int(self.segments[number].groups[row])
+
+    def of_group(self, group: int) -> Iterator[str]:
+        """The ids of the articles of a duplicate group."""
+        for segment in self.segments:
+            yield from map(segment.table.id, np.flatnonzero(segment.groups == np.uint64(group)).tolist())
+
 
 def _on(snapshot: Snapshot, segments: tuple[Segment, ...], *others: Any) -> View:
     """The view of a snapshot and later segments."""
