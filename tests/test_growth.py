@@ -17,6 +17,7 @@ from recommend.articles.dates import read_date
 from recommend.articles.languages import read_language
 from recommend.articles.links import Link, links
 from recommend.articles.markup import without_markup, without_shortcodes
+from recommend.articles.passages import passages
 from recommend.articles.text import clean_line, clean_text, lead_sentence, spans, terms
 from recommend.errors import ArticleError
 
@@ -60,7 +61,7 @@ def links_found(text: str) -> list[Link]:
 ENTRIES: list[Callable[[str], object]] = [
     clean_text, clean_line, without_markup, without_shortcodes, lead_sentence, standfirst, terms, parse_text,
     parse_lists, parse_lines, parse_unknown, canonical_url, read_address, read_date, read_language,
-    sentences_counted, links_found,
+    sentences_counted, links_found, passages,
     lambda text: spans(text, {"word", "a", "x", "vc", "ss"}),
 ]  # fmt: skip
 

@@ -19,7 +19,7 @@ LAYERS = [  # from the base up; "recommend" is the package itself, with its few 
     "collisions index ingest",
     "ranking",
     "recommender",
-    "jobs",
+    "jobs linking story",
     "evaluation recommend",
     "training",
     "cli",

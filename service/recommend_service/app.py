@@ -38,7 +38,20 @@ from recommend_service.middleware.limits import (
 )
 from recommend_service.middleware.request_context import RequestContext
 from recommend_service.reindex_watch import ReindexWatch
-from recommend_service.routes import articles, assets, bulk, curation, drafts, events, listing, operations, related
+from recommend_service.routes import (
+    articles,
+    assets,
+    bulk,
+    curation,
+    drafts,
+    events,
+    links,
+    listing,
+    operations,
+    page,
+    related,
+    story,
+)
 from recommend_service.routes.site import site_router
 from recommend_service.state import ServiceState, logger
 
@@ -83,7 +96,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = Metrics()
     problems.install(app)
     # in front, and not by include_router: a route that is tried in vain costs some time, a router far more
-    modules = (related, operations, drafts, bulk, curation, listing, articles, events, assets)
+    modules = (related, operations, drafts, links, page, story, bulk, curation, listing, articles, events, assets)
     app.router.routes[:0] = [route for module in modules for route in module.router.routes]
     if settings.service.site:
         texts = "text" in settings.service.public_fields
@@ -149,7 +162,8 @@ def _add_middleware(app: FastAPI, all_settings: Settings, fast_path: FastPath) -
     # From the inside out: the one added last sees a request first. HEAD becomes GET; load is shed before anything is
     # spent on a request; the clock runs from then on; who asks is known before it is counted; bodies are bounded where
     # they are read, under what compresses the answers.
-    bodies = {bulk.PATH: settings.bulk_limit, "/v1/related": OPEN_BODY_LIMIT, "/v1/events": OPEN_BODY_LIMIT}
+    bodies = dict.fromkeys(("/v1/related", "/v1/related:page", "/v1/links", "/v1/events"), OPEN_BODY_LIMIT)
+    bodies[bulk.PATH] = settings.bulk_limit
     app.add_middleware(BodyLimit, paths=bodies, patience=2 * settings.timeout)
     app.add_middleware(Compression, minimum_size=GZIP_FROM)
     if settings.rate_limit:

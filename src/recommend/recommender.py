@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -32,6 +32,7 @@ from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.kept import Comparison
 from recommend.ranking.model import Ranker, length_weight
+from recommend.ranking.page import share_out
 from recommend.ranking.pipeline import Selection
 from recommend.ranking.ready import read_shortlist, ready_lists
 from recommend.ranking.search import Found, Mark, search
@@ -180,15 +181,15 @@ class Recommender:
         if place is None:
             return None
         number, row = place
-        query, eligibility = view.segments[number].query(row), self._eligibility(view, filters)
-        selection = self._selection(view)
+        query, eligibility = view.segments[number].query(row), self.eligibility(view, filters)
+        selection = self.selection(view)
         ready = None if explain or k > LISTED else self._ready(selection.scoring, query, place)
         return related_box(selection, eligibility, query, article_id, k, explain=explain, ready=ready)
 
     def answers(self, ids: Sequence[str], k: int) -> Iterator[Answer | None]:
         """What :meth:`answer` gives for each of the ids, of one view, sooner than one by one."""
         view = self.view()
-        selection, eligibility = self._selection(view), self._eligibility(view, Filters())
+        selection, eligibility = self.selection(view), self.eligibility(view, Filters())
         places = {one: place for one in ids if (place := view.locate(one)) is not None}
         queries = {one: view.segments[number].query(row) for one, (number, row) in places.items()}
         listed = places.items() if k <= LISTED else ()
@@ -221,11 +222,8 @@ class Recommender:
             EncoderError: when the snapshot's encoder cannot be opened.
         """
         view = self.view()
-        read = view.snapshot.boilerplate.without(article)
-        embedding = encode_articles(self._encoder_of(view), [read])[0]
-        query = view.snapshot.prepare(article, embedding).query()
-        name = None if nameless else article.id
-        return related_box(self._selection(view), self._eligibility(view, filters), query, name, k, explain=explain)
+        query, name = self.query_of(view, article), None if nameless else article.id
+        return related_box(self.selection(view), self.eligibility(view, filters), query, name, k, explain=explain)
 
     def answer_history(
         self, ids: Sequence[str], k: int, filters: Filters = Filters(), *, explain: bool = False
@@ -249,7 +247,33 @@ class Recommender:
             return self.latest_answer(None, k, filters)
         groups = np.array([view.segments[number].groups[row] for number, row in read], np.uint64)
         queries = [view.segments[number].query(row) for number, row in read[: history.READ]]
-        return history_box(self._selection(view), self._eligibility(view, filters), queries, groups, k, explain=explain)
+        return history_box(self.selection(view), self.eligibility(view, filters), queries, groups, k, explain=explain)
+
+    def answer_page(
+        self, ids: Sequence[str], k: int, filters: Filters = Filters(), *, explain: bool = False
+    ) -> list[Answer]:
+        """The boxes under several articles that stand on one page, in their order: no story is in two of them, nor one
+        of ``ids``, which the page shows already, nor one that the filters exclude, under any id; where there is
+        nothing else, a box holds the newest articles.
+
+        See :func:`~recommend.ranking.page.share_out` for which box a story is in.
+        """
+        fixed = self.pinned()
+        view = fixed.view()
+
+        def story_of(article_id: str) -> int:
+            place = view.locate(article_id)
+            assert place is not None
+            return view.group(place)
+
+        def ask(number: int, stories: Collection[int]) -> Answer:
+            narrowed = replace(filters, exclude=filters.exclude.union(*map(view.of_group, stories)))
+            one = ids[number]
+            answer = None if fixed.under_embargo(one) else fixed.answer(one, k, narrowed, explain=explain)
+            return answer if answer is not None and answer.items else fixed.latest_answer(one, k, narrowed)
+
+        known = [place for place in map(view.locate, (*ids, *filters.exclude)) if place is not None]
+        return share_out(len(ids), ask, story_of, {view.group(place) for place in known})
 
     def rank(self, article_id: str, depth: int) -> list[tuple[str, float]]:
         """Ids and ranking scores of the ``depth`` best, best first: the same path without cards and reasons.
@@ -259,8 +283,8 @@ class Recommender:
         """
         view = self.view()
         _, query = _published(view, article_id)
-        selection = self._selection(view)
-        chosen = selection.choose(query, article_id, depth, self._eligibility(view, Filters())).candidates
+        selection = self.selection(view)
+        chosen = selection.choose(query, article_id, depth, self.eligibility(view, Filters())).candidates
         return [(selection.scoring.id(chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
 
     def candidates(self, article_id: str) -> tuple[list[str], Candidates, float]:
@@ -272,7 +296,7 @@ class Recommender:
         """
         view = self.view()
         place, query = _published(view, article_id)
-        selection, allowed = self._selection(view), self._eligibility(view, Filters()).under(query)
+        selection, allowed = self.selection(view), self.eligibility(view, Filters()).under(query)
         ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
         return [selection.scoring.id(ranked, i) for i in range(len(ranked))], ranked, length_weight(query.term_count)
 
@@ -286,14 +310,14 @@ class Recommender:
         Pins and blocks of the article hold here too.
         """
         view = self.view()
-        pins, blocks = self._eligibility(view, filters).curated(article_id)
+        pins, blocks = self.eligibility(view, filters).curated(article_id)
         own = frozenset() if article_id is None else frozenset({article_id})
         narrowed = replace(filters, exclude=filters.exclude | own | blocks)
-        return latest_box(self._eligibility(view, narrowed), article_id, k, pins)
+        return latest_box(self.eligibility(view, narrowed), article_id, k, pins)
 
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> list[Recommendation]:
         """The k newest published articles of any genre after the first ``offset``: what a front page lists."""
-        eligibility = self._eligibility(self.view(), Filters(section=section))
+        eligibility = self.eligibility(self.view(), Filters(section=section))
         return catalogue.latest(eligibility, offset + k, any_kind=True)[offset:]
 
     def sections(self) -> list[tuple[str, int]]:
@@ -330,7 +354,7 @@ class Recommender:
         view = self.view()
         own, query = _published(view, article_id)
         other, _ = _published(view, other_id)
-        return explain_pair(self._selection(view), self._eligibility(view, filters), query, article_id, own, other, k)
+        return explain_pair(self.selection(view), self.eligibility(view, filters), query, article_id, own, other, k)
 
     def under_embargo(self, article_id: str) -> bool:
         """Whether the date of an article is yet to come: its box would tell readers of it before its time."""
@@ -362,7 +386,17 @@ class Recommender:
         """What tells, of a view, which of the answers that were made before it still hold."""
         return partial(Comparison.of, settings=self.settings, ranker=self._ranker, foreign=self._foreign_ranker)
 
-    def _selection(self, view: View) -> Selection:
+    def query_of(self, view: View, article: Article) -> Query:
+        """The query that an article makes which need not be stored.
+
+        Raises:
+            EncoderError: when the snapshot's encoder cannot be opened.
+        """
+        embedding = encode_articles(self._encoder_of(view), [view.snapshot.boilerplate.without(article)])[0]
+        return view.snapshot.prepare(article, embedding).query()
+
+    def selection(self, view: View) -> Selection:
+        """What chooses from a view."""
         scoring = Scoring(view, self.settings.ranking, self._ranker, self._foreign_ranker)
         return Selection(self.settings, scoring, public=self._serving)
 
@@ -373,7 +407,8 @@ class Recommender:
             self._lists = snapshot, ready_lists(scoring, self.settings.policy)
         return read_shortlist(scoring, self._lists[1], query.language, place)
 
-    def _eligibility(self, view: View, filters: Filters) -> Eligibility:
+    def eligibility(self, view: View, filters: Filters) -> Eligibility:
+        """What may be shown of a view now."""
         now, kept = time.time(), self._eligible
         if kept is None or not kept.holds(view, filters, now, self.settings):
             kept = self._eligible = Eligibility(view, filters, now, self.settings)

@@ -14,6 +14,7 @@ from recommend.articles.card import Card
 from recommend.articles.curation import Curation
 from recommend.ranking.answer import Answer, Recommendation
 from recommend.ranking.reasons import ReasonKind
+from recommend.story import Role
 
 _EXPLAINED_BY = "with explain=true; where any article is not public, only the features that cards tell"
 _BY_SETTING = Field(description="only where service.public_fields names it and access is public")
@@ -178,6 +179,41 @@ class Draft(BaseModel):
         return {"id": "draft", **{key: value for key, value in given.items() if key != "id" or value}}
 
 
+class ProposedLink(BaseModel):
+    """A place in a draft's text, and the story that a link there should lead to."""
+
+    offset: int = Field(ge=0, description="where the words begin, in Unicode characters of the text as it was sent")
+    length: int = Field(ge=1)
+    text: str = Field(description="the words")
+    id: str
+    title: str
+    url: str | None
+    score: float = Field(ge=0, le=1, description="calibrated probability that the story is related")
+    terms: list[str] = Field(description="rare names among the words, which draft and story share with few others")
+
+
+@dataclass(frozen=True)
+class StoryPart(Card):
+    """One article of a running story."""
+
+    role: Annotated[Role | None, Field(description="turn: brings in a name that several of the story carry")]
+
+
+class StoryBody(BaseModel):
+    """The running story that an article belongs to."""
+
+    article_id: str
+    name: str | None = Field(description="its strongest shared names; null where there is no story")
+    terms: list[str]
+    articles: list[StoryPart] = Field(description="oldest first; empty where fewer than three belong together")
+
+
+class LinksBody(BaseModel):
+    """The links that a draft should have, in order of place."""
+
+    links: list[ProposedLink]
+
+
 class History(BaseModel):
     """What a reader has read."""
 
@@ -188,6 +224,20 @@ class History(BaseModel):
 
 class QueryBody(RootModel[Annotated[Annotated[Draft, Tag("draft")] | Annotated[History, Tag("history")], _SHAPE]]):
     """A draft, or a reading history."""
+
+
+class Page(BaseModel):
+    """The articles of one page that a box stands under."""
+
+    model_config = {"extra": "forbid"}
+
+    ids: list[str] = Field(min_length=1, max_length=24, description="of articles, in the order of their boxes")
+
+
+class PageBody(BaseModel):
+    """The boxes of one page, in the order asked for."""
+
+    boxes: list[AnswerBody]
 
 
 _EXPLAINED = tuple(field.name for field in fields(Recommendation))

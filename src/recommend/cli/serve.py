@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -20,7 +19,8 @@ from recommend.cli.console import err, out, plain, print_json, print_json_line
 from recommend.cli.metrics_folder import metrics_folder
 from recommend.cli.near import near_ids
 from recommend.cli.output import check_scratch
-from recommend.errors import SourceError, UnknownArticleError
+from recommend.cli.text import read_text
+from recommend.errors import UnknownArticleError
 from recommend.index.dense import set_threads
 from recommend.index.filters import Filters, Prefer
 from recommend.recommender import Recommender
@@ -55,7 +55,7 @@ def related(
     recommender = Recommender(Store(settings.store, readonly=True), settings)
     filters = Filters(prefer=prefer)
     if text is not None:
-        title, _, body = _read_text(text).partition("\n")
+        title, _, body = read_text(text).partition("\n")
         draft = parse_article({"id": "draft", "title": title, "text": body})
         answer = recommender.answer_to(draft, k, filters, explain=explain, nameless=True)
     else:
@@ -190,10 +190,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise SourceError(f"draft {path} cannot be read: {problem}") from None

@@ -1,0 +1,82 @@
+"""Links within texts: those that a draft should have, and those that should lead to a new story."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from recommend.articles.article import Article
+from recommend.articles.links import links as read_links
+from recommend.articles.passages import passages
+from recommend.errors import UnknownArticleError
+from recommend.index.dates import moment
+from recommend.index.filters import Filters
+from recommend.ranking.links import Link, propose
+from recommend.recommender import Recommender
+
+_CONSIDERED = 40
+_READ = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A text with the links that it should have; ``article_id`` is None for a draft without one."""
+
+    article_id: str | None
+    text: str
+    links: list[Link]
+
+
+def links_of(recommender: Recommender, draft: Article, body: str, most: int = 10, *, nameless: bool = False) -> Linked:
+    """The links that a draft should have to published stories, see :func:`~recommend.ranking.links.propose`.
+
+    Args:
+        recommender: finds the stories.
+        draft: an article that need not be stored; one that is gets no link to itself.
+        body: its text as it is written, HTML or plain, in which offsets count; what it links is not proposed again.
+        most: how many.
+        nameless: whether the draft's id is a stand-in, and so that of no article.
+
+    Raises:
+        EncoderError: when the snapshot's encoder cannot be opened.
+    """
+    view = recommender.view()
+    addresses = (link.address for link in islice(read_links(body), _READ))
+    linked = {found for address in addresses if (found := recommender.store.find_url(address)) is not None}
+    query, name = recommender.query_of(view, draft), None if nameless else draft.id
+    eligibility = recommender.eligibility(view, Filters(exclude=frozenset(linked)))
+    chosen = recommender.selection(view).choose(query, name, _CONSIDERED, eligibility)
+    return Linked(name, body, propose(view, query, chosen, passages(body), most))
+
+
+def links_to(recommender: Recommender, article_id: str, most: int = 10) -> list[Linked]:
+    """The older articles that should lead to a published one, each with the place; those most related first.
+
+    Texts are stored without markup, so that a link which is there already is not known.
+
+    Args:
+        recommender: finds them.
+        article_id: of the story.
+        most: how many.
+
+    Raises:
+        UnknownArticleError: when no published article has the id.
+    """
+    view = recommender.view()
+    place = view.locate(article_id)
+    if place is None:
+        raise UnknownArticleError(article_id)
+    segment, row = view.segments[place[0]], place[1]
+    selection, anything = recommender.selection(view), recommender.eligibility(view, Filters())
+    older = recommender.eligibility(view, Filters(until=moment(int(segment.table.published_at[row]))))
+    chosen = selection.choose(segment.query(row), article_id, _CONSIDERED, older)
+    found: list[Linked] = []
+    for number, at in list(zip(chosen.candidates.segments, chosen.candidates.rows, strict=True))[: chosen.related]:
+        one = view.segments[number].table.id(int(at))
+        query, stored = view.segments[number].query(int(at)), recommender.article(one)
+        if stored is None or len(found) == most:
+            continue
+        under = selection.choose(query, one, _CONSIDERED, anything)
+        if links := propose(view, query, under, passages(stored.text), 1, only=article_id):
+            found.append(Linked(one, stored.text, links))
+    return found

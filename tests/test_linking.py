@@ -1,0 +1,92 @@
+"""Links while writing: on names that a draft and a story share with few others, at most one in sixty words."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recommend.articles.article import Article, parse_article
+from recommend.linking import links_of, links_to
+from recommend.ranking.links import Link
+from recommend.recommender import Recommender
+
+if TYPE_CHECKING:
+    from conftest import Newsroom
+
+FILLER = " ".join(f"meanwhile the council went on with its ordinary work of item {n}" for n in range(30))
+
+
+def story(number: int, day: int, title: str, text: str) -> Article:
+    row = {"id": f"s{number}", "title": title, "text": text, "url": f"/stories/{number}", "language": "en"}
+    return parse_article({**row, "published_at": f"2026-03-{day:02}T08:00:00Z"})
+
+
+STORIES = [
+    story(1, 1, "Dam at Kirovets gives way", "Water broke through the dam at Kirovets and flooded the valley."),
+    story(2, 3, "Minister Haldane resigns", "Minister Haldane resigned after the dam broke. The valley is flooded."),
+    story(3, 5, "Valley counts cost of flood", "The flood in the valley of Kirovets destroyed farms, say farmers."),
+    story(4, 2, "Cup final goes to penalties", "The cup final between two teams went to penalties after extra time."),
+]
+BODY = (
+    f"The dam at Kirovets will be built again, the government said of the flood in the valley. {FILLER} "
+    f"The dam had been a promise of Minister Haldane, who resigned. {FILLER}"
+)
+
+
+@pytest.fixture
+def recommender(newsroom: Newsroom, stories: list[Article]) -> Recommender:
+    newsroom.take(*STORIES, *stories)
+    newsroom.reindex()
+    policy = newsroom.settings.policy.model_copy(update={"floor": 0.005})
+    return newsroom.recommender().with_settings(policy=policy)
+
+
+def proposed(recommender: Recommender, draft: Article, body: str, most: int = 10) -> list[Link]:
+    return links_of(recommender, draft, body, most, nameless=True).links
+
+
+def draft(body: str) -> Article:
+    return Article(id="draft", title="Dam will be built again", text=body, language="en")
+
+
+def test_words_that_name_what_a_draft_shares_with_a_story_lead_there(recommender: Recommender) -> None:
+    links = proposed(recommender, draft(BODY), BODY)
+    assert links
+    assert [BODY[link.offset : link.offset + link.length] for link in links] == [link.text for link in links]
+    found = {link.id: link for link in links}
+    assert "Haldane" in found["s2"].text
+    assert found["s2"].url == "/stories/2"
+    assert any("Kirovets" in link.text for link in links)
+    assert "s4" not in found
+
+
+def test_no_two_links_lead_to_one_story_and_none_is_near_another(recommender: Recommender) -> None:
+    links = proposed(recommender, draft(BODY), BODY)
+    assert len({link.id for link in links}) == len(links)
+    places = [len(BODY[: link.offset].split()) for link in links]
+    assert all(after - before >= 60 for before, after in pairwise(places))
+    assert proposed(recommender, draft(BODY), BODY, 1) == [max(links, key=lambda link: link.score)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [('<a href="/x">', "</a>"), ("<h2>", "</h2>"), ("<blockquote>", "</blockquote>"), ("“", "”")]
+)
+def test_no_link_stands_inside_links_headings_or_quotations(recommender: Recommender, before: str, after: str) -> None:
+    body = f"<p>{before}Minister Haldane resigned{after} over the dam.</p><p>{FILLER}</p>"
+    assert [link for link in proposed(recommender, draft(body), body) if link.text.endswith("Haldane")] == []
+
+
+def test_a_story_that_is_linked_already_is_not_proposed_again(recommender: Recommender) -> None:
+    body = f'<p>Read <a href="/stories/2">more</a>.</p><p>{BODY}</p>'
+    assert "s2" not in {link.id for link in proposed(recommender, draft(body), body)}
+
+
+def test_older_stories_are_told_where_they_should_lead_to_a_new_one(recommender: Recommender) -> None:
+    found = links_to(recommender, "s3")
+    assert found
+    for one in found:
+        [link] = one.links
+        assert one.article_id in {"s1", "s2"}
+        assert (link.id, one.text[link.offset : link.offset + link.length]) == ("s3", link.text)
