@@ -11,9 +11,10 @@ from benchmarks import report
 from benchmarks.baselines import DEPTH, Scores, bm25, tfidf
 from recommend.articles.article import Article
 from recommend.configuration import load_settings
+from recommend.evaluation.differences import compare
 from recommend.evaluation.experiment import rank_queries, scratch
 from recommend.evaluation.judgements import Qrels, Run, read_qrels
-from recommend.evaluation.metrics import compare, per_query
+from recommend.evaluation.metrics import per_query
 from recommend.sources import read
 
 MEASURE = "nDCG@10"

@@ -11,9 +11,10 @@ from benchmarks.baselines import Baselines
 from recommend.articles.article import Article
 from recommend.configuration import load_settings
 from recommend.encoder import encode_articles, open_encoder
+from recommend.evaluation.differences import compare
 from recommend.evaluation.experiment import rank_queries, scratch
 from recommend.evaluation.judgements import Qrels, Run, read_qrels
-from recommend.evaluation.metrics import compare, per_query
+from recommend.evaluation.metrics import per_query
 from recommend.recommender import Recommender
 from recommend.settings import EncoderSettings
 from recommend.sources import read

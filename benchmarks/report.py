@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from recommend.cpus import available_cores
-from recommend.evaluation.metrics import Difference, interval
+from recommend.evaluation.differences import Difference
+from recommend.evaluation.intervals import interval
 
 ROOT = Path(__file__).parents[1]
 KEPT = Path(os.environ.get("RECOMMEND_SCRATCH", tempfile.gettempdir())) / "recommend-benchmarks"

@@ -132,15 +132,30 @@ def test_evaluate_and_compare(recommend: Recommend, articles: Path, corpus: list
     pairs = pairwise(article.id for article in corpus[:8])
     Path("qrels.tsv").write_text("".join(f"{q}\t0\t{d}\t1\n" for q, d in pairs), encoding="utf-8")
     command = ("evaluate", "--articles", articles, "--qrels", "qrels.tsv", "--scratch", "kept")
-    found = recommend(*command, "--run-out", "a.run", "--json").json
-    assert (found["queries"], found["missing"], found["quarantined"]) == (7, 0, 0)
+    found = recommend(*command, "--run-out", "a.run", "--per-query", "a.csv", "--json").json
+    counts = ("queries", "answerable", "unanswerable", "missing", "quarantined")
+    assert [found[name] for name in counts] == [7, 7, 0, 0, 0]
     assert found["measures"].keys() == {"nDCG@5", "nDCG@10", "R@10", "RR"}
     assert found["measures"]["R@10"]["mean"] == 1.0
-    assert recommend(*command, "--set", "policy.floor=1", "--json").json == found  # the policy is off
+    assert len(Path("a.csv").read_text().splitlines()) == 8
+    tags = {line.split()[-1] for line in Path("a.run").read_text().splitlines()}
+    assert tags == {found["provenance"]["hash"]} == {orjson.loads(Path("a.run.json").read_bytes())["hash"]}
+    assert found["provenance"]["data"].keys() == {"articles.jsonl", "qrels.tsv"}
+    unseen = recommend(*command, "--set", "policy.floor=1", "--json").json  # the policy is off
+    assert (unseen["measures"], unseen["boxes"]) == (found["measures"], found["boxes"])
     as_seen = recommend(
         *command, "--set", "policy=on", "--set", "policy.floor=1", "--set", "policy.fill=none", "--run-out", "b.run.gz"
     )
     assert (as_seen.code, "nDCG@10  0.0000 " in as_seen.out) == (0, True)
+    lost = recommend("compare", "a.run", "b.run.gz", "--qrels", "qrels.tsv", "--measure", "RR", "--json").json
+    assert lost["measures"]["RR"]["difference"]["mean"] == pytest.approx(-found["measures"]["RR"]["mean"])
+    only = recommend(
+        *command, "--measure", "Judged@10", "--measure", "AP(rel=2)", "--cluster-by", "section", "--json"
+    ).json
+    assert (only["measures"].keys(), only["clusters"]["by"]) == ({"Judged@10", "AP(rel=2)"}, "section")
+    one = recommend(*command, "--queries", "1").out
+    assert "intervals by query, each for itself; run " in one
+    assert "coverage" in one
 
 
 def test_evaluate_and_training_take_what_editors_link(recommend: Recommend, corpus: list[Article]) -> None:
@@ -163,7 +178,8 @@ def test_evaluate_writes_a_report_of_what_it_printed(
     Path("qrels.tsv").write_text("".join(f"{q}\t0\t{d}\t1\n" for q, d in pairs), encoding="utf-8")
     command = ("evaluate", "--articles", articles, "--qrels", "qrels.tsv", "--scratch", "kept", "--json")
     plain = recommend(*command).json
-    assert recommend(*command, "--report", "new/folder/report.html", "--set", "ranking.as_of=any").json == plain
+    again = recommend(*command, "--report", "new/folder/report.html", "--set", "ranking.as_of=any").json
+    assert again == plain
     page = LexborHTMLParser(Path("new/folder/report.html").read_text(encoding="utf-8"))
     rows = [[cell.text() for cell in row.css("th, td")[:2]] for row in page.css("table")[0].css("tbody tr")]
     assert rows == [[name, f"{found['mean']:.4f}"] for name, found in plain["measures"].items()]
@@ -194,10 +210,35 @@ def test_compare_tells_differences_corrected_for_several_tests_and_the_queries_b
     assert [(change["query"], change["a"]) for change in changed["worse"]] == [(worse, 1.0)]
     printed = recommend("compare", "a.run", "b.run", "--qrels", "qrels.tsv").out
     assert printed.startswith("24 queries, B − A\nnDCG@5   +0.")
-    assert "p (Holm) is corrected for testing 4 measures" in printed
+    assert "p (Holm) is corrected for testing 4 differences" in printed
     assert f"Greatest losses by nDCG@10\n-0.3691   1.0000 → 0.6309   {worse}\n" in printed
+    assert printed.splitlines()[-1].startswith("b.run is better than a.run (+0.3")
     same = recommend("compare", "a.run", "a.run", "--qrels", "qrels.tsv")
-    assert ("nDCG@5   +0.0000" in same.out, "Greatest" in same.out) == (True, False)
+    assert (same.code, "Greatest" in same.out) == (2, False)
+    gate = recommend("compare", "b.run", "a.run", "--qrels", "qrels.tsv", "--fail-below", "-0.005")
+    assert (gate.code, gate.err) == (1, "a.run: nDCG@10 may be lower by more than -0.005 allows\n")
+    assert recommend("compare", "a.run", "b.run", "--qrels", "qrels.tsv", "--fail-below", "-0.005").code == 0
+    Path("short.run").write_text("".join(Path("b.run").read_text().splitlines(keepends=True)[:20]))
+    refused = recommend("compare", "a.run", "short.run", "--qrels", "qrels.tsv")
+    assert (refused.code, "short.run lacks 14 of 24 queries" in refused.err) == (1, True)
+    three = recommend("compare", "a.run", "b.run", "short.run", "--qrels", "qrels.tsv", "--missing", "skip").out
+    assert ("b.run − a.run" in three, "short.run − a.run" in three) == (True, True)
+
+
+def test_compare_tells_titles_and_segments_where_it_gets_the_articles(recommend: Recommend, articles: Path) -> None:
+    ids = [orjson.loads(line)["id"] for line in articles.read_bytes().splitlines()]
+    Path("qrels.tsv").write_text("".join(f"{q}\t0\tgood\t1\n" for q in ids), encoding="utf-8")
+    for name, order in (("a", ("bad", "good")), ("b", ("good", "bad"))):
+        Path(f"{name}.run").write_text("".join(f"{q} Q0 {d} {r} {9 - r} x\n" for q in ids for r, d in enumerate(order)))
+    command = ("compare", "a.run", "b.run", "--qrels", "qrels.tsv", "--cluster-by", "section")
+    said = recommend(*command, "--articles", articles).out
+    assert (
+        f"8 queries in {len({orjson.loads(line)['section'] for line in articles.read_bytes().splitlines()})} sect"
+        in said
+    )
+    assert "By section, nDCG@10" in said
+    assert "Nemo wins Eurovision" in said
+    assert "a field needs the articles: --articles" in recommend(*command).err
 
 
 @pytest.mark.parametrize(

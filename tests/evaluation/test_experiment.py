@@ -8,9 +8,10 @@ import pytest
 from recommend.articles.article import Article
 from recommend.cli.intake import Intake
 from recommend.errors import EvaluationError
-from recommend.evaluation.experiment import rank_queries, scratch
+from recommend.evaluation.experiment import answerable, rank_queries, scratch
+from recommend.evaluation.intervals import interval
 from recommend.evaluation.judgements import read_qrels
-from recommend.evaluation.metrics import interval, per_query
+from recommend.evaluation.metrics import per_query
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
@@ -49,6 +50,18 @@ def test_the_sample_corpus_is_ranked_as_its_judgements_say(indexed: tuple[Settin
     qrels = read_qrels(ROOT / "examples" / "corpus" / "judgements.tsv")
     values = per_query(qrels, rank_queries(Recommender(store, settings), qrels))
     assert interval(list(values["nDCG@5"].values())).mean > 0.8
+
+
+def test_what_has_nothing_related_among_what_may_be_ranked_is_not_answerable(
+    indexed: tuple[Settings, Store], corpus: list[Article]
+) -> None:
+    dated = sorted((a for a in corpus if a.published_at and a.status == "published"), key=lambda a: str(a.published_at))
+    first, later, last = dated[0].id, dated[50].id, dated[-1].id
+    qrels = {first: {later: 1}, later: {first: 2, "ghost": 3}, last: {"ghost": 3}, "stranger": {first: 0, later: -1}}
+    recommender = Recommender(indexed[1], indexed[0])
+    assert answerable(recommender, qrels) == [first, later]
+    earlier = recommender.settings.ranking.model_copy(update={"as_of": "query"})
+    assert answerable(recommender.with_settings(ranking=earlier), qrels) == [later]
 
 
 @pytest.mark.skipif(not EVENTS.is_file(), reason=f"{EVENTS} is not there; RECOMMEND_TEST_DATA names another folder")

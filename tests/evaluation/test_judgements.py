@@ -4,13 +4,24 @@ import gzip
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote
 
+import ir_measures
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recommend.errors import EvaluationError
-from recommend.evaluation.judgements import Run, read_qrels, read_run, strictly_falling, write_run
+from recommend.evaluation.judgements import (
+    Run,
+    answerable_queries,
+    quoted,
+    read_qrels,
+    read_run,
+    strictly_falling,
+    write_qrels,
+    write_run,
+)
 
 CHARACTERS = st.characters(categories=["L", "Nd", "Zs"], include_characters="-_/%")
 NAMES = st.text(CHARACTERS, min_size=1).filter(lambda name: name == name.strip())
@@ -40,9 +51,39 @@ def test_a_run_is_read_back_in_the_order_it_was_written(tmp_path_factory: pytest
         assert all(later < earlier for earlier, later in pairwise(scores))
 
 
-def test_only_a_line_with_a_blank_in_an_id_has_tabs(tmp_path: Path) -> None:
-    write_run({"q": [("a b", 2.0), ("c", 1.0)]}, tmp_path / "run", "ours")
-    assert (tmp_path / "run").read_text() == "q\tQ0\ta b\t1\t2\tours\nq Q0 c 2 1 ours\n"
+def test_where_an_id_holds_a_blank_all_are_encoded_so_that_lines_have_six_fields(tmp_path: Path) -> None:
+    write_run({"q": [("a b", 2.0), ("50%20", 1.0)]}, tmp_path / "run", "ours")
+    assert (tmp_path / "run").read_text() == "q Q0 a%20b 1 2 ours+quoted\nq Q0 50%2520 2 1 ours+quoted\n"
+    assert [document for document, _ in read_run(tmp_path / "run")["q"]] == ["a b", "50%20"]
+    write_run({"q": [("50%20", 1.0)]}, tmp_path / "plain", "ours")
+    assert (tmp_path / "plain").read_text() == "q Q0 50%20 1 1 ours\n"
+    assert read_run(tmp_path / "plain") == {"q": [("50%20", 1.0)]}
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_any_ids_survive_and_are_read_by_what_splits_lines_at_blanks(
+    tmp_path_factory: pytest.TempPathFactory, query: str, document: str
+) -> None:
+    query, document = (one.encode(errors="replace").decode() for one in (query, document))
+    path = tmp_path_factory.mktemp("run") / "run.txt"
+    write_run({query: [(f"{document} x", 1.0)]}, path, "ours")
+    assert read_run(path) == {query: [(f"{document} x", 1.0)]}
+    (found,) = ir_measures.read_trec_run(str(path))  # type: ignore[no-untyped-call]
+    assert (unquote(found.query_id), unquote(found.doc_id)) == (query, f"{document} x")
+    write_qrels({query: {f"{document} x": 2}}, path, quote=True)
+    (judged,) = ir_measures.read_trec_qrels(str(path))  # type: ignore[no-untyped-call]
+    assert (judged.query_id, judged.doc_id) == (quoted(query), quoted(f"{document} x"))
+
+
+def test_a_run_with_tabs_between_ids_with_blanks_is_read(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("q\tQ0\ta b\t1\t2\tours\nq Q0 c 2 1 ours\n")
+    assert read_run(tmp_path / "run") == {"q": [("a b", 2.0), ("c", 1.0)]}
+
+
+def test_queries_without_a_related_document_are_not_answerable() -> None:
+    qrels = {"q1": {"a": 1}, "q2": {"a": 0, "b": -1}, "q3": {"b": 2}}
+    assert answerable_queries(qrels) == ["q1", "q3"]
+    assert answerable_queries(qrels, {"a"}) == ["q1"]
 
 
 def test_scores_that_tie_are_set_a_hair_apart() -> None:
@@ -60,6 +101,7 @@ def test_scores_that_tie_are_set_a_hair_apart() -> None:
         (read_qrels, "\udcff", " cannot be read"),
         (read_run, "q1 Q0 d1 1 0.5 x\nq1 Q0 d2 2\n", ":2: 'q1 Q0 d2 2' is not 'query Q0 document rank score name'"),
         (read_run, "q1 Q0 d1 1 best x\n", ":1: 'q1 Q0 d1 1 best x' is not"),
+        (read_run, "q Q0 d 1 2 x\nq Q0 d 2 1 x\n", " ranks a document twice under 'q'"),
         (read_run, "", " holds no ranking"),
     ],
 )

@@ -13,8 +13,9 @@ import pytest
 from recommend.articles.article import Article, parse_article
 from recommend.encoder import DEFAULT, MULTILINGUAL
 from recommend.evaluation.experiment import rank_queries, scratch
+from recommend.evaluation.intervals import interval
 from recommend.evaluation.judgements import Qrels, read_qrels
-from recommend.evaluation.metrics import interval, per_query
+from recommend.evaluation.metrics import per_query
 from recommend.recommender import Recommender
 from recommend.settings import EncoderSettings, PolicySettings, Settings
 

@@ -2,13 +2,13 @@
 
 from math import log2
 
-import numpy as np
+import ir_measures
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recommend.errors import EvaluationError
-from recommend.evaluation.metrics import Change, compare, holm, interval, most_changed, per_query
+from recommend.evaluation.metrics import per_query
 
 QRELS = {"q1": {"a": 3, "b": 2, "c": 0, "d": 1}, "q2": {"a": 1}}
 
@@ -47,56 +47,36 @@ def test_an_unknown_measure_is_named_with_examples() -> None:
         per_query(QRELS, {}, ["nonsense@5"])
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
-def test_an_interval_lies_around_the_mean_within_the_values(values: list[float]) -> None:
-    found = interval(values)
-    assert found.mean == pytest.approx(np.mean(values))
-    assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
-    assert interval(values) == found
+@pytest.mark.parametrize("name", ["nDCG@0", "nDCG@-1", "nDCG@x", "R", "nDCG(", "nDCG(x=1)@5", "", "@5"])
+def test_what_would_crash_the_code_of_trec_eval_is_no_measure(name: str) -> None:
+    with pytest.raises(EvaluationError, match="is no measure; write nDCG@10"):
+        per_query(QRELS, {}, [name])
 
 
-def test_intervals_cover_the_true_mean_about_as_often_as_they_say() -> None:
-    chance = np.random.default_rng(4)
-    found = [interval(chance.beta(2, 5, 80).tolist()) for _ in range(120)]
-    covered = np.mean([one.low <= 2 / 7 <= one.high for one in found])
-    assert 0.87 <= covered <= 0.99
+def test_a_measure_that_needs_another_package_says_so() -> None:
+    with pytest.raises(EvaluationError, match="needs a package that is not installed"):
+        per_query(QRELS, {}, ["alpha_nDCG@10"])
 
 
-def test_a_better_run_is_told_from_chance_and_an_equal_one_is_not() -> None:
-    chance = np.random.default_rng(2)
-    before = {f"q{n}": value for n, value in enumerate(chance.random(60).tolist())}
-    better = {query: value + 0.1 for query, value in before.items()}
-    found = compare(before, better)
-    assert found.difference.mean == pytest.approx(0.1)
-    assert (found.better, found.worse) == (60, 0)
-    assert found.p_value < 0.01
-    back = compare(better, before)
-    assert back.difference.mean == pytest.approx(-0.1)
-    assert (back.better, back.worse) == (0, 60)
-    noise = {query: value + chance.normal(0, 0.1) for query, value in before.items()}
-    assert compare(before, noise).p_value > 0.05
-    assert compare(before, before).p_value == 1.0
+GRADES = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 3), min_size=1)
+RANKED = st.lists(st.sampled_from("abcdefghxyz"), min_size=1, unique=True)
 
 
-def test_holm_raises_p_values_as_worked_out_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.9, 0.6]) == [1.0, 1.0]
-    assert holm([]) == []
+def test_ids_of_any_form_reach_every_measure() -> None:
+    qrels = {"a query": {"doc 1": 1, "é\t%20": 0}}
+    values = per_query(
+        qrels, {"a query": [("doc 1", 2.0), ("é\t%20", 1.0)]}, ["ERR@10", "RR", "Judged@10", "Compat(p=0.8)"]
+    )
+    assert [found["a query"] for found in values.values()] == [0.0625, 1.0, 1.0, 1.0]
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_lies_between_no_correction_and_bonferronis_and_keeps_the_order(p_values: list[float]) -> None:
-    found = holm(p_values)
-    for raw, raised in zip(p_values, found, strict=True):
-        assert raw <= raised <= min(1.0, raw * len(p_values))
-    in_order = [found[i] for i in sorted(range(len(p_values)), key=p_values.__getitem__)]
-    assert in_order == sorted(in_order)
-
-
-def test_the_queries_that_changed_most_come_first_and_those_that_did_not_change_are_left_out() -> None:
-    before = {"d": 0.5, "c": 0.25, "b": 0.25, "a": 1.0, "e": 0.75}
-    after = {"d": 0.5, "c": 0.75, "b": 0.75, "a": 0.0, "e": 0.5}
-    better, worse = most_changed(before, after)
-    assert better == [Change("b", 0.25, 0.75), Change("c", 0.25, 0.75)]
-    assert worse == [Change("a", 1.0, 0.0), Change("e", 0.75, 0.5)]
-    assert [len(changes) for changes in most_changed(before, after, 1)] == [1, 1]
+@given(st.dictionaries(st.sampled_from(["q1", "q2", "q3"]), st.tuples(GRADES, RANKED), min_size=1))
+def test_measures_are_those_of_ir_measures_on_any_run(found: dict[str, tuple[dict[str, int], list[str]]]) -> None:
+    qrels = {query: grades for query, (grades, _) in found.items()}
+    run = {query: [(d, 20.0 - i) for i, d in enumerate(ranked)] for query, (_, ranked) in found.items()}
+    names = ["nDCG@5", "nDCG@10", "R@10", "RR", "AP", "P@3", "Judged@10", "AP(rel=2)@5", "Success@1"]
+    values = per_query(qrels, run, names)
+    plain = {query: dict(documents) for query, documents in run.items()}
+    measures = {ir_measures.parse_measure(name): name for name in names}
+    for metric in ir_measures.iter_calc(list(measures), qrels, plain):
+        assert values[measures[metric.measure]][metric.query_id] == pytest.approx(metric.value, abs=1e-9)

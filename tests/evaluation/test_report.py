@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 from recommend.articles.article import Article
 from recommend.errors import UnknownArticleError
+from recommend.evaluation.evaluation import measure
 from recommend.evaluation.experiment import explain_query, rank_queries
 from recommend.evaluation.judgements import Qrels, read_qrels
-from recommend.evaluation.metrics import interval, per_query
 from recommend.evaluation.report import Bin, calibration_bins, changed_settings, extremes, reading, render_report
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
@@ -97,27 +97,34 @@ def test_the_rule_that_took_a_related_article_away_is_named(recommender: Recomme
 
 
 def test_the_page_shows_the_measures_the_spread_and_the_worst_first(recommender: Recommender, qrels: Qrels) -> None:
-    some = dict(list(qrels.items())[:30]) | {"stranger": {"x": 1}}
-    run = rank_queries(recommender, some)
-    values = per_query(some, run)
+    unanswerable = next(query for query, grades in qrels.items() if max(grades.values()) == 0)
+    some = dict(list(qrels.items())[:30]) | {"stranger": {"a-lee-ahead-of-beijing-visit": 1}, unanswerable: {"x": 0}}
+    found = measure(recommender, some, data={"a.jsonl": "0"}, queries="20")
     told: list[None] = []
-    page = render_report(
-        recommender, some, run, values, sources=["a.jsonl"], worst=6, best=3, progress=lambda: told.append(None)
-    )
+    page = render_report(recommender, found, worst=6, best=3, progress=lambda: told.append(None))
     parsed = LexborHTMLParser(page)
-    for name, found in values.items():
+    for name, mean in found.measures.items():
         assert f"{name}</th>" in page
-        assert f"{interval(list(found.values())).mean:.4f}" in page
-    assert sum(int(bar.text(deep=False) or 0) for bar in parsed.css(".bars li > span")) == 31
-    worst, best = extremes(values["nDCG@10"], run, 6, 3)
+        assert f"{mean.mean:.4f}" in page
+    assert sum(int(bar.text(deep=False) or 0) for bar in parsed.css(".bars li > span")) == len(found.answerable)
+    values = {query: found.values["nDCG@10"][query] for query in found.answerable}
+    worst, best = extremes(values, {query: found.run[query] for query in found.answerable if query in found.run}, 6, 3)
+    assert unanswerable not in worst
     titles = [recommender.article(query).title for query in worst + best]  # type: ignore[union-attr]
     assert [node.text() for node in parsed.css("summary strong")] == titles
     assert len(told) == 9
     assert "1 of the queries are not among the articles" in page
-    for told_name in ("news-linear", recommender.snapshot, "news-minilm", "a.jsonl", "policy.on"):
+    for told_name in (
+        "news-linear",
+        recommender.snapshot,
+        "news-minilm",
+        "a.jsonl",
+        "policy.on",
+        found.provenance.hash,
+    ):
         assert told_name in page
     assert len(parsed.css("#q1 ol li")) == 10
-    assert render_report(recommender, some, run, values, sources=["a.jsonl"], worst=6, best=3) == page
+    assert render_report(recommender, found, worst=6, best=3) == page
 
 
 def test_the_page_needs_nothing_else_and_articles_cannot_write_into_it(
@@ -128,8 +135,7 @@ def test_the_page_needs_nothing_else_and_articles_cannot_write_into_it(
     newsroom.take(*(replace_title(story, f"{evil} {story.title}{turned}") for story in stories[:12]))
     recommender = newsroom.recommender()
     qrels: Qrels = {story.id: {stories[n + 6].id: 1, evil: 2} for n, story in enumerate(stories[:6])}
-    run = rank_queries(recommender, qrels)
-    page = render_report(recommender, qrels, run, per_query(qrels, run), sources=[evil])
+    page = render_report(recommender, measure(recommender, qrels, data={evil: "0"}))
     parsed = LexborHTMLParser(page)
     assert "&lt;script&gt;" in page
     assert not set(turned) & set(page)

@@ -39,6 +39,18 @@ QrelsOrEditors = Annotated[
         help="TREC judgements; editors: the links among the articles themselves, whose words are then hidden.",
     ),
 ]
+Measures = Annotated[
+    list[str] | None,
+    typer.Option("--measure", metavar="MEASURE", help="As ir_measures writes it: nDCG@10, AP(rel=2), Judged@10 …"),
+]
+ClusterBy = Annotated[
+    str,
+    typer.Option(
+        metavar="BY",
+        help="Which queries depend on each other: queries (none), stories, topics, a field, a file of query and "
+        "cluster; auto: stories where there are ten.",
+    ),
+]
 UnknownDays = Annotated[
     float, typer.Option(min=0.0, help="Judgements say nothing on articles less than so many days apart.")
 ]

@@ -29,7 +29,7 @@ MODULES = {
     ),
     "evaluate": ("evaluate", "Ranks judged queries through the production path and measures the rankings."),
     "compare": (
-        "evaluate",
+        "compare",
         "Tells whether run B serves readers better than run A: differences with intervals and a paired test.",
     ),
     "train": ("training", "Learns an encoder, an adapter or a ranker from judgements."),

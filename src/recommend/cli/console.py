@@ -68,7 +68,8 @@ def flush() -> None:
 
 @dataclass(slots=True)
 class Meter:
-    """Counts work done: ``done`` of ``total`` in some unit, items for the rate, and those of them that failed."""
+    """Counts work done: ``done`` of ``total`` in some unit, items for the rate, and those of them that failed; ``said``
+    is what was printed of ``done`` last."""
 
     label: str
     progress: Progress | None
@@ -78,6 +79,8 @@ class Meter:
     failed: int = 0
     started: float = field(default_factory=time.monotonic)
     told: float = field(default_factory=time.monotonic)
+    done: float = 0.0
+    said: float | None = None
 
     def stage(self, label: str) -> None:
         """What is done now, where nothing is counted."""
@@ -88,14 +91,23 @@ class Meter:
         """``items`` more; ``done`` is how far along that is, where the total is not counted in items."""
         self.items += items
         self.failed += failed
-        done = self.items if done is None else done
+        self.done = self.items if done is None else done
         if self.progress is not None:
-            self.progress.update(self.task, completed=done, items=self.items, failed=self.failed)
+            self.progress.update(self.task, completed=self.done, items=self.items, failed=self.failed)
         elif time.monotonic() - self.told >= _PLAIN_SECONDS:
-            self.told = time.monotonic()
-            share = f"{done / self.total:.0%}, " if self.total and done <= self.total else ""  # more came meanwhile
-            rate = self.items / (self.told - self.started)
-            err.print(f"{self.label}: {share}{self.items:,} ({rate:,.0f}/s)" + _failed(self.failed))
+            self.tell()
+
+    def tell(self) -> None:
+        """Prints how far it is."""
+        self.told, self.said = time.monotonic(), self.done
+        share = f"{self.done / self.total:.0%}, " if self.total and self.done <= self.total else ""  # more came since
+        rate = self.items / max(self.told - self.started, 0.1)
+        err.print(f"{self.label}: {share}{self.items:,} ({rate:,.0f}/s)" + _failed(self.failed))
+
+    def end(self) -> None:
+        """Prints how far it came, where it told of less."""
+        if self.progress is None and self.said is not None and self.said != self.done:
+            self.tell()
 
 
 def _failed(count: int) -> str:
@@ -120,7 +132,9 @@ class _Rate(TextColumn):
 def meter(label: str, total: float | None = None) -> Iterator[Meter]:
     """A progress bar with rate and time left on a terminal; a line every ten seconds elsewhere."""
     if not err.is_terminal:
-        yield Meter(label, None, None, total)
+        lines = Meter(label, None, None, total)
+        yield lines
+        lines.end()
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True) as progress:

@@ -1,9 +1,10 @@
-"""Commands that judge: evaluate, compare."""
+"""The command that measures rankings: evaluate."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,9 @@ from recommend.cli.app import (
     QUARANTINED,
     Articles,
     Assignments,
+    ClusterBy,
     Json,
-    Qrels,
+    Measures,
     QrelsOrEditors,
     Scratch,
     UnknownDays,
@@ -24,15 +26,23 @@ from recommend.cli.app import (
 from recommend.cli.console import err, meter, out, plain, print_json
 from recommend.cli.intake import Intake
 from recommend.cli.output import Force, check_scratch, check_target
-from recommend.evaluation.boxes import SIZE, Boxes, chosen_queries, look_into_boxes
+from recommend.cli.stages import Stages
+from recommend.evaluation.boxes import SIZE, Boxes
+from recommend.evaluation.clusters import AUTO
 from recommend.evaluation.editors import read_judged
-from recommend.evaluation.experiment import rank_queries, scratch
-from recommend.evaluation.judgements import RUN, read_qrels, read_run, write_run
-from recommend.evaluation.metrics import READ_BY, holm, interval, most_changed, per_query
-from recommend.evaluation.metrics import compare as compare_values
+from recommend.evaluation.evaluation import Evaluation, measure
+from recommend.evaluation.experiment import scratch
+from recommend.evaluation.judgements import RUN, needs_quotes, write_run
+from recommend.evaluation.metrics import MEASURES, parsed_measure
+from recommend.evaluation.provenance import NOTES, run_notes
 from recommend.evaluation.report import REPORT, render_report
-from recommend.files import Kept, replace_file
+from recommend.evaluation.shown import BY_BOX, totals
+from recommend.evaluation.tables import TABLE, write_table
+from recommend.files import Kept, Kind, file_sha256, replace_file
 from recommend.index.dense import set_threads
+from recommend.settings import Settings
+
+_PARTS = 8
 
 
 @app.command()
@@ -51,8 +61,13 @@ def evaluate(
             help="Articles whose boxes are looked at: every one, those judged, or N drawn at random.",
         ),
     ] = "1000",
+    measures: Measures = None,
+    cluster_by: ClusterBy = AUTO,
     unknown_days: UnknownDays = 0.0,
     keep: Scratch = None,
+    per_query: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a row for each judged query, as .parquet or .csv.")
+    ] = None,
     assignments: Assignments = None,
     force: Force = False,
     json: Json = False,
@@ -66,59 +81,127 @@ def evaluate(
     if queries not in ("all", "judged") and not (queries.isdecimal() and int(queries)):
         raise typer.BadParameter(f"{queries!r} is neither all, judged nor a number", param_hint="--queries")
     settings = read_settings(context, ["policy=off", *(assignments or [])])
-    inputs: list[str | Path] = [articles, qrels]
-    if run_out is not None:
-        check_target(context, "--run-out", run_out, RUN, settings, inputs=inputs, force=force)
-    if report is not None:
-        others = [] if run_out is None else [Kept(run_out, "--run-out")]
-        check_target(context, "--report", report, REPORT, settings, inputs=inputs, others=others, force=force)
+    check_outputs(
+        context,
+        settings,
+        [articles, qrels],
+        [
+            ("--run-out", run_out, RUN),
+            ("--run-out", None if run_out is None else run_notes(run_out), NOTES),
+            ("--report", report, REPORT),
+            ("--per-query", per_query, TABLE),
+        ],
+        force=force,
+    )
+    if per_query is not None and per_query.suffix not in (".parquet", ".csv"):
+        raise typer.BadParameter("a table ends in .parquet or .csv", param_hint="--per-query")
     check_scratch(context, "--scratch", keep, settings)
+    for name in measures or ():
+        parsed_measure(name)
     intake = Intake([articles])
-    found, judged = read_judged(intake, qrels)
+    read, judged = read_judged(intake, qrels)
     with ExitStack() as stack:
         with meter("embedding", intake.total) as bar:
             recommender = stack.enter_context(
                 scratch(
-                    found,
+                    read,
                     settings,
                     folder=keep,
                     progress=lambda batch: bar.advance(batch.total, done=intake.consumed),
                 )
             )
         set_threads(1)
-        with meter("ranking", float(len(judged))) as bar:
-            run = rank_queries(recommender, judged, progress=lambda: bar.advance(1))
-        values = per_query(judged, run)
-        asked = chosen_queries(queries, sorted(recommender.view().ids()), judged)
-        with meter("looking into boxes", float(len(asked))) as bar:
-            boxes = look_into_boxes(
-                recommender, judged, asked, unknown_days=unknown_days, progress=lambda: bar.advance(1)
+        with Stages() as progress:
+            found = measure(
+                recommender,
+                judged,
+                measures=measures or MEASURES,
+                cluster_by=cluster_by,
+                queries=queries,
+                unknown_days=unknown_days,
+                data={path.name: file_sha256(path) for path in (Path(articles), qrels) if path.is_file()},
+                folder=None if keep is None else keep / "rankings",
+                progress=progress,
             )
         if run_out is not None:
-            run_out.parent.mkdir(parents=True, exist_ok=True)
-            write_run(run, run_out, "recommend")
+            save_run(found, run_out)
+        if per_query is not None:
+            write_table(found.to_arrow(), per_query, {"hash": found.provenance.hash})
         if report is not None:
             with meter("explaining") as bar:
-                sources = [Path(articles).name, qrels.name]
-                page = render_report(
-                    recommender, judged, run, values, sources=sources, boxes=boxes, progress=lambda: bar.advance(1)
-                )
+                page = render_report(recommender, found, progress=lambda: bar.advance(1))
             report.parent.mkdir(parents=True, exist_ok=True)
             replace_file(report, page.encode())
-    means = {measure: interval(list(by_query.values())) for measure, by_query in values.items()}
-    missing = len(judged) - len(run)
     if json:
-        counts = {"queries": len(judged), "missing": missing, "quarantined": intake.rejected}
-        measures = {measure: asdict(mean) for measure, mean in means.items()}
-        print_json({**counts, "measures": measures, "boxes": boxes.summary()})
+        print_json({**found.summary(), "quarantined": intake.rejected})
     else:
-        out.print(f"{len(judged):,} queries" + (f", {missing:,} of them not among the articles" if missing else ""))
-        for measure, mean in means.items():
-            out.print(f"{measure:<8} {mean.mean:.4f}   95 % {mean.low:.4f} … {mean.high:.4f}")
-        _tell(boxes)
+        _tell_measures(found)
+        _tell(found.boxes)
+        _tell_shown(found)
     if intake.rejected:
         err.print(f"{intake.rejected:,} rows cannot be articles; recommend ingest tells why")
         raise typer.Exit(QUARANTINED)
+
+
+def check_outputs(
+    context: typer.Context,
+    settings: Settings,
+    inputs: Sequence[str | Path],
+    targets: Sequence[tuple[str, Path | None, Kind]],
+    *,
+    force: bool,
+) -> None:
+    """Decides whether the outputs of a command, by option, may be written: over nothing that is kept, no input, and
+    not over each other.
+
+    Raises:
+        OutputError: naming what would be overwritten and the way out.
+    """
+    others: list[Kept] = []
+    for option, target, kind in targets:
+        if target is not None:
+            check_target(context, option, target, kind, settings, inputs=inputs, others=others, force=force)
+            others.append(Kept(target, option))
+
+
+def save_run(found: Evaluation, path: Path) -> None:
+    """Writes the rankings as a TREC run, and what decided them beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_run(found.run, path, found.provenance.hash)
+    if path.is_file():
+        found.provenance.save(run_notes(path), found.run)
+    if needs_quotes(found.run):
+        err.print(f"ids hold blanks, which {plain(str(path))} has percent-encoded, as trec_eval splits lines at them")
+
+
+def _tell_measures(found: Evaluation) -> None:
+    answerable, total = len(found.answerable), len(found.qrels)
+    out.print(f"{total:,} queries" + (f", {found.missing:,} of them not among the articles" if found.missing else ""))
+    if answerable < total:
+        out.print(f"{total - answerable:,} have nothing related to be found, and are left out: {answerable:,} stay")
+    clusters = found.clusters.count(found.answerable)
+    by = "query, each for itself" if found.clusters.labels is None else f"{found.clusters.by}, {clusters:,} of them"
+    out.print(f"intervals by {by}; run {found.provenance.hash}")
+    for name, mean in found.measures.items():
+        out.print(f"{name:<8} {mean.mean:.4f}   95 % {mean}")
+    for facet, group in groupby(found.segments(), lambda one: one.facet):
+        parts = list(group)
+        out.print(f"\n{found.read_by} by {facet}")
+        for one in parts[:_PARTS]:
+            out.print(f"{one.interval.mean:.4f}   95 % {one.interval!s:<17} {one.queries:>7,}   {plain(one.value)}")
+        if len(parts) > _PARTS:
+            out.print(f"and {len(parts) - _PARTS:,} smaller ones, see --json")
+
+
+def _tell_shown(found: Evaluation) -> None:
+    shown = found.shown
+    out.print(f"\nWhat {shown.boxes:,} boxes of {shown.size} show as readers see them, of {shown.articles:,} articles")
+    for name, mean in shown.means.items():
+        out.print(f"{name:<11} {mean.mean:>9.3f}   95 % {mean}   {BY_BOX[name]}")
+    for name, text in totals(shown):
+        out.print(f"{name:<11} {plain(text)}")
+    if found.latency is not None:
+        out.print(f"\nranking took {found.latency.median:.1f} ms, 95 in 100 at most {found.latency.p95:.1f} ms")
 
 
 def _tell(boxes: Boxes) -> None:
@@ -133,39 +216,3 @@ def _tell(boxes: Boxes) -> None:
     for one in boxes.thresholds:
         precision, covered = (f"{share:.3f}" if share is not None else "–" for share in (one.precision, one.covered))
         out.print(f"{one.least:>12.2f} {one.items:>13.2f} {precision:>11} {covered:>18}")
-
-
-@app.command()
-def compare(
-    run_a: Annotated[Path, typer.Argument(metavar="RUN_A", help="A TREC run.")],
-    run_b: Annotated[Path, typer.Argument(metavar="RUN_B", help="Another.")],
-    qrels: Qrels,
-    json: Json = False,
-) -> None:
-    """Tells whether run B serves readers better than run A: differences with intervals and a paired test.
-
-    Several measures are several chances to find a difference: "p (Holm)" is corrected for that.
-    """
-    judged = read_qrels(qrels)
-    values_a, values_b = (per_query(judged, read_run(run)) for run in (run_a, run_b))
-    differences = {measure: compare_values(values_a[measure], values_b[measure]) for measure in values_a}
-    corrected = dict(zip(differences, holm([compared.p_value for compared in differences.values()]), strict=True))
-    better, worse = most_changed(values_a[READ_BY], values_b[READ_BY])
-    if json:
-        measures = {name: asdict(compared) | {"p_holm": corrected[name]} for name, compared in differences.items()}
-        changed = {"measure": READ_BY, "better": [*map(asdict, better)], "worse": [*map(asdict, worse)]}
-        print_json({"queries": len(judged), "measures": measures, "changed": changed})
-        return
-    out.print(f"{len(judged):,} queries, B − A")
-    for measure, compared in differences.items():
-        mean = compared.difference
-        out.print(
-            f"{measure:<8} {mean.mean:+.4f}   95 % {mean.low:+.4f} … {mean.high:+.4f}   p = {compared.p_value:.4f}   "
-            f"p (Holm) = {corrected[measure]:.4f}   {compared.better:,} better, {compared.worse:,} worse"
-        )
-    out.print(f"p (Holm) is corrected for testing {len(differences)} measures; the intervals are not")
-    for title, changes in (("gains", better), ("losses", worse)):
-        if changes:
-            out.print(f"\nGreatest {title} by {READ_BY}")
-        for change in changes:
-            out.print(f"{change.b - change.a:+.4f}   {change.a:.4f} → {change.b:.4f}   {plain(change.query)}")

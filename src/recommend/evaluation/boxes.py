@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.evaluation.experiment import Rank
 from recommend.evaluation.judgements import UNKNOWN, Qrels
 from recommend.index.dates import MISSING, days_apart
 from recommend.recommender import Recommender
@@ -109,6 +110,7 @@ def look_into_boxes(
     queries: Sequence[str],
     *,
     unknown_days: float = 0.0,
+    rank: Rank | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> Boxes:
     """Measures the first SIZE items of the ranking under articles, what nobody judged counting as unrelated.
@@ -118,14 +120,16 @@ def look_into_boxes(
         qrels: the judgements; documents graded −1 are left out.
         queries: ids of articles.
         unknown_days: items published less than so many days apart are left out too, for judgements that leave them out.
+        rank: stands in for the recommender's, where rankings are kept.
         progress: called after each article.
     """
     boxes: list[tuple[FloatArray, BoolArray, FloatArray, FloatArray]] = []
     stories = []
+    rank = rank or recommender.rank
     for query in queries:
         grades = qrels.get(query, {})
         reach = 4 * SIZE + sum(grade == UNKNOWN for grade in grades.values())
-        boxes.append(_items(recommender, query, grades, recommender.rank(query, reach), unknown_days))
+        boxes.append(_items(recommender, query, grades, rank(query, reach), unknown_days))
         stories.append(any(grade > 0 for grade in grades.values()))
         progress()
     nothing = (np.zeros(0), np.zeros(0, np.bool_), np.zeros(0), np.zeros(0))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from recommend.errors import SnapshotError
-from recommend.evaluation import metrics
+from recommend.evaluation import differences, intervals, metrics
 from recommend.evaluation.experiment import rank_queries
 from recommend.evaluation.judgements import Qrels
 from recommend.index.live import SnapshotView
@@ -74,8 +74,8 @@ def _judged(recommenders: Sequence[Recommender], qrels: Qrels) -> tuple[Judged, 
     before, after = (metrics.per_query(in_both, rank_queries(recommender, in_both)) for recommender in plain)
     judged = []
     for measure, values in before.items():
-        difference = metrics.compare(values, after[measure])
-        means = [metrics.interval(list(side.values())).mean for side in (values, after[measure])]
+        difference = differences.compare(values, after[measure])
+        means = [intervals.interval(list(side.values())).mean for side in (values, after[measure])]
         low, high = difference.difference.low, difference.difference.high
         judged.append(Judged(measure, means[0], means[1], low, high, difference.p_value))
     return tuple(judged)

@@ -13,6 +13,7 @@ from recommend.encoder import open_encoder
 from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels, Run
 from recommend.evaluation.metrics import without_unknown
+from recommend.index.dates import MISSING
 from recommend.ingest import IngestCounts, ingest
 from recommend.jobs.encoder_choice import decided_by
 from recommend.jobs.reindex import reindex
@@ -22,6 +23,9 @@ from recommend.settings import Settings
 from recommend.store import Store
 
 DEPTH = 100
+
+Rank = Callable[[str, int], list[tuple[str, float]]]
+"""Ranks so many documents under an article, best first, with scores."""
 
 
 @contextmanager
@@ -56,9 +60,15 @@ def scratch(
 
 
 def rank_queries(
-    recommender: Recommender, qrels: Qrels, *, depth: int = DEPTH, progress: Callable[[], None] = lambda: None
+    recommender: Recommender,
+    qrels: Qrels,
+    *,
+    depth: int = DEPTH,
+    rank: Rank | None = None,
+    progress: Callable[[], None] = lambda: None,
 ) -> Run:
-    """The ``depth`` best documents of every judged query, those graded −1 left out.
+    """The ``depth`` best documents of every judged query, those graded −1 left out; ``rank`` stands in for the
+    recommender's, where rankings are kept.
 
     A query that is not among the articles gets no ranking, and so counts as zero.
 
@@ -66,9 +76,10 @@ def rank_queries(
         EvaluationError: when none of the queries is among the articles.
     """
     run: Run = {}
+    rank = rank or recommender.rank
     for query, grades in qrels.items():
         try:
-            run[query] = without_unknown(recommender.rank(query, _reach(grades, depth)), grades)[:depth]
+            run[query] = without_unknown(rank(query, reach(grades, depth)), grades)[:depth]
         except UnknownArticleError:
             continue
         finally:
@@ -84,13 +95,32 @@ def explain_query(recommender: Recommender, query: str, grades: Mapping[str, int
     Raises:
         UnknownArticleError: when the query is not among the articles.
     """
-    answer = recommender.answer(query, _reach(grades, depth), explain=True)
+    answer = recommender.answer(query, reach(grades, depth), explain=True)
     if answer is None:
         raise UnknownArticleError(query)
     known = [item for item in answer.items if grades.get(item.id) != UNKNOWN]
     return replace(answer, items=known[:depth])
 
 
-def _reach(grades: Mapping[str, int], depth: int) -> int:
+def answerable(recommender: Recommender, qrels: Qrels) -> list[str]:
+    """The judged queries with a related document that may be ranked under them: one among the articles, and under
+    ``ranking.as_of = query`` one that was published before."""
+    found = []
+    for query, grades in qrels.items():
+        dates = [_published(recommender, document) for document, grade in grades.items() if grade > 0]
+        present = [date for date in dates if date is not None]
+        own = _published(recommender, query) if recommender.settings.ranking.as_of == "query" else None
+        if any(date < own for date in present) if own is not None and own != MISSING else present:
+            found.append(query)
+    return found
+
+
+def _published(recommender: Recommender, article_id: str) -> int | None:
+    view = recommender.view()
+    place = view.locate(article_id)
+    return None if place is None else int(view.segments[place[0]].table.published_at[place[1]])
+
+
+def reach(grades: Mapping[str, int], depth: int) -> int:
     """How many to rank so that ``depth`` are left without the unknown ones."""
     return depth + sum(grade == UNKNOWN for grade in grades.values())

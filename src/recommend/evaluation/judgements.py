@@ -1,11 +1,18 @@
-"""TREC files: judgements (qrels) and rankings (runs)."""
+"""TREC files: judgements (qrels) and rankings (runs).
+
+Fields are separated by blanks or by tabs; with tabs, an id may hold blanks. What trec_eval and its kind read separates
+by any blank, so where an id holds one, what is written here has its ids percent-encoded (:func:`quoted`), and the name
+of the run ends in ``+quoted``, by which :func:`read_run` knows to decode them.
+"""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO, cast
+from urllib.parse import unquote
 
 from recommend.errors import EvaluationError, truncated_repr
 from recommend.files import Kind, whole
@@ -14,7 +21,10 @@ Qrels = dict[str, dict[str, int]]
 Run = dict[str, list[tuple[str, float]]]
 
 UNKNOWN = -1
+QUOTED = "+quoted"
 _RUN_FIELDS, _QRELS_FIELDS = 6, 4
+_BLANK = re.compile(r"\s")
+_ENCODED = re.compile(r"[\s%\x00-\x1f\x7f]")
 
 
 def read_qrels(path: Path) -> Qrels:
@@ -24,7 +34,7 @@ def read_qrels(path: Path) -> Qrels:
         EvaluationError: when the file is missing, empty, or a line is malformed (the message names it).
     """
     qrels: Qrels = {}
-    for number, line in _lines(path):
+    for number, line in read_columns(path):
         parts = line.split("\t") if "\t" in line else line.split(None, 4)
         if len(parts) < 4:
             raise EvaluationError(f"{path}:{number}: {truncated_repr(line)} is not 'query 0 document grade'")
@@ -38,43 +48,72 @@ def read_qrels(path: Path) -> Qrels:
     return qrels
 
 
-def read_run(path: Path) -> Run:
-    """Documents by query, best first: lines of query, Q0, document, rank, score, name, with tabs between them where an
-    id holds a blank; plain or .gz.
+def read_run(path: Path, empty: Iterable[str] = ()) -> Run:
+    """Documents by query, best first: lines of query, Q0, document, rank, score, name; plain or .gz. Queries whose
+    ranking is ``empty``, which no line can tell, are added.
 
     Raises:
-        EvaluationError: when the file is missing, empty, or a line is malformed (the message names it).
+        EvaluationError: when the file is missing, empty, or a line is malformed (the message names it), or ranks a
+            document twice under a query.
     """
-    run: Run = {}
-    for number, line in _lines(path):
+    run: Run = {query: [] for query in empty}
+    for number, line in read_columns(path):
         try:
-            query, _, document, _, score, *_ = _run_fields(line)
-            run.setdefault(query, []).append((document, float(score)))
+            query, _, document, _, score, *name = _run_fields(line)
+            value = float(score)
         except ValueError:
             raise EvaluationError(
                 f"{path}:{number}: {truncated_repr(line)} is not 'query Q0 document rank score name'"
             ) from None
+        if name and name[0].endswith(QUOTED):
+            query, document = unquote(query), unquote(document)
+        run.setdefault(query, []).append((document, value))
     if not run:
         raise EvaluationError(f"{path} holds no ranking")
+    for query, documents in run.items():
+        if len({document for document, _ in documents}) < len(documents):
+            raise EvaluationError(f"{path} ranks a document twice under {truncated_repr(query)}")
     return {query: sorted(documents, key=lambda item: -item[1]) for query, documents in run.items()}
 
 
-def write_qrels(qrels: Qrels, path: Path) -> None:
-    """Writes judgements, separated by tabs, because an id may hold a space."""
+def answerable_queries(qrels: Qrels, among: Collection[str] | None = None) -> list[str]:
+    """The queries with a related document, one of those ``among`` where they are given: others no ranking can serve,
+    and every one gets nothing for."""
+    return [
+        query
+        for query, grades in qrels.items()
+        if any(grade > 0 and (among is None or document in among) for document, grade in grades.items())
+    ]
+
+
+def write_qrels(qrels: Qrels, path: Path, *, quote: bool = False) -> None:
+    """Writes judgements, separated by tabs, because an id may hold a blank; ``quote`` encodes those instead."""
+    encode = quoted if quote else str
     with whole(path) as beside, _open(beside, "wt") as file:
         for query, grades in qrels.items():
             for document, grade in grades.items():
-                file.write(f"{query}\t0\t{document}\t{grade}\n")
+                file.write(f"{encode(query)}\t0\t{encode(document)}\t{grade}\n")
 
 
 def write_run(run: Mapping[str, list[tuple[str, float]]], path: Path, name: str) -> None:
-    """Writes a run. Scores that tie are set a hair apart, so that every reader keeps the order given. A line with a
-    blank in an id has tabs between its fields."""
+    """Writes a run. Scores that tie are set a hair apart, so that every reader keeps the order given. Where an id holds
+    a blank, all are encoded, and the name says so."""
+    quote = needs_quotes(run)
+    encode, name = (quoted, name + QUOTED) if quote else (str, name)
     with whole(path) as beside, _open(beside, "wt") as file:
         for query, documents in run.items():
             for rank, (document, score) in enumerate(strictly_falling(documents), start=1):
-                between = " " if [query, document] == f"{query} {document}".split() else "\t"
-                file.write(between.join((query, "Q0", document, str(rank), f"{score:.9g}", name)) + "\n")
+                file.write(f"{encode(query)} Q0 {encode(document)} {rank} {score:.9g} {name}\n")
+
+
+def needs_quotes(run: Mapping[str, list[tuple[str, float]]]) -> bool:
+    """Whether any id of a run holds a blank."""
+    return any(_BLANK.search(one) for query, documents in run.items() for one in (query, *(d for d, _ in documents)))
+
+
+def quoted(id: str) -> str:
+    """An id without blanks: those, controls and ``%`` as ``%`` and two hexadecimal digits for each byte of UTF-8."""
+    return _ENCODED.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), id)
 
 
 def strictly_falling(documents: list[tuple[str, float]]) -> list[tuple[str, float]]:
@@ -93,7 +132,7 @@ def _run_fields(line: str) -> list[str]:
 
 def _first(path: Path) -> str:
     try:
-        return next((line for _, line in _lines(path)), "")
+        return next((line for _, line in read_columns(path)), "")
     except EvaluationError:
         return ""
 
@@ -112,7 +151,12 @@ RUN = Kind("a TREC run", _is_run)
 QRELS = Kind("judgements that were written so", _is_qrels)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def read_columns(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file, plain or .gz, that are not blank, with their numbers.
+
+    Raises:
+        EvaluationError: when it cannot be read.
+    """
     try:
         with _open(path, "rt") as file:
             for number, line in enumerate(file, start=1):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 
 from recommend.articles.card import Card
 from recommend.errors import visible
-from recommend.evaluation.boxes import SIZE, Boxes
-from recommend.evaluation.experiment import DEPTH, explain_query
-from recommend.evaluation.judgements import Qrels, Run
-from recommend.evaluation.metrics import READ_BY, interval
+from recommend.evaluation.evaluation import Evaluation
+from recommend.evaluation.experiment import explain_query
+from recommend.evaluation.judgements import Run
+from recommend.evaluation.provenance import GROUPS
+from recommend.evaluation.shown import BY_BOX, totals
 from recommend.files import Kind
 from recommend.ranking.answer import Answer, Recommendation
 from recommend.recommender import Recommender
@@ -26,7 +28,6 @@ from recommend.settings import Settings
 SHOWN = 10
 _BINS = 10
 _LEAST = 0.005
-_GROUPS = ("encoder", "indexing", "ranking", "policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +132,8 @@ def reading(recommender: Recommender, query: str, grades: Mapping[str, int], val
 
 def render_report(
     recommender: Recommender,
-    qrels: Qrels,
-    run: Run,
-    values: Mapping[str, Mapping[str, float]],
+    found: Evaluation,
     *,
-    sources: Sequence[str] = (),
-    boxes: Boxes | None = None,
     worst: int = 50,
     best: int = 10,
     progress: Callable[[], None] = lambda: None,
@@ -145,47 +142,37 @@ def render_report(
 
     Args:
         recommender: that ranked.
-        qrels: the judgements.
-        run: what :func:`~recommend.evaluation.experiment.rank_queries` made of them.
-        values: what :func:`~recommend.evaluation.metrics.per_query` made of both, nDCG@10 included.
-        sources: names of the files that were evaluated.
-        boxes: what :func:`~recommend.evaluation.boxes.look_into_boxes` found, from which the page then tells what
-            scores mean; else it tells that from the rankings of judged queries.
-        worst, best: how many queries to show of either end.
+        found: the evaluation.
+        worst, best: how many answerable queries to show of either end.
         progress: called after each query that is shown.
     """
-    by_query = values[READ_BY]
+    by_query = {query: found.values[found.read_by][query] for query in found.answerable}
 
     def read(query: str) -> Reading:
-        query_reading = reading(recommender, query, qrels[query], by_query[query])
+        query_reading = reading(recommender, query, found.qrels[query], by_query[query])
         progress()
         return query_reading
 
-    lowest, highest = extremes(by_query, run, worst, best)
-    documents = [(score, qrels[query].get(document, 0) > 0) for query in run for document, score in run[query]]
-    predicted = recommender.probabilities(np.array([score for score, _ in documents], np.float32))
-    related = np.array([related for _, related in documents], np.bool_)
-    shown = (predicted, related) if boxes is None else (boxes.predicted, boxes.related)
+    lowest, highest = extremes(by_query, {q: found.run[q] for q in found.answerable if q in found.run}, worst, best)
     counts, _ = np.histogram(np.clip(list(by_query.values()), 0.0, 1.0), bins=_BINS, range=(0.0, 1.0))
     return _template().render(
+        found=found,
         manifest=recommender.view().snapshot.manifest,
         ranker=recommender.settings.ranking.model,
-        encoder=recommender.view().snapshot.manifest.encoder_name,
         articles=len(recommender),
         settings=changed_settings(recommender.settings),
-        sources=sources,
-        queries=len(qrels),
-        missing=len(qrels) - len(run),
-        judgements=sum(map(len, qrels.values())),
-        unknown=sum(grade < 0 for grades in qrels.values() for grade in grades.values()),
-        measures={name: interval(list(found.values())) for name, found in values.items()},
-        read_by=READ_BY,
+        queries=len(found.qrels),
+        unanswerable=len(found.qrels) - len(found.answerable),
+        judgements=sum(map(len, found.qrels.values())),
+        unknown=sum(grade < 0 for grades in found.qrels.values() for grade in grades.values()),
+        measures=found.measures,
+        segments=[(facet, list(group)) for facet, group in groupby(found.segments(), lambda one: one.facet)],
         histogram=[(place / _BINS, (place + 1) / _BINS, count) for place, count in enumerate(counts.tolist())],
         most=int(counts.max()),
-        bins=calibration_bins(*shown),
-        boxes=boxes,
-        box_size=SIZE,
-        depth=DEPTH,
+        bins=calibration_bins(found.boxes.predicted, found.boxes.related),
+        boxes=found.boxes,
+        by_box=BY_BOX,
+        totals=list(totals(found.shown)),
         worst=[read(query) for query in lowest],
         best=[read(query) for query in highest],
     )
@@ -194,7 +181,7 @@ def render_report(
 def changed_settings(settings: Settings) -> list[tuple[str, str, bool]]:
     """Name and value of every setting that rankings depend on, and whether it differs from its default."""
     changed = []
-    for group in _GROUPS:
+    for group in GROUPS:
         given = getattr(settings, group)
         for name, value in given:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -10,9 +10,11 @@ import numpy as np
 
 from recommend.articles.article import Article
 from recommend.errors import EvaluationError
+from recommend.evaluation.differences import compare
 from recommend.evaluation.experiment import rank_queries
+from recommend.evaluation.intervals import interval
 from recommend.evaluation.judgements import Qrels
-from recommend.evaluation.metrics import READ_BY, compare, interval, per_query
+from recommend.evaluation.metrics import READ_BY, per_query
 from recommend.recommender import Recommender
 
 _PART = 0.2

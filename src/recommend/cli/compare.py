@@ -1,0 +1,157 @@
+"""The command that holds runs against each other: compare."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recommend.articles.article import Article
+from recommend.cli.app import FAILED, ClusterBy, Json, Measures, Qrels, app
+from recommend.cli.console import err, out, plain, print_json
+from recommend.cli.intake import Intake
+from recommend.evaluation.clusters import AUTO, cluster_queries
+from recommend.evaluation.facets import Facets, facets_of
+from recommend.evaluation.judgements import read_qrels, read_run
+from recommend.evaluation.metrics import MEASURES
+from recommend.evaluation.paired import Comparison, Contrast, Missing, compare_runs
+from recommend.evaluation.provenance import read_notes, unlike
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN_A RUN_B…", help="TREC runs; the first is the yardstick.")],
+    qrels: Qrels,
+    measures: Measures = None,
+    cluster_by: ClusterBy = AUTO,
+    articles: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The articles, for segments, fields and titles.")
+    ] = None,
+    missing: Annotated[
+        Missing, typer.Option(help="What to do about queries that one run ranks and another does not.")
+    ] = "refuse",
+    fail_below: Annotated[
+        float | None,
+        typer.Option(metavar="NUMBER", help="Exit 1 unless the interval of every difference lies above, as -0.005."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Tells whether run B serves readers better than run A: differences with intervals and a paired test.
+
+    Several measures and runs are several chances to find a difference: "p (Holm)" is corrected for all of them. Runs
+    of other queries than those judged, and runs cut short, are refused.
+    """
+    judged = read_qrels(qrels)
+    notes = {_name(path, runs): read_notes(path) or {} for path in runs}
+    read = {_name(path, runs): read_run(path, notes[_name(path, runs)].get("empty", ())) for path in runs}
+    if len(read) < 2:
+        raise typer.BadParameter("give two runs or more", param_hint="RUN_A RUN_B…")
+    known = _articles(articles)
+    newest = max((a.published_at for a in known.values() if a.published_at is not None), default=None)
+    facets: dict[str, Facets] = {query: facets_of(known[query], newest) for query in judged if query in known}
+    clusters = cluster_queries(cluster_by, judged, list(judged), look=known.get if articles is not None else None)
+    found = compare_runs(
+        judged, read, measures or MEASURES, clusters=clusters, facets=facets, missing=missing, changed=10
+    )
+    found.matched.notes.extend(unlike(notes))
+    if json:
+        print_json(summary(found))
+    else:
+        tell(found, {article_id: article.title for article_id, article in known.items()})
+    failing = [] if fail_below is None else found.fails(fail_below)
+    if failing:
+        err.print(f"{', '.join(map(plain, failing))}: {found.read_by} may be lower by more than {fail_below:g} allows")
+        raise typer.Exit(FAILED)
+
+
+def summary(found: Comparison) -> dict[str, Any]:
+    """A comparison as JSON; measures and changes of the second run at the top, as there were before there were more."""
+    runs = {one.name: _plain(one) for one in found.contrasts}
+    second = runs[found.contrasts[0].name]
+    return {
+        "queries": len(found.matched.queries),
+        "unanswerable": found.matched.unanswerable,
+        "unranked": found.matched.unranked,
+        "notes": found.matched.notes,
+        "clusters": {"by": found.clusters.by, "count": found.clusters.count(found.matched.queries)},
+        "first": found.first,
+        "means": {
+            name: {measure: asdict(mean) for measure, mean in means.items()} for name, means in found.means.items()
+        },
+        "measures": second["measures"],
+        "changed": {"measure": found.read_by, **second["changed"]},
+        "runs": runs,
+        "verdicts": found.verdicts(),
+    }
+
+
+def _plain(one: Contrast) -> dict[str, Any]:
+    return {
+        "measures": {m: asdict(found) | {"p_holm": one.corrected[m]} for m, found in one.differences.items()},
+        "changed": {"better": [*map(asdict, one.better)], "worse": [*map(asdict, one.worse)]},
+        "segments": [*map(asdict, one.segments)],
+    }
+
+
+def tell(found: Comparison, titles: dict[str, str]) -> None:
+    """Prints a comparison for people."""
+    queries, by = found.matched.queries, found.clusters.by
+    clusters = "" if found.clusters.labels is None else f" in {found.clusters.count(queries):,} {by}"
+    out.print(f"{len(queries):,} queries{clusters}" + (", B − A" if len(found.contrasts) == 1 else ""))
+    for count, what in (
+        (found.matched.unanswerable, "have no related document"),
+        (found.matched.unranked, "are ranked by no run"),
+    ):
+        if count:
+            out.print(f"{count:,} judged queries {what}, and are left out")
+    for note in found.matched.notes:
+        out.print(plain(note))
+    for one in found.contrasts:
+        if len(found.contrasts) > 1:
+            out.print(f"\n{plain(one.name)} − {plain(found.first)}")
+        for measure, compared in one.differences.items():
+            mean = compared.difference
+            span = f"95 % {mean.low:+.4f} … {mean.high:+.4f}" if mean.told else "no interval from one cluster"
+            out.print(
+                f"{measure:<8} {mean.mean:+.4f}   {span}   p = {compared.p_value:.4f}   "
+                f"p (Holm) = {one.corrected[measure]:.4f}   d = {compared.effect:+.2f}   "
+                f"{compared.better:,} better, {compared.worse:,} worse"
+            )
+    tests = sum(len(one.differences) for one in found.contrasts)
+    out.print(f"p (Holm) is corrected for testing {tests} differences; the intervals are not")
+    for one in found.contrasts:
+        _tell_changes(found, one, titles)
+    out.print()
+    for verdict in found.verdicts():
+        out.print(plain(verdict))
+
+
+def _tell_changes(found: Comparison, one: Contrast, titles: dict[str, str]) -> None:
+    of = f" of {plain(one.name)}" if len(found.contrasts) > 1 else ""
+    for title, changes in (("gains", one.better), ("losses", one.worse)):
+        if changes:
+            out.print(f"\nGreatest {title}{of} by {found.read_by}")
+        for change in changes:
+            name = plain(change.query) + (f"   {plain(titles[change.query])}" if change.query in titles else "")
+            out.print(f"{change.b - change.a:+.4f}   {change.a:.4f} → {change.b:.4f}   {name}")
+    facet = ""
+    for part in one.segments:
+        if part.facet != facet:
+            facet = part.facet
+            out.print(f"\nBy {facet}{of}, {found.read_by}")
+        mean = part.difference.difference
+        out.print(
+            f"{mean.mean:+.4f}   95 % {mean.low:+.4f} … {mean.high:+.4f}   {part.difference.better:,} better, "
+            f"{part.difference.worse:,} worse of {part.queries:,}   {plain(part.value)}"
+        )
+
+
+def _name(path: Path, runs: list[Path]) -> str:
+    """What a run is called: its file's name, or the whole path where two have the same."""
+    return path.name if sum(other.name == path.name for other in runs) == 1 else str(path)
+
+
+def _articles(location: str | None) -> dict[str, Article]:
+    return {} if location is None else {article.id: article for article in Intake([location])}
