@@ -22,6 +22,7 @@ from recommend.index.dense import set_threads
 from recommend.settings import ServiceSettings, Settings
 from recommend_service.cache.response import GZIP_FROM
 from recommend_service.connections import Connections
+from recommend_service.desk.router import router as desk
 from recommend_service.http import problems
 from recommend_service.logs import json_logs
 from recommend_service.metrics import Metrics
@@ -30,6 +31,7 @@ from recommend_service.middleware.fast_path import FastPath, FastPathMiddleware
 from recommend_service.middleware.head import Head
 from recommend_service.middleware.limits import (
     OPEN_BODY_LIMIT,
+    SIGN_IN_BODY_LIMIT,
     BodyLimit,
     Concurrency,
     RateLimit,
@@ -98,6 +100,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # in front, and not by include_router: a route that is tried in vain costs some time, a router far more
     modules = (related, operations, drafts, links, page, story, bulk, curation, listing, articles, events, assets)
     app.router.routes[:0] = [route for module in modules for route in module.router.routes]
+    if settings.service.desk:
+        app.include_router(desk)
     if settings.service.site:
         texts = "text" in settings.service.public_fields
         app.include_router(site_router(settings.service.site_name, texts=texts))
@@ -164,6 +168,7 @@ def _add_middleware(app: FastAPI, all_settings: Settings, fast_path: FastPath) -
     # they are read, under what compresses the answers.
     bodies = dict.fromkeys(("/v1/related", "/v1/related:page", "/v1/links", "/v1/events"), OPEN_BODY_LIMIT)
     bodies[bulk.PATH] = settings.bulk_limit
+    bodies["/desk/sign-in"] = SIGN_IN_BODY_LIMIT
     app.add_middleware(BodyLimit, paths=bodies, patience=2 * settings.timeout)
     app.add_middleware(Compression, minimum_size=GZIP_FROM)
     if settings.rate_limit:

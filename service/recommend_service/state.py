@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from threading import Lock, Thread
 from time import monotonic, time
 from typing import Annotated, TypeVar
@@ -24,6 +26,7 @@ from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend.settings import EncoderSettings, Settings
 from recommend.store import Store
+from recommend.store.keys import Key, Scope
 from recommend_service.cache.answers import AnswerCache
 from recommend_service.cache.articles import ArticlesCache
 from recommend_service.checks import Check
@@ -73,6 +76,11 @@ class ServiceState:
         self._tried = float("-inf")
         self._caches: WeakKeyDictionary[Recommender, AnswerCache] = WeakKeyDictionary()
         self._compute_lock = asyncio.Lock()
+        self._editors: Recommender | None = None
+        self._keys_of_settings = [
+            (bytes.fromhex(known), Key(f"settings:{known[:8].lower()}", frozenset(Scope), datetime.now(UTC)))
+            for known in settings.service.api_keys
+        ]
         self.threads = Threads()
         self._look = Probe(self._catch_up)
         self._state = Probe(self._read_status)
@@ -184,6 +192,29 @@ class ServiceState:
         """
         own = self.recommender()
         return own if name is None else self._variants[name]
+
+    def editors(self) -> Recommender:
+        """The recommender that explains to editors what it tells no reader.
+
+        Raises:
+            SnapshotError: when no usable snapshot is published.
+        """
+        if self._editors is None:
+            self._editors = self.recommender().for_editors()
+        return self._editors
+
+    async def find_key(self, hashed: bytes) -> Key | None:
+        """The valid key whose secret has this SHA-256. Those of ``service.api_keys`` have every scope, and are named
+        ``settings:`` and the first 8 digits of their hash.
+
+        Raises:
+            StoreError: when the store cannot be read.
+        """
+        match = None
+        for known, key in self._keys_of_settings:
+            if hmac.compare_digest(known, hashed):
+                match = key
+        return match or await self.read(self.store.keys.find, hashed)
 
     def cache(self, recommender: Recommender) -> AnswerCache:
         """The ready answers of a recommender: each has its own views and its own settings, so each its own cache."""

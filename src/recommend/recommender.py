@@ -37,6 +37,7 @@ from recommend.ranking.pipeline import Selection
 from recommend.ranking.ready import read_shortlist, ready_lists
 from recommend.ranking.search import Found, Mark, search
 from recommend.ranking.shortlist import Place, Scoring, Shortlist
+from recommend.ranking.trial import spread
 from recommend.ranking.why import Why, explain_pair
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
@@ -344,6 +345,11 @@ class Recommender:
         eligibility = Eligibility(view, filters, time.time(), ruled)
         masks = eligibility.passing if hidden else eligibility.masks
         return search(view, masks, words, count, after, public=self._serving)
+
+    def spread(self, count: int) -> list[str]:
+        """Ids of some published articles from the newest to the oldest, evenly spread over the archive."""
+        view = self.view()
+        return spread(view, self.eligibility(view, Filters()).masks, count)
 
     def why(self, article_id: str, other_id: str, k: int, filters: Filters = Filters()) -> Why:
         """Why one published article is, or is not, in the box of k of another.

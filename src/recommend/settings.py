@@ -232,6 +232,10 @@ class ServiceSettings(_Group):
         description="who sees /metrics and /v1/status: open; key: of scope read; IP:PORT: who reaches that address, "
         "which recommend serve listens on as well; auto: open where it listens on loopback alone, else key",
     )
+    desk: bool = Field(True, description="serve the editors' desk at /desk, which opens with a key of scope curate")
+    desk_session: int = Field(
+        14_400, ge=60, le=86_400, description="seconds after which an editor signs in to the desk again"
+    )
     rate_limit: str = Field(
         "", pattern=r"^([1-9]\d*/(second|minute|hour|day))?$", description="as 600/minute, for each key or address"
     )

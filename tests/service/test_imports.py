@@ -13,7 +13,7 @@ LAYERS = [  # from the base up; modules and packages of the service
     "connections counters group_commit http impressions logs probe robots threads",
     "checks followed metrics cache",
     "state",
-    "middleware reindex_watch routes",
+    "desk middleware reindex_watch routes",
     "app",
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from hypothesis import given
@@ -40,6 +42,16 @@ VECTOR = np.array([0.6, 0.8], np.float32)
 
 def article(article_id: str = "a", title: str = "Vote", **fields: object) -> Article:
     return parse_article({"id": article_id, "title": title, **fields})
+
+
+def downgrade(url: str, version: str) -> None:
+    """Makes the store one of an earlier release."""
+    engine, config = open_engine(url), Config()
+    config.set_main_option("script_location", str(Path(store_package.__file__).parent / "migrations"))
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.downgrade(config, version)
+    engine.dispose()
 
 
 def sql(url: str, statement: str) -> list[Any]:
@@ -345,13 +357,7 @@ def test_a_store_of_an_earlier_release_believes_what_its_source_said_of_access(s
     }
     with closing(Store(settings.store)) as store:
         store.put([(article(name, extra=extra), None) for name, (extra, _) in told.items()], "toy")
-    for statement in (
-        "ALTER TABLE articles DROP COLUMN access",
-        "ALTER TABLE articles DROP COLUMN evergreen",
-        "DROP TABLE boilerplate",
-        "UPDATE alembic_version SET version_num = '0003'",
-    ):
-        sql(settings.store, statement)
+    downgrade(settings.store, "0003")
     with closing(Store(settings.store)) as store:
         found = {name: one for name in told if (one := store.get(name)) is not None}
         assert {name: one.access for name, one in found.items()} == {name: access for name, (_, access) in told.items()}
@@ -365,8 +371,7 @@ def test_addresses_that_an_older_release_stored_are_found_by_the_rule_of_this_on
     with closing(Store(settings.store)) as store:
         store.put([(article(id_, url=url), None) for id_, url in urls.items()], "toy")
     sql(settings.store, "UPDATE articles SET canonical_url = 'https://news.example/read.php'")
-    sql(settings.store, "DROP TABLE boilerplate")
-    sql(settings.store, "UPDATE alembic_version SET version_num = '0004'")
+    downgrade(settings.store, "0004")
     with closing(Store(settings.store)) as store:
         assert {id_: store.find_url(url) for id_, url in urls.items()} == {"a": "a", "b": "b"}
 

@@ -15,6 +15,8 @@ _FILES = {  # by name: where below WEB, and what they are
     "related-articles.js": ("related-articles.js", _SCRIPT),
     "tokens.css": ("tokens.css", _CSS),
     "site.css": ("site/site.css", _CSS),
+    "desk.css": ("desk/desk.css", _CSS),
+    "desk.js": ("desk/desk.js", _SCRIPT),
     "favicon.svg": ("site/favicon.svg", _SVG),
 }
 

@@ -20,6 +20,8 @@ from recommend_service.http.problems import problem
 BODY_LIMIT = 8 * 1024 * 1024
 OPEN_BODY_LIMIT = 2 * 1024 * 1024
 """Of bodies that need no key: drafts, histories, events. What a few megabytes spell out takes many times their size."""
+SIGN_IN_BODY_LIMIT = 16 * 1024
+"""Of the one form that anybody may send."""
 _SET_SECONDS = 1.0  # by which a clock that is kept right never jumps
 UNLIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 """Paths that are answered however busy the service is: those who watch it need them most then."""

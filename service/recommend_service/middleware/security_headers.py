@@ -5,6 +5,8 @@ Strict-Transport-Security is left to the proxy that ends TLS: this process does 
 
 from __future__ import annotations
 
+from recommend_service.http.sessions import DESK
+
 _EVERYWHERE = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
@@ -18,6 +20,16 @@ _PAGES = [
     *_EVERYWHERE,
     (b"content-security-policy", b"default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"),
     (b"x-frame-options", b"SAMEORIGIN"),
+]
+_DESK = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-frame-options", b"DENY"),
 ]
 _DOCUMENTATION = [  # FastAPI's pages have a script inline and fetch the rest from where these sources say
     *_EVERYWHERE,
@@ -34,4 +46,6 @@ _DOCUMENTATION = [  # FastAPI's pages have a script inline and fetch the rest fr
 
 def secure_headers(path: str) -> list[tuple[bytes, bytes]]:
     """Those of an answer at a path: strictest for data, for the site's pages what the custom element needs."""
+    if path == DESK or path.startswith(f"{DESK}/"):
+        return _DESK
     return _DATA if path.startswith("/v1/") else _DOCUMENTATION if path in {"/docs", "/redoc"} else _PAGES

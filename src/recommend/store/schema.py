@@ -24,7 +24,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0007"
+HEAD = "0008"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -131,6 +131,14 @@ keys = Table(
     Column("scopes", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("key_hash", LargeBinary(32), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
 )
 
 events = Table(

@@ -38,6 +38,7 @@ from recommend.store.rows import (
 )
 from recommend.store.salvage import readable
 from recommend.store.schema import articles, embeddings, tombstone
+from recommend.store.sessions import Sessions
 from recommend.store.takedowns import TakedownLog, Takedowns
 
 _ROWS_A_BATCH = 2000
@@ -55,7 +56,7 @@ class Store:
         curations: of editors.
         health: whether the database can be read, and takes changes.
         events: what the service was told of readers.
-        keys: the API keys of the service.
+        keys: the API keys of the service; ``sessions`` those that the desk opened with them.
     """
 
     def __init__(self, url: str, *, staleness: float = 0.25, readonly: bool = False, any_schema: bool = False) -> None:
@@ -83,6 +84,7 @@ class Store:
         self.embeddings = Embeddings(self._engine, self._watch, self.boilerplate)
         self.events = EventLog(self._engine)
         self.keys = Keys(self._engine, self._watch)
+        self.sessions = Sessions(self._engine, self._watch)
         if not readonly:
             self._takedowns.begin(self._watch)
 
