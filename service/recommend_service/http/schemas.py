@@ -184,12 +184,11 @@ class ProposedLink(BaseModel):
 
     offset: int = Field(ge=0, description="where the words begin, in Unicode characters of the text as it was sent")
     length: int = Field(ge=1)
-    text: str = Field(description="the words")
+    text: str = Field(description="the words: a rare name")
     id: str
     title: str
     url: str | None
     score: float = Field(ge=0, le=1, description="calibrated probability that the story is related")
-    terms: list[str] = Field(description="rare names among the words, which draft and story share with few others")
 
 
 @dataclass(frozen=True)

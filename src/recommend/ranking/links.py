@@ -13,11 +13,12 @@ from recommend.articles.text import Span, spans
 from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking.chosen import Chosen
-from recommend.ranking.names import names_among
+from recommend.ranking.names import Names, names_among, names_in
+from recommend.ranking.places import extent
 
 _RARE, _FEW = 0.005, 10
 _APART = 60
-_LONGEST = 6
+_AROUND = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,6 @@ class Link:
         offset: where the words begin, in characters of the text as it was given.
         text: the words.
         score: calibrated probability that the story is related, 0…1.
-        terms: the rare names among the words, for which the place was taken.
     """
 
     offset: int
@@ -38,7 +38,6 @@ class Link:
     title: str
     url: str | None
     score: float
-    terms: tuple[str, ...]
 
 
 def propose(
@@ -46,9 +45,10 @@ def propose(
 ) -> list[Link]:
     """The links that a draft should have, in order of place.
 
-    A link stands on the first words that name what the draft and the story share with few others: a run of words, one
-    of them a rare name, that the story's title or summary holds as well. The story that is more probably related comes
-    first; a story gets one link, a run of words too, and there is at most one link in sixty words.
+    A link stands on the first name that the draft and the story share with few others: that of a person, a work, an
+    organisation, an event or a place within a country, whole, that the story's title or summary holds as well. The
+    story that is more probably related comes first; a story gets one link, a name too, and there is at most one link
+    in sixty words.
 
     Args:
         view: where the stories are.
@@ -67,58 +67,69 @@ def propose(
             continue
         told = {term for span in spans(table.headline(row), own) for term in span.terms} & own
         stories.append((table, row, told, float(candidates.probabilities[i])))
-    rare = _rare(view, frozenset().union(*(told for _, _, told, _ in stories)))
-    found = [(passage, spans(passage.text, own)) for passage in passages]
+    shared = frozenset().union(*(told for _, _, told, _ in stories))
+    names = names_among(shared, view.snapshot.lexicon, view.segments[0].matrix)
+    rare = _few(view, names.rare)
+    found = [(passage, spans(passage.text, shared)) for passage in passages]
     counts = accumulate((len(passage.text.split()) for passage in passages), initial=0)
     before = dict(zip((passage.start for passage in passages), counts, strict=False))
     taken: list[int] = []
     links: list[Link] = []
     for table, row, told, probability in stories:
+        headline = table.headline(row)
         for passage, words in found:
-            place = next(_places(passage, words, told, rare), None)
+            places = _places(passage.text, [word for word in words if not told.isdisjoint(word.terms)])
+            named = (_name_at(passage.text, start, end, headline, names, rare, query.language) for start, end in places)
+            place = next((one for one in named if one is not None), None)
             if place is None:
                 continue
-            start, end, names = place
+            start, written = place
             at = before[passage.start] + len(passage.text[:start].split())
-            written = passage.text[start:end]
             if all(abs(at - other) >= _APART for other in taken) and written not in {link.text for link in links}:
                 taken.append(at)
                 card = table.card(row)
                 score = round(probability, 4)
-                offset = passage.start + start
-                links.append(Link(offset, end - start, written, card.id, card.title, card.url, score, names))
+                link = Link(passage.start + start, len(written), written, card.id, card.title, card.url, score)
+                links.append(link)
             break
         if len(links) == most:
             break
     return sorted(links, key=lambda link: link.offset)
 
 
-def _places(
-    passage: Passage, words: Sequence[Span], told: Set[str], rare: Set[str]
-) -> Iterator[tuple[int, int, tuple[str, ...]]]:
-    """Runs of neighbouring words of a passage that a story's headline holds, one of them rare: where they begin and end
-    in it, and the rare ones."""
-    run: list[Span] = []
-    for word in [*words, None]:
-        joins = word is not None and not told.isdisjoint(word.terms)
-        if joins and word and run and passage.text[run[-1].end : word.start] not in {" ", "-"}:
-            joins = False
-        if joins and word:
-            run.append(word)
+def _places(text: str, words: Sequence[Span]) -> Iterator[tuple[int, int]]:
+    """Where runs of neighbouring words begin and end in a text."""
+    start = 0
+    for i, word in enumerate(words):
+        after = words[i + 1] if i + 1 < len(words) else None
+        if after is None or text[word.end : after.start] not in {" ", "-"}:
+            yield words[start].start, word.end
+            start = i + 1
+
+
+def _name_at(
+    text: str, start: int, end: int, headline: str, names: Names, rare: Set[str], language: str | None
+) -> tuple[int, str] | None:
+    """The rare name, whole, that some words of a text are of and a headline holds too, and where it begins; None where
+    they are of none, of a country, or of nothing that few others have."""
+    first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
+    line = text[max(first, start - _AROUND) : min(last if last >= 0 else len(text), end + _AROUND)]
+    for name in names_in([text[start:end]], [line, headline], names, language):
+        at = text.find(name, max(first, start - len(name)))
+        if not 0 <= at < end or extent(name, language) == "country":
             continue
-        names = [passage.text[span.start : span.end] for span in run if not rare.isdisjoint(span.terms)]
-        if names and len(run) <= _LONGEST:
-            yield run[0].start, run[-1].end, tuple(dict.fromkeys(names))
-        run = [word] if word is not None and not told.isdisjoint(word.terms) else []
+        if any(not rare.isdisjoint(span.terms) for span in spans(name, rare)):
+            return at, name
+    return None
 
 
-def _rare(view: View, terms: Set[str]) -> frozenset[str]:
-    """Those of some terms that are names, and that few articles of the snapshot have."""
+def _few(view: View, names: Set[str]) -> frozenset[str]:
+    """Those of some names that few articles of the snapshot have."""
     lexicon, matrix = view.snapshot.lexicon, view.segments[0].matrix
-    names = sorted(names_among(terms, lexicon, matrix).rare)
-    columns = lexicon.columns(names)
+    ordered = sorted(names)
+    columns = lexicon.columns(ordered)
     starts = matrix.postings.indptr
     known = np.maximum(columns, 0)
     counts = np.where(columns < 0, 0, starts[known + 1] - starts[known])
-    few = max(_FEW, _RARE * matrix.rows.shape[0])
-    return frozenset(name for name, count in zip(names, counts.tolist(), strict=True) if count <= few)
+    most = max(_FEW, _RARE * matrix.rows.shape[0])
+    return frozenset(name for name, count in zip(ordered, counts.tolist(), strict=True) if count <= most)
