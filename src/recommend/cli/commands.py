@@ -27,6 +27,10 @@ MODULES = {
         "batch",
         "Writes the related stories of every article to a file; run again after a kill, it goes on where it was.",
     ),
+    "exposure": (
+        "exposure",
+        "Which stories no box leads to, which many do, and which cannot be reached from the front page.",
+    ),
     "evaluate": ("evaluate", "Ranks judged queries through the production path and measures the rankings."),
     "compare": (
         "compare",

@@ -1,0 +1,63 @@
+"""Which stories boxes lead to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recommend.articles.article import Article
+from recommend.evaluation.exposure import Exposure, distances, exposure
+from recommend.recommender import Recommender
+
+if TYPE_CHECKING:
+    from conftest import Newsroom
+
+
+@pytest.fixture
+def recommender(newsroom: Newsroom, stories: list[Article]) -> Recommender:
+    newsroom.take(*stories)
+    newsroom.reindex()
+    return newsroom.recommender()
+
+
+@pytest.fixture
+def told(recommender: Recommender) -> Exposure:
+    return exposure(recommender, 3, front=4, clicks=2)
+
+
+def test_every_article_is_counted_as_often_as_boxes_show_it(recommender: Recommender, told: Exposure) -> None:
+    boxes = {one.id: recommender.related(one.id, 3) for one in told.articles}
+    shown = Counter(item.id for items in boxes.values() for item in items)
+    assert {one.id: one.boxes for one in told.articles} == {one: shown[one] for one in boxes}
+    assert {one.id for one in told.in_no_box} == boxes.keys() - shown.keys()
+    assert told.in_no_box
+    assert told.most_linked(1)[0].boxes == max(shown.values())
+    assert 0 < told.gini < 1
+
+
+def test_groups_hold_every_article_once_for_each_facet(told: Exposure) -> None:
+    sums: Counter[str] = Counter()
+    for facet, _, group in told.groups():
+        sums[facet] += group.articles
+        assert group.in_no_box <= group.articles
+    assert sums == {"section": 60, "month": 60, "language": 60}
+
+
+def test_what_cannot_be_reached_in_so_many_clicks_is_told(recommender: Recommender, told: Exposure) -> None:
+    front = [item.id for item in recommender.latest(4)]
+    first = {item.id for one in front for item in recommender.related(one, 3)}
+    second = {item.id for one in first for item in recommender.related(one, 3)}
+    assert {one.id for one in told.unreached} == {a.id for a in told.articles} - {*front} - first - second
+
+
+def test_distances_are_those_of_the_shortest_way() -> None:
+    links = {"a": ["b", "c"], "b": ["d"], "c": ["d", "a"], "d": ["e"], "x": ["a"]}
+    assert distances(links, ["a"]) == {"a": 0, "b": 1, "c": 1, "d": 2, "e": 3}
+    assert distances(links, []) == {}
+
+
+def test_the_table_has_a_row_for_each_article(told: Exposure) -> None:
+    assert told.table().num_rows == 60
+    assert told.table().column("boxes").to_pylist() == [one.boxes for one in told.articles]
