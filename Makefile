@@ -6,7 +6,7 @@ PORT ?= 8000
 JOBS ?= auto
 FAST := tests/articles tests/sources tests/index tests/ranking tests/encoder tests/test_arrays.py tests/test_errors.py tests/test_imports.py tests/test_settings.py
 
-.PHONY: demo test check coverage site pictures lint bench kills dirty fuzz attack clean
+.PHONY: demo test check coverage site pictures element lint bench kills dirty fuzz attack clean
 
 demo: .venv/installed
 	$(BIN)/recommend demo --host $(HOST) --port $(PORT) $(if $(DATA),--data $(DATA))
@@ -27,6 +27,9 @@ site: .venv/installed-dev
 
 pictures: .venv/installed-dev
 	$(BIN)/python docs/pictures/take.py
+
+element:
+	$(PYTHON) service/web/element/build.py
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

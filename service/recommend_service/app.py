@@ -43,6 +43,7 @@ from recommend_service.reindex_watch import ReindexWatch
 from recommend_service.routes import (
     articles,
     assets,
+    boxes,
     bulk,
     curation,
     drafts,
@@ -98,7 +99,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.metrics = Metrics()
     problems.install(app)
     # in front, and not by include_router: a route that is tried in vain costs some time, a router far more
-    modules = (related, operations, drafts, links, page, story, bulk, curation, listing, articles, events, assets)
+    modules = (
+        related,
+        boxes,
+        operations,
+        drafts,
+        links,
+        page,
+        story,
+        bulk,
+        curation,
+        listing,
+        articles,
+        events,
+        assets,
+    )
     app.router.routes[:0] = [route for module in modules for route in module.router.routes]
     if settings.service.desk:
         app.include_router(desk)

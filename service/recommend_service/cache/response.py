@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from http import HTTPStatus
+from time import time
 
+from recommend.index.dates import MISSING
+from recommend.index.view import View
 from recommend.ranking.answer import Answer
 from recommend.ranking.basis import Basis
+from recommend.settings import ServiceSettings
 from recommend_service.http.schemas import answer_bytes
 
 Headers = list[tuple[bytes, bytes]]
@@ -42,6 +46,15 @@ def max_age(age: float | None, least: int, most: int) -> int:
         most: the value for old ones; where it is below ``least``, that counts.
     """
     return max(least, min(most, int((age or 0.0) * _SHARE_OF_AGE)))
+
+
+def cache_control(view: View, article_id: str, settings: ServiceSettings) -> str:
+    """Who may keep an answer about an article, and for how long, as in ``public, max-age=60``."""
+    place = view.locate(article_id)
+    published = MISSING if place is None else int(view.segments[place[0]].table.published_at[place[1]])
+    age = None if published == MISSING else time() - published
+    sharing = "private" if settings.read_needs_key else "public"
+    return f"{sharing}, max-age={max_age(age, settings.max_age, settings.max_age_old)}"
 
 
 @dataclass(frozen=True)

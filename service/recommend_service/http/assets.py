@@ -12,7 +12,8 @@ from recommend_service.http.web import WEB
 
 _CSS, _SCRIPT, _SVG = "text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml"
 _FILES = {  # by name: where below WEB, and what they are
-    "related-articles.js": ("related-articles.js", _SCRIPT),
+    "related-articles.js": ("element/related-articles.js", _SCRIPT),
+    "related-box.css": ("element/related-box.css", _CSS),
     "tokens.css": ("tokens.css", _CSS),
     "site.css": ("site/site.css", _CSS),
     "desk.css": ("desk/desk.css", _CSS),

@@ -16,6 +16,10 @@ _DATA = [
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-frame-options", b"DENY"),
 ]
+_MARKUP = [  # a part of a page, or a page in a frame: it may show pictures of any site, and runs nothing
+    *_EVERYWHERE,
+    (b"content-security-policy", b"default-src 'none'; style-src 'self'; img-src 'self' http: https:"),
+]
 _PAGES = [
     *_EVERYWHERE,
     (b"content-security-policy", b"default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'self'"),
@@ -46,6 +50,8 @@ _DOCUMENTATION = [  # FastAPI's pages have a script inline and fetch the rest fr
 
 def secure_headers(path: str) -> list[tuple[bytes, bytes]]:
     """Those of an answer at a path: strictest for data, for the site's pages what the custom element needs."""
+    if path.startswith("/v1/") and path.endswith("/related.html"):
+        return _MARKUP
     if path == DESK or path.startswith(f"{DESK}/"):
         return _DESK
     return _DATA if path.startswith("/v1/") else _DOCUMENTATION if path in {"/docs", "/redoc"} else _PAGES

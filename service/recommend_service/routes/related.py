@@ -11,12 +11,11 @@ from starlette.types import Scope
 
 from recommend.articles.impressions import period
 from recommend.errors import UnknownArticleError
-from recommend.index.dates import MISSING
 from recommend.index.view import View
 from recommend.ranking.freshness import DAY, by_the_clock
 from recommend.recommender import Recommender
 from recommend_service.cache.answers import CacheKey
-from recommend_service.cache.response import CachedResponse, max_age
+from recommend_service.cache.response import CachedResponse, cache_control
 from recommend_service.http.auth import require_reader
 from recommend_service.http.fast_route import FastRoute
 from recommend_service.http.parameters import BoxParameters, UrlParameters
@@ -145,15 +144,6 @@ def _ready(
         state.metrics.count_removed(answer.removed)
     if answer is None or (not answer.items and fallback == "latest"):
         answer = recommender.latest_answer(article_id, limit, filters)
-    service = state.settings.service
-    seconds = max_age(_age(recommender.view(), article_id), service.max_age, service.max_age_old)
-    sharing = "private" if service.read_needs_key else "public"
     impression = None if explain else state.impression(recommender, answer)
-    caching = f"{sharing}, max-age={seconds}"
+    caching = cache_control(recommender.view(), article_id, state.settings.service)
     return CachedResponse.of(answer, caching, explain=explain, impression=impression), answer.revision
-
-
-def _age(view: View, article_id: str) -> float | None:
-    place = view.locate(article_id)
-    published = MISSING if place is None else int(view.segments[place[0]].table.published_at[place[1]])
-    return None if published == MISSING else time() - published

@@ -75,5 +75,5 @@ def _element() -> Path:
     assert found is not None
     assert found.submodule_search_locations is not None  # both come in one distribution
     package = Path(found.submodule_search_locations[0])
-    inside = package / "web" / ELEMENT
-    return inside if inside.is_file() else package.parent / "web" / ELEMENT
+    inside = package / "web" / "element" / ELEMENT
+    return inside if inside.is_file() else package.parent / "web" / "element" / ELEMENT

@@ -15,6 +15,8 @@ KEYED = {"401", "403"}
 ROUTES = {
     ("get", "/v1/articles/{article_id}/related"): {"200", "304", "404", "422"} | KEYED | LIMITED,
     ("get", "/v1/related"): {"200", "304", "404", "422"} | KEYED | LIMITED,
+    ("get", "/v1/articles/{article_id}/related.html"): {"200", "304", "404", "422"} | KEYED | LIMITED,
+    ("get", "/v1/related.html"): {"200", "304", "404", "422"} | KEYED | LIMITED,
     ("get", "/v1/articles"): {"200", "422"} | KEYED | LIMITED,
     ("get", "/v1/articles/{article_id}/why"): {"200", "404", "422"} | KEYED | LIMITED,
     ("post", "/v1/related"): {"200", "400", "413", "422"} | KEYED | LIMITED,

@@ -75,3 +75,6 @@ years-later =
         [many] بعد ذلك بـ { $number } سنة
         *[other] بعد ذلك بـ { $number } سنة
     }
+heading-related = مقالات ذات صلة
+heading-more = مقالات أخرى
+heading-latest = أحدث المقالات

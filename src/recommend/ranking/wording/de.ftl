@@ -51,3 +51,6 @@ years-later =
         [one] { $number } Jahr später
         *[other] { $number } Jahre später
     }
+heading-related = Mehr zum Thema
+heading-more = Weitere Artikel
+heading-latest = Neueste Artikel

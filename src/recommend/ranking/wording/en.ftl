@@ -51,3 +51,6 @@ years-later =
         [one] { $number } year later
         *[other] { $number } years later
     }
+heading-related = Related articles
+heading-more = More articles
+heading-latest = Latest articles

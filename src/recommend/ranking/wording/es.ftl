@@ -51,3 +51,6 @@ years-later =
         [one] { $number } año después
         *[other] { $number } años después
     }
+heading-related = Artículos relacionados
+heading-more = Más artículos
+heading-latest = Últimos artículos

@@ -51,3 +51,6 @@ years-later =
         [one] { $number } an plus tard
         *[other] { $number } ans plus tard
     }
+heading-related = Articles liés
+heading-more = Autres articles
+heading-latest = Derniers articles

@@ -35,3 +35,6 @@ months-later =
     }
 years-earlier = { $number } साल पहले
 years-later = { $number } साल बाद
+heading-related = संबंधित लेख
+heading-more = अन्य लेख
+heading-latest = नवीनतम लेख

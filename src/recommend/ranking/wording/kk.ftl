@@ -19,3 +19,6 @@ months-earlier = { $number } ай бұрын
 months-later = { $number } ай кейін
 years-earlier = { $number } жыл бұрын
 years-later = { $number } жыл кейін
+heading-related = Ұқсас мақалалар
+heading-more = Басқа мақалалар
+heading-latest = Соңғы мақалалар

@@ -51,3 +51,6 @@ years-later =
         [one] { $number } ano depois
         *[other] { $number } anos depois
     }
+heading-related = Artigos relacionados
+heading-more = Mais artigos
+heading-latest = Últimos artigos

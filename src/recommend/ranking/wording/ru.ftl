@@ -59,3 +59,6 @@ years-later =
         [few] { $number } года спустя
         *[other] { $number } лет спустя
     }
+heading-related = По теме
+heading-more = Другие статьи
+heading-latest = Последние статьи

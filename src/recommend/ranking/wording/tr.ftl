@@ -19,3 +19,6 @@ months-earlier = { $number } ay önce
 months-later = { $number } ay sonra
 years-earlier = { $number } yıl önce
 years-later = { $number } yıl sonra
+heading-related = İlgili haberler
+heading-more = Diğer haberler
+heading-latest = Son haberler

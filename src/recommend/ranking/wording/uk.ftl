@@ -59,3 +59,6 @@ years-later =
         [few] через { $number } роки
         *[other] через { $number } років
     }
+heading-related = За темою
+heading-more = Інші статті
+heading-latest = Останні статті

@@ -19,3 +19,6 @@ months-earlier = { $number } tháng trước đó
 months-later = { $number } tháng sau đó
 years-earlier = { $number } năm trước đó
 years-later = { $number } năm sau đó
+heading-related = Bài viết liên quan
+heading-more = Bài viết khác
+heading-latest = Bài viết mới nhất

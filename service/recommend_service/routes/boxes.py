@@ -1,0 +1,87 @@
+"""Routes that answer with the box as markup, for pages without script."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from recommend.errors import UnknownArticleError
+from recommend.ranking.answer import Answer
+from recommend.recommender import Recommender
+from recommend_service.cache.response import cache_control
+from recommend_service.http.auth import require_reader
+from recommend_service.http.box import render_box
+from recommend_service.http.fast_route import FastRoute
+from recommend_service.http.markup_parameters import MarkupParameters, UrlMarkupParameters
+from recommend_service.http.paths import ARTICLE
+from recommend_service.http.problems import LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.routes.variants import chosen, marked
+from recommend_service.state import ServiceState
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["related"],
+    dependencies=[Depends(require_reader)],
+    responses=LIMIT_PROBLEMS,
+    route_class=FastRoute,
+)
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "The box"},
+    304: {"description": "The box has not changed since the ETag given in If-None-Match"},
+    404: {**PROBLEM, "description": "Unknown or unpublished, and fallback=none"},
+    422: {**PROBLEM, "description": "A parameter is out of its range"},
+    503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
+    **READ_PROBLEMS,
+}
+
+
+@router.get(f"/articles/{ARTICLE}/related.html", responses=_RESPONSES, response_class=Response)
+async def related_html(request: Request, given: Annotated[MarkupParameters, Query()], article_id: str) -> Response:
+    """The box of a published article as HTML, to be put into a page, or with `page=true` into a frame."""
+    return await _respond(request, chosen(request, given.variant), given, article_id, article_id)
+
+
+@router.get("/related.html", responses=_RESPONSES, response_class=Response)
+async def related_html_by_url(request: Request, given: Annotated[UrlMarkupParameters, Query()]) -> Response:
+    """The same by the article's URL."""
+    recommender = chosen(request, given.variant)
+    state: ServiceState = request.app.state.service
+    found = await state.threads.read(recommender.store.find_url, given.url)
+    return await _respond(request, recommender, given, given.url, found)
+
+
+async def _respond(
+    request: Request, recommender: Recommender, given: MarkupParameters, name: str, article_id: str | None
+) -> Response:
+    """Responds for the article that ``name`` stands for, None where none does."""
+    state: ServiceState = request.app.state.service
+    if article_id is not None and recommender.under_embargo(article_id):
+        article_id = None
+    async with state.compute_lock():
+        answer = _answer(recommender, given, name, article_id)
+    state.metrics.count_removed(answer.removed)
+    if answer.fallback is not None:
+        state.metrics.fallbacks.inc()
+    view = recommender.view()
+    place = None if article_id is None else view.locate(article_id)
+    own = None if place is None else view.segments[place[0]].table.card(place[1]).language
+    body = render_box(answer, given.lang or own, given.look()).encode()
+    tag = f'"{sha256(body).hexdigest()[:16]}"'
+    headers = {"Cache-Control": cache_control(view, article_id or name, state.settings.service), "ETag": tag}
+    if tag in request.headers.get("If-None-Match", ""):
+        return marked(request, Response(status_code=304, headers=headers))
+    return marked(request, Response(body, headers=headers, media_type="text/html; charset=utf-8"))
+
+
+def _answer(recommender: Recommender, given: MarkupParameters, name: str, article_id: str | None) -> Answer:
+    """The box, or the latest articles where it is missing or empty and the request allows them."""
+    filters = given.filters()
+    answer = None if article_id is None else recommender.answer(article_id, given.limit, filters)
+    if answer is None and given.fallback == "none":
+        raise UnknownArticleError(name)
+    if answer is None or (not answer.items and given.fallback == "latest"):
+        answer = recommender.latest_answer(article_id or name, given.limit, filters)
+    return answer
