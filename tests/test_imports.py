@@ -19,7 +19,7 @@ LAYERS = [  # from the base up; "recommend" is the package itself, with its few 
     "collisions index ingest",
     "ranking",
     "recommender",
-    "jobs linking story",
+    "jobs linking pages story",
     "evaluation recommend",
     "training",
     "cli",

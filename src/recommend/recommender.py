@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -32,7 +32,6 @@ from recommend.ranking.candidates import Candidates
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.kept import Comparison
 from recommend.ranking.model import Ranker, length_weight
-from recommend.ranking.page import share_out
 from recommend.ranking.pipeline import Selection
 from recommend.ranking.ready import read_shortlist, ready_lists
 from recommend.ranking.search import Found, Mark, search
@@ -249,32 +248,6 @@ class Recommender:
         groups = np.array([view.segments[number].groups[row] for number, row in read], np.uint64)
         queries = [view.segments[number].query(row) for number, row in read[: history.READ]]
         return history_box(self.selection(view), self.eligibility(view, filters), queries, groups, k, explain=explain)
-
-    def answer_page(
-        self, ids: Sequence[str], k: int, filters: Filters = Filters(), *, explain: bool = False
-    ) -> list[Answer]:
-        """The boxes under several articles that stand on one page, in their order: no story is in two of them, nor one
-        of ``ids``, which the page shows already, nor one that the filters exclude, under any id; where there is
-        nothing else, a box holds the newest articles.
-
-        See :func:`~recommend.ranking.page.share_out` for which box a story is in.
-        """
-        fixed = self.pinned()
-        view = fixed.view()
-
-        def story_of(article_id: str) -> int:
-            place = view.locate(article_id)
-            assert place is not None
-            return view.group(place)
-
-        def ask(number: int, stories: Collection[int]) -> Answer:
-            narrowed = replace(filters, exclude=filters.exclude.union(*map(view.of_group, stories)))
-            one = ids[number]
-            answer = None if fixed.under_embargo(one) else fixed.answer(one, k, narrowed, explain=explain)
-            return answer if answer is not None and answer.items else fixed.latest_answer(one, k, narrowed)
-
-        known = [place for place in map(view.locate, (*ids, *filters.exclude)) if place is not None]
-        return share_out(len(ids), ask, story_of, {view.group(place) for place in known})
 
     def rank(self, article_id: str, depth: int) -> list[tuple[str, float]]:
         """Ids and ranking scores of the ``depth`` best, best first: the same path without cards and reasons.

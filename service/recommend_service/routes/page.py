@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Depends, Query, Request
 from starlette.responses import Response
 
 from recommend.articles.fields import same_id
+from recommend.pages import boxes_of_page
 from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend_service.http.auth import KeyFirstRoute, require_reader
@@ -58,4 +59,4 @@ async def related_page(
 
 
 def _boxes(recommender: Recommender, ids: list[str], given: Parameters) -> list[Answer]:
-    return recommender.answer_page(ids, given.limit, given.filters(), explain=given.explain)
+    return boxes_of_page(recommender, ids, given.limit, given.filters(), explain=given.explain)

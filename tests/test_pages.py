@@ -14,6 +14,7 @@ from recommend.articles.article import Article
 from recommend.articles.card import card_of
 from recommend.articles.curation import Choice, Curation
 from recommend.index.filters import Filters
+from recommend.pages import boxes_of_page
 from recommend.ranking.answer import Answer, Recommendation
 from recommend.ranking.page import share_out
 from recommend.ranking.reasons import Reason
@@ -38,7 +39,7 @@ def shown(boxes: list[Answer]) -> list[str]:
 
 def test_no_story_is_twice_on_a_page_and_each_box_stays_full(recommender: Recommender) -> None:
     alone = [recommender.answer(one, 4) for one in IDS]
-    boxes = recommender.answer_page(IDS, 4)
+    boxes = boxes_of_page(recommender, IDS, 4)
     ids = shown(boxes)
     assert len({*shown([box for box in alone if box])}) < 48  # several boxes want the same stories
     assert [box.article_id for box in boxes] == IDS
@@ -48,7 +49,7 @@ def test_no_story_is_twice_on_a_page_and_each_box_stays_full(recommender: Recomm
 
 
 def test_a_story_stands_where_its_score_is_highest(recommender: Recommender) -> None:
-    boxes = recommender.answer_page(IDS, 3)
+    boxes = boxes_of_page(recommender, IDS, 3)
     for box in boxes:
         lowest = min(item.score for item in box.items)
         own = recommender.answer(str(box.article_id), 40)
@@ -60,8 +61,8 @@ def test_a_story_stands_where_its_score_is_highest(recommender: Recommender) -> 
 
 
 def test_what_the_page_shows_elsewhere_is_in_no_box(recommender: Recommender) -> None:
-    first = shown(recommender.answer_page(IDS, 2))
-    again = recommender.answer_page(IDS, 2, Filters(exclude=frozenset(first)))
+    first = shown(boxes_of_page(recommender, IDS, 2))
+    again = boxes_of_page(recommender, IDS, 2, Filters(exclude=frozenset(first)))
     assert not {*shown(again)} & {*first}
     assert len(shown(again)) == 24
 
@@ -71,7 +72,7 @@ def test_one_article_of_a_duplicate_group_counts_for_all(newsroom: Newsroom, sto
     newsroom.take(*stories, *twins)
     newsroom.reindex()
     recommender = newsroom.recommender()
-    ids = shown(recommender.answer_page(IDS, 4))
+    ids = shown(boxes_of_page(recommender, IDS, 4))
     told = [one.removeprefix("twin-") for one in ids]
     assert len({*told}) == len(told)
     assert not {*told} & {*IDS}
@@ -80,15 +81,15 @@ def test_one_article_of_a_duplicate_group_counts_for_all(newsroom: Newsroom, sto
 def test_a_pin_is_a_better_claim_than_any_score_and_the_first_of_two_holds(
     newsroom: Newsroom, recommender: Recommender
 ) -> None:
-    wanted = shown(recommender.answer_page(IDS[:1], 1))[0]
+    wanted = shown(boxes_of_page(recommender, IDS[:1], 1))[0]
     for one in IDS[3:5]:
         newsroom.store.curations.put(one, Curation(pinned=(Choice(id=wanted),)), "editor")
-    boxes = newsroom.recommender().answer_page(IDS[:5], 3)
+    boxes = boxes_of_page(newsroom.recommender(), IDS[:5], 3)
     assert [wanted in {item.id for item in box.items} for box in boxes] == [False, False, False, True, False]
 
 
 def test_under_an_unknown_article_stand_the_newest_that_no_other_box_shows(recommender: Recommender) -> None:
-    known, unknown = recommender.answer_page([IDS[0], "unheard-of"], 5)
+    known, unknown = boxes_of_page(recommender, [IDS[0], "unheard-of"], 5)
     assert unknown.fallback == "latest"
     assert len({*shown([known, unknown])}) == 10
 
