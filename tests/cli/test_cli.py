@@ -225,6 +225,33 @@ def test_compare_tells_differences_corrected_for_several_tests_and_the_queries_b
     assert ("b.run − a.run" in three, "short.run − a.run" in three) == (True, True)
 
 
+def test_ablate_and_compare_hold_settings_against_each_other(
+    recommend: Recommend, articles: Path, corpus: list[Article]
+) -> None:
+    pairs = pairwise(article.id for article in corpus[:8])
+    Path("qrels.tsv").write_text("".join(f"{q}\t0\t{d}\t1\n" for q, d in pairs), encoding="utf-8")
+    given = ("--articles", articles, "--qrels", "qrels.tsv", "--scratch", "kept")
+    vary = ("--vary", "ranking.without=,dense+lexical", "--plot", "new/arms.svg")
+    found = recommend("ablate", *given, *vary, "--json").json
+    names = ["as set", "ranking.without=none", "ranking.without=dense,lexical"]
+    assert [arm["name"] for arm in found["arms"]] == names
+    first, same, other = found["arms"]
+    assert (first["hash"] == same["hash"], first["hash"] == other["hash"], first["differences"]) == (True, False, {})
+    assert same["differences"]["RR"]["p_holm"] == 1.0
+    assert other["measures"]["RR"]["mean"] != first["measures"]["RR"]["mean"]
+    assert Path("new/arms.svg").read_text().startswith('<svg class="plot"')
+    table = recommend("ablate", *given, "--vary", "policy.diversity=0.9", "--each").out.splitlines()
+    assert [line.split()[0] for line in table[1:]] == ["arm", "as", "policy.diversity=0.9"]
+    arms = recommend("compare", "default", "ranking.without=dense,lexical policy=on", *given, "--json").json
+    assert arms["first"] == "default"
+    assert recommend("evaluate", *given, "--run-out", "ours.trec").code == 0
+    mixed = recommend("compare", "ours.trec", "default", *given).out
+    assert "default and ours.trec were made by the same settings from the same articles" in mixed
+    assert "default serves every query as ours.trec does, by nDCG@10." in mixed
+    assert recommend("compare", "default", "policy=on", "--qrels", "qrels.tsv").code == 2
+    assert "unknown" in recommend("compare", "default", "policy.nonsense=1", *given).err
+
+
 def test_compare_tells_titles_and_segments_where_it_gets_the_articles(recommend: Recommend, articles: Path) -> None:
     ids = [orjson.loads(line)["id"] for line in articles.read_bytes().splitlines()]
     Path("qrels.tsv").write_text("".join(f"{q}\t0\tgood\t1\n" for q in ids), encoding="utf-8")
@@ -255,7 +282,7 @@ def test_compare_tells_titles_and_segments_where_it_gets_the_articles(recommend:
             "--store sqlite:///no/folder.db ingest articles.jsonl",
             "store sqlite:///no/folder.db cannot be opened: No such file",
         ),
-        ("evaluate --articles x --qrels nope.tsv", "nope.tsv cannot be read"),
+        ("evaluate --articles articles.jsonl --qrels nope.tsv", "nope.tsv cannot be read"),
         ("evaluate --articles x --qrels qrels.tsv --set ranking.x=1", "setting ranking.x is unknown: there are as_of"),
         ("compare nope.run nope.run --qrels qrels.tsv", "nope.run cannot be read"),
     ],

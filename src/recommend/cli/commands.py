@@ -36,6 +36,10 @@ MODULES = {
         "compare",
         "Tells whether run B serves readers better than run A: differences with intervals and a paired test.",
     ),
+    "ablate": (
+        "ablate",
+        "Measures every combination of some settings, and holds each against the settings as they are.",
+    ),
     "train": ("training", "Learns an encoder, an adapter or a ranker from judgements."),
     "events": ("events", "Impressions and clicks."),
     "config": ("config", "The settings: what they are, and what each means."),

@@ -9,26 +9,41 @@ from typing import Annotated, Any
 import typer
 
 from recommend.articles.article import Article
-from recommend.cli.app import FAILED, ClusterBy, Json, Measures, Qrels, app
+from recommend.cli.app import FAILED, ClusterBy, Json, Measures, Qrels, Scratch, app, read_settings
 from recommend.cli.console import err, out, plain, print_json
 from recommend.cli.intake import Intake
+from recommend.cli.output import check_scratch
+from recommend.cli.stages import Stages
 from recommend.evaluation.clusters import AUTO, cluster_queries
+from recommend.evaluation.evaluation import Evaluation, measure_arms
 from recommend.evaluation.facets import Facets, facets_of
 from recommend.evaluation.judgements import read_qrels, read_run
 from recommend.evaluation.metrics import MEASURES
 from recommend.evaluation.paired import Comparison, Contrast, Missing, compare_runs
 from recommend.evaluation.provenance import read_notes, unlike
+from recommend.settings import Settings
+
+DEFAULT = "default"
 
 
 @app.command()
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN_A RUN_B…", help="TREC runs; the first is the yardstick.")],
+    context: typer.Context,
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN_A RUN_B…",
+            help="TREC runs, or settings, as policy=on or 'ranking.without=section policy=on', or default; the others "
+            "are held against the first.",
+        ),
+    ],
     qrels: Qrels,
     measures: Measures = None,
     cluster_by: ClusterBy = AUTO,
     articles: Annotated[
         str | None, typer.Option(metavar="FILE", help="The articles, for segments, fields and titles.")
     ] = None,
+    keep: Scratch = None,
     missing: Annotated[
         Missing, typer.Option(help="What to do about queries that one run ranks and another does not.")
     ] = "refuse",
@@ -41,14 +56,24 @@ def compare(
     """Tells whether run B serves readers better than run A: differences with intervals and a paired test.
 
     Several measures and runs are several chances to find a difference: "p (Holm)" is corrected for all of them. Runs
-    of other queries than those judged, and runs cut short, are refused.
+    of other queries than those judged, and runs cut short, are refused. Settings in place of runs rank --articles.
     """
     judged = read_qrels(qrels)
-    notes = {_name(path, runs): read_notes(path) or {} for path in runs}
-    read = {_name(path, runs): read_run(path, notes[_name(path, runs)].get("empty", ())) for path in runs}
-    if len(read) < 2:
+    files = [Path(one) for one in runs if Path(one).is_file() or not _is_settings(one)]
+    arms = {one: ["policy=off", *_assigned(one)] for one in runs if one not in map(str, files)}
+    if len(files) + len(arms) < 2:
         raise typer.BadParameter("give two runs or more", param_hint="RUN_A RUN_B…")
+    if arms and articles is None:
+        raise typer.BadParameter("settings are compared by ranking articles: name them", param_hint="--articles")
+    settings = {name: read_settings(context, assigned) for name, assigned in arms.items()}
+    check_scratch(context, "--scratch", keep, read_settings(context))
     known = _articles(articles)
+    notes = {_name(path, files): read_notes(path) or {} for path in files}
+    read = {_name(path, files): read_run(path, notes[_name(path, files)].get("empty", ())) for path in files}
+    made = _ranked(list(known.values()), judged, settings, keep) if settings else {}
+    read |= {name: one.run for name, one in made.items()}
+    notes |= {name: asdict(one.provenance) for name, one in made.items()}
+    read = {name: read[name] for name in dict.fromkeys(_called(one, files) for one in runs)}
     newest = max((a.published_at for a in known.values() if a.published_at is not None), default=None)
     facets: dict[str, Facets] = {query: facets_of(known[query], newest) for query in judged if query in known}
     clusters = cluster_queries(cluster_by, judged, list(judged), look=known.get if articles is not None else None)
@@ -148,9 +173,28 @@ def _tell_changes(found: Comparison, one: Contrast, titles: dict[str, str]) -> N
         )
 
 
-def _name(path: Path, runs: list[Path]) -> str:
+def _is_settings(given: str) -> bool:
+    return given == DEFAULT or "=" in given
+
+
+def _assigned(given: str) -> list[str]:
+    return [] if given == DEFAULT else given.split()
+
+
+def _ranked(
+    articles: list[Article], judged: dict[str, dict[str, int]], arms: dict[str, Settings], keep: Path | None
+) -> dict[str, Evaluation]:
+    with Stages() as progress:
+        return measure_arms(lambda: articles, judged, arms, folder=keep, progress=progress, queries="1")
+
+
+def _called(given: str, files: list[Path]) -> str:
+    return _name(Path(given), files) if Path(given) in files else given
+
+
+def _name(path: Path, files: list[Path]) -> str:
     """What a run is called: its file's name, or the whole path where two have the same."""
-    return path.name if sum(other.name == path.name for other in runs) == 1 else str(path)
+    return path.name if sum(other.name == path.name for other in files) == 1 else str(path)
 
 
 def _articles(location: str | None) -> dict[str, Article]:
