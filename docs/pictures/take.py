@@ -26,6 +26,7 @@ from playwright.sync_api import Browser, sync_playwright
 HERE = Path(__file__).parent
 CORPUS = HERE.parents[1] / "examples" / "corpus"
 STORY = "a-central-asia-condemns-drone-attack"
+DESK = (1280, 900)
 WIDE, PHONE = (1000, 820), (390, 760)
 _COLOURS = 64
 _START_SECONDS = 300.0
@@ -44,6 +45,7 @@ def main() -> None:
             shoot(browser, f"{address}/", WIDE, "front")
             shoot(browser, f"{address}/stories/{STORY}", WIDE, "story", to="related-articles")
             shoot(browser, f"{address}/stories/{STORY}", PHONE, "phone", to="related-articles")
+            at_the_desk(browser, address, Path(folder) / "demo" / "recommend.db")
         report = Path(folder) / "report.html"
         judged = ["--articles", str(CORPUS / "articles.jsonl"), "--qrels", str(CORPUS / "judgements.tsv")]
         subprocess.run([*_COMMAND, "evaluate", *judged, "--report", str(report)], check=True)
@@ -58,9 +60,31 @@ def shoot(browser: Browser, url: str, size: tuple[int, int], name: str, *, to: s
     if to is not None:
         page.locator(f"{to} a:visible").first.wait_for()
         page.locator(to).first.evaluate("element => window.scrollTo(0, element.getBoundingClientRect().top - 220)")
-    with Image.open(BytesIO(page.screenshot())) as picture:
-        picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(HERE / f"{name}.png", optimize=True)
+    save(page.screenshot(), name)
     page.close()
+
+
+def save(picture: bytes, name: str) -> None:
+    """Writes a picture small."""
+    with Image.open(BytesIO(picture)) as taken:
+        taken.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE).save(HERE / f"{name}.png", optimize=True)
+
+
+def at_the_desk(browser: Browser, address: str, store: Path) -> None:
+    """Pictures of the desk, signed in to with a key of the demonstration's store."""
+    scopes = ["--scope", "curate", "--scope", "read", "--store", f"sqlite:///{store}"]
+    asked = [*_COMMAND, "keys", "create", "Ana", *scopes]
+    key = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()[-1]
+    context = browser.new_context(viewport={"width": DESK[0], "height": DESK[1]}, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{address}/desk/sign-in")
+    page.get_by_label("Key").fill(key)
+    page.locator("button.main").click()
+    page.wait_for_url("**/desk")
+    for name, path in {"desk": f"/desk/stories/{STORY}", "desk-status": "/desk/status"}.items():
+        page.goto(f"{address}{path}", wait_until="networkidle")
+        save(page.screenshot(), name)
+    context.close()
 
 
 @contextmanager

@@ -102,7 +102,9 @@ def bars(values: dict[str, float]) -> list[Bar]:
 
 def _latencies(readings: Readings) -> list[Bar]:
     told = readings.latencies()
-    most = max((count for _, count in told), default=0) or 1
+    counted = [place for place, (_, count) in enumerate(told) if count]
+    told = told[counted[0] : counted[-1] + 1] if counted else []
+    most = max((count for _, count in told), default=1)
     return [Bar(_bound(bound), count / most, f"{count:,}") for bound, count in told]
 
 

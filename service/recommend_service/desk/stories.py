@@ -21,6 +21,7 @@ from recommend.ranking.why import Why
 from recommend.recommender import Recommender
 from recommend.store.curation import CurationChange
 from recommend.store.rows import Label
+from recommend.story import Story, story_of
 from recommend_service.desk.pages import story_path
 from recommend_service.desk.visit import RefusalError, Visit, signed_in
 from recommend_service.http.cursor import read_cursor, write_cursor
@@ -42,6 +43,7 @@ class Box:
         curation: that holds, with its ``history``.
         labels: of the articles that the curation names, by id.
         asked: why another one is in the box or not, where that was asked.
+        story: the running story that it belongs to; None where there is none.
     """
 
     card: Card
@@ -50,6 +52,7 @@ class Box:
     history: list[CurationChange]
     labels: dict[str, Label]
     asked: Why | None
+    story: Story | None
 
 
 @signed_in()
@@ -91,7 +94,10 @@ def _box(recommender: Recommender, article_id: str, other: str) -> Box:
     curation, history = curated or (UNCURATED, [])
     named = [one.id for one in (*curation.pinned, *curation.blocked)]
     asked = recommender.why(article_id, other, K) if other else None
-    return Box(recommender.card(article), answer, curation, history, recommender.store.labels(named), asked)
+    story = story_of(recommender, article_id)
+    labels = recommender.store.labels(named)
+    told = story if story is not None and story.name else None
+    return Box(recommender.card(article), answer, curation, history, labels, asked, told)
 
 
 @signed_in()

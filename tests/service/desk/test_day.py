@@ -1,0 +1,168 @@
+"""An editor's day in a real browser: from clicks at the desk of one worker to the answers of another."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from recommend.settings import Settings
+from recommend.store import Store
+from recommend.store.keys import Scope
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium")
+STORY = "a-central-asia-condemns-drone-attack"
+PAGES = (
+    "/desk",
+    f"/desk/stories/{STORY}?other=c-valencia-floods-toll",
+    "/desk/draft",
+    "/desk/try?try=1&floor=0.5&fill=none&hide_duplicates=1",
+    "/desk/eyes",
+    "/desk/history",
+    "/desk/status",
+)
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield running
+        running.close()
+
+
+def key(settings: Settings) -> str:
+    """The secret of an editor who is an operator as well."""
+    with closing(Store(settings.store)) as store:
+        return store.keys.create("Ana", [Scope.CURATE, Scope.READ])
+
+
+def sign_in(page: Page, secret: str) -> None:
+    page.goto("/desk")
+    page.get_by_label("Key").fill(secret)
+    page.locator("button.main").click()
+    page.wait_for_url("**/desk")
+
+
+def box(page: Page) -> list[str]:
+    """The headlines of the box on the page, in order."""
+    return [title.strip() for title in page.locator("[data-item] h3").all_text_contents()]
+
+
+def test_an_editors_day_reaches_every_worker(copied: Settings, serve_workers: Any, browser: Browser) -> None:
+    secret = key(copied)
+    with serve_workers(copied) as workers:
+        one, other = workers.processes
+
+        def readers() -> list[str]:
+            """The headlines that the other worker shows readers."""
+            with workers.only(other):
+                answer = httpx.get(f"{workers.address}/v1/articles/{STORY}/related", trust_env=False, timeout=60)
+            return [item["title"] for item in answer.json()["items"]]
+
+        with workers.only(one):
+            context = browser.new_context(base_url=workers.address, viewport={"width": 1280, "height": 900})
+            page = context.new_page()
+            page.set_default_timeout(60_000)
+            sign_in(page, secret)
+
+            page.get_by_label("Words, an id or an address").fill("Central Asian leaders drone attack")
+            page.get_by_role("button", name="Find").click()
+            page.locator(f"a[href$='/{STORY}']").click()
+            first = box(page)
+        assert first == readers()
+
+        with workers.only(one):
+            page.goto("/desk/draft")
+            page.get_by_label("Headline").fill("Leaders condemn the drone attack on Novgorod")
+            page.locator("[data-part] .item").first.wait_for()
+
+            page.goto(f"/desk/stories/{STORY}")
+            page.get_by_role("group", name=first[4]).get_by_role("button", name="Pin").click()
+            page.get_by_role("group", name=first[0]).get_by_role("button", name="Block").click()
+            page.locator("[data-item]").first.get_by_role("button", name="Unpin").wait_for()
+            decided = box(page)
+        assert decided[0] == first[4]
+        assert first[0] not in decided
+        assert readers() == decided
+
+        with workers.only(one):
+            page.locator("[data-item] h3 a").nth(2).focus()
+            page.keyboard.press("Alt+ArrowUp")
+            page.keyboard.press("Alt+ArrowUp")
+            assert "now number 1 of 5" in str(page.locator("[data-said]").text_content())
+            page.get_by_role("button", name="Save this order").click()
+            page.wait_for_load_state()
+            ordered = box(page)
+        assert ordered == [decided[2], *decided[:2], *decided[3:]]
+        assert readers() == ordered
+
+        with workers.only(one):
+            page.locator("[data-item] h3 a").nth(3).click()
+            page.get_by_label("From every box until (UTC)").fill("2999-01-01T00:00")
+            page.get_by_role("button", name="Hide").click()
+            page.get_by_role("button", name="Show it again").wait_for()
+        assert ordered[3] not in readers()
+
+        with workers.only(one):
+            page.get_by_role("button", name="Undo").click()
+            page.get_by_role("button", name="Hide").wait_for()
+            for _ in range(3):
+                page.goto(f"/desk/stories/{STORY}")
+                page.locator("aside .log button").last.click()
+                page.wait_for_load_state()
+                if box(page) == first:
+                    break
+            assert box(page) == first
+        assert readers() == first
+
+        with workers.only(one):
+            page.goto("/desk/try")
+            page.get_by_label("Floor").fill("0.99")
+            page.get_by_label("What fills a box after that").select_option("none")
+            page.get_by_role("button", name="Try it").click()
+            assert "of 10 boxes would be others" in str(page.locator(".count").text_content())
+            page.goto("/desk/history")
+            assert page.locator(".log li").count() >= 6
+            page.get_by_role("button", name="Sign out").click()
+            page.goto("/desk")
+            assert page.get_by_label("Key").is_visible()
+            context.close()
+        assert readers() == first
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_page_fits_and_satisfies_axe(
+    newsroom: Any, browser: Browser, scheme: Any, width: int, request: pytest.FixtureRequest
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    with closing(Store(newsroom.settings.store)) as store:
+        secret = store.keys.create(f"Ana {request.node.name}", [Scope.CURATE, Scope.READ])
+    options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
+    context = browser.new_context(base_url=newsroom.address, **options)
+    page, errors = context.new_page(), list[str]()
+    page.set_default_timeout(60_000)
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda asked: None if asked.url.startswith(newsroom.address) else errors.append(asked.url))
+    page.goto("/desk/sign-in")
+    assert axe.run(page).violations_count == 0
+    sign_in(page, secret)
+    for path in PAGES:
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        found = axe.run(page)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+    assert errors == []
+    context.close()
