@@ -52,9 +52,11 @@ from recommend_service.routes import (
     listing,
     operations,
     page,
+    reference,
     related,
     story,
 )
+from recommend_service.routes.newsroom import OWN, newsroom_router
 from recommend_service.routes.site import site_router
 from recommend_service.state import ServiceState, logger
 
@@ -92,6 +94,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("related-articles"),
         summary="The stories that best belong under a given one.",
         lifespan=lifespan,
+        docs_url=None,  # routes.reference has a page of its own: FastAPI's need scripts of other servers
+        redoc_url=None,
         redirect_slashes=False,  # a slash at the end may be part of an id
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
@@ -113,13 +117,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         articles,
         events,
         assets,
+        reference,
     )
     app.router.routes[:0] = [route for module in modules for route in module.router.routes]
     if settings.service.desk:
         app.include_router(desk)
     if settings.service.site:
         texts = "text" in settings.service.public_fields
-        app.include_router(site_router(settings.service.site_name, texts=texts))
+        own = OWN if settings.service.site_publishing else None
+        app.include_router(site_router(settings.service.site_name, texts=texts, own=own))
+        if own is not None:
+            app.include_router(newsroom_router(settings.service.site_name))
 
     def started() -> ServiceState:
         state: ServiceState = app.state.service

@@ -13,10 +13,15 @@ from fastapi import FastAPI, Response
 from browsing import assert_accessible, assert_fits, needs_chromium, open_box, serving
 from recommend.articles.article import Article
 from recommend.articles.card import Card, card_of
+from recommend.index.filters import Filters
+from recommend.ranking.search import Found, Mark
+from recommend_service.http import problems
+from recommend_service.http.pages import Story
 from recommend_service.metrics import Metrics
 from recommend_service.middleware.request_context import RequestContext
-from recommend_service.routes import assets
-from recommend_service.routes.site import Story, site_router
+from recommend_service.routes import assets, reference
+from recommend_service.routes.newsroom import newsroom_router
+from recommend_service.routes.site import site_router
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -34,8 +39,6 @@ STORIES = [
 
 
 class _Library:
-    snapshot = "r000001"
-
     def __len__(self) -> int:
         return len(STORIES)
 
@@ -44,6 +47,13 @@ class _Library:
 
     def card(self, article: Article) -> Card:
         return card_of(article)
+
+    def answer(self, article_id: str, k: int) -> None:
+        return None
+
+    def search(self, words: str, count: int, filters: Filters, after: Mark | None) -> Found:
+        found = [card_of(article) for article in STORIES if words in article.title]
+        return Found(found[:count], len(found), None)
 
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> Sequence[Story]:
         found = [article for article in STORIES if section in (None, article.section)]
@@ -54,15 +64,18 @@ class _Library:
 
 
 def _app() -> FastAPI:
-    app = FastAPI()
+    app = FastAPI(docs_url=None, redoc_url=None)
     library = _Library()
 
-    async def read(work: Callable[[str], Any], article_id: str) -> Any:
-        return work(article_id)
+    async def read(work: Callable[..., Any], *arguments: Any) -> Any:
+        return work(*arguments)
 
-    app.state.service = SimpleNamespace(recommender=lambda: library, read=read)
+    app.state.service = SimpleNamespace(recommender=lambda: library, read=read, threads=SimpleNamespace(read=read))
+    problems.install(app)
     app.include_router(assets.router)
-    app.include_router(site_router("The Test Courier"))
+    app.include_router(reference.router)
+    app.include_router(site_router("The Test Courier", texts=True, own="own-"))
+    app.include_router(newsroom_router("The Test Courier"))
     app.add_middleware(RequestContext, metrics=Metrics())
 
     @app.get("/v1/articles/{article_id:path}/related")
@@ -103,17 +116,44 @@ def test_a_story_has_its_box_whose_links_open_on_the_site(page: Page) -> None:
 
 def test_where_the_service_fails_links_of_the_section_stay(page: Page) -> None:
     open_box(page, "/stories/broken", "failed")
-    assert page.get_by_role("region", name="More in").get_by_role("link").count() == 5
+    assert page.get_by_role("navigation", name="More in").get_by_role("link").count() == 5
 
 
-@pytest.mark.parametrize("path", ["/", "/?section=World", "/stories/storm", "/stories/unknown"])
-def test_pages_fit_phones_move_nothing_and_satisfy_axe_in_light_and_dark(page: Page, path: str) -> None:
+PAGES = ["/", "/?section=World", "/stories/storm?layout=cards", "/stories/storm", "/search?query=Story", "/publish",
+         "/stories/unknown", "/nowhere", "/docs"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_fit_phones_and_satisfy_axe_in_light_and_dark(page: Page, path: str) -> None:
     page.goto(path)
     page.wait_for_load_state("networkidle")
-    for scheme, width in (("light", 360), ("dark", 1280), ("light", 320)):
+    assert page.evaluate("moved") == 0
+    for scheme, width in (("light", 360), ("dark", 1280)):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert_fits(page, width)
         assert_accessible(page)
+    assert_fits(page, 320)
+
+
+def test_the_navigation_is_whole_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.goto("/")
+    for link in page.get_by_role("navigation", name="Sections").get_by_role("link").all():
+        place = link.bounding_box()
+        assert place is not None
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= 360
+
+
+def test_a_story_is_found_by_words_without_script(new_page: Callable[..., Page], address: str) -> None:
+    page = new_page(address, java_script_enabled=False)
+    page.goto("/")
+    page.get_by_role("link", name="Search").click()
+    page.get_by_role("searchbox").fill("storm")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("main").get_by_role("link").first.click()
+    assert "storm" in page.get_by_role("heading", level=1).inner_text()
+    assert page.get_by_role("navigation", name="More in").get_by_role("link").count() == 5
 
 
 def test_the_front_page_filters_by_section_and_turns_pages(page: Page) -> None:

@@ -219,6 +219,10 @@ class ServiceSettings(_Group):
 
     site: bool = Field(False, description="serve the demonstration site at /")
     site_name: str = Field("Related Articles", description="what that site is called")
+    site_publishing: bool = Field(
+        False,
+        description="let whoever reaches that site publish stories on it, and take those down: for demonstrations",
+    )
     api_keys: list[Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]] = Field(
         default_factory=list, description="SHA-256 (hex) of keys with every scope, beside those of the store"
     )

@@ -18,6 +18,7 @@ _FILES = {  # by name: where below WEB, and what they are
     "site.css": ("site/site.css", _CSS),
     "desk.css": ("desk/desk.css", _CSS),
     "desk.js": ("desk/desk.js", _SCRIPT),
+    "reference.css": ("reference/reference.css", _CSS),
     "favicon.svg": ("site/favicon.svg", _SVG),
 }
 

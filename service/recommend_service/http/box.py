@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import quote, urlsplit
 
 from babel import Locale, UnknownLocaleError
@@ -19,7 +20,10 @@ from recommend.ranking.answer import Answer, Recommendation
 from recommend.ranking.phrases import LANGUAGES, phrase
 from recommend_service.http.templates import templates
 
+_LONG = 140
+_LAST_WORD = re.compile(r"[\s,;:–—-]+\S*$")
 Layout = Literal["list", "cards", "compact", "strip"]
+LAYOUTS: tuple[str, ...] = get_args(Layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def _item(one: Recommendation, locale: Locale, look: Look) -> _Item:
         title=one.title,
         href=_web(own or one.url),
         image=_web(one.image_url) if look.images and not compact else None,
-        summary=None if compact or one.summary == one.title else one.summary,
+        summary=None if compact or one.summary == one.title else beginning(one.summary),
         section=one.section,
         day=None if published is None else _day(published, locale, "long" if look.layout == "list" else "medium"),
         moment=None if published is None else published.astimezone(UTC).isoformat(),
@@ -115,6 +119,13 @@ def _listed(name: str, shown: Sequence[_Item]) -> dict[str, Any] | None:
     ]
     shape = {"@context": "https://schema.org", "@type": "ItemList", "name": name, "itemListElement": entries}
     return shape if entries else None
+
+
+def beginning(text: str | None) -> str | None:
+    """A long text up to the end of a word, as in the element."""
+    if text is None or len(text) <= _LONG:
+        return text
+    return _LAST_WORD.sub("", text[:_LONG]) + "…"
 
 
 def _web(address: str | None) -> str | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from jinja2 import Template
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -23,6 +25,7 @@ from recommend.errors import (
     StoreUnreachableError,
     UnknownArticleError,
 )
+from recommend_service.http.templates import templates
 
 logger = logging.getLogger(__name__)
 
@@ -89,12 +92,28 @@ def _allowed(app: FastAPI, path: str, known: str) -> set[str]:
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
+def _told(request: Request, response: Response, detail: str) -> Response:
+    """A problem as who asked reads it: people who follow a link get a page, programs the document."""
+    wants_page = request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("Accept", "")
+    if not wants_page or request.url.path.startswith("/v1/"):
+        return response
+    status = HTTPStatus(response.status_code)
+    page = _page().render(root=request.scope.get("root_path", "").rstrip("/"), status=status, detail=detail)
+    headers = {name: value for name, value in response.headers.items() if name in {"allow", "retry-after"}}
+    return Response(page, status, headers, "text/html; charset=utf-8")
+
+
+@cache
+def _page() -> Template:
+    return templates("problem").get_template("problem.html")
+
+
 def install(app: FastAPI) -> None:
-    """Makes every error of the app a problem; none shows a traceback."""
+    """Makes every error of the app a problem, for browsers a page; none shows a traceback."""
 
     @app.exception_handler(RecommendError)
-    async def _known(_: Request, error: RecommendError) -> Response:
-        return known_problem(error)
+    async def _known(request: Request, error: RecommendError) -> Response:
+        return _told(request, known_problem(error), str(error))
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
@@ -107,9 +126,11 @@ def install(app: FastAPI) -> None:
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = ", ".join(sorted(_allowed(app, request.url.path, headers.get("Allow", ""))))
-        return problem(HTTPStatus(error.status_code), str(error.detail), headers)
+        detail = str(error.detail)
+        return _told(request, problem(HTTPStatus(error.status_code), detail, headers), detail)
 
     @app.exception_handler(Exception)
-    async def _unexpected(_: Request, error: Exception) -> Response:
+    async def _unexpected(request: Request, error: Exception) -> Response:
         logger.error("unexpected error", exc_info=error)
-        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; it is in the service's log")
+        detail = "an unexpected error; it is in the service's log"
+        return _told(request, problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail), detail)

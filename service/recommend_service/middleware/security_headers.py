@@ -35,17 +35,6 @@ _DESK = [
     ),
     (b"x-frame-options", b"DENY"),
 ]
-_DOCUMENTATION = [  # FastAPI's pages have a script inline and fetch the rest from where these sources say
-    *_EVERYWHERE,
-    (
-        b"content-security-policy",
-        b"default-src 'self'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; worker-src blob:; "
-        b"style-src 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com; "
-        b"font-src https://fonts.gstatic.com; img-src 'self' data: https:; "
-        b"object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-    (b"x-frame-options", b"DENY"),
-]
 
 
 def secure_headers(path: str) -> list[tuple[bytes, bytes]]:
@@ -54,4 +43,4 @@ def secure_headers(path: str) -> list[tuple[bytes, bytes]]:
         return _MARKUP
     if path == DESK or path.startswith(f"{DESK}/"):
         return _DESK
-    return _DATA if path.startswith("/v1/") else _DOCUMENTATION if path in {"/docs", "/redoc"} else _PAGES
+    return _DATA if path.startswith("/v1/") else _PAGES

@@ -62,7 +62,7 @@ async def put_article(
     left_out: list[FieldWarning] = []
     parse = partial(parse_article, row, warn=left_out.append)
     article = await state.threads.parse(parse) if large else parse()
-    revision, new = await state.in_writer(_put, recommender, article)
+    revision, new = await state.in_writer(store_article, recommender, article)
     warnings = [LeftOut(field=one.field, value=one.value, reason=one.reason) for one in left_out]
     stored = Stored(id=article_id, revision=revision, warnings=warnings).model_dump_json()
     return Response(stored, HTTPStatus.CREATED if new else HTTPStatus.OK, media_type="application/json")
@@ -118,7 +118,8 @@ async def delete_article(state: StateOf, article_id: str) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-def _put(recommender: Recommender, article: Article) -> tuple[int, bool]:
+def store_article(recommender: Recommender, article: Article) -> tuple[int, bool]:
+    """Stores an article with its embedding: its revision, and whether it is new."""
     encoder = recommender.encoder
     revision, new = put(recommender.store, encoder, article)
     embed_as_served(recommender, encoder, [article])

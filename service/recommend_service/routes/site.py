@@ -1,4 +1,4 @@
-"""The demonstration site: a front page, a page for every story with its Related Articles box, and their assets.
+"""The demonstration site: a front page, sections, a search, and a page for every story with its Related Articles box.
 
 Its handlers read through the recommender of the service's state, of which they need what `Library` lists.
 """
@@ -6,69 +6,24 @@ Its handlers read through the recommender of the service's state, of which they 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
-from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request, Response
-from fastapi.templating import Jinja2Templates
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recommend.articles.article import Access, Article
-from recommend.articles.card import Card
-from recommend_service.http.assets import asset_path
+from recommend.index.filters import Filters
+from recommend_service.http.box import LAYOUTS
+from recommend_service.http.pages import FALLBACK_SIZE, Library, Pages, Story, library
 from recommend_service.http.paths import ARTICLE
-from recommend_service.http.web import WEB
+from recommend_service.http.pictures import picture
 
 PAGE_SIZE = 24
-FALLBACK_SIZE = 5
-NAVIGATION_SIZE = 12
-
+FOUND_SIZE = 20
+_QUERY_LIMIT = 200
+_WHERE = 10
+"""Of a story, how many related ones are asked whether it stands under them."""
 _PAGE_NUMBER = re.compile(r"[1-9][0-9]{0,6}")
 _METHODS = ["GET", "HEAD"]
-_PAGE_HEADERS = {"Cache-Control": "no-cache"}
-
-
-class Story(Protocol):
-    """What a list of stories shows of each: the shape of a recommendation."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def summary(self) -> str | None: ...
-    @property
-    def published_at(self) -> datetime | None: ...
-    @property
-    def section(self) -> str | None: ...
-    @property
-    def access(self) -> Access: ...
-
-
-class Library(Protocol):
-    """What the site reads from: published articles only, at their newest revision."""
-
-    def article(self, article_id: str) -> Article | None:
-        """The published article of this id, else None."""
-
-    def card(self, article: Article) -> Card:
-        """What everybody may see of an article."""
-
-    def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> Sequence[Story]:
-        """At most ``k`` articles, newest first, after the first ``offset`` ones."""
-
-    def sections(self) -> Sequence[tuple[str, int]]:
-        """Names of the sections with their number of articles, largest first."""
-
-    @property
-    def snapshot(self) -> str:
-        """The name of the snapshot being served."""
-
-    def __len__(self) -> int:
-        """The number of published articles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,130 +31,106 @@ class Site:
     """The pages.
 
     Attributes:
-        templates: of the pages.
+        pages: rendered.
         texts: whether a story's page shows its text, where its access is public.
+        own: how ids begin of stories that were published on the site; None where that cannot be done.
     """
 
-    templates: Jinja2Templates
+    pages: Pages
     texts: bool
+    own: str | None
 
     async def index(self, request: Request) -> Response:
         """The front page, or that of a section."""
-        library = _library(request)
+        known = library(request)
         section = request.query_params.get("section") or None
         number = request.query_params.get("page", "1")  # not declared: a wrong one is a missing page, not a 422
-        total = dict(library.sections()).get(section, 0) if section else len(library)
+        total = dict(known.sections()).get(section, 0) if section else len(known)
         pages = max(1, -(-total // PAGE_SIZE))
         if not _PAGE_NUMBER.fullmatch(number) or int(number) > pages or (section and not total):
-            return self._missing(request)
+            return self.pages.missing(request)
         context = {
             "current": section or "",
-            "stories": library.latest(PAGE_SIZE, section=section, offset=(int(number) - 1) * PAGE_SIZE),
+            "stories": known.latest(PAGE_SIZE, section=section, offset=(int(number) - 1) * PAGE_SIZE),
             "section": section,
             "number": int(number),
             "pages": pages,
             "total": total,
         }
-        return self._page(request, "index.html", context)
+        return self.pages.render(request, "index.html", context)
+
+    async def search(self, request: Request) -> Response:
+        """What words find."""
+        words = request.query_params.get("query", "").strip()[:_QUERY_LIMIT]
+        found = None
+        if words:
+            found = await request.app.state.service.threads.read(
+                library(request).search, words, FOUND_SIZE, Filters(), None
+            )
+        return self.pages.render(request, "search.html", {"current": None, "words": words, "found": found})
 
     async def story(self, request: Request, article_id: str) -> Response:
         """The page of a story."""
-        library = _library(request)
-        article = await request.app.state.service.read(library.article, article_id)
+        known = library(request)
+        article = await request.app.state.service.read(known.article, article_id)
         if article is None:
-            return self._missing(request)
+            return self.pages.missing(request)
         section = article.section
-        others = _others(library, article, section)
+        others = _others(known, article, section)
         if not others and section is not None:
-            section, others = None, _others(library, article, None)
+            section, others = None, _others(known, article, None)
+        layout = request.query_params.get("layout")
+        own = self.own is not None and article.id.startswith(self.own)
         context = {
             "current": article.section,
             "language": article.language,
-            "article": library.card(article),
+            "article": known.card(article),
             "text": article.text if self.texts and article.access == Access.PUBLIC else "",
             "label": _genre_label(article.genre),
             "section": section,
             "others": others,
+            "layout": layout if layout in LAYOUTS else LAYOUTS[0],
+            "layouts": LAYOUTS,
+            "own": own,
+            "under": _stands_under(known, article.id) if own else [],
         }
-        return self._page(request, "article.html", context)
+        return self.pages.render(request, "article.html", context)
 
-    def _page(self, request: Request, template: str, context: dict[str, Any], status: int = 200) -> Response:
-        return self.templates.TemplateResponse(request, template, context, status, _PAGE_HEADERS)
+    async def picture(self, request: Request, article_id: str) -> Response:
+        """A picture for a story, drawn."""
+        article = await request.app.state.service.read(library(request).article, article_id)
+        if article is None:
+            return self.pages.missing(request)
+        headers = {"Cache-Control": "public, max-age=86400"}
+        return Response(picture(article.id, article.section), headers=headers, media_type="image/svg+xml")
 
-    def _missing(self, request: Request) -> Response:
-        context = {"current": None, "stories": _library(request).latest(FALLBACK_SIZE)}
-        return self._page(request, "missing.html", context, 404)
 
+def site_router(site_name: str = "Related Articles", *, texts: bool = False, own: str | None = None) -> APIRouter:
+    """The routes of the site, under the name shown in the masthead.
 
-def site_router(site_name: str = "Related Articles", *, texts: bool = False) -> APIRouter:
-    """The routes ``/`` and ``/stories/{id}``, under the name shown in the masthead.
-
-    Pages show cards; with ``texts`` also the text of a story, if its access is public.
+    Pages show cards; with ``texts`` also the text of a story, if its access is public. ``own`` is how ids begin of
+    stories that were published on the site, where that can be done.
     """
-    site = Site(_templates(site_name), texts)
+    site = Site(Pages.of(site_name, publishing=own is not None), texts, own)
     router = APIRouter(include_in_schema=False)
     router.add_api_route("/", site.index, methods=_METHODS)
+    router.add_api_route("/search", site.search, methods=_METHODS)
     router.add_api_route(f"/stories/{ARTICLE}", site.story, methods=_METHODS)
+    router.add_api_route(f"/pictures/{ARTICLE}", site.picture, methods=_METHODS)
     return router
 
 
-def _templates(site_name: str) -> Jinja2Templates:
-    environment = Environment(
-        loader=FileSystemLoader(WEB / "site"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(day=_day, moment=_moment)
-    environment.globals.update(
-        access_labels={Access.MEMBERS: "For members", Access.PAID: "For subscribers"},
-        site_name=site_name,
-        story_path=_story_path,
-        front_path=_front_path,
-        fallback_size=FALLBACK_SIZE,
-        asset_path=asset_path,
-    )
-    return Jinja2Templates(env=environment, context_processors=[_frame])
-
-
-def _library(request: Request) -> Library:
-    library: Library = request.app.state.service.recommender()
-    return library
-
-
-def _frame(request: Request) -> dict[str, Any]:
-    library = _library(request)
-    return {
-        "root": request.scope.get("root_path", "").rstrip("/"),
-        "navigation": library.sections()[:NAVIGATION_SIZE],
-        "count": len(library),
-        "snapshot": library.snapshot,
-    }
-
-
-def _others(library: Library, article: Article, section: str | None) -> list[Story]:
-    newest = library.latest(FALLBACK_SIZE + 1, section=section)
+def _others(known: Library, article: Article, section: str | None) -> list[Story]:
+    newest = known.latest(FALLBACK_SIZE + 1, section=section)
     return [story for story in newest if story.id != article.id][:FALLBACK_SIZE]
+
+
+def _stands_under(known: Library, article_id: str) -> list[Story]:
+    """Of the stories that are related to one, those in whose boxes it stands."""
+    answer = known.answer(article_id, _WHERE)
+    boxes = ((one, known.answer(one.id, FALLBACK_SIZE)) for one in (answer.items if answer else []))
+    return [one for one, box in boxes if box and any(item.id == article_id for item in box.items)]
 
 
 def _genre_label(genre: str | None) -> str | None:
     return None if genre in (None, "news") else genre.capitalize()
-
-
-def _story_path(article_id: str) -> str:
-    return f"/stories/{quote(article_id, safe='')}"
-
-
-def _front_path(section: str | None = None, page: int = 1) -> str:
-    query = {name: value for name, value in (("section", section), ("page", page)) if value not in (None, 1)}
-    return f"/?{urlencode(query)}" if query else "/"
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment.day} {moment:%B} {moment.year}"
-
-
-def _moment(moment: datetime) -> str:
-    """With the hour, unless it is midnight sharp: then the source knew the day only."""
-    return f"{_day(moment)}, {moment:%H:%M} UTC" if (moment.hour, moment.minute) != (0, 0) else _day(moment)

@@ -6,6 +6,7 @@ if (globalThis.customElements && !customElements.get("related-articles")) {
   const SEEN = 1000;
   const GATHERING = 500;
   const POLL = 200;
+  const LONG = 140;
   const WIDTHS = [160, 320, 480, 640, 960, 1280];
   const LAYOUTS = ["list", "cards", "compact", "strip"];
   const ASKED = ["section", "language", "site", "tag", "access", "reader", "prefer", "max-age", "exclude", "variant"];
@@ -39,6 +40,10 @@ if (globalThis.customElements && !customElements.get("related-articles")) {
 
   /** A text whose direction is its own, and whose marks of direction end with it. */
   const text = (part, content) => build("bdi", part, content);
+
+  /** The beginning of a long text, up to the end of a word. */
+  const beginning = (content) =>
+    content.length > LONG ? `${[...content].slice(0, LONG).join("").replace(/[\s,;:–—-]+\S*$/, "")}…` : content;
 
   /** The address if it is one of the web, else undefined. */
   const web = (address) => {
@@ -319,7 +324,7 @@ if (globalThis.customElements && !customElements.get("related-articles")) {
           "div",
           "text",
           build("h3", "headline", link),
-          !compact && summary && summary !== title && build("p", "standfirst", text("", summary)),
+          !compact && summary && summary !== title && build("p", "standfirst", text("", beginning(summary))),
           (section || date) &&
             build("p", "meta", section && text("section", section), section && date && " · ", date),
           !compact && why && build("p", "reason", text("", why)),

@@ -139,7 +139,8 @@ def demo(
         reindex(context)
         name = "Related Articles" if data else "The Meridian Courier"
         texts = [] if data else ['service.public_fields=["text"]']  # the sample's are anybody's
-        settings = read_settings(context, ["service.site=true", f"service.site_name={name}", *texts])
+        own = [] if data or not _is_loopback(host) else ["service.site_publishing=true"]
+        settings = read_settings(context, ["service.site=true", f"service.site_name={name}", *texts, *own])
         _serve(settings, bound, host, 1)
 
 

@@ -139,3 +139,15 @@ def test_an_unexpected_error_is_a_500_that_tells_nothing(newsroom: Any, monkeypa
     assert (answer.status_code, answer.headers["Content-Type"]) == (500, "application/problem+json")
     assert not {"secret", "RuntimeError", "Traceback"} & set(answer.text.replace('"', " ").split())
     assert newsroom.reader.get("/v1/articles/x/related").status_code == 200
+
+
+def test_browsers_get_a_page_and_programs_the_document(reader: Any) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path, status in (("/nope", 404), ("/assets/nope.js", 404), ("/v1/nope", 404), ("/v1/articles/none", 404)):
+        page, document = reader.get(path, headers=browser), reader.get(path)
+        assert page.status_code == document.status_code == status
+        assert document.headers["Content-Type"] == "application/problem+json"
+        kind = "application/problem+json" if path.startswith("/v1/") else "text/html; charset=utf-8"
+        assert page.headers["Content-Type"] == kind
+    assert "<h1>Not Found</h1>" in reader.get("/nope", headers=browser).text
+    assert "<script>" not in reader.get("/<script>", headers=browser).text
