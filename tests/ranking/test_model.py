@@ -17,7 +17,7 @@ from recommend.ranking import model
 from recommend.ranking.calibration import Calibration
 from recommend.ranking.candidates import FEATURES, TIME_FEATURES, Candidates
 from recommend.ranking.features import DENSE_UNIT, comparable
-from recommend.ranking.model import FeatureWeight, Ranker
+from recommend.ranking.model import FeatureWeight, Ranker, dense_share
 from recommend.resources import bundled
 
 Floats = NDArray[np.float32]
@@ -150,6 +150,25 @@ def test_for_a_foreign_language_most_of_the_dense_weight_goes_to_the_lexical_sid
     assert foreign[context] == pytest.approx(own[context] + 0.75 * own[dense])
     assert np.delete(foreign, [dense, context]).tolist() == np.delete(own, [dense, context]).tolist()
     assert RANKER.without(["dense"]).foreign() == RANKER.without(["dense"])
+
+
+def test_more_of_the_dense_weight_stays_the_less_embeddings_err_in_a_language() -> None:
+    told = {"en": (0.985, 200), "es": (0.97, 200), "tr": (0.93, 200), "ar": (0.6, 200), "vi": (0.985, 200)}
+    shares = [dense_share(told, "en", language, 0.25) for language in ("vi", "es", "tr", "ar")]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0.7
+    assert shares[-1] == pytest.approx(0.1, abs=0.03)
+    assert dense_share(told, "en", "fr", 0.25) == 0.25
+    assert dense_share({"es": (0.99, 1)}, "en", "es", 0.25) == pytest.approx(0.265, abs=0.02)
+    assert dense_share({"en": (0.9, 200), "es": (0.9, 200)}, "en", "es", 0.25) > 0.8
+    assert dense_share(told, "en", "es", 0.0) == 0.0
+
+
+def test_a_share_makes_its_ranker_once() -> None:
+    assert RANKER.foreign(0.5) is RANKER.foreign(0.5)
+    assert RANKER.foreign(0.25) == RANKER.foreign()
+    dense = FEATURES.index("dense")
+    assert RANKER.foreign(0.5).weights(1.0, 1.0)[dense] == pytest.approx(0.5 * RANKER.weights(1.0, 1.0)[dense])
 
 
 def test_nearness_falls_alike_in_both_directions_and_is_unknown_without_a_date() -> None:

@@ -145,7 +145,7 @@ def test_whichever_way_an_answer_comes_it_is_the_same_after_any_changes(
 
     kinds = set[str]()
     same()
-    assert {"story", "topic", "similar"} <= kinds
+    assert {"tag", "topic", "similar"} <= kinds
 
 
 def test_lists_of_a_snapshot_are_within_their_bytes_and_are_used(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,10 @@ BoolArray = NDArray[np.bool_]
 
 SHORT_TERMS, LONG_TERMS = 45, 90
 APART, ALIKE = 0.3, 0.45
+
+_SEEN, _ENOUGH = 10, 50
+_POWER, _LEAST_SHARE = 0.75, 0.1
+_USUAL_ERROR, _LEAST_ERROR = 0.015, 0.005
 
 
 class FeatureWeight(BaseModel):
@@ -108,15 +112,26 @@ class Ranker(BaseModel):
         """
         return cls.load(model_file(models, f"{settings.model}.json")).without(settings.without)
 
-    def foreign(self) -> Ranker:
-        """The ranker for queries in a language that the encoder is not made for."""
+    def foreign(self, share: float | None = None) -> Ranker:
+        """The ranker for queries in a language that the encoder is not made for.
+
+        Args:
+            share: of the dense weight that stays; None for ``foreign_dense``.
+        """
+        if share is None:
+            return self._foreign(self.foreign_dense)
+        if share not in self._by_share:
+            self._by_share[share] = self._foreign(share)
+        return self._by_share[share]
+
+    def _foreign(self, share: float) -> Ranker:
         if not {"dense", "context"} <= self.features.keys():
             return self
         dense, context = self.features["dense"], self.features["context"]
         less, more = {}, {}
         for name in ("long", "short", "apart"):
             weight = getattr(dense, name)
-            less[name] = weight * self.foreign_dense
+            less[name] = weight * share
             more[name] = getattr(context, name) + weight - less[name]
         changed = {"dense": dense.model_copy(update=less), "context": context.model_copy(update=more)}
         return self._of(self.features | changed)
@@ -152,6 +167,10 @@ class Ranker(BaseModel):
         )
 
     @cached_property
+    def _by_share(self) -> dict[float, Ranker]:
+        return {}
+
+    @cached_property
     def _short(self) -> NDArray[np.float64]:
         return self._numbers("short", 0.0)
 
@@ -175,6 +194,28 @@ class Ranker(BaseModel):
 
     def _numbers(self, name: str, default: float) -> NDArray[np.float64]:
         return np.array([getattr(self.features[f], name) if f in self.features else default for f in FEATURES])
+
+
+def dense_share(agreement: Mapping[str, tuple[float, int]], own: str, language: str, usual: float) -> float:
+    """How much of the dense weight stays, 0…1, under a query in a language that the encoder is not made for.
+
+    The more, the less the embeddings err: their error in the encoder's own language over that in this one, to a power
+    that was fitted on embeddings made worse by noise (docs/languages.md). The error is held near what ``usual`` would
+    come of, as if that had been seen in _SEEN further articles.
+
+    Args:
+        agreement: by language, see :func:`recommend.index.agreement.agreement`.
+        own: language of the encoder.
+        language: of the query.
+        usual: the share where nothing is known.
+    """
+    if language not in agreement or not usual:
+        return usual
+    best, few = agreement.get(own, (0.0, 0))
+    least = max(1 - best, _LEAST_ERROR) if few >= _ENOUGH else _USUAL_ERROR
+    told, articles = agreement[language]
+    error = ((1 - told) * articles + least / usual ** (1 / _POWER) * _SEEN) / (articles + _SEEN)
+    return round(min(max((least / error) ** _POWER, _LEAST_SHARE), 1.0), 3)
 
 
 def length_weight(terms: int) -> float:

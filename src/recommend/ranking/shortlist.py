@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.articles.languages import same_language
+from recommend.articles.languages import primary_language, same_language
 from recommend.index.lists import LISTED
 from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.features import comparable, compute_features
-from recommend.ranking.model import Ranker, length_weight, neutral, score, similarity_weight
+from recommend.ranking.model import Ranker, dense_share, length_weight, neutral, score, similarity_weight
 from recommend.ranking.told import Told
 from recommend.settings import RankingSettings
 
@@ -106,7 +106,14 @@ class Scoring:
 
     def ranker_of(self, language: str | None) -> Ranker:
         """The ranker for queries in a language."""
-        return self.ranker if same_language(language, self.view.snapshot.manifest.language) else self.foreign
+        manifest = self.view.snapshot.manifest
+        if same_language(language, manifest.language):
+            return self.ranker
+        primary = primary_language(language or "")
+        if primary not in manifest.agreement:
+            return self.foreign
+        usual, own = self.ranker.foreign_dense, manifest.language or ""
+        return self.ranker.foreign(dense_share(manifest.agreement, own, primary, usual))
 
     def best_first(self, scored: Candidates) -> Candidates:
         """The candidates, best first, ties by id."""

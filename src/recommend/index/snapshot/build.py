@@ -21,6 +21,7 @@ from recommend.encoder.adapter import Adapter, find_adapter
 from recommend.errors import SnapshotError
 from recommend.files import folder_aside, follow_mode, sync, sync_tree
 from recommend.index import labels, lexical, titles
+from recommend.index.agreement import agreement
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
 from recommend.index.expansion import (
     expanded_lengths,
@@ -217,6 +218,7 @@ def _write(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         recall=recall,
         sha256=layout.checksums(),
+        agreement={} if foreign is None else agreement(alone, matrix, _languages(table)),
         set_aside=dict(sorted(reading.set_aside.items())[:_SET_ASIDE_NAMED]),
     )
     layout.manifest.write_bytes(orjson.dumps(manifest.model_dump(exclude_defaults=True), option=orjson.OPT_INDENT_2))

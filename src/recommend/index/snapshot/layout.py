@@ -40,6 +40,7 @@ class Manifest(BaseModel):
         units: deviations of dense and lexical cosines over random pairs.
         mean_similarity: mean lexical cosine of articles and their nearest by content.
         time_curve: what nearness in time says here.
+        agreement: see :mod:`recommend.index.agreement`; empty where all articles are in the encoder's language.
         dimension: of the embeddings.
         kind: of the FAISS index.
         made_by: releases of this package and of what counts terms; what was made by others is not kept for the next.
@@ -73,6 +74,7 @@ class Manifest(BaseModel):
     recall: float
     sha256: dict[str, str]
     set_aside: dict[str, str] = {}
+    agreement: dict[str, tuple[float, int]] = {}
 
     def encoder_settings(self, own: EncoderSettings) -> EncoderSettings:
         """How to open the encoder of the snapshot: its name and how much it reads, all else as in ``own``."""
