@@ -7,6 +7,7 @@ import gc
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -59,6 +60,7 @@ from recommend_service.routes import (
 from recommend_service.routes.newsroom import OWN, newsroom_router
 from recommend_service.routes.site import site_router
 from recommend_service.state import ServiceState, logger
+from recommend_service.warming import warmer
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -75,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
         set_threads(1)
         state = app.state.service = ServiceState(settings, app.state.metrics)
+        state.warmer = partial(warmer, state)
         with json_logs(), closing(state):
             try:
                 await to_thread.run_sync(state.open)

@@ -21,6 +21,7 @@ from recommend.cpus import available_cores
 from recommend.errors import RecommendError, StoreUnreachableError
 from recommend.index.live import LiveView
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.view import View
 from recommend.jobs.status import Status, read_status
 from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
@@ -53,6 +54,7 @@ class ServiceState:
     machine, encoders, disks and locks are for threads, of which each kind has its own.
 
     Attributes:
+        warmer: see :class:`~recommend.index.live.LiveView`.
         threads: for what the event loop would wait for.
         readable: whether the store can be read; ``writable`` whether it takes changes; ``encodes`` whether the encoder
             is there.
@@ -74,6 +76,7 @@ class ServiceState:
         self._error: RecommendError = StoreUnreachableError("the store is not open yet")
         self._opening = Lock()
         self._tried = float("-inf")
+        self.warmer: Callable[[], Callable[[View], object] | None] = lambda: None
         self._caches: WeakKeyDictionary[Recommender, AnswerCache] = WeakKeyDictionary()
         self._compute_lock = asyncio.Lock()
         self._editors: Recommender | None = None
@@ -112,10 +115,11 @@ class ServiceState:
     def _open_recommender(self, store: Store) -> Recommender:
         settings = self.settings.model_copy(update={"encoder": self._encoder_settings()})
         self._impressions = Impressions(store.events.key(), units=settings.events.units)
+        live = LiveView(store, IndexLayout(self.settings.index), serving=True)
+        live.warmer = self.warmer
         if self._local:
-            recommender = Recommender(store, settings, serving=True)
+            recommender = Recommender(store, settings, view=live, serving=True)
         else:
-            live = LiveView(store, IndexLayout(self.settings.index), serving=True)
             self._followed = FollowedView(live, 3 / 4 * self.settings.service.staleness)
             recommender = Recommender(store, settings, view=self._followed, serving=True)
         for name in self.settings.service.variants:
@@ -192,6 +196,10 @@ class ServiceState:
         """
         own = self.recommender()
         return own if name is None else self._variants[name]
+
+    def caches(self) -> list[tuple[Recommender, AnswerCache]]:
+        """The recommenders that have ready answers, and these."""
+        return list(self._caches.items())
 
     def editors(self) -> Recommender:
         """The recommender that explains to editors what it tells no reader.

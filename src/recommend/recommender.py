@@ -131,9 +131,10 @@ class Recommender:
         manifest = self.view().snapshot.manifest
         self._encoder.check(manifest.encoder_settings(self.settings.encoder), manifest.encoder)
 
-    def pinned(self) -> Recommender:
-        """A recommender that keeps answering from the present view, whatever changes after."""
-        return Recommender(self.store, self.settings, self._encoder, view=FixedView(self.view()))
+    def pinned(self, view: View | None = None) -> Recommender:
+        """A recommender that keeps answering from a view, by default the present one, whatever changes after."""
+        fixed = FixedView(self.view() if view is None else view)
+        return Recommender(self.store, self.settings, self._encoder, view=fixed, serving=self._serving)
 
     def view(self) -> View:
         """The present state of everything that can be recommended."""
@@ -174,9 +175,18 @@ class Recommender:
         """The k best stories under an article that need not be stored, such as a draft."""
         return self.answer_to(article, k, Filters(**filters)).items
 
-    def answer(self, article_id: str, k: int, filters: Filters = Filters(), *, explain: bool = False) -> Answer | None:
-        """The box under a published article; None when no published article has the id."""
-        view = self.view()
+    def answer(
+        self,
+        article_id: str,
+        k: int,
+        filters: Filters = Filters(),
+        *,
+        explain: bool = False,
+        view: View | None = None,
+    ) -> Answer | None:
+        """The box under a published article, in a view that was given or in the present one; None when no published
+        article has the id."""
+        view = self.view() if view is None else view
         place = view.locate(article_id)
         if place is None:
             return None
@@ -335,9 +345,9 @@ class Recommender:
         other, _ = _published(view, other_id)
         return explain_pair(self.selection(view), self.eligibility(view, filters), query, article_id, own, other, k)
 
-    def under_embargo(self, article_id: str) -> bool:
+    def under_embargo(self, article_id: str, view: View | None = None) -> bool:
         """Whether the date of an article is yet to come: its box would tell readers of it before its time."""
-        view = self.view()
+        view = self.view() if view is None else view
         place = view.locate(article_id)
         if place is None:
             return False
@@ -379,12 +389,20 @@ class Recommender:
         scoring = Scoring(view, self.settings.ranking, self._ranker, self._foreign_ranker)
         return Selection(self.settings, scoring, public=self._serving)
 
+    def is_ready(self, view: View, article_id: str) -> bool:
+        """Whether the best candidates of an article need only be looked up in a view."""
+        place = view.locate(article_id)
+        return place is not None and place[0] == 0 and self._lists_of(self.selection(view).scoring).has(place[1])
+
     def _ready(self, scoring: Scoring, query: Query, place: Place) -> Shortlist | None:
         """The shortlist under the article at a place, None where it is to be computed."""
-        snapshot = scoring.view.snapshot
-        if self._lists is None or self._lists[0] is not snapshot:
-            self._lists = snapshot, ready_lists(scoring, self.settings.policy)
-        return read_shortlist(scoring, self._lists[1], query.language, place)
+        return read_shortlist(scoring, self._lists_of(scoring), query.language, place)
+
+    def _lists_of(self, scoring: Scoring) -> ReadyLists:
+        snapshot, kept = scoring.view.snapshot, self._lists
+        if kept is None or kept[0] is not snapshot:
+            kept = self._lists = snapshot, ready_lists(scoring, self.settings.policy)
+        return kept[1]
 
     def eligibility(self, view: View, filters: Filters) -> Eligibility:
         """What may be shown of a view now."""

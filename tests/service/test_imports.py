@@ -13,6 +13,8 @@ LAYERS = [  # from the base up; modules and packages of the service
     "connections counters group_commit http impressions logs probe robots threads",
     "checks followed metrics cache",
     "state",
+    "making",
+    "warming",
     "desk middleware reindex_watch routes",
     "app",
 ]

@@ -79,6 +79,9 @@ class UrlEntry(NamedTuple):
 PathAndQuery = tuple[bytes, bytes]
 """As they were sent."""
 
+Asked = tuple[CacheKey, list[tuple[PathAndQuery, str]]]
+"""What was asked for, and the paths that lead to it, each with the template of the route."""
+
 
 @dataclass(slots=True, eq=False)
 class _Entry:
@@ -134,10 +137,30 @@ class AnswerCache:
         self._comparison = comparison
         self._view: View | None = None
         self._begin, self._end = 0.0, 0.0
+        self._following: AnswerCache | None = None
         self.size = 0
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def empty(self) -> AnswerCache:
+        """Another one of the same recommender, in which nothing is kept yet."""
+        return AnswerCache(self._most, self._most_bytes, self._comparison)
+
+    def latest_asked(self, most: int) -> list[Asked]:
+        """What was asked for of late, the last first; of plain questions only, which the clock does not change."""
+        found = list[Asked]()
+        for entry in reversed([*self._entries]):
+            asked = entry.asked
+            if len(found) < most and asked is not None and not asked.explain and asked.filters == _NO_FILTERS:
+                held = ((key, self._targets.get(key)) for key in [*entry.targets])
+                found.append((asked, [(key, target[1].route) for key, target in held if target is not None]))
+        return found
+
+    def follow_with(self, following: AnswerCache) -> None:
+        """Keeps what another cache does instead, as soon as a view of the same snapshot as there is looked with; safe
+        from any thread."""
+        self._following = following
 
     def get(self, view: View, now: float, asked: CacheKey) -> CachedResponse | None:
         """The answer of ``view`` at ``now`` (seconds since 1970), None when it is not here."""
@@ -218,6 +241,9 @@ class AnswerCache:
 
     def _follow(self, view: View, now: float) -> None:
         """Drops what may not hold any more."""
+        following = self._following
+        if following is not None and following._view is not None and following._view.snapshot is view.snapshot:
+            vars(self).update(vars(following))
         before, changes = self._view, None
         comparison = self._comparison(view) if before is not None and self._entries else None
         if before is not None and comparison is not None:

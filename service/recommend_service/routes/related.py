@@ -9,19 +9,17 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from recommend.articles.impressions import period
-from recommend.errors import UnknownArticleError
 from recommend.index.view import View
-from recommend.ranking.freshness import DAY, by_the_clock
 from recommend.recommender import Recommender
 from recommend_service.cache.answers import CacheKey
-from recommend_service.cache.response import CachedResponse, cache_control
+from recommend_service.cache.response import CachedResponse
 from recommend_service.http.auth import require_reader
 from recommend_service.http.fast_route import FastRoute
 from recommend_service.http.parameters import BoxParameters, UrlParameters
 from recommend_service.http.paths import ARTICLE, raw_path
 from recommend_service.http.problems import LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import AnswerBody
+from recommend_service.making import asked_for, make
 from recommend_service.routes.variants import chosen, marked
 from recommend_service.state import ServiceState
 
@@ -79,16 +77,7 @@ async def _respond(
         article_id = None
     scope = request.scope
     state: ServiceState = scope["app"].state.service
-    clock, now = by_the_clock(recommender.settings.policy, given.prefer), time()
-    asked = CacheKey(
-        name if article_id is None else article_id,
-        given.limit,
-        given.fallback,
-        given.filters(),
-        given.explain,
-        int(now // DAY) if clock else None,
-        None if article_id is None or given.explain else period(article_id, now),
-    )
+    asked = asked_for(recommender, name, article_id, given)
     known = article_id is not None
     ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=False)
     if ready is None:
@@ -123,27 +112,10 @@ def _answered(
     scope["cache"] = "hit" if hit else "miss"
     revision = present.revision
     if ready is None and makes:
-        ready, revision = _ready(state, recommender, asked, known=known)
+        ready, revision = make(state, recommender, recommender.view(), asked, known=known)
     # what a change during all this may have made untrue is not kept
     if ready is not None and present is view is recommender.view() and sum(map(len, target)) <= _LONGEST_KEPT:
         leads = target, scope["route"].path_format, key.until(given.max_age)
         exists = hit or (known and present.locate(asked.article_id) is not None)
         cache.put(present, key if known else None, ready, leads, known=exists)
     return ready, revision
-
-
-def _ready(
-    state: ServiceState, recommender: Recommender, asked: CacheKey, *, known: bool
-) -> tuple[CachedResponse, int]:
-    """The answer, or the latest articles where it is missing or empty and the request allows them."""
-    article_id, limit, fallback, filters, explain = asked[:5]
-    answer = recommender.answer(article_id, limit, filters, explain=explain) if known else None
-    if answer is None and fallback == "none":
-        raise UnknownArticleError(article_id)
-    if answer is not None:
-        state.metrics.count_removed(answer.removed)
-    if answer is None or (not answer.items and fallback == "latest"):
-        answer = recommender.latest_answer(article_id, limit, filters)
-    impression = None if explain else state.impression(recommender, answer)
-    caching = cache_control(recommender.view(), article_id, state.settings.service)
-    return CachedResponse.of(answer, caching, explain=explain, impression=impression), answer.revision

@@ -99,6 +99,10 @@ class ReadyLists:
             block = self._blocks[number] = self._verified(number, self._files[number])
         return None if block is None else block[place]
 
+    def has(self, row: int) -> bool:
+        """Whether the list of an article is there."""
+        return self.get(row) is not None
+
     def missing(self) -> Iterator[int]:
         """Numbers of the blocks that are not there, newest articles first."""
         self._looked = -_LOOK_SECONDS

@@ -59,6 +59,8 @@ class LiveView:
 
     Attributes:
         problem: why the published snapshot is not the one that is served, None when it is.
+        warmer: asked when another snapshot is published and others wait for answers: what is to be done with its view,
+            in a thread of its own, before that is served; None for nothing.
     """
 
     def __init__(self, store: Store, layout: IndexLayout, *, serving: bool = False) -> None:
@@ -84,6 +86,7 @@ class LiveView:
         self._published = self._stamp()
         self._awaited: Awaited | None = None
         self.problem: str | None = None
+        self.warmer: Callable[[], Callable[[View], object] | None] = lambda: None
         self._changes = 0
         self._view, self._changed, self._kept = self._open_any()
         self._keep()
@@ -132,9 +135,10 @@ class LiveView:
         if stamp == self._published or self._awaited is not None:
             return
         name = current_name(self._layout)
-        if self._serving and name is not None and not self._is_stamped(name):
+        warm = self.warmer() if self._serving and name is not None else None
+        if self._serving and name is not None and (warm is not None or not self._is_stamped(name)):
             logger.info("verifying snapshot %s", name)
-            self._awaited = Awaited(stamp, beside(lambda: self._open(name)))
+            self._awaited = Awaited(stamp, beside(lambda: self._open(name, warm)))
         else:
             self._switch(lambda: self._open(name))
         self._published = stamp
@@ -176,7 +180,7 @@ class LiveView:
         self.problem = None
         return opened
 
-    def _open(self, name: str | None) -> Opened:
+    def _open(self, name: str | None, warm: Callable[[View], object] | None = None) -> Opened:
         if name is None:
             raise SnapshotError(f"{self._layout.root} holds no published snapshot; run recommend reindex")
         snapshot = open_verified(self._layout, name, remember=self._serving)
@@ -189,7 +193,10 @@ class LiveView:
                 "run recommend reindex"
             )
         kept = KeptChanges(self._layout, snapshot.manifest)
-        return Opened(apply(view, changed, change_set, kept, kept.read()), changed, kept)
+        opened = Opened(apply(view, changed, change_set, kept, kept.read()), changed, kept)
+        if warm is not None:
+            warm(opened.view)
+        return opened
 
     def _keep(self) -> None:
         """Keeps what was prepared of the changes, in a thread of its own, where others wait for answers."""

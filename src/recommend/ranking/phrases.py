@@ -30,7 +30,8 @@ def phrase(name: str, language: str | None, **values: str) -> str:
         language: BCP 47; None, and one without phrases, stands for English.
         values: by name in the phrase.
     """
-    return _formatted(name, _known(language), values)
+    parts = _parts(name, _known(language), tuple(values))
+    return "".join(values[part] if i % 2 else part for i, part in enumerate(parts))
 
 
 def enumeration(names: Sequence[str], language: str | None) -> str:
@@ -57,6 +58,12 @@ def distance(age: timedelta, language: str | None) -> str:
 def _known(language: str | None) -> str:
     primary = _SOURCE if language is None else primary_language(language)
     return primary if primary in LANGUAGES else _SOURCE
+
+
+@cache
+def _parts(name: str, language: str, values: tuple[str, ...]) -> list[str]:
+    """What stands in a phrase before, between and after its values, and between these the names of the values."""
+    return _formatted(name, language, {value: f"\0{value}\0" for value in values}).split("\0")
 
 
 @lru_cache(maxsize=4_096)

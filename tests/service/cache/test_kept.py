@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -149,6 +149,50 @@ def test_after_any_changes_no_kept_answer_is_stale_and_most_are_kept(
             told = [(one.before, one.between, one.after) for one in (found, fresh)]
             assert told[0] == told[1], f"step {step}: {asked}"
     assert survived > (0 if recommender.settings.policy.readable else 0.5 * looked)
+
+
+def test_answers_of_the_next_snapshot_that_are_ready_when_it_is_served_are_what_would_be_answered_then(
+    recommender: Recommender, toy_encoder: Encoder
+) -> None:
+    store, chance, now = recommender.store, Random(2), NOW.timestamp()
+    changing = Changing(recommender, toy_encoder, chance)
+    cache, day = AnswerCache(1_000, 10**8, recommender.comparison), int(now // 86_400)
+    clock = by_the_clock(recommender.settings.policy, None)
+
+    def made(by: Recommender, asked: CacheKey) -> CachedResponse | None:
+        answer = by.answer(asked.article_id, asked.limit)
+        return None if answer is None else CachedResponse.of(answer, "", explain=False)
+
+    def fill(one: AnswerCache, by: Recommender, keys: Iterable[CacheKey]) -> None:
+        for asked in keys:
+            one.get(by.view(), now, asked)
+            if (ready := made(by, asked)) is not None:
+                one.put(by.view(), asked, ready, ((asked.article_id.encode(), b""), "/", asked.until(None)))
+
+    before = recommender.view()
+    fill(cache, recommender, (CacheKey(one, 5, "none", day=day if clock else None) for one in [*before.ids()][:60]))
+    for row in [changing.spare.pop() for _ in range(5)]:
+        changing.take(row)
+    reindex(store, toy_encoder, recommender.settings)
+    after = Recommender(store, recommender.settings, toy_encoder)
+    following = cache.empty()
+    fill(following, after, [asked for asked, _ in cache.latest_asked(40)])
+    assert len(following) == 40
+    cache.follow_with(following)
+    assert len(cache) == 60
+    gone = next(iter(following._answers))
+    store.delete(gone.article_id)
+    for row in [changing.spare.pop() for _ in range(5)]:
+        changing.take(row)
+    view = after.view()
+    assert cache.get(view, now, gone) is None
+    assert len(cache) >= (0 if recommender.settings.policy.readable else 10)
+    for asked in [*cache._answers]:
+        found, fresh = cache.get(view, now, asked), made(after, asked)
+        assert found is not None
+        assert fresh is not None
+        assert [found.before, found.between, found.after] == [fresh.before, fresh.between, fresh.after]
+        assert cache.target(view, now, (asked.article_id.encode(), b"")) is not None
 
 
 def test_a_changed_article_has_the_same_features_seen_from_either_side(

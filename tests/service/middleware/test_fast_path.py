@@ -19,6 +19,9 @@ from hypothesis import strategies as st
 
 from recommend.articles.article import Article
 from recommend.articles.card import card_of
+from recommend.index.snapshot.catalog import current_name
+from recommend.index.snapshot.layout import IndexLayout
+from recommend.jobs.lists import make_lists
 from recommend.ranking.answer import Answer, Recommendation
 from recommend.ranking.reasons import Reason
 from recommend.settings import Settings
@@ -124,6 +127,37 @@ def test_every_answer_is_the_same_the_first_time_the_second_time_and_without_a_c
     answers = [one.request(method, url, params=params, headers=headers) for one in (reader, reader, uncached)]
     first, second, third = map(plain, answers)
     assert first == second == third
+
+
+@pytest.fixture
+def listed(copied: Settings, serve: Any) -> Any:
+    """A service with ready lists."""
+    assert make_lists(copied, current_name(IndexLayout(copied.index)) or "")
+    with serve(copied) as service:
+        yield service
+
+
+def test_an_answer_that_is_looked_up_is_the_one_that_the_app_computes(
+    listed: Any, uncached: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = [(one, params) for one in (STORY, "a-lavrov-novgorod-drone-claim") for params in ("", "?limit=3")]
+    questions += [("b-draft-tiktok-user-questions", "?fallback=none"), ("unknown", ""), (STORY, "?limit=51")]
+    questions += [(STORY, "?section=World"), (STORY, "?limit=3&limit=4"), (STORY, "?limits=3"), ("a/related", "")]
+    asked = [f"/v1/articles/{quote(one, safe='')}/related{params}" for one, params in questions]
+    for url in asked:
+        once, again, computed = (plain(client.get(url)) for client in (listed.reader, listed.reader, uncached))
+        assert once == again == computed, url
+
+    def made(*_: object, **__: object) -> None:
+        raise AssertionError("the app was asked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recommend_service.routes.related.make", made)
+        listed.writer.put("/v1/articles/new-one", json={"title": "Nothing else"}).raise_for_status()
+        for params in ("limit=7", "limit=8&fallback=none"):
+            assert listed.reader.get(f"{BOX}?{params}").status_code == 200
+    assert listed.writer.delete(f"/v1/articles/{STORY}").status_code == 204
+    assert listed.reader.get(f"{BOX}?limit=9&fallback=none").status_code == 404
 
 
 @given(queries_of_any_kind, st.sampled_from([BOX, "/v1/related"]))

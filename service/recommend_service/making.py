@@ -1,0 +1,73 @@
+"""Answers about stored articles, made when they are not kept."""
+
+from __future__ import annotations
+
+from time import time
+
+from recommend.articles.impressions import period
+from recommend.errors import UnknownArticleError
+from recommend.index.view import View
+from recommend.ranking.freshness import DAY, by_the_clock
+from recommend.recommender import Recommender
+from recommend_service.cache.answers import CacheKey
+from recommend_service.cache.response import CachedResponse, cache_control
+from recommend_service.http.parameters import BoxParameters
+from recommend_service.state import ServiceState
+
+
+def asked_for(recommender: Recommender, name: str, article_id: str | None, given: BoxParameters) -> CacheKey:
+    """What a request asks of a recommender.
+
+    Args:
+        recommender: that is to answer.
+        name: what the article is asked for by.
+        article_id: its id, None where no article has that name.
+        given: the request's parameters.
+    """
+    clock, now = by_the_clock(recommender.settings.policy, given.prefer), time()
+    return CacheKey(
+        name if article_id is None else article_id,
+        given.limit,
+        given.fallback,
+        given.filters(),
+        given.explain,
+        int(now // DAY) if clock else None,
+        None if article_id is None or given.explain else period(article_id, now),
+    )
+
+
+def make(
+    state: ServiceState,
+    recommender: Recommender,
+    view: View,
+    asked: CacheKey,
+    *,
+    known: bool,
+    beside: Recommender | None = None,
+) -> tuple[CachedResponse, int]:
+    """The answer and the revision up to which it holds; where it is missing or empty, the latest articles if the
+    request allows them.
+
+    Args:
+        state: whose metrics count it.
+        recommender: that answers.
+        view: what is answered from; the latest articles are those of the present one.
+        asked: what is asked for.
+        known: whether an article has the id.
+        beside: a recommender on the view that computes in place of the one that answers, beside it.
+
+    Raises:
+        UnknownArticleError: when the article is not there, and nothing may stand in.
+    """
+    article_id, limit, fallback, filters, explain = asked[:5]
+    by = beside or recommender
+    answer = by.answer(article_id, limit, filters, explain=explain, view=view) if known else None
+    if answer is None and fallback == "none":
+        raise UnknownArticleError(article_id)
+    if answer is not None:
+        state.metrics.count_removed(answer.removed)
+    if answer is None or (not answer.items and fallback == "latest"):
+        answer = by.latest_answer(article_id, limit, filters)
+    impression = None if explain else state.impression(recommender, answer)
+    caching = cache_control(view, article_id, state.settings.service)
+    return CachedResponse.of(answer, caching, explain=explain, impression=impression), answer.revision
