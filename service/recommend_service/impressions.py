@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 from recommend.articles.events import Event, ToldEvent
-from recommend.articles.impressions import HOUR, Impression, ImpressionError, Swap, period, pseudonym, sign
+from recommend.articles.impressions import HOUR, Impression, ImpressionError, Swap, pseudonym, sign
+from recommend.index.view import View
 from recommend.ranking.answer import Answer
+from recommend.ranking.arrangement import exchanged, interleaved
+from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, RankingSettings
+from recommend_service.cache.answers import CacheKey
 from recommend_service.robots import is_robot
 
 SLACK = timedelta(minutes=5)
@@ -23,31 +27,67 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Arm:
+    """What answers come from.
+
+    Attributes:
+        settings: see :func:`settings_digest`.
+        variant: None for the service's own settings.
+        teams: two recommenders whose answers are interleaved, or none.
+    """
+
+    settings: str
+    variant: str | None = None
+    teams: tuple[Recommender, ...] = ()
+
+
 class Impressions:
     """Signs what answers show, and tells which events speak of it."""
 
-    def __init__(self, key: bytes, *, units: bool) -> None:
+    def __init__(self, key: bytes, *, units: bool, swaps: float = 0.0) -> None:
         """
         Args:
             key: secret of the store.
             units: whether a keyed hash of the reader's unit is kept.
+            swaps: share of days of an article on which two neighbours are exchanged, 0…1.
         """
         self._key = key
         self._units = units
+        self._swaps = swaps
 
-    def sign(self, answer: Answer, settings: str, variant: str | None, now: float) -> str | None:
-        """The id of an answer; None of one without related articles to judge: the latest, or nothing at all.
+    def answer(
+        self, recommender: Recommender, arm: Arm, view: View, asked: CacheKey
+    ) -> tuple[Answer | None, str | None]:
+        """The box under an article as readers of an arm see it in a period, and its id.
 
         Args:
-            answer: to an article.
-            settings: see :func:`settings_digest`.
-            variant: that made it.
-            now: seconds since 1970.
+            recommender: that computes, unless the arm has teams.
+            view: what is answered from.
+            asked: with the period that it is asked in.
+
+        Returns:
+            None for no published article; no id of a box without items.
         """
-        if answer.article_id is None or answer.fallback is not None or not answer.items:
-            return None
-        shown, begun = [item.id for item in answer.items], period(answer.article_id, now)
-        return sign(self._key, begun, answer.article_id, shown, settings, variant=variant, swap=Swap())
+        swap, teams, begun = Swap(), list[int](), asked.begun or 0
+        article_id, limit, filters = asked.article_id, asked.limit, asked.filters
+        seed = f"{article_id}\0{begun}\0{arm.variant or ''}".encode(errors="replace") + self._key
+        if arm.teams:
+            first, second = (one.answer(article_id, limit, filters, view=view) for one in arm.teams)
+            if first is None or second is None:
+                return first, None
+            answer, teams = interleaved(first, second, limit, seed)
+            answer = replace(answer, basis=None)  # it rests on what both rest on
+        else:
+            single = recommender.answer(article_id, limit, filters, view=view)
+            if single is None:
+                return None, None
+            answer, swap = exchanged(single, self._swaps, seed)
+        if not answer.items:
+            return answer, None
+        shown = [item.id for item in answer.items]
+        settings, variant = arm.settings, arm.variant
+        return answer, sign(self._key, begun, article_id, shown, settings, variant=variant, swap=swap, teams=teams)
 
     def check(self, told: ToldEvent, user_agent: str, now: float) -> Event | Refusal:
         """The event as it is kept.
@@ -90,7 +130,7 @@ class Impressions:
         )
 
 
-def settings_digest(ranking: RankingSettings, policy: PolicySettings) -> str:
-    """Eight hexadecimal digits of the hash of what decides a ranking."""
-    decided = f"{ranking.model_dump_json()}{policy.model_dump_json()}"
+def settings_digest(*parts: RankingSettings | PolicySettings | Arm) -> str:
+    """Eight hexadecimal digits of the hash of what decides a ranking: its settings, or the arms of its teams."""
+    decided = "".join(one.settings if isinstance(one, Arm) else one.model_dump_json() for one in parts)
     return blake2b(decided.encode(), digest_size=4).hexdigest()

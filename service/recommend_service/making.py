@@ -7,6 +7,7 @@ from time import time
 from recommend.articles.impressions import period
 from recommend.errors import UnknownArticleError
 from recommend.index.view import View
+from recommend.ranking.answer import Answer
 from recommend.ranking.freshness import DAY, by_the_clock
 from recommend.recommender import Recommender
 from recommend_service.cache.answers import CacheKey
@@ -61,13 +62,17 @@ def make(
     """
     article_id, limit, fallback, filters, explain = asked[:5]
     by = beside or recommender
-    answer = by.answer(article_id, limit, filters, explain=explain, view=view) if known else None
+    answer: Answer | None = None
+    impression: str | None = None
+    if asked.begun is not None:
+        answer, impression = state.answer(recommender, by, view, asked)
+    elif known:
+        answer = by.answer(article_id, limit, filters, explain=explain, view=view)
     if answer is None and fallback == "none":
         raise UnknownArticleError(article_id)
     if answer is not None:
         state.metrics.count_removed(answer.removed)
     if answer is None or (not answer.items and fallback == "latest"):
         answer = by.latest_answer(article_id, limit, filters)
-    impression = None if explain else state.impression(recommender, answer)
     caching = cache_control(view, article_id, state.settings.service)
     return CachedResponse.of(answer, caching, explain=explain, impression=impression), answer.revision

@@ -28,12 +28,12 @@ from recommend.recommender import Recommender
 from recommend.settings import EncoderSettings, Settings
 from recommend.store import Store
 from recommend.store.keys import Key, Scope
-from recommend_service.cache.answers import AnswerCache
+from recommend_service.cache.answers import AnswerCache, CacheKey
 from recommend_service.cache.articles import ArticlesCache
 from recommend_service.checks import Check
 from recommend_service.followed import STALL, FollowedView
 from recommend_service.group_commit import GroupCommit
-from recommend_service.impressions import Impressions, Refusal, settings_digest
+from recommend_service.impressions import Arm, Impressions, Refusal, settings_digest
 from recommend_service.metrics import Metrics
 from recommend_service.probe import Probe
 from recommend_service.threads import Threads
@@ -70,7 +70,7 @@ class ServiceState:
         self._recommender: Recommender | None = None
         self._followed: FollowedView | None = None
         self._variants: dict[str, Recommender] = {}
-        self._arms: WeakKeyDictionary[Recommender, tuple[str, str | None]] = WeakKeyDictionary()
+        self._arms: WeakKeyDictionary[Recommender, Arm] = WeakKeyDictionary()
         self._impressions: Impressions | None = None
         self._pruned = monotonic()
         self._error: RecommendError = StoreUnreachableError("the store is not open yet")
@@ -114,7 +114,7 @@ class ServiceState:
 
     def _open_recommender(self, store: Store) -> Recommender:
         settings = self.settings.model_copy(update={"encoder": self._encoder_settings()})
-        self._impressions = Impressions(store.events.key(), units=settings.events.units)
+        self._impressions = Impressions(store.events.key(), units=settings.events.units, swaps=settings.service.swaps)
         live = LiveView(store, IndexLayout(self.settings.index), serving=True)
         live.warmer = self.warmer
         if self._local:
@@ -125,8 +125,14 @@ class ServiceState:
         for name in self.settings.service.variants:
             ranking, policy = self.settings.variant(name)
             arm = self._variants[name] = recommender.with_settings(ranking=ranking, policy=policy)
-            self._arms[arm] = settings_digest(ranking, policy), name
-        self._arms[recommender] = settings_digest(settings.ranking, settings.policy), None
+            self._arms[arm] = Arm(settings_digest(ranking, policy), name)
+        for name, given in self.settings.service.variants.items():
+            if given.interleave:
+                teams = tuple(self._variants[one] for one in given.interleave)
+                self._arms[self._variants[name]] = Arm(
+                    settings_digest(*(self._arms[one] for one in teams)), name, teams
+                )
+        self._arms[recommender] = Arm(settings_digest(settings.ranking, settings.policy))
         return recommender
 
     def _encoder_settings(self) -> EncoderSettings:
@@ -308,10 +314,13 @@ class ServiceState:
     def _read_status(self) -> Status:
         return read_status(self.store, self.settings)
 
-    def impression(self, recommender: Recommender, answer: Answer) -> str | None:
-        """The id of what an answer shows, see :meth:`Impressions.sign`."""
-        assert self._impressions is not None, "there is an answer"
-        return self._impressions.sign(answer, *self._arms[recommender], time())
+    def answer(
+        self, recommender: Recommender, by: Recommender, view: View, asked: CacheKey
+    ) -> tuple[Answer | None, str | None]:
+        """What readers of a recommender's arm see under an article, and its id; see :meth:`Impressions.answer`."""
+        assert self._impressions is not None, "there is a recommender"
+        assert asked.begun is not None, "an impression has its period"
+        return self._impressions.answer(by, self._arms[recommender], view, asked)
 
     def checked(self, told: ToldEvent, user_agent: str) -> Event | Refusal:
         """What is told of an impression, as it is kept, or why it is not.

@@ -199,6 +199,9 @@ class VariantSettings(_Group):
     weight: float = Field(1.0, ge=0.0, allow_inf_nan=False, description="its share of readers is this of all weights")
     ranking: dict[str, Any] = Field(default_factory=dict, description="as in [ranking]")
     policy: dict[str, Any] = Field(default_factory=dict, description="as in [policy]")
+    interleave: list[str] = Field(
+        default_factory=list, max_length=2, description="two other variants, whose boxes are interleaved by team draft"
+    )
 
     @field_validator("ranking", "policy")
     @classmethod
@@ -264,11 +267,27 @@ class ServiceSettings(_Group):
     variants: dict[VariantName, VariantSettings] = Field(
         default_factory=dict, description="arms of a test by name; one without overrides is the control"
     )
+    swaps: float = Field(
+        0.0,
+        ge=0.0,
+        le=0.5,
+        description="share of days of an article on which two neighbours of its box are "
+        "exchanged, so that clicks can tell what a position is worth",
+    )
     reindex: bool = Field(False, description="start the re-index that indexing.due asks for")
     staleness: float = Field(0.25, ge=0.0, description="PostgreSQL: seconds between looks for new changes")
     encoder_threads: int = Field(
         0, ge=0, le=256, description="threads of a process that embed changes and drafts, 0: half the cores"
     )
+
+    @field_validator("variants")
+    @classmethod
+    def _plain_teams(cls, value: dict[str, VariantSettings]) -> dict[str, VariantSettings]:
+        plain = sorted(name for name, arm in value.items() if not arm.interleave)
+        for name, arm in value.items():
+            if arm.interleave and (len(arm.interleave) != 2 or {*arm.interleave} - {*plain}):
+                raise ValueError(f"{name}.interleave: give two of {', '.join(plain) or 'the other variants'}")
+        return value
 
     @property
     def uploads(self) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,7 +28,7 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 Recommend = Callable[..., tuple[int, str]]
 
 
-def event(item: str = "b", kind: str = "impression", hours: int = 0, **fields: object) -> Event:
+def event(item: str = "b", kind: str = "impression", hours: int = 0, **fields: Any) -> Event:
     given = {
         "kind": kind,
         "article_id": "a",
@@ -80,6 +81,11 @@ def test_a_moment_is_kept_in_utc_and_never_lies_in_the_future() -> None:
     assert event(happened_at="9999-01-01T00:00:00Z").happened_at <= datetime.now(UTC)
 
 
+def first_json(printed: str) -> Any:
+    """What a command printed as JSON, before what it says beside it."""
+    return json.JSONDecoder().raw_decode(printed)[0]
+
+
 @pytest.fixture
 def recommend(
     store: Store,
@@ -89,8 +95,10 @@ def recommend(
     capsys: pytest.CaptureFixture[str],
 ) -> Recommend:
     """Runs the command on a store with an impression, two clicks on b and one on an id with a space."""
-    store.events.add([event(), event(kind="click", hours=1), event(kind="click", hours=2)])
-    store.events.add([event("c d", kind="click", hours=3, variant="new")])
+    seen = [event(impression="i", view=view, hours=hours) for hours, view in enumerate("vw")]
+    store.events.add([*seen, *(one.model_copy(update={"kind": "click"}) for one in seen)])
+    told: dict[str, Any] = {"impression": "j", "view": "x", "variant": "new", "hours": 3}
+    store.events.add([event("c d", **told), event("c d", kind="click", **told), event(kind="click")])
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[int, str]:
@@ -112,17 +120,17 @@ def test_all_events_or_those_since_a_moment_are_exported_in_each_format(recommen
         assert recommend("events", "export", "--out", "events.csv")[0] == 0
     with (tmp_path / "events.csv").open(newline="", encoding="utf-8") as file:
         read = [(row["kind"], row["item_id"], row["variant"]) for row in csv.DictReader(file)]
-    assert read[-2:] == [("click", "b", ""), ("click", "c d", "new")]
+    assert read[-2:] == [("impression", "c d", "new"), ("click", "c d", "new")]
     rows = [orjson.loads(line) for line in (tmp_path / "events.jsonl").read_bytes().splitlines()]
-    assert [row["item_id"] for row in rows] == ["b", "b", "b", "c d"]
-    assert rows[1] == {
-        "kind": "click", "request_id": None, "article_id": "a", "item_id": "b", "position": 1, "variant": None,
-        "happened_at": "2026-01-05T13:00:00Z", "impression": None, "view": None, "unit": None, "settings": None,
+    assert [row["item_id"] for row in rows] == ["b", "b", "b", "b", "b", "c d", "c d"]
+    assert rows[-1] == {
+        "kind": "click", "request_id": None, "article_id": "a", "item_id": "c d", "position": 1, "variant": "new",
+        "happened_at": "2026-01-05T15:00:00Z", "impression": "j", "view": "x", "unit": None, "settings": None,
         "base": None, "up": 0.0, "down": 0.0, "team": 0,
     }  # fmt: skip
     table = pq.read_table(tmp_path / "e.parquet")
     assert table.schema == SCHEMA
-    assert [Event(**row) for row in table.to_pylist()] == [Event(**row) for row in rows[1:]]
+    assert [Event(**row) for row in table.to_pylist()] == [Event(**row) for row in rows[3:]]
 
 
 def test_what_is_told_again_is_kept_once_and_what_is_refused_is_counted_by_reason(store: Store) -> None:
@@ -155,16 +163,80 @@ def test_pairs_that_readers_clicked_become_judgements(recommend: Recommend, tmp_
     assert read_qrels(tmp_path / "q.txt") == {"a": {"b": 1}}
     assert recommend("events", "qrels", "--out", "q.txt", "--min-clicks", "1")[0] == 0
     assert read_qrels(tmp_path / "q.txt") == {"a": {"b": 1, "c d": 1}}
+    assert "no two items were clicked" in recommend("events", "qrels", "--out", "q2.txt", "--co-clicks")[1]
     code, printed = recommend("events", "qrels", "--out", "none.txt", "--min-clicks", "3")
     assert (code, (tmp_path / "none.txt").exists()) == (1, False)
     assert "lower --min-clicks" in printed
 
 
-def test_click_through_is_printed_by_variant(recommend: Recommend) -> None:
+def test_click_through_is_printed_by_variant_position_and_section(recommend: Recommend) -> None:
     code, printed = recommend("events", "ctr", "--json")
     assert code == 0
-    assert [(row["variant"], row["impressions"], row["clicks"]) for row in orjson.loads(printed)] == [
-        (None, 1, 2),
-        ("new", 0, 1),
-    ]
-    assert "CTR@5 1.0000" in recommend("events", "ctr")[1]
+    rows = first_json(printed)
+    assert [(row["arm"], row["seen"], row["clicks"]) for row in rows] == [(None, 2, 2), ("new", 1, 1)]
+    for by in ("position", "section"):
+        assert recommend("events", "ctr", "--by", by)[0] == 0
+    code, printed = recommend("events", "ctr")
+    assert "CTR@5 1.0000" in printed
+    assert "1 events name no impression and do not count" in printed
+    assert "name no reader's unit" in printed
+    assert recommend("events", "ctr", "--by", "colour")[0] == 2
+    assert recommend("events", "ctr", "--cluster-by", "moon")[0] == 2
+
+
+def test_what_the_log_holds_and_what_was_refused_is_summed_up(recommend: Recommend, store: Store) -> None:
+    store.events.add([], {"there is no impression": 7})
+    told = orjson.loads(recommend("events", "summary", "--json")[1])
+    assert (told["looks"], told["seen"], told["clicks"], told["unsigned"]) == (3, 3, 3, 1)
+    assert told["refused"] == {"there is no impression": 7}
+    printed = recommend("events", "summary")[1]
+    assert "7 refused: there is no impression" in printed
+    assert "3 looks at boxes" in printed
+
+
+def test_variants_are_compared_and_one_that_nobody_saw_is_named(recommend: Recommend) -> None:
+    code, printed = recommend("events", "compare", "", "new")
+    assert (code, "No difference is shown yet" in printed) == (0, True)
+    found = recommend("events", "compare", "", "new", "--json", "--detect", "0.01")[1]
+    told = first_json(found)
+    assert (told["rate_a"], told["rate_b"], told["always_p"]) == (1.0, 1.0, 1.0)
+    code, printed = recommend("events", "compare", "new", "old")
+    assert (code, "no impression is of variant 'old'; there are '', 'new'" in printed) == (1, True)
+
+
+def test_what_the_log_cannot_tell_is_said_with_the_way_out(recommend: Recommend, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "run.txt").write_text("a Q0 b 1 1.0 x\n", encoding="utf-8")
+    for command in (["examination"], ["replay", "run.txt"]):
+        code, printed = recommend("events", *command)
+        assert (code, "service.swaps = 0.05" in printed) == (1, True), command
+    code, printed = recommend("events", "prefer", "new")
+    assert (code, "interleaves" in printed) == (1, True)
+    assert recommend("events", "prune")[0] == 2
+    assert "7 events deleted" in recommend("events", "prune", "--keep-days", "1")[1]
+    code, printed = recommend("events", "ctr")
+    assert (code, "there are no impressions" in printed) == (1, True)
+
+
+def test_a_log_with_exchanges_tells_what_positions_and_another_ranking_are_worth(
+    recommend: Recommend, store: Store, tmp_path: Path
+) -> None:
+    told = []
+    for look in range(80):
+        swapped = look % 4 == 0
+        for base, item in ((1, "b"), (2, "e")):
+            place: dict[str, Any] = {"position": 3 - base if swapped else base, "base": base, "hours": 5}
+            place |= {"down": 0.25 * (base == 1), "up": 0.25 * (base == 2)}
+            place |= {"impression": f"k{look % 8}", "view": str(look)}
+            told.append(event(item, **place))
+            if (look // 8) % (2 if place["position"] == 1 else 4) == 0:
+                told.append(event(item, kind="click", **place))
+    store.events.add(told)
+    found = recommend("events", "examination", "-k", "2", "--json")[1]
+    assert 0.2 < first_json(found)["curve"][1] < 0.8
+    assert "looks with it exchanged" in recommend("events", "examination", "-k", "2")[1]
+    (tmp_path / "run.txt").write_text("a Q0 e 1 2.0 x\na Q0 b 2 1.0 x\n", encoding="utf-8")
+    assert "doubly robust" in recommend("events", "replay", "run.txt", "-k", "2")[1]
+    found = recommend("events", "replay", "run.txt", "-k", "2", "--json")[1]
+    assert first_json(found)["looks"] > 70
+    (tmp_path / "run.txt").write_text("z Q0 e 1 2.0 x\n", encoding="utf-8")
+    assert recommend("events", "replay", "run.txt")[0] == 1

@@ -10,8 +10,8 @@ from imports import statements
 
 PACKAGE = Path(recommend_service.__file__).parent
 LAYERS = [  # from the base up; modules and packages of the service
-    "connections counters group_commit http impressions logs probe robots threads",
-    "checks followed metrics cache",
+    "connections counters group_commit http logs probe robots threads",
+    "checks followed impressions metrics cache",
     "state",
     "making",
     "warming",

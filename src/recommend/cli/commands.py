@@ -41,7 +41,7 @@ MODULES = {
         "Measures every combination of some settings, and holds each against the settings as they are.",
     ),
     "train": ("training", "Learns an encoder, an adapter or a ranker from judgements."),
-    "events": ("events", "Impressions and clicks."),
+    "events": ("clicks", "Impressions and clicks."),
     "config": ("config", "The settings: what they are, and what each means."),
     "keys": ("keys", "API keys of the service."),
     "status": (

@@ -1,9 +1,8 @@
-"""Commands on what readers did: events export, events ctr, events qrels."""
+"""Commands on the log of what readers did: events summary, events export, events prune, events qrels."""
 
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +10,12 @@ from typing import Annotated
 import pyarrow as pa
 import typer
 
-from recommend.cli.app import Json, app, read_settings
+from recommend.cli.app import Json, read_settings
 from recommend.cli.console import out, plain, print_json
 from recommend.cli.output import Force, check_target, existing
 from recommend.errors import EvaluationError
-from recommend.evaluation.clicks import click_through, qrels_from_clicks
+from recommend.evaluation.clicks import co_clicks, qrels_from_clicks
+from recommend.evaluation.impressions import impression_log
 from recommend.evaluation.judgements import QRELS, write_qrels
 from recommend.jobs.export.files import table_kind, write_rows
 from recommend.store import Store
@@ -43,7 +43,7 @@ SCHEMA = pa.schema(
 EVENTS = table_kind("such a table of events", SCHEMA)
 
 events = typer.Typer(no_args_is_help=True, help="Impressions and clicks.")
-app.add_typer(events, name="events")
+"""The group, to which cli.clicks adds what clicks tell."""
 
 Since = Annotated[datetime | None, typer.Option(help="Only events from this moment on (UTC).")]
 
@@ -81,24 +81,28 @@ def prune(
 
 
 @events.command()
-def ctr(
-    context: typer.Context,
-    k: Annotated[int, typer.Option("-k", min=1, max=50, help="Positions that count.")] = 5,
-    since: Since = None,
-    json: Json = False,
-) -> None:
-    """Prints clicks per impression of each variant with 95 % intervals."""
+def summary(context: typer.Context, since: Since = None, json: Json = False) -> None:
+    """Tells what the log holds, and what was refused and why."""
     with closing(Store(read_settings(context).store, readonly=True)) as store:
-        rates = click_through(store.events.read(since), k)
+        log, refused = impression_log(store.events.read(since)), store.events.refused(since)
+        first, last = store.events.span(since)
+    looks = len(set(log.view.tolist()))
+    units = len(set(log.unit.tolist())) if log.with_units == 1 else None
     if json:
-        print_json([{"variant": variant, **asdict(rate)} for variant, rate in rates.items()])
+        told = {"first": first, "last": last, "looks": looks, "units": units, "seen": int(log.seen.sum())}
+        counts = {"clicks": int(log.clicked.sum()), "unsigned": log.unsigned, "unseen_clicks": log.unseen_clicks}
+        print_json({**told, **counts, "refused": refused})
         return
-    for variant, rate in rates.items():
-        name = "(none)" if variant is None else variant
-        out.print(
-            f"{plain(name):<16} CTR@{k} {rate.rate:.4f}   95 % {rate.low:.4f} … {rate.high:.4f}   "
-            f"{rate.clicks:,} of {rate.impressions:,}"
-        )
+    if first is not None and last is not None:
+        out.print(f"{first:%Y-%m-%d} to {last:%Y-%m-%d}")
+    out.print(f"{looks:,} looks at boxes" + ("" if units is None else f" by {units:,} units of readers"))
+    out.print(f"{int(log.seen.sum()):,} items seen, {int(log.clicked.sum()):,} clicked")
+    for count, what in ((log.unsigned, "events name no impression and do not count"),
+                        (log.unseen_clicks, "clicks on what was not seen in the same look do not count")):  # fmt: skip
+        if count:
+            out.print(f"{count:,} {what}")
+    for reason, count in refused.items():
+        out.print(f"{count:,} refused: {reason}")
 
 
 @events.command()
@@ -107,17 +111,24 @@ def qrels(
     destination: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="TREC judgements: query 0 document grade.")
     ],
-    min_clicks: Annotated[int, typer.Option(min=1, help="Least clicks on an item under an article.")] = 2,
+    min_clicks: Annotated[int, typer.Option(min=1, help="Least looks in which both were clicked, or readers.")] = 2,
+    together: Annotated[
+        bool,
+        typer.Option("--co-clicks", help="Pairs that the same readers clicked, instead of what they clicked under."),
+    ] = False,
     since: Since = None,
     force: Force = False,
 ) -> None:
-    """Writes the pairs that readers clicked as judgements, for train adapter."""
+    """Writes the pairs that readers clicked as judgements, for train ranker, adapter and encoder."""
     settings = read_settings(context)
     check_target(context, "--out", destination, QRELS, settings, force=force)
     with closing(Store(settings.store, readonly=True)) as store:
-        clicked = qrels_from_clicks(store.events.read(since), min_clicks)
+        log = impression_log(store.events.read(since))
+    clicked = co_clicks(log, min_clicks) if together else qrels_from_clicks(log, min_clicks)
     if not clicked:
-        raise EvaluationError(f"no item was clicked {min_clicks} times under one article; lower --min-clicks")
+        what = "no two items were clicked by" if together else "no item was clicked under one article in"
+        many = f"{min_clicks} {'units of readers' if together else 'looks'}"
+        raise EvaluationError(f"{what} {many}; lower --min-clicks, or wait")
     write_qrels(clicked, destination)
     out.print(
         f"{sum(map(len, clicked.values())):,} pairs of {len(clicked):,} articles written to {plain(str(destination))}"

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from recommend.articles.events import Event
 from recommend.errors import StoreError
 from recommend.store.database import reading, writing
-from recommend.store.schema import events, refused_events, secrets
+from recommend.store.schema import articles, events, refused_events, secrets
 
 _FIELDS = tuple(Event.model_fields)
 _PURPOSE = "impressions"
@@ -90,6 +90,32 @@ class EventLog:
         with reading(self._engine) as connection:
             found = {str(reason): int(count) for reason, count in connection.execute(query)}
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+    def span(self, since: datetime | None = None) -> tuple[datetime | None, datetime | None]:
+        """When the first event since a moment happened, and the last; None where there are none.
+
+        Raises:
+            StoreError: when the database cannot be read.
+        """
+        query = select(func.min(events.c.happened_at), func.max(events.c.happened_at))
+        if since is not None:
+            query = query.where(events.c.happened_at >= _zoned(since))
+        with reading(self._engine) as connection:
+            first, last = connection.execute(query).one()
+        return first, last
+
+    def sections(self) -> dict[str, str | None]:
+        """Sections of the articles under which anything was seen, by id.
+
+        Raises:
+            StoreError: when the database cannot be read.
+        """
+        named = articles.c.id.in_(select(events.c.article_id))
+        with reading(self._engine) as connection:
+            return {
+                row.id: row.section
+                for row in connection.execute(select(articles.c.id, articles.c.section).where(named))
+            }
 
     def prune(self, keep_days: int, now: datetime | None = None) -> int:
         """Deletes what happened more than so many days ago, some at a time, so that no one waits long.

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from recommend.settings import ServiceSettings, Settings, VariantSettings
+from recommend.store import Store
 from recommend_service.routes.variants import assign
 
 STORY, TWIN = "a-central-asia-condemns-drone-attack", "a-wire-central-asia-drone-attack"
@@ -53,6 +56,7 @@ def testing(sample: Settings, serve: Any) -> Iterator[Any]:
         "control": {},
         "dense": {"weight": 2, "ranking": {"without": "lexical,context,time,section"}},
         "copies": {"weight": 0, "policy": {"hide_duplicates": False}},
+        "mixed": {"weight": 0, "interleave": ["control", "dense"]},
     }
     service = ServiceSettings.model_validate({**sample.service.model_dump(), "variants": variants})
     with serve(sample.model_copy(update={"service": service})) as running:
@@ -86,18 +90,74 @@ def test_variants_hold_by_url_and_for_answers_that_have_not_changed(testing: Any
 
 
 def test_a_unit_is_given_its_variant_by_hash(testing: Any) -> None:
-    weights = {"control": 1.0, "dense": 2.0, "copies": 0.0}
+    weights = {"control": 1.0, "dense": 2.0, "copies": 0.0, "mixed": 0.0}
     for reader in ("reader-1", "reader-2", "reader-3", "ré:ader", ""):
         answer = testing.get(BOX, params={"variant": f"auto:{reader}"})
         assert answer.headers["X-Variant"] == assign(reader, weights)
         assert _ids(answer) == _ids(testing.get(BOX, params={"variant": answer.headers["X-Variant"]}))
 
 
+def test_two_variants_are_interleaved_and_clicks_tell_whose_item_it_was(testing: Any) -> None:
+    boxes = {name: testing.get(BOX, params={"variant": name, "limit": 8}).json() for name in ("control", "dense")}
+    mixed = testing.get(BOX, params={"variant": "mixed", "limit": 8})
+    assert mixed.headers["X-Variant"] == "mixed"
+    box = mixed.json()
+    ids = [item["id"] for item in box["items"]]
+    assert [item["rank"] for item in box["items"]] == list(range(1, len(ids) + 1))
+    related = {item["id"] for one in boxes.values() for item in one["items"][: one["related"]]}
+    assert {*ids[: box["related"]]} <= related
+    assert boxes["control"]["items"][0]["id"] in ids[:2]
+    clicks = [
+        {"kind": "click", "view": "v", "impression": box["impression"], "article_id": STORY, "item_id": item}
+        for item in ids[: box["related"]]
+    ]
+    assert testing.post("/v1/events", json=clicks).json()["kept"] == len(clicks)
+    again = testing.get(BOX, params={"variant": "mixed", "limit": 8}).json()
+    assert [item["id"] for item in again["items"]] == ids
+
+
+@pytest.mark.parametrize("teams", [["a"], ["a", "none"], ["a", "mixed"], ["a", "b", "c"]])
+def test_only_two_plain_variants_are_interleaved(teams: list[str]) -> None:
+    with pytest.raises(ValidationError):
+        ServiceSettings.model_validate({"variants": {"a": {}, "b": {}, "mixed": {"interleave": teams}}})
+
+
+def test_neighbours_are_exchanged_on_the_days_that_the_setting_says_and_the_log_knows(
+    copied: Settings, serve: Any
+) -> None:
+    boxes: dict[float, dict[str, Any]] = {}
+    policy = copied.policy.model_copy(update={"floor": 0.0})
+    for share in (0.0, 0.5):
+        service = copied.service.model_copy(update={"swaps": share})
+        settings = copied.model_copy(update={"service": service, "policy": policy})
+        with serve(settings) as running, closing(Store(settings.store)) as store:
+            names = sorted(running.state.recommender().view().ids())[:40]
+            boxes[share] = {name: running.reader.get(f"/v1/articles/{name}/related").json() for name in names}
+            seen = {"kind": "impression", "view": "v"}
+            told = [
+                {**seen, "impression": box["impression"], "article_id": name, "item_id": item["id"]}
+                for name, box in boxes[share].items()
+                for item in box["items"]
+            ]
+            for start in range(0, len(told), 100):
+                assert running.reader.post("/v1/events", json=told[start : start + 100]).status_code == 202
+            log = list(store.events.read())
+    plain, mixed = (
+        {name: [one["id"] for one in box["items"]] for name, box in each.items()} for each in boxes.values()
+    )
+    assert all(sorted(mixed[name]) == sorted(plain[name]) for name in plain)
+    assert 5 < sum(mixed[name] != plain[name] for name in plain) < 35
+    exchanged = [event for event in log if event.up or event.down]
+    assert all(plain[event.article_id][(event.base or 0) - 1] == event.item_id for event in exchanged)
+    assert {event.base == event.position for event in exchanged} == {True, False}
+    assert any(event.down == pytest.approx(0.125, abs=1e-4) for event in exchanged)
+
+
 @pytest.mark.parametrize("variant", ["unknown", "", "auto", "CONTROL"])
 def test_an_unknown_variant_is_refused_and_the_known_ones_named(testing: Any, variant: str) -> None:
     refused = testing.get(BOX, params={"variant": variant})
     assert refused.status_code == 422
-    assert refused.json()["detail"] == f"query.variant: {variant!r} is none of control, copies, dense, auto:UNIT"
+    assert refused.json()["detail"] == f"query.variant: {variant!r} is none of control, copies, dense, mixed, auto:UNIT"
 
 
 def test_where_no_test_runs_a_unit_gets_the_plain_answer(reader: Any) -> None:

@@ -1,0 +1,164 @@
+"""What another ranking would have been clicked, from the log of the one that was shown.
+
+A click is taken to need a look at the position and an item worth it (the position-based model: Craswell et al., WSDM
+2008). Then a click counts for another ranking as much more, or less, as that ranking would have had its item looked at
+(Li et al., KDD 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.evaluation.impressions import ImpressionLog
+from recommend.evaluation.ratios import ratio
+
+Values = NDArray[np.float64]
+SMALL = 100
+"""Clicks, as many as the weighted ones are worth, below which an estimate is not to be relied on."""
+
+_FOLDS = 5
+_PRIOR_LOOKS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Clicks a look at the box, with a 95 % interval over days of articles."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class OffPolicy:
+    """What another ranking would have been clicked.
+
+    Attributes:
+        logged: what was clicked of the ranking that was shown.
+        ips: inverse propensity scores: unbiased where the log had a chance to show everything.
+        snips: the same, self-normalised (Swaminathan and Joachims, NIPS 2015): steadier, hardly biased.
+        doubly_robust: a model of what is worth a click, corrected by the log (Oosterhuis, TOIS 2023): right where
+            either is, also of what was never shown.
+        effective: clicks that the weighted ones are worth; below 100, ``small``.
+        covered: the share of the other ranking's examination that lies on items that were shown, 0…1.
+        looks: looks at boxes that the estimates are over.
+    """
+
+    logged: Value
+    ips: Value
+    snips: Value
+    doubly_robust: Value
+    effective: float
+    small: bool
+    covered: float
+    looks: int
+
+
+def off_policy(
+    log: ImpressionLog,
+    ranking: Mapping[str, Sequence[str]],
+    curve: Values,
+    *,
+    relevance: Callable[[str, str], float] | None = None,
+) -> OffPolicy:
+    """Estimates for a ranking that is no longer than the curve.
+
+    Args:
+        log: what was shown and clicked.
+        ranking: the other ranking: items by article, best first. Looks under articles without one are left out.
+        curve: (k,) how probable a look is at positions 1…k; of
+            :func:`~recommend.evaluation.position_bias.examination`.
+        relevance: a model of what is worth a click under an article, 0…1; None: the one that the log itself teaches,
+            each look predicted from those of other days.
+    """
+    k = len(curve)
+    theta = np.concatenate([[0.0], np.asarray(curve, float), np.zeros(52)])  # by position; nothing is seen beyond
+    places = {(a, item): i for a, items in ranking.items() for i, item in enumerate(items[:k], start=1)}
+    ranked = np.array([article in ranking for article in log.articles], bool)
+    log = log.where(ranked[log.article])
+    new = np.array(
+        [places.get((log.articles[a], log.items[i]), 0)
+         for a, i in zip(log.article.tolist(), log.item.tolist(), strict=True)], np.int64,
+    )  # fmt: skip
+    stay = 1 - log.up - log.down
+    logging = log.up * theta[log.base - 1] + stay * theta[log.base] + log.down * theta[log.base + 1]
+    weights = np.divide(theta[new], logging, out=np.zeros(len(log)), where=logging > 0)
+    clicked = log.clicked.astype(float)
+    looks, first = np.unique(log.view, return_index=True)
+    place = np.searchsorted(looks, log.view)
+    of_look, articles = log.impression[first], log.article[first]
+    folds = log.impression % _FOLDS
+    taught = _Taught(log, theta, folds)
+    worth = taught.rows
+    if relevance is not None:
+        pairs = zip(log.article.tolist(), log.item.tolist(), strict=True)
+        worth = np.array([relevance(log.articles[a], log.items[i]) for a, i in pairs], float)
+    model = np.zeros(len(looks))
+    reach = np.zeros(len(looks))
+    kept: dict[tuple[int, int], float] = {}
+    for n, (article, fold) in enumerate(zip(articles.tolist(), (of_look % _FOLDS).tolist(), strict=True)):
+        name = log.articles[article]
+        if (article, fold) not in kept:
+            kept[article, fold] = sum(
+                float(theta[i]) * (taught(name, item, fold) if relevance is None else relevance(name, item))
+                for i, item in enumerate(ranking[name][:k], start=1)
+            )
+        model[n] = kept[article, fold]
+        reach[n] = theta[1 : 1 + len(ranking[name][:k])].sum()
+
+    def summed(values: Values) -> Values:
+        return np.bincount(place, values, len(looks)).astype(np.float64)
+
+    ones = np.ones(len(looks))
+    weighted = summed(weights * clicked)
+    covered, shown = summed(theta[new]), summed(weights * theta[log.position])
+    scale = float(covered.sum()) / len(looks) if len(looks) else 0.0
+    corrected = model + summed(weights * (clicked - theta[log.position] * worth))
+    effective = float((weights * clicked).sum() ** 2 / max(float(((weights * clicked) ** 2).sum()), 1e-12))
+    return OffPolicy(
+        _value(summed(clicked), ones, of_look),
+        _value(weighted, ones, of_look),
+        _value(weighted * scale, shown, of_look),
+        _value(corrected, ones, of_look),
+        effective,
+        effective < SMALL,
+        float(covered.sum() / reach.sum()) if reach.sum() else 0.0,
+        len(looks),
+    )
+
+
+class _Taught:
+    """What is worth a click, as other folds of the log teach it: clicks over looks, drawn towards the mean of all."""
+
+    def __init__(self, log: ImpressionLog, theta: Values, folds: NDArray[np.int64]) -> None:
+        looked = theta[log.position]
+        keys = zip(log.article.tolist(), log.item.tolist(), folds.tolist(), looked.tolist(), log.clicked.tolist(),
+                   strict=True)  # fmt: skip
+        sums: dict[tuple[str, str], Values] = {}
+        for article, item, fold, look, click in keys:
+            held = sums.setdefault((log.articles[article], log.items[item]), np.zeros((2, _FOLDS)))
+            held[0, fold] += click
+            held[1, fold] += look
+        self._sums = sums
+        everything = float(looked.sum())
+        self._mean = float(log.clicked.sum()) / everything if everything else 0.0
+        self.rows = np.array(
+            [self(log.articles[a], log.items[i], f)
+             for a, i, f in zip(log.article.tolist(), log.item.tolist(), folds.tolist(), strict=True)], float,
+        )  # fmt: skip
+
+    def __call__(self, article: str, item: str, fold: int) -> float:
+        held = self._sums.get((article, item))
+        if held is None:
+            return self._mean
+        clicks, looks = held.sum(1) - held[:, fold]
+        return float((clicks + _PRIOR_LOOKS * self._mean) / (looks + _PRIOR_LOOKS))
+
+
+def _value(tops: Values, bottoms: Values, cluster: NDArray[np.int64]) -> Value:
+    found = ratio(tops, bottoms, cluster)
+    return Value(found.value, *found.interval())
