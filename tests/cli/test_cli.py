@@ -181,8 +181,8 @@ def test_evaluate_writes_a_report_of_what_it_printed(
     again = recommend(*command, "--report", "new/folder/report.html", "--set", "ranking.as_of=any").json
     assert again == plain
     page = LexborHTMLParser(Path("new/folder/report.html").read_text(encoding="utf-8"))
-    rows = [[cell.text() for cell in row.css("th, td")[:2]] for row in page.css("table")[0].css("tbody tr")]
-    assert rows == [[name, f"{found['mean']:.4f}"] for name, found in plain["measures"].items()]
+    told = [item.text().split(None, 1)[0] for item in page.css(".figures li")]
+    assert told[:4] == [f"{name}{found['mean']:.3f}95" for name, found in plain["measures"].items()]
     assert {node.text() for node in page.css("summary strong")} == {article.title for article in corpus[:7]}
     assert "articles.jsonl, qrels.tsv" in page.text()
 

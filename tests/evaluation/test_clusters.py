@@ -24,6 +24,8 @@ def test_stories_are_told_apart_unasked_where_there_are_ten() -> None:
     many: Qrels = {f"q{n}": {f"d{n // 2}": 1} for n in range(20)}
     assert cluster_queries("auto", many, list(many)).count(list(many)) == 10
     assert cluster_queries("auto", QRELS, list(QRELS)) == Clusters("queries", None)
+    chained = many | {f"z{n}": {"d0": 1} for n in range(12)}
+    assert cluster_queries("auto", chained, list(chained)).by == "queries"
     assert cluster_queries("stories", QRELS, list(QRELS)).of(["b", "d"]) == ["a", "d"]
     assert cluster_queries("queries", QRELS, list(QRELS)).of(["b"]) is None
 

@@ -34,6 +34,12 @@ def test_the_effect_is_the_difference_in_standard_deviations() -> None:
     assert compare({"a": 0.0}, {"a": 0.5}).effect == 0.0
 
 
+def test_an_interval_of_what_lies_between_0_and_1_ends_at_a_difference_of_1() -> None:
+    found = compare({"a": 1.0, "b": 0.5, "c": 1.0}, {"a": 0.0, "b": 0.5, "c": 0.9}).difference
+    assert (found.low, found.high) == (-1.0, 1.0)
+    assert compare({"a": 9.0, "b": 0.5, "c": 1.0}, {"a": 0.0, "b": 0.5, "c": 0.9}).difference.low < -1.0
+
+
 def test_p_values_are_those_of_scipys_permutation_test() -> None:
     chance = np.random.default_rng(3)
     few = chance.normal(0.3, 1.0, 9)

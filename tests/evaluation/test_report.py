@@ -104,9 +104,11 @@ def test_the_page_shows_the_measures_the_spread_and_the_worst_first(recommender:
     page = render_report(recommender, found, worst=6, best=3, progress=lambda: told.append(None))
     parsed = LexborHTMLParser(page)
     for name, mean in found.measures.items():
-        assert f"{name}</th>" in page
+        assert f"<li>{name}<b>{mean.mean:.3f}</b>" in page
         assert f"{mean.mean:.4f}" in page
-    assert sum(int(bar.text(deep=False) or 0) for bar in parsed.css(".bars li > span")) == len(found.answerable)
+    (spread,) = (one for one in parsed.css("svg") if one.css("rect"))
+    counts = [int(bar.text()) for bar in spread.css("text") if bar.attributes.get("class") is None]
+    assert sum(counts) == len(found.answerable)
     values = {query: found.values["nDCG@10"][query] for query in found.answerable}
     worst, best = extremes(values, {query: found.run[query] for query in found.answerable if query in found.run}, 6, 3)
     assert unanswerable not in worst

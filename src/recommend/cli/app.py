@@ -48,7 +48,7 @@ ClusterBy = Annotated[
     typer.Option(
         metavar="BY",
         help="Which queries depend on each other: queries (none), stories, topics, a field, a file of query and "
-        "cluster; auto: stories where there are ten.",
+        "cluster; auto: stories, where there are ten or more and none is most of it all.",
     ),
 ]
 UnknownDays = Annotated[

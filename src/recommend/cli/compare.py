@@ -11,16 +11,19 @@ import typer
 from recommend.articles.article import Article
 from recommend.cli.app import FAILED, ClusterBy, Json, Measures, Qrels, Scratch, app, read_settings
 from recommend.cli.console import err, out, plain, print_json
+from recommend.cli.evaluate import check_outputs
 from recommend.cli.intake import Intake
-from recommend.cli.output import check_scratch
+from recommend.cli.output import Force, check_scratch
 from recommend.cli.stages import Stages
 from recommend.evaluation.clusters import AUTO, cluster_queries
+from recommend.evaluation.comparison_report import COMPARISON, render_comparison
 from recommend.evaluation.evaluation import Evaluation, measure_arms
 from recommend.evaluation.facets import Facets, facets_of
 from recommend.evaluation.judgements import read_qrels, read_run
 from recommend.evaluation.metrics import MEASURES
 from recommend.evaluation.paired import Comparison, Contrast, Missing, compare_runs
 from recommend.evaluation.provenance import read_notes, unlike
+from recommend.files import replace_file
 from recommend.settings import Settings
 
 DEFAULT = "default"
@@ -47,10 +50,14 @@ def compare(
     missing: Annotated[
         Missing, typer.Option(help="What to do about queries that one run ranks and another does not.")
     ] = "refuse",
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a page with the boxes that changed most.")
+    ] = None,
     fail_below: Annotated[
         float | None,
         typer.Option(metavar="NUMBER", help="Exit 1 unless the interval of every difference lies above, as -0.005."),
     ] = None,
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Tells whether run B serves readers better than run A: differences with intervals and a paired test.
@@ -66,7 +73,10 @@ def compare(
     if arms and articles is None:
         raise typer.BadParameter("settings are compared by ranking articles: name them", param_hint="--articles")
     settings = {name: read_settings(context, assigned) for name, assigned in arms.items()}
-    check_scratch(context, "--scratch", keep, read_settings(context))
+    own = read_settings(context)
+    inputs = [qrels, *files, *([] if articles is None else [articles])]
+    check_outputs(context, own, inputs, [("--report", report, COMPARISON)], force=force)
+    check_scratch(context, "--scratch", keep, own)
     known = _articles(articles)
     notes = {_name(path, files): read_notes(path) or {} for path in files}
     read = {_name(path, files): read_run(path, notes[_name(path, files)].get("empty", ())) for path in files}
@@ -81,10 +91,14 @@ def compare(
         judged, read, measures or MEASURES, clusters=clusters, facets=facets, missing=missing, changed=10
     )
     found.matched.notes.extend(unlike(notes))
+    titles = {article_id: article.title for article_id, article in known.items()}
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(report, render_comparison(found, judged, read, titles=titles, made_by=notes).encode())
     if json:
         print_json(summary(found))
     else:
-        tell(found, {article_id: article.title for article_id, article in known.items()})
+        tell(found, titles)
     failing = [] if fail_below is None else found.fails(fail_below)
     if failing:
         err.print(f"{', '.join(map(plain, failing))}: {found.read_by} may be lower by more than {fail_below:g} allows")

@@ -16,7 +16,7 @@ from recommend.errors import EvaluationError, truncated_repr
 from recommend.evaluation.judgements import Qrels, read_columns
 
 AUTO, QUERIES, STORIES, TOPICS = "auto", "queries", "stories", "topics"
-_LEAST = 10  # stories from which on they are told apart unasked
+_LEAST, _MOST = 10, 1 / 3  # stories from which on they are told apart unasked, and how much one of them may hold
 _SEED = 7
 
 Embed = Callable[[str], NDArray[np.float32] | None]
@@ -52,7 +52,7 @@ def cluster_queries(
     Args:
         by: ``queries``: each by itself; ``stories``: joined by the judgements; ``topics``: stories alike in content;
             a field of the articles; a file of lines with a query, a tab and its cluster; ``auto``: stories where
-            there are ten or more.
+            there are ten or more and none holds over a third of the queries.
         qrels: the judgements.
         queries: those to be told apart.
         look: gives the article of an id, for fields; None where there are no articles.
@@ -65,8 +65,9 @@ def cluster_queries(
         return Clusters(by, None)
     if by in (AUTO, STORIES):
         stories = story_clusters(qrels)
-        enough = by == STORIES or len({stories[query] for query in queries}) >= _LEAST
-        return Clusters(STORIES, stories) if enough else Clusters(QUERIES, None)
+        sizes = Counter(stories[query] for query in queries).values()
+        apart = len(sizes) >= _LEAST and max(sizes) <= _MOST * len(queries)
+        return Clusters(STORIES, stories) if by == STORIES or apart else Clusters(QUERIES, None)
     if by == TOPICS:
         if embed is None:
             raise EvaluationError("topics are told from embeddings, which runs lack: use stories, a field or a file")

@@ -49,18 +49,18 @@ def facets_of(article: Article | None, newest: datetime | None) -> dict[str, str
 
 
 def grouped(facets: Mapping[str, Facets], queries: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:
-    """Facet, value and queries of every segment of at least two, the largest of each facet first; a facet that is the
-    same for all has none."""
+    """Facet, value and queries of every segment of at least two, the largest of each facet first; a facet with
+    one of them has none."""
     names = dict.fromkeys(name for query in queries for name in facets.get(query, {}))
     for name in names:
         groups: dict[str, list[str]] = {}
         for query in queries:
             if value := facets.get(query, {}).get(name, ""):
                 groups.setdefault(value, []).append(query)
-        if len(groups) > 1:
-            for value, members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
-                if len(members) >= _LEAST:
-                    yield name, value, members
+        told = [(value, members) for value, members in groups.items() if len(members) >= _LEAST]
+        if len(told) > 1:
+            for value, members in sorted(told, key=lambda item: (-len(item[1]), item[0])):
+                yield name, value, members
 
 
 def segments(

@@ -10,6 +10,7 @@ from math import ceil, floor, log10
 from recommend.errors import visible
 from recommend.evaluation.intervals import Interval
 
+NAMESPACE = "http://www.w3.org/2000/svg"
 _WIDTH, _ROW, _LABEL, _VALUE = 720, 26, 250, 150
 _STYLE = (
     "<style>"
@@ -128,8 +129,8 @@ def histogram(counts: Sequence[int], low: float = 0.0, high: float = 1.0, *, tit
 def _svg(width: float, height: float, content: str, title: str) -> str:
     label = f"<title>{_text(title)}</title>" if title else ""
     return (
-        f'<svg class="plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" '
-        f'style="width:100%;max-width:{width:g}px;height:auto">{label}{_STYLE}{content}</svg>'
+        f'<svg class="plot" xmlns="{NAMESPACE}" viewBox="0 0 {width:g} {height:g}" role="img" '
+        f'style="width:100%;max-width:{1.1 * width:g}px;height:auto">{label}{_STYLE}{content}</svg>'
     )
 
 

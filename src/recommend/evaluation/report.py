@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from recommend.articles.card import Card
-from recommend.errors import visible
 from recommend.evaluation.evaluation import Evaluation
 from recommend.evaluation.experiment import explain_query
 from recommend.evaluation.judgements import Run
+from recommend.evaluation.plots import Row, forest, histogram, reliability
 from recommend.evaluation.provenance import GROUPS
-from recommend.evaluation.shown import BY_BOX, totals
+from recommend.evaluation.shown import BY_BOX
+from recommend.evaluation.templates import inline, page_begins, page_of
 from recommend.files import Kind
 from recommend.ranking.answer import Answer, Recommendation
 from recommend.recommender import Recommender
@@ -28,6 +26,7 @@ from recommend.settings import Settings
 SHOWN = 10
 _BINS = 10
 _LEAST = 0.005
+_SEGMENTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +154,11 @@ def render_report(
 
     lowest, highest = extremes(by_query, {q: found.run[q] for q in found.answerable if q in found.run}, worst, best)
     counts, _ = np.histogram(np.clip(list(by_query.values()), 0.0, 1.0), bins=_BINS, range=(0.0, 1.0))
-    return _template().render(
+    bins = calibration_bins(found.boxes.predicted, found.boxes.related)
+    most = found.shown.most
+    card = None if most is None else _card(recommender, most[0])
+    return page_of("report.html").render(
         found=found,
-        manifest=recommender.view().snapshot.manifest,
-        ranker=recommender.settings.ranking.model,
         articles=len(recommender),
         settings=changed_settings(recommender.settings),
         queries=len(found.qrels),
@@ -166,16 +166,33 @@ def render_report(
         judgements=sum(map(len, found.qrels.values())),
         unknown=sum(grade < 0 for grades in found.qrels.values() for grade in grades.values()),
         measures=found.measures,
-        segments=[(facet, list(group)) for facet, group in groupby(found.segments(), lambda one: one.facet)],
-        histogram=[(place / _BINS, (place + 1) / _BINS, count) for place, count in enumerate(counts.tolist())],
-        most=int(counts.max()),
-        bins=calibration_bins(found.boxes.predicted, found.boxes.related),
+        segments=_drawn(_segment_rows(found)),
+        histogram=inline(histogram(counts.tolist(), title=f"queries by {found.read_by}")),
+        reliability=inline(reliability(_points(bins), title="reliability")),
+        bins=bins,
         boxes=found.boxes,
         by_box=BY_BOX,
-        totals=list(totals(found.shown)),
+        most_shown=card.title if card is not None else most and most[0],
         worst=[read(query) for query in lowest],
         best=[read(query) for query in highest],
     )
+
+
+def _segment_rows(found: Evaluation) -> list[Row]:
+    """Lines of the plot, the eight largest of each facet."""
+    return [
+        Row(one.value, one.interval, f"{one.queries:,}", head=facet if place == 0 else None)
+        for facet, group in groupby(found.segments(), lambda one: one.facet)
+        for place, one in enumerate(list(group)[:_SEGMENTS])
+    ]
+
+
+def _drawn(rows: list[Row]) -> Markup | None:
+    return inline(forest(rows, title="by segment")) if rows else None
+
+
+def _points(bins: list[Bin]) -> list[tuple[float, float, int]]:
+    return [(b.predicted, b.related, b.documents) for b in bins if b.predicted is not None and b.related is not None]
 
 
 def changed_settings(settings: Settings) -> list[tuple[str, str, bool]]:
@@ -189,14 +206,7 @@ def changed_settings(settings: Settings) -> list[tuple[str, str, bool]]:
     return changed
 
 
-def _is_report(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return b"<title>Relevance report" in file.read(4096)
-
-
-REPORT = Kind("a relevance report", _is_report)
+REPORT = Kind("a relevance report", lambda path: page_begins(path, "Relevance report"))
 
 
 def _card(recommender: Recommender, article_id: str) -> Card | None:
@@ -214,25 +224,3 @@ def _place(recommender: Recommender, document: str, answer: Answer, candidates: 
         why = reasons.get(document, f"not among the {len(answer.items)} that were ranked")
         return f"candidate {candidates.index(document) + 1}, {why}"
     return "not among the candidates" if recommender.view().locate(document) else "not among the articles"
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_printed,
-    )
-    environment.filters["day"] = _day
-    return environment.get_template("report.html")
-
-
-def _printed(value: object) -> object:
-    return visible(value) if type(value) is str else value  # markup of our own is none
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment.day} {moment:%B %Y}"
