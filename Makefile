@@ -6,7 +6,7 @@ PORT ?= 8000
 JOBS ?= auto
 FAST := tests/articles tests/sources tests/index tests/ranking tests/encoder tests/test_arrays.py tests/test_errors.py tests/test_imports.py tests/test_settings.py
 
-.PHONY: demo test check coverage site pictures element lint bench kills dirty fuzz attack clean
+.PHONY: demo test check coverage site pictures element lint bench relevance kills dirty fuzz attack clean
 
 demo: .venv/installed
 	$(BIN)/recommend demo --host $(HOST) --port $(PORT) $(if $(DATA),--data $(DATA))
@@ -39,6 +39,10 @@ lint: .venv/installed-dev
 bench: .venv/installed-dev
 	$(BIN)/pip install --quiet --constraint constraints.txt --group bench
 	$(BIN)/python -m benchmarks
+
+relevance: .venv/installed-dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --group bench
+	$(BIN)/python -m benchmarks kinds
 
 kills: .venv/installed-dev
 	KILLS=1000 $(BIN)/python -m pytest -s tests/service/test_killed_jobs.py

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks import report
 from benchmarks.baselines import DEPTH, Scores, bm25, tfidf
-from recommend.articles.article import Article
+from recommend.articles.article import Article, Status
 from recommend.configuration import load_settings
 from recommend.evaluation.differences import compare
 from recommend.evaluation.experiment import rank_queries, scratch
@@ -19,6 +20,7 @@ from recommend.sources import read
 
 MEASURE = "nDCG@10"
 ARCHIVE = "current_events_2002_2024"
+SAMPLE = report.ROOT / "examples" / "corpus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ KINDS = (
     Kind("posts with editors' links", "digitalgov"),
     Kind("the same, 2015 and later", "digitalgov", None, (2015, 2024)),
     Kind("the same, earlier posts only", "digitalgov", None, (2015, 2024), earlier=True),
+    Kind("sample corpus", SAMPLE.name),
 )
 
 
@@ -62,7 +65,7 @@ def _rows(kind: Kind) -> Iterator[list[str]]:
     dates = {article.id: article.published_at for article in articles}
     qrels = {
         query: grades
-        for query, judged in read_qrels(report.data(f"{kind.name}.qrels.tsv.gz")).items()
+        for query, judged in read_qrels(_judgements(kind)).items()
         if query in dates and _within(dates[query], kind.queries)
         for grades in [{article_id: grade for article_id, grade in judged.items() if article_id in dates}]
         if any(grade > 0 for grade in grades.values())
@@ -85,9 +88,15 @@ def _rows(kind: Kind) -> Iterator[list[str]]:
 
 
 def _articles(kind: Kind) -> Iterator[Article]:
-    for row in read(report.data(f"{kind.name}.articles.jsonl.gz")):
-        if isinstance(row, Article) and _within(row.published_at, kind.years):
+    sample = kind.name == SAMPLE.name
+    for row in read(SAMPLE / "articles.jsonl" if sample else report.data(f"{kind.name}.articles.jsonl.gz")):
+        if isinstance(row, Article) and row.status == Status.PUBLISHED and _within(row.published_at, kind.years):
             yield row
+
+
+def _judgements(kind: Kind) -> Path:
+    sample = kind.name == SAMPLE.name
+    return SAMPLE / "judgements.tsv" if sample else report.data(f"{kind.name}.qrels.tsv.gz")
 
 
 def _within(date: object, years: tuple[int, int] | None) -> bool:

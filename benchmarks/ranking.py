@@ -12,8 +12,9 @@ from recommend.articles.article import Article
 from recommend.configuration import load_settings
 from recommend.evaluation.experiment import scratch
 from recommend.index.dense import set_threads
+from recommend.ranking.corpus import Corpus
 from recommend.ranking.features import compute_features
-from recommend.ranking.model import Ranker, length_weight, score, similarity_weight
+from recommend.ranking.model import Ranker, length_weight, score
 from recommend.sources import read
 
 QUERIES = 500
@@ -29,7 +30,7 @@ def main() -> None:
     with scratch(articles, settings, folder=report.KEPT / name) as recommender:
         set_threads(1)
         segment, manifest = recommender.view().segments[0], recommender.view().snapshot.manifest
-        alike, unit = similarity_weight(manifest.mean_similarity), manifest.units[0]
+        corpus = Corpus.of(manifest)
         chosen = np.random.default_rng(7).choice(len(segment), QUERIES, replace=False)
         parts: list[tuple[float, ...]] = []
         for row in chosen.tolist():
@@ -38,7 +39,7 @@ def main() -> None:
             started = time.perf_counter()
             candidates = compute_features(segment, 0, query, rows)
             featured = time.perf_counter()
-            scored = score(candidates, ranker, length_weight(query.term_count), alike, unit)
+            scored = score(candidates, ranker, length_weight(query.term_count), corpus)
             np.lexsort((scored.rows, -scored.scores))
             parts.append((featured - started, time.perf_counter() - featured))
     features, scores = 1000 * np.median(parts, axis=0)

@@ -129,6 +129,12 @@ class RankingSettings(_Group):
     lexical_terms: int = Field(32, ge=1, le=1000, description="strongest terms of the query that fetch candidates")
     as_of: Literal["any", "query"] = Field("any", description="query: only articles published before the query article")
     without: list[str] = Field(default_factory=list, description="features that do not count")
+    weights: dict[str, Annotated[float, Field(ge=0.0, le=100.0)]] = Field(
+        default_factory=dict, description="by feature, what its weight is multiplied by; it follows no corpus then"
+    )
+    corpus_weights: bool = Field(
+        True, description="sections, tags and authors count by what they are worth in this corpus"
+    )
     model: str = Field("news-linear", description="ranker: a JSON file of models/, its name without .json")
 
     @field_validator("without", mode="before")

@@ -16,11 +16,13 @@ from recommend.index.dates import MISSING, days_apart, nearness
 from recommend.ranking import model
 from recommend.ranking.calibration import Calibration
 from recommend.ranking.candidates import FEATURES, TIME_FEATURES, Candidates
+from recommend.ranking.corpus import Corpus, coverage, similarity_weight
 from recommend.ranking.features import DENSE_UNIT, comparable
 from recommend.ranking.model import FeatureWeight, Ranker, dense_share
 from recommend.resources import bundled
 
 Floats = NDArray[np.float32]
+CORPUS = Corpus(1.0)
 WIDTH, DAY, UNIT = len(FEATURES), 86_400, DENSE_UNIT
 VALUES = st.floats(-1, 1, width=32) | st.just(np.nan)
 FEATURE_ARRAYS = st.integers(1, 20).flatmap(lambda n: arrays(np.float32, (n, WIDTH), elements=VALUES))
@@ -54,7 +56,7 @@ def test_a_feature_that_says_nothing_neither_helps_nor_harms(features: Floats) -
 
 def test_the_best_of_a_bad_list_is_seen_to_be_bad() -> None:
     good, bad = (np.tile(MEAN + n * DEVIATION, (5, 1)).astype(np.float32) for n in (2, -2))
-    of_good, of_bad = (model.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT) for features in (good, bad))
+    of_good, of_bad = (model.score(candidates_of(features), RANKER, 0.3, CORPUS) for features in (good, bad))
     assert of_bad.probabilities.max() < 0.01 < 0.99 < of_good.probabilities.min()
 
 
@@ -62,8 +64,8 @@ def test_the_best_of_a_bad_list_is_seen_to_be_bad() -> None:
 def test_dense_cosines_count_by_what_random_pairs_of_the_corpus_have(features: Floats, spread: float) -> None:
     spread_out = features.copy()
     spread_out[:, 0] *= spread
-    scored = model.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT)
-    of_spread = model.score(candidates_of(spread_out), RANKER, 0.3, 1.0, spread * UNIT)
+    scored = model.score(candidates_of(features), RANKER, 0.3, CORPUS)
+    of_spread = model.score(candidates_of(spread_out), RANKER, 0.3, Corpus(1.0, unit=spread * UNIT))
     np.testing.assert_allclose(of_spread.scores, scored.scores, atol=1e-3)
 
 
@@ -78,8 +80,8 @@ def test_a_handful_of_articles_does_not_stretch_the_scale_without_bound() -> Non
 def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, random: Random) -> None:
     order = np.array(random.sample(range(len(features)), len(features)))
     scored, shuffled = (
-        model.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT),
-        model.score(candidates_of(features[order]), RANKER, 0.3, 1.0, UNIT),
+        model.score(candidates_of(features), RANKER, 0.3, CORPUS),
+        model.score(candidates_of(features[order]), RANKER, 0.3, CORPUS),
     )
     np.testing.assert_allclose(shuffled.scores, scored.scores[order], atol=1e-3)
     np.testing.assert_array_equal(shuffled.features, features[order])
@@ -89,7 +91,7 @@ def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, r
 def test_with_a_positive_weight_more_of_a_feature_is_better(features: Floats, column: int) -> None:
     twins = np.vstack([features, features[:1]])
     twins[0, column], twins[-1, column] = 0.25, 0.75
-    scored = model.score(candidates_of(twins), RANKER, 0.3, 1.0, UNIT)
+    scored = model.score(candidates_of(twins), RANKER, 0.3, CORPUS)
     assert scored.scores[-1] > scored.scores[0]
     assert scored.probabilities[-1] >= scored.probabilities[0]
 
@@ -97,10 +99,10 @@ def test_with_a_positive_weight_more_of_a_feature_is_better(features: Floats, co
 @given(FEATURE_ARRAYS)
 def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features: Floats) -> None:
     intercepts = model.Intercepts(long=1.0, short=-0.5, apart=7.0)
-    assert intercepts.of(0.3, 1.0) == pytest.approx(-0.05)
-    assert intercepts.of(1.0, 0.5) == pytest.approx(4.0)
-    shifted = model.score(candidates_of(features), RANKER.model_copy(update={"intercepts": intercepts}), 0.3, 1.0, UNIT)
-    scored = model.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT)
+    assert intercepts.of(0.3, Corpus(1.0)) == pytest.approx(-0.05)
+    assert intercepts.of(1.0, Corpus(0.5)) == pytest.approx(4.0)
+    shifted = model.score(candidates_of(features), RANKER.model_copy(update={"intercepts": intercepts}), 0.3, CORPUS)
+    scored = model.score(candidates_of(features), RANKER, 0.3, CORPUS)
     np.testing.assert_allclose(scored.contributions.sum(axis=1), scored.scores, atol=1e-5)
     np.testing.assert_allclose(shifted.scores, scored.scores - 0.05, atol=1e-4)
     beyond = scored.scores - 0.5
@@ -111,8 +113,8 @@ def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features:
 @given(FEATURE_ARRAYS, st.sets(st.sampled_from([*FEATURES, "time"])))
 def test_features_left_out_or_not_named_do_not_count(features: Floats, names: set[str]) -> None:
     left_out = {feature for name in names for feature in (TIME_FEATURES if name == "time" else (name,))}
-    contributions = model.score(candidates_of(features), RANKER.without(sorted(names)), 0.3, 1.0, UNIT).contributions
-    whole = model.score(candidates_of(features), RANKER, 0.3, 1.0, UNIT).contributions
+    contributions = model.score(candidates_of(features), RANKER.without(sorted(names)), 0.3, CORPUS).contributions
+    whole = model.score(candidates_of(features), RANKER, 0.3, CORPUS).contributions
     for column, name in enumerate(FEATURES):
         expected = np.zeros(len(features)) if name in left_out else whole[:, column]
         np.testing.assert_array_equal(contributions[:, column], expected)
@@ -125,26 +127,54 @@ def test_an_unknown_feature_to_leave_out_is_named() -> None:
 
 def test_weights_turn_from_those_under_brief_items_to_those_under_full_text() -> None:
     assert [model.length_weight(terms) for terms in (0, 45, 54, 63, 90, 9_000)] == [0.0, 0.0, 0.2, 0.4, 1.0, 1.0]
-    np.testing.assert_allclose(RANKER.weights(0.0, 0.5), 1.5 - np.arange(WIDTH) / 10)
-    np.testing.assert_allclose(RANKER.weights(1.0, 1.0), 0.5 + np.arange(WIDTH) / 10)
-    np.testing.assert_allclose(RANKER.weights(0.25, 1.0), 1.25 - np.arange(WIDTH) / 20)
+    np.testing.assert_allclose(RANKER.weights(0.0, Corpus(0.5)), 1.5 - np.arange(WIDTH) / 10)
+    np.testing.assert_allclose(RANKER.weights(1.0, Corpus(1.0)), 0.5 + np.arange(WIDTH) / 10)
+    np.testing.assert_allclose(RANKER.weights(0.25, Corpus(1.0)), 1.25 - np.arange(WIDTH) / 20)
+
+
+def test_where_events_are_told_many_times_short_items_begin_elsewhere() -> None:
+    assert [round(coverage(mean), 6) for mean in (0.3, 0.48, 0.51, 0.6, 1.0)] == [0.0, 0.0, 0.25, 1.0, 1.0]
+    intercepts = model.Intercepts(short=-4.0, long=2.0, covered=1.0)
+    told = Corpus(1.0, coverage=0.25)
+    assert [float(intercepts.of(full, told)) for full in (0.0, 0.5, 1.0)] == [-2.75, -0.375, 2.0]
+    assert model.Intercepts(short=-4.0).of(0.0, told) == -4.0
+
+
+def test_weights_follow_what_a_feature_is_worth_in_the_corpus_unless_they_are_set_by_hand() -> None:
+    tags = RANKER.features["tags"].model_copy(update={"worth": 2.0})
+    ranker = RANKER.model_copy(update={"features": RANKER.features | {"tags": tags}})
+    place = FEATURES.index("tags")
+    for here, factor in ((2.0, 1.0), (0.0, 0.0), (0.5, 0.5), (900.0, 2.0)):
+        corpus = Corpus(1.0, label_worth={"tags": here, "section": 9.0})
+        expected = np.ones(WIDTH)
+        expected[place] = factor
+        np.testing.assert_allclose(ranker.factors(corpus.label_worth), expected)
+        np.testing.assert_allclose(ranker.weights(0.5, corpus), RANKER.weights(0.5, Corpus(1.0)) * expected)
+        assert ranker.following(False).factors(corpus.label_worth)[place] == 1.0
+        by_hand = ranker.scaled({"tags": 3.0}).weights(0.5, corpus)
+        assert by_hand[place] == pytest.approx(3.0 * RANKER.weights(0.5, Corpus(1.0))[place])
+
+
+def test_an_unknown_feature_to_weigh_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"ranking.weights: feature 'clicks' is none of dense, lexical, context"):
+        RANKER.scaled({"clicks": 2.0})
 
 
 def test_under_full_text_weights_follow_how_alike_the_nearest_of_the_corpus_are() -> None:
-    assert [round(model.similarity_weight(mean), 6) for mean in (0.0, 0.3, 0.3375, 0.45, 1.0)] == [
+    assert [round(similarity_weight(mean), 6) for mean in (0.0, 0.3, 0.3375, 0.45, 1.0)] == [
         0.0,
         0.0,
         0.25,
         1.0,
         1.0,
     ]
-    np.testing.assert_allclose(RANKER.weights(1.0, 0.0), np.full(WIDTH, 0.1))
-    np.testing.assert_allclose(RANKER.weights(1.0, 0.25), 0.25 * (0.5 + np.arange(WIDTH) / 10) + 0.075)
+    np.testing.assert_allclose(RANKER.weights(1.0, Corpus(0.0)), np.full(WIDTH, 0.1))
+    np.testing.assert_allclose(RANKER.weights(1.0, Corpus(0.25)), 0.25 * (0.5 + np.arange(WIDTH) / 10) + 0.075)
 
 
 @pytest.mark.parametrize("full", [0.0, 0.4, 1.0])
 def test_for_a_foreign_language_most_of_the_dense_weight_goes_to_the_lexical_side(full: float) -> None:
-    foreign, own = RANKER.foreign().weights(full, 0.5), RANKER.weights(full, 0.5)
+    foreign, own = RANKER.foreign().weights(full, Corpus(0.5)), RANKER.weights(full, Corpus(0.5))
     dense, context = FEATURES.index("dense"), FEATURES.index("context")
     assert foreign[dense] == pytest.approx(0.25 * own[dense])
     assert foreign[context] == pytest.approx(own[context] + 0.75 * own[dense])
@@ -168,7 +198,9 @@ def test_a_share_makes_its_ranker_once() -> None:
     assert RANKER.foreign(0.5) is RANKER.foreign(0.5)
     assert RANKER.foreign(0.25) == RANKER.foreign()
     dense = FEATURES.index("dense")
-    assert RANKER.foreign(0.5).weights(1.0, 1.0)[dense] == pytest.approx(0.5 * RANKER.weights(1.0, 1.0)[dense])
+    assert RANKER.foreign(0.5).weights(1.0, Corpus(1.0))[dense] == pytest.approx(
+        0.5 * RANKER.weights(1.0, Corpus(1.0))[dense]
+    )
 
 
 def test_nearness_falls_alike_in_both_directions_and_is_unknown_without_a_date() -> None:

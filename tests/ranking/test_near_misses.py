@@ -12,7 +12,8 @@ from recommend.encoder import Encoder, encode_articles
 from recommend.index.filters import Filters
 from recommend.ranking.answer import Answer
 from recommend.ranking.candidates import CARD_FEATURES, FEATURES
-from recommend.ranking.model import Ranker, similarity_weight
+from recommend.ranking.corpus import Corpus
+from recommend.ranking.model import Ranker
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
@@ -80,9 +81,7 @@ def test_explanations_add_up_to_the_score_above_where_articles_of_its_kind_begin
     ranker = Ranker.load(sample.settings.models / "news-linear.json")
     answer = sample.answer(ANCHOR, 10, explain=True)
     assert answer is not None
-    start = ranker.intercepts.of(
-        sample.candidates(ANCHOR)[2], similarity_weight(sample.view().snapshot.manifest.mean_similarity)
-    )
+    start = ranker.intercepts.of(sample.candidates(ANCHOR)[2], Corpus.of(sample.view().snapshot.manifest))
     for item in answer.items:
         assert item.explanation is not None
         assert item.explanation.keys() == set(FEATURES)

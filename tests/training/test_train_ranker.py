@@ -17,7 +17,8 @@ from recommend.encoder import Encoder
 from recommend.errors import EvaluationError
 from recommend.evaluation.judgements import UNKNOWN, Qrels
 from recommend.ranking.candidates import FEATURES, Candidates
-from recommend.ranking.features import DENSE_UNIT, comparable
+from recommend.ranking.corpus import Corpus
+from recommend.ranking.features import comparable
 from recommend.ranking.model import Ranker, score
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
@@ -42,7 +43,7 @@ def lists(telling: str, queries: int = 80, width: int = 30, seed: int = 1, slope
 
 def scored(ranker: Ranker, features: Floats) -> Candidates:
     count = len(features)
-    return score(Candidates.of(0, np.arange(count), np.zeros(count, np.uint64), features), ranker, 1.0, 1.0, DENSE_UNIT)
+    return score(Candidates.of(0, np.arange(count), np.zeros(count, np.uint64), features), ranker, 1.0, Corpus(1.0))
 
 
 def weight(ranker: Ranker, name: str) -> float:
@@ -244,17 +245,8 @@ def test_what_is_fitted_to_a_newsroom_ranks_its_topics_first(
     path = newsroom.settings.index.parent / "fitted.json"
     path.write_text(fitted.model_dump_json())
     assert Ranker.load(path) == fitted
-    first = 0
+    first, corpus = 0, replace(Corpus.of(recommender.view().snapshot.manifest), similarity=1.0)
     for query, related in qrels.items():
         ids, candidates, full = recommender.candidates(query)
-        first += (
-            ids[
-                int(
-                    np.argmax(
-                        score(candidates, fitted, full, 1.0, recommender.view().snapshot.manifest.units[0]).scores
-                    )
-                )
-            ]
-            in related
-        )
+        first += ids[int(np.argmax(score(candidates, fitted, full, corpus).scores))] in related
     assert first >= 57

@@ -26,6 +26,7 @@ NEIGHBOUR_COUNT = 3
 NEIGHBOUR_SHARE = 0.3
 CANDIDATES = 48
 LEAST_SIMILARITY, LONG_TERMS = 0.35, 68
+COPIES = 0.9
 _DENSE = 1.7
 TIME_SCALE = 30.0
 _BLOCK = 4096
@@ -116,12 +117,14 @@ def units(embeddings: NDArray[np.floating], matrix: TermMatrix) -> tuple[float, 
 
 
 def mean_similarity(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> float:
-    """The mean lexical cosine 0…1 of articles and their neighbours (n, c), of a sample where there are many; 0 where no
-    article has any."""
+    """The mean lexical cosine 0…1 of articles and their neighbours (n, c), copies left out, of a sample where there are
+    many; 0 where no article has any."""
     rows = np.arange(0, len(neighbours), max(1, len(neighbours) // _SAMPLED))
     left, right = np.repeat(rows, neighbours.shape[1]), neighbours[rows].ravel().astype(np.int64)
     others = left != right
-    return round(float(matrix.pairs(left[others], right[others]).mean()), 4) if others.any() else 0.0
+    cosines = matrix.pairs(left[others], right[others])
+    told = cosines[cosines < COPIES]
+    return round(float(told.mean()), 4) if len(told) else 0.0
 
 
 def expansion_pays(matrix: TermMatrix, similarity: float) -> bool:

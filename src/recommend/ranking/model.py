@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from recommend.errors import SettingsError, truncated_repr
 from recommend.ranking.calibration import Calibration
 from recommend.ranking.candidates import FEATURES, TIME_FEATURES, Candidates
+from recommend.ranking.corpus import Corpus
 from recommend.ranking.features import comparable
 from recommend.resources import model_file
 from recommend.settings import RankingSettings
@@ -23,7 +24,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 SHORT_TERMS, LONG_TERMS = 45, 90
-APART, ALIKE = 0.3, 0.45
+_MOST_WORTH = 2.0
 
 _SEEN, _ENOUGH = 10, 50
 _POWER, _LEAST_SHARE = 0.75, 0.1
@@ -36,8 +37,10 @@ class FeatureWeight(BaseModel):
     Attributes:
         long: weight for an article of many terms; ``short`` for an item of a few sentences, see :func:`length_weight`.
         apart: for long articles where even the nearest articles have few words in common, see
-            :func:`similarity_weight`.
+            :class:`~recommend.ranking.corpus.Corpus`.
         mean, deviation: those it has over candidates in general, the scale it is brought to.
+        worth: what it is worth in the corpus that the weights are from, see :mod:`recommend.index.label_worth`; where
+            it is worth more or less they follow, None: they do not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,22 +50,26 @@ class FeatureWeight(BaseModel):
     apart: float
     mean: float
     deviation: float
+    worth: float | None = Field(None, gt=0.0)
 
 
 class Intercepts(BaseModel):
-    """The score of an article whose every feature is at its mean, by kind of text as in :class:`FeatureWeight`."""
+    """The score of an article whose every feature is at its mean, by kind of text as in :class:`FeatureWeight`;
+    ``covered`` stands in for ``short`` where what happens is told many times."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     long: float = 0.0
     short: float = 0.0
     apart: float = 0.0
+    covered: float | None = None
 
-    def of(self, length_weight: float | NDArray[np.float64], similarity_weight: float) -> float | NDArray[np.float64]:
-        """That under a query of length weight 0…1, or under each of several, in a corpus of similarity weight 0…1."""
-        return (1.0 - length_weight) * self.short + length_weight * (
-            similarity_weight * self.long + (1.0 - similarity_weight) * self.apart
-        )
+    def of(self, length_weight: float | NDArray[np.float64], corpus: Corpus) -> float | NDArray[np.float64]:
+        """That under a query of length weight 0…1, or under each of several, in a corpus."""
+        covered = self.short if self.covered is None else self.covered
+        short = (1.0 - corpus.coverage) * self.short + corpus.coverage * covered
+        long = corpus.similarity * self.long + (1.0 - corpus.similarity) * self.apart
+        return (1.0 - length_weight) * short + length_weight * long
 
 
 class Ranker(BaseModel):
@@ -110,7 +117,8 @@ class Ranker(BaseModel):
         Raises:
             SettingsError: as :meth:`load` and :meth:`without`.
         """
-        return cls.load(model_file(models, f"{settings.model}.json")).without(settings.without)
+        ranker = cls.load(model_file(models, f"{settings.model}.json")).without(settings.without)
+        return ranker.scaled(settings.weights).following(settings.corpus_weights)
 
     def foreign(self, share: float | None = None) -> Ranker:
         """The ranker for queries in a language that the encoder is not made for.
@@ -136,12 +144,22 @@ class Ranker(BaseModel):
         changed = {"dense": dense.model_copy(update=less), "context": context.model_copy(update=more)}
         return self._of(self.features | changed)
 
-    def weights(self, length_weight: float | NDArray[np.float64], similarity_weight: float) -> NDArray[np.float64]:
-        """(f,) in the order of FEATURES, 0 for those that do not count, under a query of length weight 0…1 in a corpus
-        of similarity weight 0…1; (n, f) under queries of length weights (n, 1)."""
-        return (1.0 - length_weight) * self._short + length_weight * (
-            similarity_weight * self._long + (1.0 - similarity_weight) * self._apart
-        )
+    def weights(self, length_weight: float | NDArray[np.float64], corpus: Corpus) -> NDArray[np.float64]:
+        """(f,) in the order of FEATURES, 0 for those that do not count, under a query of length weight 0…1 in a corpus;
+        (n, f) under queries of length weights (n, 1)."""
+        long = corpus.similarity * self._long + (1.0 - corpus.similarity) * self._apart
+        weights: NDArray[np.float64] = (1.0 - length_weight) * self._short + length_weight * long
+        return weights * self.factors(corpus.label_worth)
+
+    def factors(self, worth: Mapping[str, float]) -> NDArray[np.float64]:
+        """(f,) what weights are multiplied by in a corpus where features are worth so much: the square root of the
+        ratio to what they were worth where the weights are from, a compromise between both, at most 2."""
+        factors = np.ones(len(FEATURES))
+        for name, here in worth.items():
+            there = self.features[name].worth if name in self.features else None
+            if there is not None:
+                factors[FEATURES.index(name)] = min((here / there) ** 0.5, _MOST_WORTH)
+        return factors
 
     def without(self, names: Sequence[str]) -> Ranker:
         """The ranker with some features left out; ``time`` stands for all that tell of time.
@@ -156,6 +174,33 @@ class Ranker(BaseModel):
                 f"ranking.without: feature {truncated_repr(min(unknown))} is none of {', '.join(FEATURES)}"
             )
         return self._of({name: weight for name, weight in self.features.items() if name not in left_out})
+
+    def scaled(self, factors: Mapping[str, float]) -> Ranker:
+        """The ranker with weights of some features multiplied; what is set by hand follows no corpus.
+
+        Raises:
+            SettingsError: for a name that is no feature of it.
+        """
+        unknown = factors.keys() - self.features.keys() - set(FEATURES)
+        if unknown:
+            raise SettingsError(
+                f"ranking.weights: feature {truncated_repr(min(unknown))} is none of {', '.join(FEATURES)}"
+            )
+        if not factors:
+            return self
+        features = dict(self.features)
+        for name in factors.keys() & features.keys():
+            one, by = features[name], factors[name]
+            features[name] = one.model_copy(
+                update={"long": by * one.long, "short": by * one.short, "apart": by * one.apart, "worth": None}
+            )
+        return self._of(features)
+
+    def following(self, follows: bool) -> Ranker:
+        """The ranker whose weights follow what features are worth in a corpus, or do not."""
+        if follows:
+            return self
+        return self._of({name: one.model_copy(update={"worth": None}) for name, one in self.features.items()})
 
     def _of(self, features: dict[str, FeatureWeight]) -> Ranker:
         # Not by model_copy, which takes cached properties along.
@@ -232,12 +277,6 @@ def length_weights(terms: NDArray[np.integer]) -> NDArray[np.float64]:
     return weights
 
 
-def similarity_weight(mean_similarity: float) -> float:
-    """How far, 0…1, an article's nearest may speak for it in a corpus: 0 where the mean lexical cosine of the two is at
-    most 0.3, as of a blog's posts, 1 from 0.45 on, as of reports of the same events, straight in between."""
-    return min(max((mean_similarity - APART) / (ALIKE - APART), 0.0), 1.0)
-
-
 def neutral(features: FloatArray, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
     """(f,) the mean of features (n, f) in deviations from the general mean, over the candidates of which each says
     something; 0 where it says nothing of any."""
@@ -268,16 +307,14 @@ def score(
     candidates: Candidates,
     ranker: Ranker,
     length_weight: float | NDArray[np.float64],
-    similarity_weight: float,
-    unit: float,
+    corpus: Corpus,
     means: NDArray[np.float64] | None = None,
 ) -> Candidates:
-    """The candidates under a query of length weight 0…1, or each under one of its own (n, 1), in a corpus of similarity
-    weight 0…1 with scores and probabilities, in the order they came; ``unit`` as for :func:`comparable`, ``means`` as
-    for :func:`standardise`."""
-    standardised = standardise(comparable(candidates.features, unit), ranker.means, ranker.deviations, means)
-    contributions = (standardised * ranker.weights(length_weight, similarity_weight)).astype(np.float32)
-    intercept = np.ravel(ranker.intercepts.of(length_weight, similarity_weight)).astype(np.float32)
+    """The candidates under a query of length weight 0…1, or each under one of its own (n, 1), in a corpus with scores
+    and probabilities, in the order they came; ``means`` as for :func:`standardise`."""
+    standardised = standardise(comparable(candidates.features, corpus.unit), ranker.means, ranker.deviations, means)
+    contributions = (standardised * ranker.weights(length_weight, corpus)).astype(np.float32)
+    intercept = np.ravel(ranker.intercepts.of(length_weight, corpus)).astype(np.float32)
     scores = contributions.sum(axis=1) + intercept
     return replace(
         candidates,

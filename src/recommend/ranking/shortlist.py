@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from recommend.index.lists import LISTED
 from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
+from recommend.ranking.corpus import Corpus
 from recommend.ranking.features import comparable, compute_features
-from recommend.ranking.model import Ranker, dense_share, length_weight, neutral, score, similarity_weight
+from recommend.ranking.model import Ranker, dense_share, length_weight, neutral, score
 from recommend.ranking.told import Told
 from recommend.settings import RankingSettings
 
@@ -100,9 +102,12 @@ class Scoring:
         self, candidates: Candidates, language: str | None, weights: float | NDArray[np.float64], means: Means
     ) -> Candidates:
         """The same under queries in one language, by their length weights."""
-        manifest = self.view.snapshot.manifest
-        similarity = similarity_weight(manifest.mean_similarity)
-        return score(candidates, self.ranker_of(language), weights, similarity, manifest.units[0], means)
+        return score(candidates, self.ranker_of(language), weights, self.corpus, means)
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """What the snapshot's articles are like."""
+        return Corpus.of(self.view.snapshot.manifest)
 
     def ranker_of(self, language: str | None) -> Ranker:
         """The ranker for queries in a language."""

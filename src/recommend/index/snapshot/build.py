@@ -20,7 +20,7 @@ from recommend.encoder import Encoder, resolve_encoder_name
 from recommend.encoder.adapter import Adapter, find_adapter
 from recommend.errors import SnapshotError
 from recommend.files import folder_aside, follow_mode, sync, sync_tree
-from recommend.index import labels, lexical, titles
+from recommend.index import label_worth, labels, lexical, titles
 from recommend.index.agreement import agreement
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
 from recommend.index.expansion import (
@@ -190,9 +190,11 @@ def _write(
     index.save(layout.vectors)
     projection.save(layout.projection)
     lexical.save(lexicon, matrix, counts, layout.lexical)
+    labelled = {}
     for name, folder in (("tags", layout.tags), ("authors", layout.authors)):
-        labelled = labels.count(table.labels(name))
-        lexical.save(*labels.fit(labelled), labelled, folder)
+        numbers = labels.count(table.labels(name))
+        names, labelled[name] = labels.fit(numbers)
+        lexical.save(names, labelled[name], numbers, folder)
     titles.save(*_titles(table, lexicon), layout.titles)
     np.save(layout.neighbours, neighbours)
     np.save(layout.lengths, expanded_lengths(matrix, neighbours))
@@ -212,6 +214,9 @@ def _write(
         units=deviations,
         mean_similarity=alike,
         time_curve=curve,
+        label_worth=label_worth.measure(
+            table.codes("section"), labelled["tags"], labelled["authors"], timeless, reading.groups
+        ),
         dimension=encoder.dimension,
         kind=kind.name,
         made_by=made_by(),

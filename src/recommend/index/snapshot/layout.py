@@ -40,6 +40,7 @@ class Manifest(BaseModel):
         units: deviations of dense and lexical cosines over random pairs.
         mean_similarity: mean lexical cosine of articles and their nearest by content.
         time_curve: what nearness in time says here.
+        label_worth: what sections, tags and authors say here, see :mod:`recommend.index.label_worth`.
         agreement: see :mod:`recommend.index.agreement`; empty where all articles are in the encoder's language.
         dimension: of the embeddings.
         kind: of the FAISS index.
@@ -74,6 +75,7 @@ class Manifest(BaseModel):
     recall: float
     sha256: dict[str, str]
     set_aside: dict[str, str] = {}
+    label_worth: dict[str, float] = {}
     agreement: dict[str, tuple[float, int]] = {}
 
     def encoder_settings(self, own: EncoderSettings) -> EncoderSettings:
