@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import time
 
 from recommend.articles.impressions import period
@@ -45,9 +46,10 @@ def make(
     *,
     known: bool,
     beside: Recommender | None = None,
+    popular: Sequence[str] = (),
 ) -> tuple[CachedResponse, int]:
-    """The answer and the revision up to which it holds; where it is missing or empty, the latest articles if the
-    request allows them.
+    """The answer and the revision up to which it holds; where it is missing or empty, the latest or popular
+    articles if the request allows them.
 
     Args:
         state: whose metrics count it.
@@ -56,6 +58,7 @@ def make(
         asked: what is asked for.
         known: whether an article has the id.
         beside: a recommender on the view that computes in place of the one that answers, beside it.
+        popular: what readers clicked most of late, the most first, where that may stand in.
 
     Raises:
         UnknownArticleError: when the article is not there, and nothing may stand in.
@@ -72,7 +75,10 @@ def make(
         raise UnknownArticleError(article_id)
     if answer is not None:
         state.metrics.count_removed(answer.removed)
-    if answer is None or (not answer.items and fallback == "latest"):
-        answer = by.latest_answer(article_id, limit, filters)
+    if answer is None or (not answer.items and fallback != "none"):
+        if fallback == "popular":
+            answer = by.popular_answer(article_id, limit, popular, filters)
+        else:
+            answer = by.latest_answer(article_id, limit, filters)
     caching = cache_control(view, article_id, state.settings.service)
     return CachedResponse.of(answer, caching, explain=explain, impression=impression), answer.revision

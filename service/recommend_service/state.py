@@ -35,6 +35,7 @@ from recommend_service.followed import STALL, FollowedView
 from recommend_service.group_commit import GroupCommit
 from recommend_service.impressions import Arm, Impressions, Refusal, settings_digest
 from recommend_service.metrics import Metrics
+from recommend_service.popular import PopularArticles
 from recommend_service.probe import Probe
 from recommend_service.threads import Threads
 
@@ -56,6 +57,7 @@ class ServiceState:
     Attributes:
         warmer: see :class:`~recommend.index.live.LiveView`.
         threads: for what the event loop would wait for.
+        popular: what readers clicked most of late.
         readable: whether the store can be read; ``writable`` whether it takes changes; ``encodes`` whether the encoder
             is there.
     """
@@ -85,6 +87,7 @@ class ServiceState:
             for known in settings.service.api_keys
         ]
         self.threads = Threads()
+        self.popular = PopularArticles(self.threads)
         self._look = Probe(self._catch_up)
         self._state = Probe(self._read_status)
         self.readable = Check("the store can be read", self._check_readable)

@@ -54,6 +54,8 @@ def _filled(
         following.get(view, time(), key)
         with suppress(UnknownArticleError):
             ready, _ = make(state, recommender, view, key, known=True, beside=beside)
+            if ready.fallback and key.fallback == "popular":  # clicks change it
+                continue
             following.put(view, key, ready)
             for path_and_query, route in targets:
                 following.put(view, key, ready, (path_and_query, route, key.until(None)))

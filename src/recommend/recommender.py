@@ -33,6 +33,7 @@ from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.kept import Comparison
 from recommend.ranking.model import Ranker, length_weight
 from recommend.ranking.pipeline import Selection
+from recommend.ranking.popular import popular_box
 from recommend.ranking.ready import read_shortlist, ready_lists
 from recommend.ranking.search import Found, Mark, search
 from recommend.ranking.shortlist import Place, Scoring, Shortlist
@@ -298,6 +299,24 @@ class Recommender:
         own = frozenset() if article_id is None else frozenset({article_id})
         narrowed = replace(filters, exclude=filters.exclude | own | blocks)
         return latest_box(self.eligibility(view, narrowed), article_id, k, pins)
+
+    def popular_answer(
+        self, article_id: str | None, k: int, popular: Sequence[str], filters: Filters = Filters()
+    ) -> Answer:
+        """The popular articles, labelled as such, and the newest after them: what stands in where nothing is related
+        and that is asked for. Pins and blocks of the article hold here too.
+
+        Args:
+            article_id: of the article, None where it has none.
+            k: how many.
+            popular: ids, the most popular first, see :func:`~recommend.ranking.popular.most_clicked`.
+            filters: which articles may be in it.
+        """
+        view = self.view()
+        pins, blocks = self.eligibility(view, filters).curated(article_id)
+        own = frozenset() if article_id is None else frozenset({article_id})
+        narrowed = replace(filters, exclude=filters.exclude | own | blocks)
+        return popular_box(self.eligibility(view, narrowed), article_id, k, popular, pins)
 
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> list[Recommendation]:
         """The k newest published articles of any genre after the first ``offset``: what a front page lists."""

@@ -123,7 +123,11 @@ class Parameters(NamedValues):
 class BoxParameters(Parameters):
     """Those of the routes that answer for a stored article."""
 
-    fallback: Literal["latest", "none"] = Field("latest", description="what stands in where nothing is related")
+    fallback: Literal["latest", "popular", "none"] = Field(
+        "latest",
+        description="what stands in where nothing is related; popular: what was clicked most of late, or the newest "
+        "where clicks are too few to tell",
+    )
     variant: str | None = Field(
         None, description="one of service.variants, or auto:UNIT to have one chosen by a hash of UNIT"
     )

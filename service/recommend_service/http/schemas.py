@@ -77,7 +77,9 @@ class AnswerBody(BaseModel):
     request_id: str
     snapshot: str
     revision: int
-    fallback: Literal["latest"] | None = Field(description="latest: there is no box, these are the newest")
+    fallback: Literal["latest", "popular"] | None = Field(
+        description="there is no box, and these are the newest, or those that readers clicked most of late"
+    )
     related: int = Field(ge=0, description="how many of the items, the first ones, are related; the others only fill")
     items: list[Item]
     short: str | None = Field(description="why there are fewer items than asked for")

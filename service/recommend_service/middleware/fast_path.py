@@ -103,7 +103,8 @@ def _plain(query_string: bytes) -> BoxParameters | None:
         return None
     given = BoxParameters.read(query_string)
     names = {name for name, _ in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)}
-    return given if given is not None and names <= _PLAIN else None
+    plain = given is not None and names <= _PLAIN and given.fallback != "popular"  # which is counted beside this
+    return given if plain else None
 
 
 class FastPathMiddleware:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -60,8 +61,9 @@ async def _respond(
     state: ServiceState = request.app.state.service
     if article_id is not None and recommender.under_embargo(article_id):
         article_id = None
+    popular = await state.popular.ids(state.store) if given.fallback == "popular" else ()
     async with state.compute_lock():
-        answer = _answer(recommender, given, name, article_id)
+        answer = _answer(recommender, given, name, article_id, popular)
     state.metrics.count_removed(answer.removed)
     if answer.fallback is not None:
         state.metrics.fallbacks.inc()
@@ -76,12 +78,16 @@ async def _respond(
     return marked(request, Response(body, headers=headers, media_type="text/html; charset=utf-8"))
 
 
-def _answer(recommender: Recommender, given: MarkupParameters, name: str, article_id: str | None) -> Answer:
-    """The box, or the latest articles where it is missing or empty and the request allows them."""
+def _answer(
+    recommender: Recommender, given: MarkupParameters, name: str, article_id: str | None, popular: Sequence[str]
+) -> Answer:
+    """The box, or the latest or popular articles where it is missing or empty and the request allows them."""
     filters = given.filters()
     answer = None if article_id is None else recommender.answer(article_id, given.limit, filters)
     if answer is None and given.fallback == "none":
         raise UnknownArticleError(name)
-    if answer is None or (not answer.items and given.fallback == "latest"):
-        answer = recommender.latest_answer(article_id or name, given.limit, filters)
-    return answer
+    if answer is not None and (answer.items or given.fallback == "none"):
+        return answer
+    if given.fallback == "popular":
+        return recommender.popular_answer(article_id or name, given.limit, popular, filters)
+    return recommender.latest_answer(article_id or name, given.limit, filters)

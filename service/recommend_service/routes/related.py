@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import time
 from typing import Annotated, Any
 
@@ -79,10 +80,11 @@ async def _respond(
     state: ServiceState = scope["app"].state.service
     asked = asked_for(recommender, name, article_id, given)
     known = article_id is not None
-    ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=False)
+    popular = await state.popular.ids(state.store) if given.fallback == "popular" else ()
+    ready, revision = _answered(scope, state, recommender, given, view, asked, popular, known=known, makes=False)
     if ready is None:
         async with state.compute_lock():
-            ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=True)
+            ready, revision = _answered(scope, state, recommender, given, view, asked, popular, known=known, makes=True)
     assert ready is not None
     if ready.fallback:
         state.metrics.fallbacks.inc()
@@ -99,6 +101,7 @@ def _answered(
     given: BoxParameters,
     view: View,
     asked: CacheKey,
+    popular: Sequence[str],
     *,
     known: bool,
     makes: bool,
@@ -112,9 +115,11 @@ def _answered(
     scope["cache"] = "hit" if hit else "miss"
     revision = present.revision
     if ready is None and makes:
-        ready, revision = make(state, recommender, recommender.view(), asked, known=known)
-    # what a change during all this may have made untrue is not kept
-    if ready is not None and present is view is recommender.view() and sum(map(len, target)) <= _LONGEST_KEPT:
+        ready, revision = make(state, recommender, recommender.view(), asked, known=known, popular=popular)
+    # what a change during all this may have made untrue is not kept, nor what clicks change
+    lasts = ready is not None and not (ready.fallback and asked.fallback == "popular")
+    if lasts and present is view is recommender.view() and sum(map(len, target)) <= _LONGEST_KEPT:
+        assert ready is not None
         leads = target, scope["route"].path_format, key.until(given.max_age)
         exists = hit or (known and present.locate(asked.article_id) is not None)
         cache.put(present, key if known else None, ready, leads, known=exists)

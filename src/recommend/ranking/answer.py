@@ -53,7 +53,8 @@ class Answer:
 
     Attributes:
         article_id: of the query; None for a draft without an id.
-        fallback: ``latest`` when the items are the newest articles because there is no box.
+        fallback: ``latest`` when the items are the newest articles because there is no box, ``popular`` when they are
+            those that readers clicked most.
         related: how many of the items are related, which come first; the others only fill the box.
         short: why there are fewer items than asked for, None when there are enough.
         removed: how many candidates each rule of the policy took away; ``blocked`` by editors, and under ``pinned``
@@ -65,7 +66,7 @@ class Answer:
     article_id: str | None
     snapshot: str
     revision: int
-    fallback: Literal["latest"] | None
+    fallback: Literal["latest", "popular"] | None
     related: int
     items: list[Recommendation]
     short: str | None

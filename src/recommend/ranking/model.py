@@ -260,7 +260,7 @@ def dense_share(agreement: Mapping[str, tuple[float, int]], own: str, language: 
     least = max(1 - best, _LEAST_ERROR) if few >= _ENOUGH else _USUAL_ERROR
     told, articles = agreement[language]
     error = ((1 - told) * articles + least / usual ** (1 / _POWER) * _SEEN) / (articles + _SEEN)
-    return round(min(max((least / error) ** _POWER, _LEAST_SHARE), 1.0), 3)
+    return round(float(min(max((least / error) ** _POWER, _LEAST_SHARE), 1.0)), 3)
 
 
 def length_weight(terms: int) -> float:

@@ -28,7 +28,7 @@ _SHORT = 3
 
 
 ReasonKind = Literal[
-    "story", "update", "topic", "place", "event", "tag", "author", "similar", "section", "latest", "pinned"
+    "story", "update", "topic", "place", "event", "tag", "author", "similar", "section", "latest", "popular", "pinned"
 ]
 
 
@@ -40,7 +40,8 @@ class Reason:
         kind: ``story`` the same running story, ``update`` the same report with new numbers, ``topic`` shared names,
             ``place`` nothing but a place is shared, ``event`` the same kind of event, ``tag`` and ``author`` a rare
             one is shared, ``similar`` similar in meaning only, ``section`` not related, but of the same section,
-            ``latest`` not related: of the newest there are, ``pinned`` chosen by editors.
+            ``latest`` not related: of the newest there are, ``popular`` not related: clicked most of late,
+            ``pinned`` chosen by editors.
         text: one short phrase for readers.
         terms: what is shared as written, strongest first: names; of ``event`` the kind, of others those.
     """
@@ -81,6 +82,11 @@ class Evidence:
 def latest(language: str | None) -> Reason:
     """That of one of the newest articles."""
     return Reason("latest", phrase("latest", language))
+
+
+def popular(language: str | None) -> Reason:
+    """That of one of the articles that readers clicked most."""
+    return Reason("popular", phrase("popular", language))
 
 
 def pinned(language: str | None) -> Reason:

@@ -50,15 +50,40 @@ def count_events(engine: Engine, since: datetime) -> EventCounts:
     with reading(engine) as connection:
         for position, variant, told, kind, number in connection.execute(query):
             one = Clicks(impressions=number) if kind == "impression" else Clicks(clicks=number)
-            when = told if isinstance(told, date) else date.fromisoformat(told)
             _add(counts.positions, position, one)
             _add(counts.variants, variant, one)
-            _add(counts.days, when, one)
+            _add(counts.days, _day(told), one)
     return EventCounts(
         dict(sorted(counts.positions.items())),
         dict(sorted(counts.variants.items(), key=lambda item: item[0] or "")),
         dict(sorted(counts.days.items())),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ItemClicks:
+    """Clicks on an article, in any box, on one day."""
+
+    item_id: str
+    day: date
+    clicks: int
+
+
+def count_clicks(engine: Engine, since: datetime, until: datetime) -> list[ItemClicks]:
+    """The clicks from a moment to before another, by article and day, counted by the database.
+
+    Raises:
+        StoreError: when it cannot be read.
+    """
+    day = func.date(events.c.happened_at)
+    within = (events.c.kind == "click", events.c.happened_at >= since, events.c.happened_at < until)
+    query = select(events.c.item_id, day, func.count()).where(*within).group_by(events.c.item_id, day)
+    with reading(engine) as connection:
+        return [ItemClicks(item, _day(told), count) for item, told, count in connection.execute(query)]
+
+
+def _day(told: date | str) -> date:
+    return told if isinstance(told, date) else date.fromisoformat(told)
 
 
 def _add(counts: dict[Any, Clicks], key: object, one: Clicks) -> None:

@@ -7,7 +7,7 @@ TEXT = "Tokayev met Putin in Astana. Putin left."
 
 
 def link(words: str, url: str | None) -> Link:
-    return Link(TEXT.index(words), len(words), words, words.lower(), f"About {words}", url, 0.9, (words,))
+    return Link(TEXT.index(words), len(words), words, words.lower(), f"About {words}", url, 0.9)
 
 
 LINKS = [link("Tokayev", "https://news.example/t?a=1&b=2"), link("Putin", None), link("Astana", "/astana")]

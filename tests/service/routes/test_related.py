@@ -36,7 +36,7 @@ def test_a_box_holds_other_stories_best_first_with_all_documented_fields(reader:
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [*(("limit", value) for value in ("0", "51", "-1", "x", "1.5", "")), ("since", "soon"), ("until", "2026-13-01"),
-     ("max_age", "fortnight"), ("max_age", "-P1D"), ("max_age", "-1"), ("fallback", "popular"), ("explain", "perhaps"),
+     ("max_age", "fortnight"), ("max_age", "-P1D"), ("max_age", "-1"), ("fallback", "random"), ("explain", "perhaps"),
      ("reader", "editor"), ("prefer", "old"), ("section", "," * 20), ("-tag", "+" * 20)],
 )  # fmt: skip
 @pytest.mark.parametrize("path", [BOX, "/v1/related?url=https://a.example/"])

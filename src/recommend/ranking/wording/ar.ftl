@@ -8,6 +8,7 @@ author = للكاتب نفسه: { $names }
 similar = في موضوع مشابه
 section = المزيد من { $section }
 latest = الأحدث
+popular = الأكثر قراءة
 pinned = اختيار المحررين
 further = اقرأ أيضًا
 same-day = في اليوم نفسه

@@ -8,6 +8,7 @@ author = Auch von { $names }
 similar = Zu einem ähnlichen Thema
 section = Mehr aus { $section }
 latest = Neueste Artikel
+popular = Viel gelesen
 pinned = Auswahl der Redaktion
 further = Zum Weiterlesen
 same-day = am selben Tag

@@ -8,6 +8,7 @@ author = Also by { $names }
 similar = On a similar subject
 section = More from { $section }
 latest = Latest
+popular = Popular
 pinned = Editors' choice
 further = Further reading
 same-day = same day

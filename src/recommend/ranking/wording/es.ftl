@@ -8,6 +8,7 @@ author = También de { $names }
 similar = Sobre un tema parecido
 section = Más de { $section }
 latest = Lo último
+popular = Lo más leído
 pinned = Elegido por la redacción
 further = Más lecturas
 same-day = el mismo día

@@ -8,6 +8,7 @@ author = Du même auteur : { $names }
 similar = Sur un sujet proche
 section = Plus dans { $section }
 latest = Dernières nouvelles
+popular = Parmi les plus lus
 pinned = Le choix de la rédaction
 further = À lire aussi
 same-day = le même jour

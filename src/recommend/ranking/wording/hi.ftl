@@ -8,6 +8,7 @@ author = इसी लेखक से: { $names }
 similar = मिलते-जुलते विषय पर
 section = { $section } से और
 latest = ताज़ा
+popular = लोकप्रिय
 pinned = संपादकों की पसंद
 further = और पढ़ें
 same-day = उसी दिन

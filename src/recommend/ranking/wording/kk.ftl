@@ -8,6 +8,7 @@ author = Авторы да сол: { $names }
 similar = Ұқсас тақырыпта
 section = Осы бөлімнен: { $section }
 latest = Соңғы жаңалықтар
+popular = Көп оқылғандар
 pinned = Редакция таңдауы
 further = Тағы оқыңыз
 same-day = сол күні

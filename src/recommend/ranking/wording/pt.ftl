@@ -8,6 +8,7 @@ author = Também de { $names }
 similar = Sobre um assunto parecido
 section = Mais de { $section }
 latest = Últimas notícias
+popular = Mais lidas
 pinned = Escolha da redação
 further = Leia mais
 same-day = no mesmo dia

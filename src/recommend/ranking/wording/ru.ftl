@@ -8,6 +8,7 @@ author = Тот же автор: { $names }
 similar = На похожую тему
 section = Ещё в рубрике «{ $section }»
 latest = Последние новости
+popular = Популярное
 pinned = Выбор редакции
 further = Читайте также
 same-day = в тот же день

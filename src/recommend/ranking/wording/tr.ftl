@@ -8,6 +8,7 @@ author = Aynı yazardan: { $names }
 similar = Benzer bir konuda
 section = Bu bölümden: { $section }
 latest = Son haberler
+popular = Çok okunanlar
 pinned = Editörlerin seçimi
 further = Diğer haberler
 same-day = aynı gün

@@ -8,6 +8,7 @@ author = Той самий автор: { $names }
 similar = На схожу тему
 section = Ще в рубриці «{ $section }»
 latest = Останні новини
+popular = Популярне
 pinned = Вибір редакції
 further = Читайте також
 same-day = того самого дня

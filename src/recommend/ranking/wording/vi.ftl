@@ -8,6 +8,7 @@ author = Cùng tác giả: { $names }
 similar = Về một chủ đề tương tự
 section = Thêm từ { $section }
 latest = Mới nhất
+popular = Đọc nhiều
 pinned = Biên tập viên chọn
 further = Đọc thêm
 same-day = cùng ngày

@@ -1,0 +1,88 @@
+"""What readers clicked most of late: what stands in where nothing is related and a page asks for that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from recommend.articles.languages import same_language
+from recommend.index.view import View
+from recommend.ranking import reasons
+from recommend.ranking.answer import Answer, Recommendation, listed
+from recommend.ranking.catalogue import latest
+from recommend.ranking.eligibility import Eligibility, Place, places
+
+DAYS = 14
+"""How far back clicks count."""
+
+_HALF_LIFE = 2.0
+_LEAST = 20.0
+_LEAST_OF_ONE = 2.0
+
+
+def most_clicked(clicks: Iterable[tuple[str, float, int]]) -> list[str]:
+    """Ids of the articles that were clicked most, the most first, ties by id; none where clicks are too few to tell.
+
+    A click counts half after two days. What has less than two of them left is left out, and all is where they are less
+    than twenty together, so that a few clicks of one reader name nothing popular.
+
+    Args:
+        clicks: of an article, the age of some of its clicks in days, and how many.
+    """
+    left: dict[str, float] = {}
+    for article_id, age, count in clicks:
+        left[article_id] = left.get(article_id, 0.0) + count * float(np.exp2(-max(age, 0.0) / _HALF_LIFE))
+    if sum(left.values()) < _LEAST:
+        return []
+    popular = (one for one, count in left.items() if count >= _LEAST_OF_ONE)
+    return sorted(popular, key=lambda one: (-left[one], one))
+
+
+def popular_box(
+    eligibility: Eligibility, article_id: str | None, k: int, popular: Sequence[str], pins: Sequence[str] = ()
+) -> Answer:
+    """The popular articles after ``pins``, those of the article's own section first, labelled as such; then the newest.
+    Where none is popular, it is the box of the newest.
+
+    Args:
+        eligibility: of the request, the article itself and what editors blocked in its box excluded.
+        article_id: of the article; None where it is unknown.
+        k: how many.
+        popular: ids, the most popular first.
+        pins: ids that editors put in front.
+    """
+    view, masks = eligibility.view, eligibility.under(None)
+    first = places(view, eligibility.masks, pins)[:k]
+    shown = [place for place in places(view, masks, popular) if place not in first and _speaks(view, article_id, place)]
+    shown.sort(key=lambda place: not _same_section(view, article_id, place))
+    chosen = [*first, *shown[: k - len(first)]]
+    items = [_item(view, place, rank, pinned=rank <= len(first)) for rank, place in enumerate(chosen, start=1)]
+    there = {item.id for item in items}
+    for item in latest(eligibility, k + len(items)):
+        if len(items) < k and item.id not in there:
+            items.append(listed(item, len(items) + 1, item.reason))
+    short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
+    fallback = "popular" if shown and len(first) < k else "latest"
+    return Answer(article_id, view.snapshot.manifest.name, view.revision, fallback, len(first), items, short)
+
+
+def _item(view: View, place: Place, rank: int, *, pinned: bool) -> Recommendation:
+    card = view.segments[place[0]].table.card(place[1])
+    return listed(card, rank, (reasons.pinned if pinned else reasons.popular)(card.language))
+
+
+def _value(view: View, name: str, place: Place) -> str | None:
+    return view.segments[place[0]].table.value(name, place[1])
+
+
+def _same_section(view: View, article_id: str | None, place: Place) -> bool:
+    own = None if article_id is None else view.locate(article_id)
+    section = None if own is None else _value(view, "section", own)
+    return section is not None and section == _value(view, "section", place)
+
+
+def _speaks(view: View, article_id: str | None, place: Place) -> bool:
+    """Whether an article is in the language of the one whose box it is, or either's is unknown."""
+    own = None if article_id is None else view.locate(article_id)
+    return own is None or same_language(_value(view, "language", own), _value(view, "language", place))
