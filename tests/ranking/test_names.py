@@ -20,6 +20,7 @@ from recommend.ranking.names import Names, names_among, names_in
         (["Iran"], ["Iran Strikes Back At Last", "A Long Night For Iran"], ["Iran"]),
         (["Indianapolis 500"], ["He wins the Indianapolis 500", "The Indianapolis 500 begins"], ["Indianapolis 500"]),
         (["東京都"], ["今日の東京都知事", "東京都"], ["東京都"]),
+        (["वेल्मोरा"], ["वेल्मोरा में बाढ़", "बाढ़ के बाद वेल्मोरा"], ["वेल्मोरा"]),
         (["Bashar"], ["Syria without Bashar al-Assad", "Where Bashar al-Assad lives"], ["Bashar al-Assad"]),
         (
             ["Democratic Republic", "Congo"],

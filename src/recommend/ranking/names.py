@@ -104,7 +104,10 @@ def _runs(phrase: str) -> Iterator[str]:
 
 
 def _whole(run: str, texts: Sequence[str]) -> str | None:
-    """A run with the capitalised words beside it that all texts have; None where others belong to it."""
+    """A run with the capitalised words beside it that all texts have; None where others belong to it; as it is in a
+    script without capitals."""
+    if not _has_capitals(run):
+        return run
     line = next((one for text in texts for one in text.split("\n") if run in one), "")
     words = list(_WORD.finditer(line))
     if sum(word[0][0].isupper() for word in words) > _HEADLINE_CASE * len(words):
