@@ -37,6 +37,7 @@ from recommend_service.impressions import Arm, Impressions, Refusal, settings_di
 from recommend_service.metrics import Metrics
 from recommend_service.popular import PopularArticles
 from recommend_service.probe import Probe
+from recommend_service.put_groups import PutGroups
 from recommend_service.threads import Threads
 
 logger = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ class ServiceState:
             for known in settings.service.api_keys
         ]
         self.threads = Threads()
+        self.puts = PutGroups(settings.service.put_batch)
         self.popular = PopularArticles(self.threads)
         self._look = Probe(self._catch_up)
         self._state = Probe(self._read_status)

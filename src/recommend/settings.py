@@ -285,6 +285,9 @@ class ServiceSettings(_Group):
     encoder_threads: int = Field(
         0, ge=0, le=256, description="threads of a process that embed changes and drafts, 0: half the cores"
     )
+    put_batch: int = Field(
+        16, ge=1, le=256, description="articles, at most, that come while one is embedded and are then stored together"
+    )
 
     @field_validator("variants")
     @classmethod

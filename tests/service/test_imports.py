@@ -10,7 +10,7 @@ from imports import statements
 
 PACKAGE = Path(recommend_service.__file__).parent
 LAYERS = [  # from the base up; modules and packages of the service
-    "connections counters group_commit http logs probe robots threads",
+    "connections counters group_commit http logs probe put_groups robots threads",
     "checks followed impressions metrics cache popular",
     "state",
     "making",

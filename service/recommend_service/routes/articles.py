@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -14,17 +15,20 @@ from starlette.responses import Response
 from recommend.articles.article import Article, FieldWarning, parse_article
 from recommend.articles.fields import same_id
 from recommend.encoder import Encoder, encode_articles
-from recommend.errors import ArticleError, UnknownArticleError
-from recommend.ingest import put
+from recommend.errors import ArticleError, RecommendError, UnknownArticleError
+from recommend.ingest import Outcome, put, put_batch
 from recommend.recommender import Recommender
 from recommend_service.http.auth import KeyFirstRoute, require_reader, require_writer, sees_all
 from recommend_service.http.fast_route import FastRoute
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import LeftOut, PublicArticle, Stored
+from recommend_service.put_groups import Written
 from recommend_service.state import RecommenderOf, ServiceState, StateOf
 
 router = APIRouter(prefix="/v1/articles", tags=["articles"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
+
+logger = logging.getLogger(__name__)
 
 SMALL = 16_384
 """Bytes of a body that is parsed at once; what is larger may take a while, and is no business of the event loop."""
@@ -62,7 +66,7 @@ async def put_article(
     left_out: list[FieldWarning] = []
     parse = partial(parse_article, row, warn=left_out.append)
     article = await state.threads.parse(parse) if large else parse()
-    revision, new = await state.in_writer(store_article, recommender, article)
+    revision, new = await state.puts.put(article, partial(state.in_writer, store_articles, recommender))
     warnings = [LeftOut(field=one.field, value=one.value, reason=one.reason) for one in left_out]
     stored = Stored(id=article_id, revision=revision, warnings=warnings).model_dump_json()
     return Response(stored, HTTPStatus.CREATED if new else HTTPStatus.OK, media_type="application/json")
@@ -116,6 +120,33 @@ async def delete_article(state: StateOf, article_id: str) -> Response:
     """Takes an article down: when this returns, no worker recommends it any more."""
     await state.in_writer(state.store.delete, article_id)
     return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def store_articles(recommender: Recommender, articles: Sequence[Article]) -> list[Written | Exception]:
+    """Stores articles of different ids, several in one transaction; each by itself that others would hold up."""
+    if len(articles) == 1:
+        return [_alone(recommender, articles[0])]
+    outcomes: dict[str, Outcome] = {}
+    try:
+        encoder = recommender.encoder
+        outcomes = put_batch(recommender.store, encoder, {article.id: article for article in articles})
+        embed_as_served(recommender, encoder, articles)
+    except RecommendError as problem:
+        logger.warning("%d articles are stored one by one: %s", len(articles), problem)
+    found = ((article, outcomes.get(article.id)) for article in articles)
+    return [
+        _alone(recommender, article)
+        if outcome is None or outcome.failure is not None or outcome.revision is None
+        else (outcome.revision, outcome.kind == "added")
+        for article, outcome in found
+    ]
+
+
+def _alone(recommender: Recommender, article: Article) -> Written | Exception:
+    try:
+        return store_article(recommender, article)
+    except Exception as problem:  # told to whom it concerns
+        return problem
 
 
 def store_article(recommender: Recommender, article: Article) -> tuple[int, bool]:
