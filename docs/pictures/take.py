@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
@@ -45,6 +46,9 @@ def main() -> None:
             shoot(browser, f"{address}/", WIDE, "front")
             shoot(browser, f"{address}/stories/{STORY}", WIDE, "story", to="related-articles")
             shoot(browser, f"{address}/stories/{STORY}", PHONE, "phone", to="related-articles")
+            cards = f"{address}/stories/{STORY}?layout=cards"
+            shoot(browser, cards, WIDE, "cards", to="related-articles", scheme="dark")
+            shoot(browser, f"{address}/docs", DESK, "api")
             at_the_desk(browser, address, Path(folder) / "demo" / "recommend.db")
         report = Path(folder) / "report.html"
         judged = ["--articles", str(CORPUS / "articles.jsonl"), "--qrels", str(CORPUS / "judgements.tsv")]
@@ -53,13 +57,18 @@ def main() -> None:
         browser.close()
 
 
-def shoot(browser: Browser, url: str, size: tuple[int, int], name: str, *, to: str | None = None) -> None:
+def shoot(browser: Browser, url: str, size: tuple[int, int], name: str, *, to: str | None = None,
+          scheme: Literal["light", "dark"] = "light") -> None:  # fmt: skip
     """Writes one picture of a page, from the top of the element ``to`` on, once everything on it is loaded."""
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
+    page = browser.new_page(
+        viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce", color_scheme=scheme
+    )
     page.goto(url, wait_until="networkidle")
     if to is not None:
         page.locator(f"{to} a:visible").first.wait_for()
         page.locator(to).first.evaluate("element => window.scrollTo(0, element.getBoundingClientRect().top - 220)")
+        page.locator(f"{to} [part~=headline] >> visible=true").first.wait_for()
+        page.wait_for_load_state("networkidle")
     save(page.screenshot(), name)
     page.close()
 

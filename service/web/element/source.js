@@ -9,7 +9,7 @@ if (globalThis.customElements && !customElements.get("related-articles")) {
   const LONG = 140;
   const WIDTHS = [160, 320, 480, 640, 960, 1280];
   const LAYOUTS = ["list", "cards", "compact", "strip"];
-  const ASKED = ["section", "language", "site", "tag", "access", "reader", "prefer", "max-age", "exclude", "variant"];
+  const ASKED = ["section", "language", "site", "tag", "access", "reader", "prefer", "max-age", "exclude", "fallback", "variant"];
 
   /** Headings over related articles, over others, and over the latest. */
   const WORDS = {
