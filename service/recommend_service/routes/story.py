@@ -29,6 +29,7 @@ router = APIRouter(
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": StoryBody, "description": "The story, oldest first; no articles where there is none"},
     404: {**PROBLEM, "description": "Unknown or unpublished"},
+    422: {**PROBLEM, "description": "The id is not valid"},
     503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
     **READ_PROBLEMS,
 }

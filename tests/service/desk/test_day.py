@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from browsing import CHROMIUM, FLAGS, assert_accessible, needs_chromium
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend.store.keys import Scope
@@ -17,7 +17,6 @@ from recommend.store.keys import Scope
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium")
 STORY = "a-central-asia-condemns-drone-attack"
 PAGES = (
     "/desk",
@@ -29,14 +28,14 @@ PAGES = (
     "/desk/status",
 )
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH: apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
     with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield running
         running.close()
 
@@ -146,7 +145,6 @@ def test_an_editors_day_reaches_every_worker(copied: Settings, serve_workers: An
 def test_every_page_fits_and_satisfies_axe(
     newsroom: Any, browser: Browser, scheme: Any, width: int, request: pytest.FixtureRequest
 ) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     with closing(Store(newsroom.settings.store)) as store:
         secret = store.keys.create(f"Ana {request.node.name}", [Scope.CURATE, Scope.READ])
     options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
@@ -157,12 +155,11 @@ def test_every_page_fits_and_satisfies_axe(
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda asked: None if asked.url.startswith(newsroom.address) else errors.append(asked.url))
     page.goto("/desk/sign-in")
-    assert axe.run(page).violations_count == 0
+    assert_accessible(page)
     sign_in(page, secret)
     for path in PAGES:
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        found = axe.run(page)
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        assert_accessible(page)
     assert errors == []
     context.close()

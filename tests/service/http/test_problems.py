@@ -113,7 +113,7 @@ def test_an_id_that_no_article_may_have_is_refused(newsroom: Any, path: str) -> 
     assert newsroom.reader.get(f"/v1/articles/{path}/related", params={"fallback": "none"}).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/v1", "/v1/articles", "/v1/articles/%ff%fe", "/healthz/"])
+@pytest.mark.parametrize("path", ["/nothing", "/v1", "/v1/articles/%ff%fe", "/healthz/"])
 def test_an_unknown_path_is_a_problem(reader: Any, path: str) -> None:
     assert reader.get(path).status_code == 404
 
