@@ -15,7 +15,7 @@ from recommend.ranking.common_names import names_nothing
 _A_NAME = 0.6
 _RARE, _FEW = 0.05, 10
 _HEADLINE_CASE = 0.7
-_OF = "of|of the|de|de la|del|do|da|des|du|von|van"
+_OF = ("of the ", "of ", "de la ", "de ", "del ", "do ", "da ", "des ", "du ", "von ", "van ")
 _WORD = re.compile(r"\w[\w’'-]*")
 
 
@@ -153,10 +153,12 @@ def _joined(names: list[str], texts: Sequence[str]) -> list[str]:
     """The names, those in one that all texts hold together with an "of" between them ("Democratic Republic of the
     Congo")."""
     for name in names:
-        for other in names:
-            between = re.search(rf"\b{re.escape(name)} (?:{_OF}) {re.escape(other)}\b", texts[0]) if texts else None
-            if between and all(between[0] in text for text in texts):
-                return _joined([between[0], *(one for one in names if one not in (name, other))], texts)
+        after = texts[0].partition(f"{name} ")[2]
+        of = next((of for of in _OF if after.startswith(of)), None)
+        other = of and next((one for one in names if one != name and after.startswith(one, len(of))), None)
+        whole = f"{name} {of}{other}"
+        if other and all(whole in text for text in texts):
+            return _joined([whole, *(one for one in names if one not in (name, other))], texts)
     return names
 
 
