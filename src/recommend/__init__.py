@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from recommend.articles.article import Article
     from recommend.configuration import load_settings
     from recommend.errors import RecommendError
+    from recommend.evaluation.lab import ablate, compare, evaluate
     from recommend.index.filters import Filters
     from recommend.ranking.answer import Answer, Recommendation
     from recommend.recommender import Recommender
@@ -24,6 +25,9 @@ __all__ = [
     "Recommendation",
     "Recommender",
     "Settings",
+    "ablate",
+    "compare",
+    "evaluate",
     "load_settings",
 ]
 _HOMES = {
@@ -34,6 +38,9 @@ _HOMES = {
     "Recommendation": "ranking.answer",
     "Recommender": "recommender",
     "Settings": "settings",
+    "ablate": "evaluation.lab",
+    "compare": "evaluation.lab",
+    "evaluate": "evaluation.lab",
     "load_settings": "configuration",
 }
 

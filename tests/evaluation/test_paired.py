@@ -96,3 +96,12 @@ def test_wins_and_losses_are_told_by_segment() -> None:
     found = compare_runs(QRELS, {"A": run(0), "B": run(6)}, ["RR"], facets=facets)
     told = [(one.facet, one.value, one.queries, one.difference.better) for one in found.contrasts[0].segments]
     assert told == [("section", "World", 18, 0), ("section", "Sport", 6, 6)]
+
+
+def test_a_comparison_is_a_table_and_a_picture() -> None:
+    found = compare_runs(QRELS, {"A": run(0), "B": run(8)}, ["RR", "R@10"])
+    first, _, second, _ = found.to_arrow().to_pylist()
+    assert (first["run"], first["measure"], first["mean"], first["difference"]) == ("A", "RR", 0.5, None)
+    assert second["difference"] == pytest.approx(8 / 48)
+    assert (second["better"], second["worse"], second["p_holm"]) == (8, 0, found.contrasts[0].corrected["RR"])
+    assert "+0.1667" in found.plot().svg

@@ -30,8 +30,7 @@ from recommend.evaluation.evaluation import Evaluation, measure_arms
 from recommend.evaluation.grid import arms, parse_vary, read_grid
 from recommend.evaluation.metrics import MEASURES, parsed_measure
 from recommend.evaluation.paired import Comparison, compare_runs
-from recommend.evaluation.plots import Row, forest
-from recommend.files import Kind, file_sha256, replace_file, starts_with
+from recommend.files import Kind, file_sha256, starts_with
 
 PLOT = Kind("a plot", lambda path: starts_with(path, b'<svg class="plot"'))
 
@@ -100,21 +99,11 @@ def ablate(
     )
     if plot is not None:
         plot.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(plot, arms_plot(compared).encode())
+        compared.plot().save(plot)
     if json:
         print_json({"first": compared.first, "measure": compared.read_by, "arms": _rows(evaluations, compared)})
     else:
         _tell(evaluations, compared)
-
-
-def arms_plot(compared: Comparison) -> str:
-    """The difference of each arm from the first, on the measure that is read, as SVG."""
-    rows = [
-        Row(one.name, one.differences[compared.read_by].difference, f"p {one.corrected[compared.read_by]:.3f}")
-        for one in compared.contrasts
-    ]
-    mean = compared.means[compared.first][compared.read_by].mean
-    return forest(rows, zero=True, digits=4, title=f"{compared.read_by} against {compared.first} ({mean:.4f})")
 
 
 def _rows(evaluations: dict[str, Evaluation], compared: Comparison) -> list[dict[str, Any]]:

@@ -74,7 +74,7 @@ def compare(
         raise typer.BadParameter("settings are compared by ranking articles: name them", param_hint="--articles")
     settings = {name: read_settings(context, assigned) for name, assigned in arms.items()}
     own = read_settings(context)
-    inputs = [qrels, *files, *([] if articles is None else [articles])]
+    inputs: list[str | Path] = [qrels, *files, *([] if articles is None else [articles])]
     check_outputs(context, own, inputs, [("--report", report, COMPARISON)], force=force)
     check_scratch(context, "--scratch", keep, own)
     known = _articles(articles)

@@ -23,6 +23,7 @@ from recommend.evaluation.intervals import Interval, interval
 from recommend.evaluation.judgements import Qrels, Run
 from recommend.evaluation.kept import Rankings
 from recommend.evaluation.metrics import MEASURES, READ_BY, per_query
+from recommend.evaluation.plots import Plot, forest, segment_rows
 from recommend.evaluation.provenance import Provenance, provenance
 from recommend.evaluation.shown import Shown, look_at
 from recommend.evaluation.tables import to_pandas
@@ -140,6 +141,10 @@ class Evaluation:
         }
         floats = {*self.values, *(f"box_{name}" for name in self.shown.values)}
         return pa.table({n: pa.array(v, pa.float64()) if n in floats else pa.array(v) for n, v in columns.items()})
+
+    def plot(self, measure: str | None = None) -> Plot:
+        """The mean of a measure, by default the one that is read, by segment."""
+        return Plot(forest(segment_rows(self.segments(measure)), title=f"{measure or self.read_by} by segment"))
 
     def to_pandas(self) -> pd.DataFrame:
         """The same as a data frame."""

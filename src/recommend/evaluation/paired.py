@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
 
 from recommend.errors import EvaluationError, truncated_repr
 from recommend.evaluation.clusters import QUERIES, Clusters
@@ -14,6 +16,11 @@ from recommend.evaluation.facets import Facets, grouped
 from recommend.evaluation.intervals import Interval, interval
 from recommend.evaluation.judgements import Qrels, Run, answerable_queries
 from recommend.evaluation.metrics import MEASURES, READ_BY, per_query
+from recommend.evaluation.plots import Plot, Row, forest
+from recommend.evaluation.tables import to_pandas
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Missing = Literal["refuse", "zero", "skip"]
 ALPHA = 0.05
@@ -169,10 +176,56 @@ class Comparison:
         """A sentence on each run but the first."""
         return [one.verdict(self.read_by, self.first, self.clusters.by) for one in self.contrasts]
 
+    def to_arrow(self) -> pa.Table:
+        """A row for each run and measure: its mean, and for all but the first run the difference with its interval, the
+        effect, the p-value as it is and corrected, and how many queries are better and worse."""
+        contrasts, means = {one.name: one for one in self.contrasts}, self.means
+        rows: list[dict[str, Any]] = []
+        for name, measures in self.values.items():
+            for measure in measures:
+                row: dict[str, Any] = {"run": name, "measure": measure, "mean": means[name][measure].mean}
+                if name in contrasts:
+                    found = contrasts[name].differences[measure]
+                    row |= {
+                        "difference": found.difference.mean,
+                        "low": found.difference.low,
+                        "high": found.difference.high,
+                        "effect": found.effect,
+                        "p_value": found.p_value,
+                        "p_holm": contrasts[name].corrected[measure],
+                        "better": found.better,
+                        "worse": found.worse,
+                    }
+                rows.append(row)
+        return pa.Table.from_pylist(rows, _TABLE)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The same as a data frame."""
+        return to_pandas(self.to_arrow())
+
+    def plot(self) -> Plot:
+        """Each run's difference from the first, on the measure that is read."""
+        rows = [
+            Row(one.name, one.differences[self.read_by].difference, f"p {one.corrected[self.read_by]:.3f}")
+            for one in self.contrasts
+        ]
+        mean = self.means[self.first][self.read_by].mean
+        title = f"{self.read_by} against {self.first} ({mean:.4f})"
+        return Plot(forest(rows, zero=True, digits=4, title=title))
+
     def fails(self, least: float) -> list[str]:
         """Names of runs whose difference on the measure that is read may lie below ``least``, as far as its interval
         tells: runs that are not shown to be as good as that."""
         return [one.name for one in self.contrasts if not one.differences[self.read_by].difference.low >= least]
+
+
+_TABLE = pa.schema(
+    [
+        ("run", pa.string()), ("measure", pa.string()),
+        *((name, pa.float64()) for name in ("mean", "difference", "low", "high", "effect", "p_value", "p_holm")),
+        ("better", pa.int64()), ("worse", pa.int64()),
+    ]
+)  # fmt: skip
 
 
 def compare_runs(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from html import escape
+from itertools import groupby
 from math import ceil, floor, log10
+from pathlib import Path
 
 from recommend.errors import visible
+from recommend.evaluation.facets import Segment
 from recommend.evaluation.intervals import Interval
+from recommend.files import replace_file
 
 NAMESPACE = "http://www.w3.org/2000/svg"
+_SEGMENTS = 8
 _WIDTH, _ROW, _LABEL, _VALUE = 720, 26, 250, 150
 _STYLE = (
     "<style>"
@@ -33,6 +38,20 @@ class Row:
     interval: Interval
     note: str = ""
     head: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A picture, which notebooks show."""
+
+    svg: str = field(repr=False)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def save(self, path: Path) -> None:
+        """Writes it as an SVG file."""
+        replace_file(path, self.svg.encode())
 
 
 def forest(rows: Sequence[Row], *, zero: bool = False, digits: int = 3, title: str = "") -> str:
@@ -72,6 +91,15 @@ def forest(rows: Sequence[Row], *, zero: bool = False, digits: int = 3, title: s
         for tick in ticks
     )
     return _svg(_WIDTH, y + 26, grid + "".join(parts), title)
+
+
+def segment_rows(segments: Iterable[Segment]) -> list[Row]:
+    """Lines of a forest plot, of the eight largest segments of each facet."""
+    return [
+        Row(one.value, one.interval, f"{one.queries:,}", head=facet if place == 0 else None)
+        for facet, group in groupby(segments, lambda one: one.facet)
+        for place, one in enumerate(list(group)[:_SEGMENTS])
+    ]
 
 
 def reliability(points: Sequence[tuple[float, float, int]], *, title: str = "") -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 from markupsafe import Markup
@@ -14,7 +13,7 @@ from recommend.articles.card import Card
 from recommend.evaluation.evaluation import Evaluation
 from recommend.evaluation.experiment import explain_query
 from recommend.evaluation.judgements import Run
-from recommend.evaluation.plots import Row, forest, histogram, reliability
+from recommend.evaluation.plots import Row, forest, histogram, reliability, segment_rows
 from recommend.evaluation.provenance import GROUPS
 from recommend.evaluation.shown import BY_BOX
 from recommend.evaluation.templates import inline, page_begins, page_of
@@ -26,7 +25,6 @@ from recommend.settings import Settings
 SHOWN = 10
 _BINS = 10
 _LEAST = 0.005
-_SEGMENTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +164,7 @@ def render_report(
         judgements=sum(map(len, found.qrels.values())),
         unknown=sum(grade < 0 for grades in found.qrels.values() for grade in grades.values()),
         measures=found.measures,
-        segments=_drawn(_segment_rows(found)),
+        segments=_drawn(segment_rows(found.segments())),
         histogram=inline(histogram(counts.tolist(), title=f"queries by {found.read_by}")),
         reliability=inline(reliability(_points(bins), title="reliability")),
         bins=bins,
@@ -176,15 +174,6 @@ def render_report(
         worst=[read(query) for query in lowest],
         best=[read(query) for query in highest],
     )
-
-
-def _segment_rows(found: Evaluation) -> list[Row]:
-    """Lines of the plot, the eight largest of each facet."""
-    return [
-        Row(one.value, one.interval, f"{one.queries:,}", head=facet if place == 0 else None)
-        for facet, group in groupby(found.segments(), lambda one: one.facet)
-        for place, one in enumerate(list(group)[:_SEGMENTS])
-    ]
 
 
 def _drawn(rows: list[Row]) -> Markup | None:
