@@ -15,7 +15,7 @@ LAYERS = [  # from the base up; modules and packages of the service
     "state",
     "making",
     "warming",
-    "desk middleware reindex_watch routes",
+    "desk judging middleware reindex_watch routes",
     "app",
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}

@@ -40,6 +40,8 @@ MODULES = {
         "ablate",
         "Measures every combination of some settings, and holds each against the settings as they are.",
     ),
+    "judge": ("judge", "Opens a page on which people grade pairs of articles, blind and shuffled."),
+    "collection": ("collection", "Makes articles and judgements of a collection that others published."),
     "train": ("training", "Learns an encoder, an adapter or a ranker from judgements."),
     "events": ("clicks", "Impressions and clicks."),
     "config": ("config", "The settings: what they are, and what each means."),

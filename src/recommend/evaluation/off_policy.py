@@ -132,7 +132,8 @@ def off_policy(
 
 
 class _Taught:
-    """What is worth a click, as other folds of the log teach it: clicks over looks, drawn towards the mean of all."""
+    """What is worth a click, as other folds of the log teach it: clicks over looks, drawn towards the mean of all. What
+    was never shown is worth what is ranked last of what was."""
 
     def __init__(self, log: ImpressionLog, theta: Values, folds: NDArray[np.int64]) -> None:
         looked = theta[log.position]
@@ -144,8 +145,9 @@ class _Taught:
             held[0, fold] += click
             held[1, fold] += look
         self._sums = sums
-        everything = float(looked.sum())
-        self._mean = float(log.clicked.sum()) / everything if everything else 0.0
+        self._mean = _rate(log.clicked, looked)
+        deepest = log.base == log.base.max(initial=0)
+        self._unseen = _rate(log.clicked[deepest], looked[deepest])
         self.rows = np.array(
             [self(log.articles[a], log.items[i], f)
              for a, i, f in zip(log.article.tolist(), log.item.tolist(), folds.tolist(), strict=True)], float,
@@ -154,9 +156,14 @@ class _Taught:
     def __call__(self, article: str, item: str, fold: int) -> float:
         held = self._sums.get((article, item))
         if held is None:
-            return self._mean
+            return self._unseen
         clicks, looks = held.sum(1) - held[:, fold]
         return float((clicks + _PRIOR_LOOKS * self._mean) / (looks + _PRIOR_LOOKS))
+
+
+def _rate(clicked: NDArray[np.bool_], looked: Values) -> float:
+    whole = float(looked.sum())
+    return float(clicked.sum()) / whole if whole else 0.0
 
 
 def _value(tops: Values, bottoms: Values, cluster: NDArray[np.int64]) -> Value:

@@ -1,0 +1,1 @@
+"""Collections that others published, as articles and judgements: a module for each form they come in."""
