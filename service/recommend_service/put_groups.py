@@ -32,7 +32,7 @@ class PutGroups:
             article: to be written.
             write: writes articles of different ids, and tells of each what came of it, or why it was not written.
         """
-        written = asyncio.get_running_loop().create_future()
+        written: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         self._waiting.append((article, write, written))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())

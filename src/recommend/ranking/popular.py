@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def popular_box(
         if len(items) < k and item.id not in there:
             items.append(listed(item, len(items) + 1, item.reason))
     short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
-    fallback = "popular" if shown and len(first) < k else "latest"
+    fallback: Literal["latest", "popular"] = "popular" if shown and len(first) < k else "latest"
     return Answer(article_id, view.snapshot.manifest.name, view.revision, fallback, len(first), items, short)
 
 
