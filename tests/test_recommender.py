@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from recommend.errors import EncoderError, SnapshotError, UnknownArticleError
 from recommend.index.dense import VectorIndex
 from recommend.index.filters import Filters
 from recommend.ingest import ingest
+from recommend.jobs.agreement import agree
 from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, RankingSettings, Settings
@@ -29,6 +31,8 @@ from recommend.store import Store
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
 HIDDEN = {"opinion", "letters", "live", "sponsored", "correction"}
+pytestmark = pytest.mark.databases("sqlite", "pgvector")
+
 SECTIONS, LANGUAGES, TAGS = ["World", "Sport"], ["en", "en-GB", "es"], ["a", "b"]
 ANCHOR = "a-central-asia-condemns-drone-attack"
 Build = Callable[..., Recommender]
@@ -71,17 +75,15 @@ FILTERS = st.builds(
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory: pytest.TempPathFactory, toy_encoder: Encoder) -> Iterator[Build]:
+def build(new_index: Callable[[], Settings], toy_encoder: Encoder) -> Iterator[Build]:
     """Indexes some articles, puts the first ``later`` of them on top as changes, and opens a recommender."""
     with ExitStack() as stack:
 
         def build(articles: list[Article], later: int = 0) -> Recommender:
-            folder = tmp_path_factory.mktemp("built")
-            url, ranking = f"sqlite:///{folder / 'recommend.db'}", RankingSettings(candidates=10)
-            settings = Settings(store=url, index=folder / "index", ranking=ranking)
-            store = stack.enter_context(closing(Store(url)))
+            settings = new_index().model_copy(update={"ranking": RankingSettings(candidates=10)})
+            store = stack.enter_context(closing(Store(settings.store, staleness=0)))
             ingest(store, toy_encoder, articles[later:])
-            reindex(store, toy_encoder, settings)
+            reindex(store, toy_encoder, settings, agrees=partial(agree, store, settings))
             ingest(store, toy_encoder, articles[:later])
             return Recommender(store, settings, toy_encoder)
 
@@ -151,9 +153,10 @@ def test_the_list_is_full_and_clean_whenever_enough_articles_are_eligible(
 
 def test_another_process_on_the_same_store_gives_the_same_answers(crowd: Recommender) -> None:
     twin = Recommender.open(crowd.settings.index, crowd.settings.store, crowd.settings)
-    for article in PUBLISHED[::7]:
-        assert twin.answer(article.id, 10, explain=True) == crowd.answer(article.id, 10, explain=True)
-        assert twin.rank(article.id, 30) == crowd.rank(article.id, 30)
+    with closing(twin.store):
+        for article in PUBLISHED[::7]:
+            assert twin.answer(article.id, 10, explain=True) == crowd.answer(article.id, 10, explain=True)
+            assert twin.rank(article.id, 30) == crowd.rank(article.id, 30)
 
 
 def test_a_draft_is_answered_much_like_the_article_it_becomes(sample: Recommender, corpus: list[Article]) -> None:
@@ -353,6 +356,7 @@ def test_pins_come_first_blocked_and_hidden_ones_never_and_the_list_is_still_ful
     assert len(newest) == min(k, len(first) + len(news))
 
 
+@pytest.mark.databases("sqlite")
 def test_many_answers_at_once_are_those_given_one_by_one_and_search_together(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from time import time
 
 from recommend.articles.impressions import period
 from recommend.errors import UnknownArticleError
+from recommend.index.over import over
 from recommend.index.view import View
 from recommend.ranking.answer import Answer
 from recommend.ranking.freshness import DAY, by_the_clock
@@ -80,5 +81,5 @@ def make(
             answer = by.popular_answer(article_id, limit, popular, filters)
         else:
             answer = by.latest_answer(article_id, limit, filters)
-    caching = cache_control(view, article_id, state.settings.service)
+    caching = over(view, lambda view: cache_control(view, article_id, state.settings.service))
     return CachedResponse.of(answer, caching, explain=explain, impression=impression), answer.revision

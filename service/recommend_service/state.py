@@ -19,8 +19,7 @@ from fastapi import Depends, Request
 from recommend.articles.events import Event, ToldEvent
 from recommend.cpus import available_cores
 from recommend.errors import RecommendError, StoreUnreachableError
-from recommend.index.live import LiveView
-from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.opening import open_live
 from recommend.index.view import View
 from recommend.jobs.status import Status, read_status
 from recommend.ranking.answer import Answer
@@ -60,14 +59,15 @@ class ServiceState:
         threads: for what the event loop would wait for.
         popular: what readers clicked most of late.
         readable: whether the store can be read; ``writable`` whether it takes changes; ``encodes`` whether the encoder
-            is there.
+            is there; ``searchable`` whether the index can be searched.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
         self.events: GroupCommit[Event | Refusal] = GroupCommit(self._add_events)
-        self._local = settings.store.startswith("sqlite")
+        self._elsewhere = bool(settings.pgvector.url)
+        self._local = settings.store.startswith("sqlite") and not self._elsewhere
         self._store: Store | None = None
         self._articles: ArticlesCache | None = None
         self._recommender: Recommender | None = None
@@ -95,6 +95,7 @@ class ServiceState:
         self.readable = Check("the store can be read", self._check_readable)
         self.writable = Check("the store takes changes", self._check_writable)
         self.encodes = Check("the encoder is there", self._check_encoder)
+        self.searchable = Check("the index can be searched", self._check_searchable)
 
     def open(self) -> None:
         """Opens what is not open yet, and waits for that.
@@ -120,7 +121,7 @@ class ServiceState:
     def _open_recommender(self, store: Store) -> Recommender:
         settings = self.settings.model_copy(update={"encoder": self._encoder_settings()})
         self._impressions = Impressions(store.events.key(), units=settings.events.units, swaps=settings.service.swaps)
-        live = LiveView(store, IndexLayout(self.settings.index), serving=True)
+        live = open_live(store, settings, serving=True)
         live.warmer = self.warmer
         if self._local:
             recommender = Recommender(store, settings, view=live, serving=True)
@@ -281,6 +282,15 @@ class ServiceState:
 
         return await self.threads.write(write)
 
+    async def search(self, work: Callable[..., T], *arguments: object) -> T:
+        """Searches the index: at once where it lies in memory, else as :meth:`Threads.read`."""
+        return await self.threads.read(work, *arguments) if self._elsewhere else work(*arguments)
+
+    @property
+    def searches_elsewhere(self) -> bool:
+        """Whether :meth:`search` waits for another machine."""
+        return self._elsewhere
+
     async def read(self, work: Callable[..., T], *arguments: object) -> T:
         """Asks the database for little: at once where it is a file, else as :meth:`Threads.read`."""
         return work(*arguments) if self._local else await self.threads.read(work, *arguments)
@@ -315,6 +325,10 @@ class ServiceState:
 
     def _check_encoder(self) -> None:
         self.recommender().check_encoder()
+
+    def _check_searchable(self) -> None:
+        if self._elsewhere:
+            self.recommender().check_searchable()
 
     def _read_status(self) -> Status:
         return read_status(self.store, self.settings)

@@ -105,6 +105,8 @@ def _explain(problem: ValidationError) -> str:
         known = getattr(group.annotation, "model_fields", Settings.model_fields) if group else Settings.model_fields
         known = VariantSettings.model_fields if name.startswith("service.variants.") else known
         return f"setting {name} is unknown: there are {', '.join(sorted(known))}"
-    secret = {"store", "api_keys"} & set(first["loc"])  # a URL with its password, a key in place of its hash
+    secret = {"store", "index", "url", "api_keys"} & set(
+        first["loc"]
+    )  # a URL with its password, a key in place of its hash
     given = "***" if secret else truncated_repr(first["input"])
     return f"setting {name} = {given}: {first['msg'][0].lower()}{first['msg'][1:]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from recommend.articles.article import Article
@@ -11,6 +12,8 @@ from recommend.articles.passages import passages
 from recommend.errors import UnknownArticleError
 from recommend.index.dates import moment
 from recommend.index.filters import Filters
+from recommend.index.over import over
+from recommend.index.view import View
 from recommend.ranking.links import Link, propose
 from recommend.recommender import Recommender
 
@@ -44,9 +47,13 @@ def links_of(recommender: Recommender, draft: Article, body: str, most: int = 10
     addresses = (link.address for link in islice(read_links(body), _READ))
     linked = {found for address in addresses if (found := recommender.store.find_url(address)) is not None}
     query, name = recommender.query_of(view, draft), None if nameless else draft.id
-    eligibility = recommender.eligibility(view, Filters(exclude=frozenset(linked)))
-    chosen = recommender.selection(view).choose(query, name, _CONSIDERED, eligibility)
-    return Linked(name, body, propose(view, query, chosen, passages(body), most))
+
+    def linked_in(view: View) -> Linked:
+        eligibility = recommender.eligibility(view, Filters(exclude=frozenset(linked)))
+        chosen = recommender.selection(view).choose(query, name, _CONSIDERED, eligibility)
+        return Linked(name, body, propose(view, query, chosen, passages(body), most))
+
+    return over(view, linked_in)
 
 
 def links_to(recommender: Recommender, article_id: str, most: int = 10) -> list[Linked]:
@@ -62,7 +69,10 @@ def links_to(recommender: Recommender, article_id: str, most: int = 10) -> list[
     Raises:
         UnknownArticleError: when no published article has the id.
     """
-    view = recommender.view()
+    return recommender.over(partial(_links_to, recommender, article_id=article_id, most=most))
+
+
+def _links_to(recommender: Recommender, view: View, *, article_id: str, most: int) -> list[Linked]:
     place = view.locate(article_id)
     if place is None:
         raise UnknownArticleError(article_id)

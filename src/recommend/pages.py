@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from recommend.index.filters import Filters
+from recommend.index.view import View
 from recommend.ranking.answer import Answer
 from recommend.ranking.page import share_out
 from recommend.recommender import Recommender
@@ -28,10 +29,16 @@ def boxes_of_page(
     fixed = recommender.pinned()
     view = fixed.view()
 
+    def stories_of(ids: Sequence[str]) -> set[int]:
+        def groups(view: View) -> set[int]:
+            view.segments[0].bring(ids)
+            return {view.group(place) for place in map(view.locate, ids) if place is not None}
+
+        return fixed.over(groups)
+
     def story_of(article_id: str) -> int:
-        place = view.locate(article_id)
-        assert place is not None
-        return view.group(place)
+        (story,) = stories_of([article_id])
+        return story
 
     def ask(number: int, stories: Collection[int]) -> Answer:
         narrowed = replace(filters, exclude=filters.exclude.union(*map(view.of_group, stories)))
@@ -39,5 +46,4 @@ def boxes_of_page(
         answer = None if fixed.under_embargo(one) else fixed.answer(one, k, narrowed, explain=explain)
         return answer if answer is not None and answer.items else fixed.latest_answer(one, k, narrowed)
 
-    known = [place for place in map(view.locate, (*ids, *filters.exclude)) if place is not None]
-    return share_out(len(ids), ask, story_of, {view.group(place) for place in known})
+    return share_out(len(ids), ask, story_of, stories_of([*ids, *filters.exclude]))

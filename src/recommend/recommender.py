@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,13 @@ from recommend.articles.article import Article, released_until
 from recommend.articles.card import Card, card_of
 from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.opened import OpenEncoder
-from recommend.errors import UnknownArticleError
+from recommend.errors import SnapshotError, UnknownArticleError
 from recommend.index.filters import Filters
 from recommend.index.lists import LISTED, ReadyLists
 from recommend.index.live import LiveView
+from recommend.index.opening import open_live
+from recommend.index.over import over
 from recommend.index.segment import Query
-from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.view import FixedView, View
 from recommend.ranking import catalogue, history
@@ -41,6 +42,8 @@ from recommend.ranking.trial import spread
 from recommend.ranking.why import Why, explain_pair
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
+
+T = TypeVar("T")
 
 
 class Recommender:
@@ -73,7 +76,7 @@ class Recommender:
         self._encoder = encoder if isinstance(encoder, OpenEncoder) else OpenEncoder(settings.models, encoder)
         self._eligible: Eligibility | None = None
         self._serving = serving
-        self._live = view or LiveView(store, IndexLayout(settings.index), serving=serving)
+        self._live = view or open_live(store, settings, serving=serving)
         self._ranker = Ranker.of(settings.ranking, settings.models)
         self._foreign_ranker = self._ranker.foreign()
         self._lists: tuple[Snapshot, ReadyLists] | None = None
@@ -85,7 +88,12 @@ class Recommender:
         Raises:
             SnapshotError, StoreError, SettingsError: when one of the three cannot be used.
         """
-        settings = (settings or Settings()).model_copy(update={"index": Path(index), "store": store})
+        given = settings or Settings()
+        if str(index).startswith("postgresql"):
+            place: dict[str, object] = {"pgvector": given.pgvector.model_copy(update={"url": str(index)})}
+        else:
+            place = {"index": Path(index)}
+        settings = given.model_copy(update={**place, "store": store})
         return cls(Store(store, staleness=settings.service.staleness), settings)
 
     def with_settings(
@@ -132,6 +140,14 @@ class Recommender:
         manifest = self.view().snapshot.manifest
         self._encoder.check(manifest.encoder_settings(self.settings.encoder), manifest.encoder)
 
+    def check_searchable(self) -> None:
+        """Looks whether the index can be searched, wherever it is.
+
+        Raises:
+            StoreUnreachableError: when it is on a server that does not answer.
+        """
+        self.view().segments[0].check()
+
     def pinned(self, view: View | None = None) -> Recommender:
         """A recommender that keeps answering from a view, by default the present one, whatever changes after."""
         fixed = FixedView(self.view() if view is None else view)
@@ -140,6 +156,11 @@ class Recommender:
     def view(self) -> View:
         """The present state of everything that can be recommended."""
         return self._live.refresh()
+
+    def over(self, work: Callable[[View], T]) -> T:
+        """What work comes to over the present state, wherever its articles lie; see
+        :func:`~recommend.index.over.over`."""
+        return over(self.view(), work)
 
     @property
     def problem(self) -> str | None:
@@ -187,19 +208,26 @@ class Recommender:
     ) -> Answer | None:
         """The box under a published article, in a view that was given or in the present one; None when no published
         article has the id."""
-        view = self.view() if view is None else view
-        place = view.locate(article_id)
-        if place is None:
-            return None
-        number, row = place
-        query, eligibility = view.segments[number].query(row), self.eligibility(view, filters)
-        selection = self.selection(view)
-        ready = None if explain or k > LISTED else self._ready(selection.scoring, query, place)
-        return related_box(selection, eligibility, query, article_id, k, explain=explain, ready=ready)
+
+        def answered(view: View) -> Answer | None:
+            place = view.locate(article_id)
+            if place is None:
+                return None
+            number, row = place
+            query, eligibility = view.segments[number].query(row), self.eligibility(view, filters)
+            selection = self.selection(view)
+            ready = None if explain or k > LISTED else self._ready(selection.scoring, query, place)
+            return related_box(selection, eligibility, query, article_id, k, explain=explain, ready=ready)
+
+        return over(self.view() if view is None else view, answered)
 
     def answers(self, ids: Sequence[str], k: int) -> Iterator[Answer | None]:
         """What :meth:`answer` gives for each of the ids, of one view, sooner than one by one."""
         view = self.view()
+        if not view.segments[0].is_whole:
+            pinned = self.pinned()
+            yield from (pinned.answer(one, k) for one in ids)
+            return
         selection, eligibility = self.selection(view), self.eligibility(view, Filters())
         places = {one: place for one in ids if (place := view.locate(one)) is not None}
         queries = {one: view.segments[number].query(row) for one, (number, row) in places.items()}
@@ -234,7 +262,11 @@ class Recommender:
         """
         view = self.view()
         query, name = self.query_of(view, article), None if nameless else article.id
-        return related_box(self.selection(view), self.eligibility(view, filters), query, name, k, explain=explain)
+
+        def answered(view: View) -> Answer:
+            return related_box(self.selection(view), self.eligibility(view, filters), query, name, k, explain=explain)
+
+        return over(view, answered)
 
     def answer_history(
         self, ids: Sequence[str], k: int, filters: Filters = Filters(), *, explain: bool = False
@@ -250,15 +282,21 @@ class Recommender:
             filters: which articles may be in it.
             explain: whether to tell each feature's part in the ranking under the article that counted most.
         """
-        view = self.view()
         filters = replace(filters, exclude=filters.exclude | frozenset(ids))
-        located = [view.locate(article_id) for article_id in dict.fromkeys(reversed(ids))]
-        read = [place for place in located if place is not None]
-        if not read:
-            return self.latest_answer(None, k, filters)
-        groups = np.array([view.segments[number].groups[row] for number, row in read], np.uint64)
-        queries = [view.segments[number].query(row) for number, row in read[: history.READ]]
-        return history_box(self.selection(view), self.eligibility(view, filters), queries, groups, k, explain=explain)
+        latest_first = [*dict.fromkeys(reversed(ids))]
+
+        def answered(view: View) -> Answer:
+            view.segments[0].bring(latest_first)
+            located = [view.locate(article_id) for article_id in latest_first]
+            read = [place for place in located if place is not None]
+            if not read:
+                return self.latest_answer(None, k, filters)
+            groups = np.array([view.segments[number].groups[row] for number, row in read], np.uint64)
+            queries = [view.segments[number].query(row) for number, row in read[: history.READ]]
+            eligibility = self.eligibility(view, filters)
+            return history_box(self.selection(view), eligibility, queries, groups, k, explain=explain)
+
+        return self.over(answered)
 
     def rank(self, article_id: str, depth: int) -> list[tuple[str, float]]:
         """Ids and ranking scores of the ``depth`` best, best first: the same path without cards and reasons.
@@ -266,11 +304,14 @@ class Recommender:
         Raises:
             UnknownArticleError: when no published article has the id.
         """
-        view = self.view()
-        _, query = _published(view, article_id)
-        selection = self.selection(view)
-        chosen = selection.choose(query, article_id, depth, self.eligibility(view, Filters())).candidates
-        return [(selection.scoring.id(chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
+
+        def ranked(view: View) -> list[tuple[str, float]]:
+            _, query = _published(view, article_id)
+            selection = self.selection(view)
+            chosen = selection.choose(query, article_id, depth, self.eligibility(view, Filters())).candidates
+            return [(selection.scoring.id(chosen, i), float(chosen.scores[i])) for i in range(len(chosen))]
+
+        return self.over(ranked)
 
     def candidates(self, article_id: str) -> tuple[list[str], Candidates, float]:
         """Ids and features of all candidates, best first, before any policy, and the query's length weight: what a
@@ -279,11 +320,15 @@ class Recommender:
         Raises:
             UnknownArticleError: when no published article has the id.
         """
-        view = self.view()
-        place, query = _published(view, article_id)
-        selection, allowed = self.selection(view), self.eligibility(view, Filters()).under(query)
-        ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
-        return [selection.scoring.id(ranked, i) for i in range(len(ranked))], ranked, length_weight(query.term_count)
+
+        def found(view: View) -> tuple[list[str], Candidates, float]:
+            place, query = _published(view, article_id)
+            selection, allowed = self.selection(view), self.eligibility(view, Filters()).under(query)
+            ranked = selection.ranked(query, allowed, place, self.settings.ranking.candidates)
+            ids = [selection.scoring.id(ranked, i) for i in range(len(ranked))]
+            return ids, ranked, length_weight(query.term_count)
+
+        return self.over(found)
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n,) calibrated probabilities of being related, 0…1, for ranking scores (n,)."""
@@ -294,11 +339,14 @@ class Recommender:
 
         Pins and blocks of the article hold here too.
         """
-        view = self.view()
-        pins, blocks = self.eligibility(view, filters).curated(article_id)
-        own = frozenset() if article_id is None else frozenset({article_id})
-        narrowed = replace(filters, exclude=filters.exclude | own | blocks)
-        return latest_box(self.eligibility(view, narrowed), article_id, k, pins)
+
+        def answered(view: View) -> Answer:
+            pins, blocks = self.eligibility(view, filters).curated(article_id)
+            own = frozenset() if article_id is None else frozenset({article_id})
+            narrowed = replace(filters, exclude=filters.exclude | own | blocks)
+            return latest_box(self.eligibility(view, narrowed), article_id, k, pins)
+
+        return self.over(answered)
 
     def popular_answer(
         self, article_id: str | None, k: int, popular: Sequence[str], filters: Filters = Filters()
@@ -312,16 +360,23 @@ class Recommender:
             popular: ids, the most popular first, see :func:`~recommend.ranking.popular.most_clicked`.
             filters: which articles may be in it.
         """
-        view = self.view()
-        pins, blocks = self.eligibility(view, filters).curated(article_id)
-        own = frozenset() if article_id is None else frozenset({article_id})
-        narrowed = replace(filters, exclude=filters.exclude | own | blocks)
-        return popular_box(self.eligibility(view, narrowed), article_id, k, popular, pins)
+
+        def answered(view: View) -> Answer:
+            pins, blocks = self.eligibility(view, filters).curated(article_id)
+            own = frozenset() if article_id is None else frozenset({article_id})
+            narrowed = replace(filters, exclude=filters.exclude | own | blocks)
+            return popular_box(self.eligibility(view, narrowed), article_id, k, popular, pins)
+
+        return self.over(answered)
 
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> list[Recommendation]:
         """The k newest published articles of any genre after the first ``offset``: what a front page lists."""
-        eligibility = self.eligibility(self.view(), Filters(section=section))
-        return catalogue.latest(eligibility, offset + k, any_kind=True)[offset:]
+
+        def listed(view: View) -> list[Recommendation]:
+            eligibility = self.eligibility(view, Filters(section=section))
+            return catalogue.latest(eligibility, offset + k, any_kind=True)[offset:]
+
+        return self.over(listed)
 
     def sections(self) -> list[tuple[str, int]]:
         """Names of sections and their numbers of published articles, most first."""
@@ -341,6 +396,8 @@ class Recommender:
             hidden: whether articles that editors hide are found, too.
         """
         view = self.view()
+        if not view.segments[0].is_whole:
+            raise SnapshotError("articles cannot be listed where the index is on a server: that needs one of snapshots")
         if words.strip().startswith(("https://", "http://")):
             words = self.store.find_url(words.strip()) or words
         ruled = self.settings.model_copy(update={"policy": PolicySettings(on=True)})
@@ -359,18 +416,25 @@ class Recommender:
         Raises:
             UnknownArticleError: when either is no published article.
         """
-        view = self.view()
-        own, query = _published(view, article_id)
-        other, _ = _published(view, other_id)
-        return explain_pair(self.selection(view), self.eligibility(view, filters), query, article_id, own, other, k)
+
+        def explained(view: View) -> Why:
+            own, query = _published(view, article_id)
+            other, _ = _published(view, other_id)
+            selection, eligibility = self.selection(view), self.eligibility(view, filters)
+            return explain_pair(selection, eligibility, query, article_id, own, other, k)
+
+        return self.over(explained)
 
     def under_embargo(self, article_id: str, view: View | None = None) -> bool:
         """Whether the date of an article is yet to come: its box would tell readers of it before its time."""
-        view = self.view() if view is None else view
-        place = view.locate(article_id)
-        if place is None:
-            return False
-        return int(view.segments[place[0]].table.published_at[place[1]]) > released_until(time.time())
+
+        def embargoed(view: View) -> bool:
+            place = view.locate(article_id)
+            if place is None:
+                return False
+            return int(view.segments[place[0]].table.published_at[place[1]]) > released_until(time.time())
+
+        return over(self.view() if view is None else view, embargoed)
 
     def article(self, article_id: str) -> Article | None:
         """A published article in full, None when there is none of this id."""
@@ -410,11 +474,15 @@ class Recommender:
 
     def is_ready(self, view: View, article_id: str) -> bool:
         """Whether the best candidates of an article need only be looked up in a view."""
+        if not view.segments[0].is_whole:
+            return False
         place = view.locate(article_id)
         return place is not None and place[0] == 0 and self._lists_of(self.selection(view).scoring).has(place[1])
 
     def _ready(self, scoring: Scoring, query: Query, place: Place) -> Shortlist | None:
         """The shortlist under the article at a place, None where it is to be computed."""
+        if not scoring.view.segments[0].is_whole:
+            return None
         return read_shortlist(scoring, self._lists_of(scoring), query.language, place)
 
     def _lists_of(self, scoring: Scoring) -> ReadyLists:

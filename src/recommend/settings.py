@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -304,6 +305,22 @@ class ServiceSettings(_Group):
         return min(self.max_uploads or max(1, self.max_concurrency // 2), self.max_concurrency)
 
 
+class PgvectorSettings(_Group):
+    """An index on PostgreSQL with pgvector, in place of a folder of snapshots."""
+
+    url: str = Field("", description="postgresql://USER@HOST/DATABASE, as index may name it; empty: none")
+    timeout: float = Field(5.0, gt=0.0, le=600.0, description="seconds that a search may take")
+    pool: int = Field(4, ge=1, le=1000, description="connections that a process keeps")
+    memory: str = Field(
+        "1GB", pattern=r"^\d+(kB|MB|GB)$", description="maintenance_work_mem while the graph of embeddings is made"
+    )
+    verify_recall: float = Field(0.98, ge=0.0, le=1.0, description="least sampled recall@10 of the graph of embeddings")
+    canaries: int = Field(
+        20, ge=0, le=10_000, description="boxes that are compared with the snapshot's before a switch"
+    )
+    verify_boxes: float = Field(0.95, ge=0.0, le=1.0, description="least share of these boxes that both give")
+
+
 class Settings(BaseSettings):
     """All settings of one process."""
 
@@ -312,12 +329,15 @@ class Settings(BaseSettings):
     )
 
     store: str = Field("sqlite:///recommend.db", description="sqlite:///FILE or postgresql://USER@HOST/DATABASE")
-    index: Path = Field(Path("index"), description="folder of the snapshots")
+    index: Path = Field(
+        Path("index"), description="folder of the snapshots; or postgresql://USER@HOST/DATABASE, see pgvector.url"
+    )
     models: Path = Field(Path("models"), description="folder of your own encoders and rankers")
     sources: SourceSettings = SourceSettings()
     encoder: EncoderSettings = EncoderSettings()
     ray: RaySettings = RaySettings()
     indexing: IndexSettings = IndexSettings()
+    pgvector: PgvectorSettings = PgvectorSettings()
     ranking: RankingSettings = RankingSettings()
     policy: PolicySettings = PolicySettings()
     service: ServiceSettings = ServiceSettings()
@@ -335,6 +355,17 @@ class Settings(BaseSettings):
             f"RECOMMEND_{name.upper()}": v if isinstance(v, str) else orjson.dumps(v).decode()
             for name, v in nested.items()
         }
+
+    @model_validator(mode="before")
+    @classmethod
+    def _index_on_a_server(cls, values: Any) -> Any:
+        """``index=postgresql://…`` is short for ``pgvector.url=…``."""
+        index = values.get("index") if isinstance(values, dict) else None
+        if isinstance(index, str) and index.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
+            url = re.sub("^[^:]*", "postgresql", index)
+            rest = {name: value for name, value in values.items() if name != "index"}
+            return rest | {"pgvector": {**dict(values.get("pgvector") or {}), "url": url}}
+        return values
 
     @field_validator("policy", mode="before")
     @classmethod

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from recommend.articles.card import CARD_FIELDS, Card
+from recommend.index.view import View
 from recommend.recommender import Recommender
 
 _SAME = frozenset({"story", "update"})
@@ -62,7 +63,6 @@ def story_of(recommender: Recommender, article_id: str, *, least: int = _LEAST, 
         hops: how many steps from the article others may be.
     """
     fixed = recommender.pinned()
-    view = fixed.view()
     first = fixed.answer(article_id, _WIDTH)
     if first is None:
         return None
@@ -85,10 +85,13 @@ def story_of(recommender: Recommender, article_id: str, *, least: int = _LEAST, 
                 if hop + 1 < hops:
                     waiting.append((item.id, hop + 1))
             names[item.id].update(item.reason.terms)
-    place = view.locate(article_id)
-    assert place is not None
-    own = view.segments[place[0]].table.card(place[1])
-    return _told(article_id, {article_id: own, **cards}, names, least)
+
+    def own(view: View) -> Card:
+        place = view.locate(article_id)
+        assert place is not None
+        return view.segments[place[0]].table.card(place[1])
+
+    return _told(article_id, {article_id: fixed.over(own), **cards}, names, least)
 
 
 def _told(article_id: str, cards: dict[str, Card], names: dict[str, Counter[str]], least: int) -> Story:

@@ -242,6 +242,7 @@ def serve_workers(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Abs
             port = free.getsockname()[1]
         values = {"STORE": settings.store, "INDEX": str(settings.index), "MODELS": str(settings.models)}
         values["SERVICE"] = settings.service.model_dump_json()
+        values["PGVECTOR"] = settings.pgvector.model_dump_json()
         values["ENCODER"] = settings.encoder.model_dump_json()
         environment = {**os.environ, **{f"RECOMMEND_{name}": value for name, value in values.items()}}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))

@@ -36,6 +36,12 @@ from recommend.jobs.rollback import rollback
 from recommend.settings import IndexSettings, Settings
 from recommend.store import Store
 
+pytestmark = [
+    pytest.mark.databases("sqlite", "pgvector"),
+    # a look at the database that is under way when the service ends leaves its connection to the garbage collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 IDS = [f"story-{n:02}" for n in range(14)]
 ID, SECTION = st.sampled_from(IDS), st.sampled_from(["World", "Sport", None])
 TAG = st.sampled_from(["war", "trade"])
@@ -64,6 +70,7 @@ class Publishing(RuleBasedStateMachine):
     serve: Any
     settings: Settings
     encoder: Encoder
+    new_index: Any
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,11 +86,15 @@ class Publishing(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         folder = Path(self.stack.enter_context(TemporaryDirectory()))
+        made = type(self).new_index()
+        at_once = self.settings.service.model_copy(update={"staleness": 0})
         self.own = self.settings.model_copy(
             update={
-                "store": f"sqlite:///{folder / 'recommend.db'}",
+                "store": made.store,
                 "index": folder / "index",
                 "indexing": IndexSettings(verify_shrink=1.0),
+                "pgvector": made.pgvector,
+                "service": at_once,
             }
         )
         self.store = Store(self.own.store)
@@ -228,9 +239,10 @@ class Publishing(RuleBasedStateMachine):
 
 
 def test_after_each_kind_of_change_the_boxes_hold_what_a_dictionary_expects(
-    sample: Settings, encoder: Encoder, serve: Any
+    sample: Settings, encoder: Encoder, serve: Any, new_index: Any
 ) -> None:
     Publishing.serve, Publishing.settings, Publishing.encoder = staticmethod(serve), sample, encoder
+    Publishing.new_index = staticmethod(new_index)
     machine = Publishing()
     try:
         machine.begin()
@@ -257,9 +269,10 @@ def test_after_each_kind_of_change_the_boxes_hold_what_a_dictionary_expects(
 
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
 def test_any_sequence_of_changes_leaves_the_boxes_that_a_dictionary_expects(
-    sample: Settings, encoder: Encoder, serve: Any
+    sample: Settings, encoder: Encoder, serve: Any, new_index: Any
 ) -> None:
     Publishing.serve, Publishing.settings, Publishing.encoder = staticmethod(serve), sample, encoder
+    Publishing.new_index = staticmethod(new_index)
     run_state_machine_as_test(
         Publishing,
         settings=hypothesis_settings(

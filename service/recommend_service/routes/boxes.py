@@ -10,8 +10,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from recommend.errors import UnknownArticleError
+from recommend.index.view import View
 from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
+from recommend.settings import ServiceSettings
 from recommend_service.cache.response import cache_control
 from recommend_service.http.auth import require_reader
 from recommend_service.http.box import render_box
@@ -59,23 +61,29 @@ async def _respond(
 ) -> Response:
     """Responds for the article that ``name`` stands for, None where none does."""
     state: ServiceState = request.app.state.service
-    if article_id is not None and recommender.under_embargo(article_id):
+    if article_id is not None and await state.search(recommender.under_embargo, article_id):
         article_id = None
     popular = await state.popular.ids(state.store) if given.fallback == "popular" else ()
     async with state.compute_lock():
-        answer = _answer(recommender, given, name, article_id, popular)
+        answer = await state.search(_answer, recommender, given, name, article_id, popular)
     state.metrics.count_removed(answer.removed)
     if answer.fallback is not None:
         state.metrics.fallbacks.inc()
-    view = recommender.view()
-    place = None if article_id is None else view.locate(article_id)
-    own = None if place is None else view.segments[place[0]].table.card(place[1]).language
+    service = state.settings.service
+    own, caching = await state.search(recommender.over, lambda view: _told(view, article_id, name, service))
     body = render_box(answer, given.lang or own, given.look()).encode()
     tag = f'"{sha256(body).hexdigest()[:16]}"'
-    headers = {"Cache-Control": cache_control(view, article_id or name, state.settings.service), "ETag": tag}
+    headers = {"Cache-Control": caching, "ETag": tag}
     if tag in request.headers.get("If-None-Match", ""):
         return marked(request, Response(status_code=304, headers=headers))
     return marked(request, Response(body, headers=headers, media_type="text/html; charset=utf-8"))
+
+
+def _told(view: View, article_id: str | None, name: str, service: ServiceSettings) -> tuple[str | None, str]:
+    """The article's language, and who may keep its box for how long."""
+    place = None if article_id is None else view.locate(article_id)
+    language = None if place is None else view.segments[place[0]].table.card(place[1]).language
+    return language, cache_control(view, article_id or name, service)
 
 
 def _answer(

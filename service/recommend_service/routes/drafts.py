@@ -60,13 +60,17 @@ async def related_to(
     asked, filters, limit, explain = query.root, given.filters(), given.limit, given.explain
     if isinstance(asked, History):
         async with state.compute_lock():
-            named = [same_id(article_id) for article_id in asked.ids]
-            ids = [article_id for article_id in named if not recommender.under_embargo(article_id)]
-            answer = recommender.answer_history(ids, limit, filters, explain=explain)
+            answer = await state.search(_answer_history, recommender, asked, limit, filters, explain)
     else:
         answer = await state.threads.draft(_answer_to, recommender, asked, limit, filters, explain)
     body = answer_bytes(answer, request.scope["request_id"], explain=explain)
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _answer_history(recommender: Recommender, asked: History, limit: int, filters: Filters, explain: bool) -> Answer:
+    named = [same_id(article_id) for article_id in asked.ids]
+    ids = [article_id for article_id in named if not recommender.under_embargo(article_id)]
+    return recommender.answer_history(ids, limit, filters, explain=explain)
 
 
 def _answer_to(recommender: Recommender, draft: Draft, limit: int, filters: Filters, explain: bool) -> Answer:

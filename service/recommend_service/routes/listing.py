@@ -92,6 +92,6 @@ async def why(
     refuse_unknown(request, WhyParameters)
     editors = recommender.for_editors()
     async with state.compute_lock():
-        found = editors.why(article_id, same_id(given.other), given.limit)
+        found = await state.search(editors.why, article_id, same_id(given.other), given.limit)
     body = orjson.dumps(asdict(found))
     return Response(body, headers={"Cache-Control": "private, no-store"}, media_type="application/json")

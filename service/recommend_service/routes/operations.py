@@ -52,7 +52,8 @@ async def healthz() -> Response:
     },
 )
 async def readyz(request: Request) -> Response:
-    """Whether related stories can be served: a snapshot is open, if need be an older one, and the store can be read.
+    """Whether related stories can be served: a snapshot is open, if need be an older one, the store can be read, and so
+    can the index where it is on a server.
 
     `degraded` when that is so, but something else is not: a published snapshot that cannot be opened, a store that
     takes no changes, an encoder that is missing, articles that had to be set aside. What cannot be told within a fifth
@@ -65,8 +66,11 @@ async def readyz(request: Request) -> Response:
     readable = await state.readable.tell()
     if readable.holds is False:
         raise StoreError(readable.problem)
+    searchable = await state.searchable.tell()
+    if searchable.holds is False:
+        raise StoreError(searchable.problem)
     writable, encodes = await state.writable.tell(state.store.health.writable), await state.encodes.tell()
-    problems = [one.problem for one in (readable, writable, encodes) if one.problem]
+    problems = [one.problem for one in (readable, searchable, writable, encodes) if one.problem]
     if recommender.problem is not None:
         problems.insert(0, recommender.problem)
     if view.set_aside:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from time import time
 from typing import Annotated, Any
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from recommend.index.over import over
 from recommend.index.view import View
 from recommend.recommender import Recommender
 from recommend_service.cache.answers import CacheKey
@@ -74,17 +75,24 @@ async def _respond(
         name: what the article is asked for by.
         found: its id, None where no article has that name.
     """
-    if article_id is not None and recommender.under_embargo(article_id):
-        article_id = None
     scope = request.scope
     state: ServiceState = scope["app"].state.service
+    if article_id is not None and await state.search(recommender.under_embargo, article_id):
+        article_id = None
     asked = asked_for(recommender, name, article_id, given)
     known = article_id is not None
     popular = await state.popular.ids(state.store) if given.fallback == "popular" else ()
-    ready, revision = _answered(scope, state, recommender, given, view, asked, popular, known=known, makes=False)
-    if ready is None:
+    ready, revision = _answered(scope, state, recommender, given, view, asked, known=known)
+
+    def makes() -> tuple[CachedResponse, int]:
+        return make(state, recommender, recommender.view(), asked, known=known, popular=popular)
+
+    if ready is None and state.searches_elsewhere:  # which others need not wait for
+        made = await state.search(makes)
+        ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=lambda: made)
+    elif ready is None:
         async with state.compute_lock():
-            ready, revision = _answered(scope, state, recommender, given, view, asked, popular, known=known, makes=True)
+            ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=makes)
     assert ready is not None
     if ready.fallback:
         state.metrics.fallbacks.inc()
@@ -101,26 +109,25 @@ def _answered(
     given: BoxParameters,
     view: View,
     asked: CacheKey,
-    popular: Sequence[str],
     *,
     known: bool,
-    makes: bool,
+    makes: Callable[[], tuple[CachedResponse, int]] | None = None,
 ) -> tuple[CachedResponse | None, int]:
-    """The answer from the cache and the revision up to which it holds; where it is not there, made and kept if
-    ``makes``, else None."""
+    """The answer from the cache and the revision up to which it holds; where it is not there, what ``makes`` makes, and
+    kept, if that is given, else None."""
     present = recommender.view()
     cache, key = state.cache(recommender), asked.normalised(present)
     ready = cache.get(present, time(), key) if known else None
     hit, target = ready is not None, (raw_path(scope), scope["query_string"])
     scope["cache"] = "hit" if hit else "miss"
     revision = present.revision
-    if ready is None and makes:
-        ready, revision = make(state, recommender, recommender.view(), asked, known=known, popular=popular)
+    if ready is None and makes is not None:
+        ready, revision = makes()
     # what a change during all this may have made untrue is not kept, nor what clicks change
     lasts = ready is not None and not (ready.fallback and asked.fallback == "popular")
     if lasts and present is view is recommender.view() and sum(map(len, target)) <= _LONGEST_KEPT:
         assert ready is not None
         leads = target, scope["route"].path_format, key.until(given.max_age)
-        exists = hit or (known and present.locate(asked.article_id) is not None)
+        exists = hit or (known and over(present, lambda view: view.locate(asked.article_id)) is not None)
         cache.put(present, key if known else None, ready, leads, known=exists)
     return ready, revision

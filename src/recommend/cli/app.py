@@ -64,7 +64,7 @@ class Flags:
     """The global flags as given."""
 
     store: str | None = None
-    index: Path | None = None
+    index: str | None = None
     config: Path | None = None
 
 
@@ -97,7 +97,9 @@ def _print_version(wanted: bool) -> None:
 def global_flags(
     context: typer.Context,
     store: Annotated[str | None, typer.Option(metavar="URL", help="sqlite:///FILE or postgresql://…")] = None,
-    index: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the snapshots.")] = None,
+    index: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder of the snapshots, or postgresql://… with pgvector.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings as TOML.")] = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")

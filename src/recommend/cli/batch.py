@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -35,6 +35,10 @@ from recommend.jobs.reindex import reindex as run_job
 from recommend.recommender import Recommender
 from recommend.sources import Reject, Web
 from recommend.store import Store
+
+if TYPE_CHECKING:
+    from recommend.index.pgvector.server import Server
+    from recommend.settings import Settings
 
 AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="Go on though there is no article.")]
 
@@ -178,6 +182,7 @@ def reindex(
             publishes=not no_publish,
             canary=partial(compare, store, settings, judged=judged),
             lists=partial(make_lists, settings),
+            agrees=partial(_agree, store, settings),
             engine=open_engine(engine, opened, settings),
             progress=Progress(
                 embedded=bar.advance,
@@ -214,6 +219,12 @@ def _exit(result: ReindexResult) -> None:
         err.print(plain(f"{article_id!r} is set aside: {reason}"))
     if result.failed or result.set_aside:
         raise typer.Exit(QUARANTINED)
+
+
+def _agree(store: Store, settings: Settings, server: Server, name: str) -> float:
+    from recommend.jobs.agreement import agree  # only where the extra is installed
+
+    return agree(store, settings, server, name)
 
 
 def _print_canary(canary: Canary) -> None:

@@ -53,6 +53,8 @@ MODULES = {
     "doctor": ("operating", "Checks store, models and index, says how to mend what is wrong, and changes nothing."),
     "snapshots": ("operating", "The snapshots that are kept, newest first, and which one is live."),
     "rollback": ("operating", "Makes an earlier snapshot the live one; what was taken down since stays gone."),
+    "publish": ("shipping", "Copies the live snapshot to where other machines follow it."),
+    "follow": ("shipping", "Keeps the index of this machine the snapshot that was published elsewhere."),
     "backup": ("operating", "Copies the SQLite store, consistently, while it is in use."),
     "restore": ("operating", "Puts the articles of a backup into the store; what was taken down since stays gone."),
 }

@@ -129,7 +129,7 @@ def demo(
         if folder != _DEMO:  # which is the demonstration's, whatever the settings name
             check_scratch(context, "--folder", folder, read_settings(context))
         folder.mkdir(parents=True, exist_ok=True)
-        context.obj = Flags(f"sqlite:///{folder / 'recommend.db'}", folder / "index", given_flags(context).config)
+        context.obj = Flags(f"sqlite:///{folder / 'recommend.db'}", str(folder / "index"), given_flags(context).config)
         source = data or bundled("examples") / "corpus" / "articles.jsonl"
         try:
             ingest(context, [str(source)], rejects=folder / "rejects.jsonl")

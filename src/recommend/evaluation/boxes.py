@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recommend.evaluation.experiment import Rank
 from recommend.evaluation.judgements import UNKNOWN, Qrels
 from recommend.index.dates import MISSING, days_apart
+from recommend.index.view import View
 from recommend.recommender import Recommender
 
 FloatArray = NDArray[np.float64]
@@ -172,9 +173,11 @@ def _items(
 
 
 def _published(recommender: Recommender, article_id: str) -> int:
-    view = recommender.view()
-    place = view.locate(article_id)
-    return MISSING if place is None else int(view.segments[place[0]].table.published_at[place[1]])
+    def published(view: View) -> int:
+        place = view.locate(article_id)
+        return MISSING if place is None else int(view.segments[place[0]].table.published_at[place[1]])
+
+    return recommender.over(published)
 
 
 def _at(least: float, told: list[FloatArray], related: list[BoolArray], stories: list[bool]) -> Threshold:

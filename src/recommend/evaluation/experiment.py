@@ -14,12 +14,13 @@ from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels, Run
 from recommend.evaluation.metrics import without_unknown
 from recommend.index.dates import MISSING
+from recommend.index.view import View
 from recommend.ingest import IngestCounts, ingest
 from recommend.jobs.encoder_choice import decided_by
 from recommend.jobs.reindex import reindex
 from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
-from recommend.settings import Settings
+from recommend.settings import PgvectorSettings, Settings
 from recommend.store import Store
 
 DEPTH = 100
@@ -47,7 +48,8 @@ def scratch(
     with TemporaryDirectory(prefix="recommend-") as temporary:
         root = Path(temporary) if folder is None else folder
         root.mkdir(parents=True, exist_ok=True)
-        own = settings.model_copy(update={"store": f"sqlite:///{root / 'store.db'}", "index": root / "index"})
+        place = {"store": f"sqlite:///{root / 'store.db'}", "index": root / "index", "pgvector": PgvectorSettings()}
+        own = settings.model_copy(update=place)
         store = Store(own.store)
         try:
             own, articles = decided_by(own, store, articles)
@@ -116,9 +118,11 @@ def answerable(recommender: Recommender, qrels: Qrels) -> list[str]:
 
 
 def _published(recommender: Recommender, article_id: str) -> int | None:
-    view = recommender.view()
-    place = view.locate(article_id)
-    return None if place is None else int(view.segments[place[0]].table.published_at[place[1]])
+    def published(view: View) -> int | None:
+        place = view.locate(article_id)
+        return None if place is None else int(view.segments[place[0]].table.published_at[place[1]])
+
+    return recommender.over(published)
 
 
 def reach(grades: Mapping[str, int], depth: int) -> int:

@@ -93,19 +93,19 @@ def _change_articles(
         elif prepared is not None:
             published[change.article_id] = prepared
     changed.update(published)
-    segments, recent = list(view.segments), published
+    segments, recent, merged = list(view.segments), published, list[Segment]()
     if len(segments) > 1:
         last = segments.pop().table
         recent = {i: changed[i] for i in map(last.id, range(len(last))) if i in changed} | published
     if len(recent) > _MOST_RECENT:
-        segments, recent = [*segments[:1], _segment(view, changed)], {}
-        alive = [_without(segments[0], view.alive[0], touched), None]
-    else:
-        alive = [_without(s, a, touched) for s, a in zip(segments, view.alive[: len(segments)], strict=True)]
+        segments, recent, merged = segments[:1], {}, [_segment(view, changed)]
+    before = zip(segments, view.alive, strict=False)
+    parts = [segment.without(touched, alive) for segment, alive in before]
+    parts += [(segment, None) for segment in (*merged, _segment(view, recent))]
     return replace(
         view,
-        segments=(*segments, _segment(view, recent)),
-        alive=(*alive, None),
+        segments=tuple(segment for segment, _ in parts),
+        alive=tuple(alive for _, alive in parts),
         set_aside=aside,
     )
 
@@ -130,12 +130,3 @@ def _prepared(snapshot: Snapshot, change: Change, changes: KeptChanges, kept: Ke
 
 def _segment(view: View, changed: dict[str, Prepared]) -> Segment:
     return Segment.of(changed.values(), view.snapshot.segment)
-
-
-def _without(segment: Segment, alive: BoolArray | None, ids: list[str]) -> BoolArray | None:
-    rows = [row for row in map(segment.table.row, ids) if row is not None]
-    if not rows:
-        return alive
-    remaining = np.ones(len(segment), np.bool_) if alive is None else alive.copy()
-    remaining[rows] = False
-    return remaining

@@ -105,7 +105,7 @@ def allowed(table: ArticleTable, filters: Filters, now: int | None, *, embargo: 
 def _having(table: ArticleTable, name: str, wanted: str) -> BoolArray | None:
     """(n,) which rows have one of the values, of languages those that may; None when all have."""
     if name == "language":
-        values = _values(wanted)
+        values = alternatives(wanted)
         spoken = [mask for value in values if (mask := table.speaks(value)) is not None]
         return _any(spoken) if len(spoken) == len(values) else None
     return _known(table, name, wanted)
@@ -113,7 +113,7 @@ def _having(table: ArticleTable, name: str, wanted: str) -> BoolArray | None:
 
 def _known(table: ArticleTable, name: str, wanted: str) -> BoolArray:
     """(n,) which rows are known to have one of the values."""
-    values = _values(wanted)
+    values = alternatives(wanted)
     if name == "language":
         codes = [code for code, value in enumerate(table.values(name)) if any(_speaks(value, one) for one in values)]
     elif name == "tag":
@@ -135,14 +135,16 @@ def _speaks(value: str, wanted: str) -> bool:
 
 def _tagged(table: ArticleTable, value: str) -> BoolArray:
     """(n,) which rows have the tag, or all of those that plus signs join."""
-    mask = table.tagged(value)
-    if "+" not in value:
-        return mask
-    parts = [part for part in value.split("+") if part]
+    mask, parts = table.tagged(value), all_of(value)
     return mask | np.logical_and.reduce([table.tagged(part) for part in parts]) if parts else mask
 
 
-def _values(text: str) -> list[str]:
+def all_of(text: str) -> list[str]:
+    """The tags that plus signs join; none where there is no such sign."""
+    return [part for part in text.split("+") if part] if "+" in text else []
+
+
+def alternatives(text: str) -> list[str]:
     """The text itself, which may be the name of one value, and the parts that commas separate."""
     parts = text.split(",") if "," in text else []
     return [text, *(part for part in map(str.strip, parts) if part)]

@@ -24,7 +24,8 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-_POSTINGS_A_SEARCH = 100_000
+POSTINGS_A_SEARCH = 100_000
+"""Entries that one search reads at most, where the first term has no more."""
 _LEAST_COHERENCE = 0.1
 _FEW_ARTICLES = 8
 _TERMS_A_BLOCK = 20_000
@@ -108,13 +109,22 @@ def _bytes(term: str) -> bytes:
 class TermMatrix:
     """TF-IDF vectors of n articles, by article and by term."""
 
-    def __init__(self, rows: sparse.csr_array, postings: sparse.csr_array | None = None) -> None:
+    def __init__(
+        self,
+        rows: sparse.csr_array,
+        postings: sparse.csr_array | None = None,
+        *,
+        corpus: tuple[IntArray, int] | None = None,
+    ) -> None:
         """
         Args:
             rows: (n, v) float32, rows of unit length, column indices ascending.
             postings: the same transposed, (v, n); computed when not given.
+            corpus: where these are some of a corpus, how many articles of that have each term (v,), and how many
+                there are.
         """
         self.rows = rows
+        self.corpus = corpus
         if postings is not None:
             self.postings = postings
 
@@ -122,6 +132,17 @@ class TermMatrix:
     def postings(self) -> sparse.csr_array:
         """(v, n), the rows transposed."""
         return self.rows.T.tocsr()
+
+    def frequencies(self, columns: IntArray) -> IntArray:
+        """How many articles of the corpus have each of some terms."""
+        if self.corpus is not None:
+            return self.corpus[0][columns]
+        return np.asarray(self.postings.indptr[columns + 1] - self.postings.indptr[columns])
+
+    @property
+    def articles(self) -> int:
+        """How many articles the corpus has."""
+        return int(self.rows.shape[0]) if self.corpus is None else self.corpus[1]
 
     def vector(self, row: int) -> TermVector:
         """The vector of an article."""
@@ -173,7 +194,7 @@ class TermMatrix:
         if not len(columns):
             return np.zeros(0, np.int64)
         read = np.cumsum(self.postings.indptr[columns + 1] - self.postings.indptr[columns])
-        within = max(1, int(np.searchsorted(read, _POSTINGS_A_SEARCH, side="right")))
+        within = max(1, int(np.searchsorted(read, POSTINGS_A_SEARCH, side="right")))
         scores = self.postings[columns[:within]].T @ query.weights[strongest[:within]]
         if allowed is not None:
             scores *= allowed
@@ -301,14 +322,18 @@ def save(lexicon: Lexicon, matrix: TermMatrix, counts: TermCounts, folder: Path)
     np.save(folder / "rows.counts.npy", numbers.astype(np.min_scalar_type(numbers.max(initial=0))))
 
 
-def load(folder: Path) -> tuple[Lexicon, TermMatrix]:
-    """Opens what :func:`save` wrote, mapped into memory."""
+def load_lexicon(folder: Path) -> Lexicon:
+    """The lexicon of what :func:`save` wrote, mapped into memory."""
     table = pa.ipc.open_file(pa.memory_map(str(folder / "vocabulary.arrow"))).read_all()
     chunks = table.column("term").chunks
     stop_words = frozenset((folder / "stop_words.txt").read_text(encoding="utf-8").split())
     weights = load_mmap(folder / "weights.npy")
-    lexicon = Lexicon(chunks[0] if chunks else pa.array([], pa.string()), weights, stop_words)
-    parts = {}
+    return Lexicon(chunks[0] if chunks else pa.array([], pa.string()), weights, stop_words)
+
+
+def load(folder: Path) -> tuple[Lexicon, TermMatrix]:
+    """Opens what :func:`save` wrote, mapped into memory."""
+    lexicon, parts = load_lexicon(folder), {}
     for name in ("rows", "postings"):
         indptr, indices, data = (load_mmap(folder / f"{name}.{array}.npy") for array in _ARRAYS)
         count = len(indptr) - 1

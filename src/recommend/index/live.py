@@ -15,7 +15,7 @@ from recommend.index.segment import Prepared
 from recommend.index.snapshot.catalog import current_name, published_names
 from recommend.index.snapshot.kept import MANY, KeptChanges
 from recommend.index.snapshot.layout import IndexLayout
-from recommend.index.snapshot.open import open_verified
+from recommend.index.snapshot.open import Snapshot, open_verified
 from recommend.index.snapshot.stamps import is_stamped
 from recommend.index.view import FixedView, View
 from recommend.store import Store
@@ -48,7 +48,7 @@ class Opened(NamedTuple):
 class Awaited(NamedTuple):
     """A snapshot that is verified and opened while another one is served: which, by the stamp of ``CURRENT``."""
 
-    stamp: tuple[int, int] | None
+    stamp: object
     opened: Future[Opened]
 
 
@@ -83,7 +83,7 @@ class LiveView:
         self._serving = serving
         self._current = str(layout.current)
         self._lock = Lock()
-        self._published = self._stamp()
+        self._published: object = self._stamp()
         self._awaited: Awaited | None = None
         self.problem: str | None = None
         self.warmer: Callable[[], Callable[[View], object] | None] = lambda: None
@@ -119,14 +119,24 @@ class LiveView:
         """Articles that are served from changes since the snapshot."""
         return len(self._changed)
 
-    def _stamp(self) -> tuple[int, int] | None:
+    def _stamp(self) -> object:
+        """Another value whenever another snapshot may be live."""
         try:
             status = os.stat(self._current)  # noqa: PTH116  # before every answer, and a third of Path.stat's time
         except FileNotFoundError:
             return None
         return status.st_mtime_ns, status.st_ino
 
-    def _follow(self, stamp: tuple[int, int] | None) -> None:
+    def _live_name(self) -> str | None:
+        return current_name(self._layout)
+
+    def _published_names(self) -> list[str]:
+        return published_names(self._layout)
+
+    def _read(self, name: str) -> Snapshot:
+        return open_verified(self._layout, name, remember=self._serving)
+
+    def _follow(self, stamp: object) -> None:
         """Goes over to the published snapshot as soon as it is known to be whole."""
         if self._awaited is not None and self._awaited.opened.done():
             (awaited, opened), self._awaited = self._awaited, None
@@ -134,9 +144,9 @@ class LiveView:
                 self._switch(opened.result)
         if stamp == self._published or self._awaited is not None:
             return
-        name = current_name(self._layout)
+        name = self._live_name()
         warm = self.warmer() if self._serving and name is not None else None
-        if self._serving and name is not None and (warm is not None or not self._is_stamped(name)):
+        if self._serving and name is not None and (warm is not None or not self._is_known(name)):
             logger.info("verifying snapshot %s", name)
             self._awaited = Awaited(stamp, beside(lambda: self._open(name, warm)))
         else:
@@ -154,7 +164,8 @@ class LiveView:
             self.problem = f"still serving snapshot {self._view.snapshot.manifest.name}: {problem}"
             logger.error("keeping snapshot %s: %s", self._view.snapshot.manifest.name, problem)
 
-    def _is_stamped(self, name: str) -> bool:
+    def _is_known(self, name: str) -> bool:
+        """Whether opening it takes no time to speak of."""
         try:
             return is_stamped(self._layout, name)
         except SnapshotError:
@@ -162,8 +173,8 @@ class LiveView:
 
     def _open_any(self) -> Opened:
         """The published snapshot or, where that cannot be used, the latest before it that can."""
-        published = current_name(self._layout)
-        before = [name for name in reversed(published_names(self._layout)) if name != published]
+        published = self._live_name()
+        before = [name for name in reversed(self._published_names()) if name != published]
         try:
             opened = self._open(published)
         except SnapshotError as problem:
@@ -183,7 +194,7 @@ class LiveView:
     def _open(self, name: str | None, warm: Callable[[View], object] | None = None) -> Opened:
         if name is None:
             raise SnapshotError(f"{self._layout.root} holds no published snapshot; run recommend reindex")
-        snapshot = open_verified(self._layout, name, remember=self._serving)
+        snapshot = self._read(name)
         view = unchanged(snapshot)
         changed: dict[str, Prepared] = {}
         change_set = self._store.changes.read(view.revision, 0, snapshot.manifest.encoder)

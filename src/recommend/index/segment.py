@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recommend.arrays import to_float32
 from recommend.articles.article import Access, Article
+from recommend.index.conditions import Conditions
 from recommend.index.dates import MISSING, seconds
 from recommend.index.dense import KINDS, VectorIndex, exact_search, scans_exactly
 from recommend.index.expansion import ExpandedTerms
@@ -184,11 +185,88 @@ class Segment:
             self.authors.vector(row),
         )
 
-    def retrieve(self, query: Query, count: int, settings: RankingSettings, allowed: BoolArray | None) -> IntArray:
+    def check(self) -> None:
+        """Looks whether it can be searched."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all articles are at hand."""
+        return True
+
+    @property
+    def total(self) -> int:
+        """How many articles there are to search, at hand or not."""
+        return len(self)
+
+    def row(self, article_id: str) -> int | None:
+        """The row of an id, None when there is none."""
+        return self.table.row(article_id)
+
+    def bring(self, ids: Iterable[str]) -> None:
+        """Has the articles of some ids at hand."""
+
+    def bring_newest(self, conditions: Conditions, section: str | None, count: int) -> None:
+        """Has the ``count`` newest articles at hand that fulfil the conditions, of a section if one is given."""
+
+    def around(self, vector: FloatArray, count: int) -> Segment:
+        """A segment that has the ``count`` embeddings nearest to a vector (d,) at hand."""
+        return self
+
+    def without(self, ids: Iterable[str], alive: BoolArray | None) -> tuple[Segment, BoolArray | None]:
+        """The segment, and (n,) which of its rows are alive, once the articles of some ids are not; ``alive`` are those
+        that were before."""
+        rows = [row for row in map(self.table.row, ids) if row is not None]
+        if not rows:
+            return self, alive
+        remaining = np.ones(len(self), np.bool_) if alive is None else alive.copy()
+        remaining[rows] = False
+        return self, remaining
+
+    def ids(self, alive: BoolArray | None) -> Iterator[str]:
+        """The ids of all articles that are alive (n,); None: of all."""
+        rows = range(len(self)) if alive is None else np.flatnonzero(alive)
+        return (self.table.id(int(row)) for row in rows)
+
+    def of_group(self, group: int) -> Iterator[str]:
+        """The ids of the articles of a duplicate group."""
+        return map(self.table.id, np.flatnonzero(self.groups == np.uint64(group)).tolist())
+
+    def count(self, alive: BoolArray | None) -> int:
+        """How many those are."""
+        return len(self) if alive is None else int(np.count_nonzero(alive))
+
+    def sections(self, alive: BoolArray | None) -> list[tuple[str, int]]:
+        """Names of sections, and how many articles alive (n,) each has."""
+        codes, names = self.table.codes("section"), self.table.values("section")
+        present, numbers = np.unique(codes if alive is None else codes[alive], return_counts=True)
+        return [(names[code], n) for code, n in zip(present.tolist(), numbers.tolist(), strict=True) if code >= 0]
+
+    @property
+    def accesses(self) -> frozenset[str]:
+        """Those that any article has."""
+        return frozenset(self.table.values("access"))
+
+    def next_change_at(self, now: int, embargo: int) -> int | None:
+        """See :meth:`~recommend.index.timeline.Timeline.next_change_at`."""
+        return self.table.timeline.next_change_at(now, embargo)
+
+    def first_published(self, since: int) -> int | None:
+        """See :meth:`~recommend.index.timeline.Timeline.first_published`."""
+        return self.table.timeline.first_published(since)
+
+    def retrieve(
+        self,
+        query: Query,
+        count: int,
+        settings: RankingSettings,
+        allowed: BoolArray | None,
+        conditions: Conditions | None = None,
+    ) -> IntArray:
         """Rows of the candidates, ascending: the ``count`` nearest embeddings, the ``count`` best lexical matches, and
         of the articles nearest in time the nearest embeddings, so that what is old does not crowd out what is near.
 
-        ``allowed`` (n,) acts inside both searches; where it lets few rows through, all of those are candidates.
+        ``allowed`` (n,) acts inside both searches; where it lets few rows through, all of those are candidates. It says
+        of the rows at hand what ``conditions`` say of all; None where nothing is filtered.
         """
         if allowed is not None and int(np.count_nonzero(allowed)) <= count:
             return np.flatnonzero(allowed)

@@ -97,8 +97,13 @@ def save(matrix: TermMatrix, names: Mapping[str, Sequence[str]], folder: Path) -
 def load(folder: Path, width: int) -> tuple[TermMatrix, dict[str, list[str]]]:
     """Opens what :func:`save` wrote, mapped into memory; ``width`` is the lexicon's."""
     indptr, indices, data = (load_mmap(folder / f"rows.{name}.npy") for name in _ARRAYS)
-    names = _NAMES.validate_json((folder / _SERIES).read_bytes())
-    return TermMatrix(sparse.csr_array((data, indices, indptr), shape=(len(indptr) - 1, width), copy=False)), names
+    matrix = sparse.csr_array((data, indices, indptr), shape=(len(indptr) - 1, width), copy=False)
+    return TermMatrix(matrix), load_series(folder)
+
+
+def load_series(folder: Path) -> dict[str, list[str]]:
+    """By site the series there are, of what :func:`save` wrote."""
+    return _NAMES.validate_json((folder / _SERIES).read_bytes())
 
 
 def mentions(matrix: TermMatrix, rows: IntArray, title: TermVector) -> FloatArray:

@@ -65,14 +65,12 @@ class View:
         return _on, (self.snapshot, *later)
 
     def __len__(self) -> int:
-        counts = zip(self.segments, self.alive, strict=True)
-        return sum(len(segment) if alive is None else int(np.count_nonzero(alive)) for segment, alive in counts)
+        return sum(segment.count(alive) for segment, alive in zip(self.segments, self.alive, strict=True))
 
     def ids(self) -> Iterator[str]:
         """The ids of all articles that can be recommended."""
         for segment, alive in zip(self.segments, self.alive, strict=True):
-            rows = range(len(segment)) if alive is None else np.flatnonzero(alive)
-            yield from (segment.table.id(int(row)) for row in rows)
+            yield from segment.ids(alive)
 
     def shown(self, number: int, now: float) -> BoolArray | None:
         """(n,) which rows of a segment editors do not hide ``now``, in seconds since 1970; None when they hide none."""
@@ -84,15 +82,18 @@ class View:
         mask[hidden] = False
         return mask
 
+    def hidden_ids(self, now: float) -> frozenset[str]:
+        """Ids of the articles that editors hide ``now``, in seconds since 1970."""
+        until = ((one, curation.hidden_until) for one, curation in self.curations.items())
+        return frozenset(one for one, moment in until if moment is not None and now < moment.timestamp())
+
     def next_change_at(self, now: float) -> float | None:
         """The first moment after ``now`` (seconds since 1970) at which time alone may change an answer; None: never.
 
         Whatever is shown or hidden by the clock has its say here: answers are cached until then.
         """
         embargo = released_until(now)
-        moments: list[float | None] = [
-            segment.table.timeline.next_change_at(int(now), embargo) for segment in self.segments
-        ]
+        moments: list[float | None] = [segment.next_change_at(int(now), embargo) for segment in self.segments]
         for curation in self.curations.values():
             ends = [curation.hidden_until, *(one.until for one in (*curation.pinned, *curation.blocked))]
             moments += [end.timestamp() for end in ends if end is not None and end.timestamp() > now]
@@ -101,13 +102,13 @@ class View:
     def first_published(self, since: int) -> int | None:
         """The earliest date of publication from ``since`` (seconds since 1970) on, of articles alive or replaced; None
         when there is none."""
-        firsts = (segment.table.timeline.first_published(since) for segment in self.segments)
+        firsts = (segment.first_published(since) for segment in self.segments)
         return min((first for first in firsts if first is not None), default=None)
 
     @property
     def has_closed_bodies(self) -> bool:
         """Whether any article is not public; one that was taken down since the snapshot still counts."""
-        return any({*segment.table.values("access")} - {Access.PUBLIC.value} for segment in self.segments)
+        return any(segment.accesses - {Access.PUBLIC.value} for segment in self.segments)
 
     def changed_since(self, before: View) -> frozenset[str] | None:
         """Ids of the articles that changed, or whose curation did, since another view; None when that cannot be told:
@@ -129,7 +130,7 @@ class View:
     def locate(self, article_id: str) -> tuple[int, int] | None:
         """The segment and row of a published article, None when there is none of this id."""
         for number, (segment, alive) in enumerate(zip(self.segments, self.alive, strict=True)):
-            row = segment.table.row(article_id)
+            row = segment.row(article_id)
             if row is not None and (alive is None or alive[row]):
                 return number, row
         return None
@@ -142,7 +143,7 @@ class View:
     def of_group(self, group: int) -> Iterator[str]:
         """The ids of the articles of a duplicate group."""
         for segment in self.segments:
-            yield from map(segment.table.id, np.flatnonzero(segment.groups == np.uint64(group)).tolist())
+            yield from segment.of_group(group)
 
 
 def _on(snapshot: Snapshot, segments: tuple[Segment, ...], *others: Any) -> View:

@@ -13,7 +13,13 @@ from recommend.store import Store
 
 
 def publish_embedded(
-    store: Store, layout: IndexLayout, name: str, encoder: Encoder, *, progress: Callable[[int], None] = lambda _: None
+    store: Store,
+    layout: IndexLayout,
+    name: str,
+    encoder: Encoder,
+    *,
+    switch: Callable[[], None] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Makes a snapshot the live one at a moment when its encoder has embedded every article of the store.
 
@@ -26,6 +32,7 @@ def publish_embedded(
         layout: the index folder.
         name: of the snapshot.
         encoder: the snapshot's.
+        switch: makes it the live one where the articles lie on a server, by which it is verified then.
         progress: gets the number of each batch that is embedded.
 
     Returns:
@@ -34,12 +41,15 @@ def publish_embedded(
     Raises:
         SnapshotError: when the snapshot fails verification.
     """
-    confirm(layout, name)
+    if switch is None:
+        confirm(layout, name)
     embedded = 0
     while True:
         seen = store.latest_revision()
         embedded += embed_missing(store, encoder, progress=progress)
         with store.embeddings.all_embedded(encoder.fingerprint, seen) as all_embedded:
             if all_embedded:
+                if switch is not None:
+                    switch()
                 point_to(layout, name)
                 return embedded

@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recommend.encoder import Encoder, encode_articles
 from recommend.encoder.executors.engine import Engine
 from recommend.errors import RecommendError, SnapshotError
 from recommend.fingerprint import base_fingerprint
 from recommend.index.dense import choose_kind
+from recommend.index.opening import open_server
 from recommend.index.snapshot.build import Recipe, build_snapshot, live_corpus
 from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
 from recommend.index.snapshot.incremental import Corpus
@@ -26,6 +27,9 @@ from recommend.jobs.last_run import recorded
 from recommend.jobs.publish import publish_embedded
 from recommend.settings import Settings
 from recommend.store import Store
+
+if TYPE_CHECKING:
+    from recommend.index.pgvector.server import Server
 
 _MEASURED = 32
 
@@ -105,6 +109,7 @@ def reindex(
     engine: Engine | None = None,
     canary: Callable[[str, str], Canary | None] = lambda _old, _new: None,
     lists: Callable[[str], int] = lambda _: 0,
+    agrees: Callable[[Server, str], object] = lambda _server, _name: None,
     progress: Progress = Progress(),
 ) -> ReindexResult:
     """Brings the live snapshot up to the store's revision. Killed at any moment, it leaves the old one serving.
@@ -123,6 +128,8 @@ def reindex(
         canary: compares two snapshots, given their names, before the second is published.
         lists: makes what is missing of the ready lists of the live snapshot, given its name, and says of how many
             articles, as :func:`recommend.jobs.lists.make_lists` does.
+        agrees: raises where a generation on a server gives other boxes than the snapshot, given its name, as
+            :func:`recommend.jobs.agreement.agree` does.
         progress: who is told of it.
 
     Raises:
@@ -151,13 +158,27 @@ def reindex(
             return ReindexResult(manifest, embedded, built, failed=len(failures), set_aside=aside, **known)
 
         def listed(live: Manifest) -> int:
-            if not settings.indexing.lists:
+            if not settings.indexing.lists or settings.pgvector.url:
                 return 0
             progress.stage("making lists ready")
             return lists(live.name)
 
+        server = open_server(settings)
+        if server is not None:  # only where the extra is installed
+            from recommend.jobs.generation import is_live, load_generation, prune_generations
+
+        def publish(name: str) -> int:
+            """Makes a snapshot the live one, on the server where there is one; how many articles were embedded."""
+            switch = None
+            if server is not None:
+                switch = load_generation(server, settings, name, agrees=agrees, on_stage=progress.stage)
+            progress.stage("publishing")
+            return publish_embedded(store, layout, name, encoder, switch=switch, progress=progress.embedded)
+
         live = None if full or embedded else _up_to_date(store, layout, recipe.digest)
         if live is not None:
+            if server is not None and not is_live(server, live.name):
+                embedded += publish(live.name)
             return done(live, built=False, listed=listed(live))
         progress.stage("building")
         manifest = build_snapshot(store, layout, recipe, before=before, on_stage=progress.stage)
@@ -171,10 +192,11 @@ def reindex(
             raise
         if not publishes:
             return done(manifest, canary=compared, published=False)
-        progress.stage("publishing")
-        embedded += publish_embedded(store, layout, manifest.name, encoder, progress=progress.embedded)
+        embedded += publish(manifest.name)
         fingerprints = _fingerprints(layout) | {base_fingerprint(encoder.fingerprint)}
         prune(layout, settings.indexing.keep)
+        if server is not None:
+            prune_generations(server, settings.indexing.keep)
         dropped = sum(map(store.embeddings.drop, fingerprints - _fingerprints(layout)))
         return done(manifest, canary=compared, dropped=dropped, listed=listed(manifest))
 

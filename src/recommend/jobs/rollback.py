@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from recommend.encoder import Encoder
 from recommend.errors import SnapshotError
+from recommend.index.opening import open_server
 from recommend.index.snapshot.catalog import previous_name
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import verify
@@ -38,13 +40,21 @@ def rollback(
             revision that a restore undid.
         EncoderError: when its encoder cannot be opened.
     """
-    layout = IndexLayout(settings.index)
+    layout, server, switch = IndexLayout(settings.index), open_server(settings), None
     with locked(layout):
-        manifest = verify(layout, previous_name(layout) if name is None else name)
+        if server is None:
+            manifest = verify(layout, previous_name(layout) if name is None else name)
+        else:
+            from recommend.index.pgvector.generations import generation  # only where the extra is installed
+            from recommend.index.pgvector.generations import switch as switch_to
+            from recommend.jobs.generation import previous_generation
+
+            manifest = previous_generation(server) if name is None else generation(server, name).manifest
+            switch = partial(switch_to, server, manifest.name)
         if store.is_rolled_back(manifest.revision):
             raise SnapshotError(
                 f"snapshot {manifest.name} holds revision {manifest.revision}, which a restore of the store undid; "
                 "run recommend reindex"
             )
-        publish_embedded(store, layout, manifest.name, open_encoder(manifest))
+        publish_embedded(store, layout, manifest.name, open_encoder(manifest), switch=switch)
     return manifest

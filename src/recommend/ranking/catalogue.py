@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from recommend.index.view import View
 from recommend.ranking import reasons
 from recommend.ranking.answer import Recommendation, listed
@@ -42,12 +40,8 @@ def sections(view: View) -> list[tuple[str, int]]:
     """Names of sections and their numbers of articles, most first."""
     counts: dict[str, int] = {}
     for segment, alive in zip(view.segments, view.alive, strict=True):
-        codes = segment.table.codes("section")
-        present, numbers = np.unique(codes if alive is None else codes[alive], return_counts=True)
-        names = segment.table.values("section")
-        for code, number in zip(present.tolist(), numbers.tolist(), strict=True):
-            if code >= 0:
-                counts[names[code]] = counts.get(names[code], 0) + number
+        for name, number in segment.sections(alive):
+            counts[name] = counts.get(name, 0) + number
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 

@@ -60,7 +60,7 @@ def _lexical(segment: Segment, query: Query, rows: IntArray) -> tuple[FloatArray
         alone, context = segment.matrix.scores(rows, query.terms, query.context)
         return alone, context
     members = np.column_stack([rows, segment.neighbours[rows]])
-    needed, place = unique_inverse(members, len(segment))
+    needed, place = unique_inverse(members, segment.matrix.rows.shape[0])
     alone, both = segment.matrix.scores(needed, query.terms, query.context)
     scores = both[place]
     mixed = (1 - NEIGHBOUR_SHARE) * scores[:, 0] + NEIGHBOUR_SHARE * scores[:, 1:].mean(axis=1)

@@ -135,7 +135,7 @@ class Comparison:
         """
         view = self.scoring.view
         changed = view.changed_since(before)
-        if changed is None or now < then:
+        if changed is None or now < then or not view.segments[0].is_whole:
             return None
         ids = changed | frozenset(_turned(view, then, now)) if turned else changed
         if len(ids) > MOST_CHANGES:

@@ -128,8 +128,6 @@ def _few(view: View, names: Set[str]) -> frozenset[str]:
     lexicon, matrix = view.snapshot.lexicon, view.segments[0].matrix
     ordered = sorted(names)
     columns = lexicon.columns(ordered)
-    starts = matrix.postings.indptr
-    known = np.maximum(columns, 0)
-    counts = np.where(columns < 0, 0, starts[known + 1] - starts[known])
-    most = max(_FEW, _RARE * matrix.rows.shape[0])
+    counts = np.where(columns < 0, 0, matrix.frequencies(np.maximum(columns, 0)))
+    most = max(_FEW, _RARE * matrix.articles)
     return frozenset(name for name, count in zip(ordered, counts.tolist(), strict=True) if count <= most)

@@ -37,9 +37,7 @@ def names_among(terms: Set[str], lexicon: Lexicon, matrix: TermMatrix) -> Names:
     if not stems:
         return Names(frozenset(), frozenset())
     columns = lexicon.columns([form for stem in stems for form in (stem, stem.capitalize())])
-    starts = matrix.postings.indptr
-    known = np.maximum(columns, 0)
-    counts = np.where(columns < 0, 0, starts[known + 1] - starts[known]).reshape(-1, 2).tolist()
+    counts = np.where(columns < 0, 0, matrix.frequencies(np.maximum(columns, 0))).reshape(-1, 2).tolist()
     most = _most(matrix)
     found, rare = set[str](), set[str]()
     for stem, (with_it, capital) in zip(stems, counts, strict=True):
@@ -52,12 +50,11 @@ def names_among(terms: Set[str], lexicon: Lexicon, matrix: TermMatrix) -> Names:
 
 def is_rare(matrix: TermMatrix, column: int) -> bool:
     """Whether few articles have a term or a label."""
-    starts = matrix.postings.indptr
-    return bool(starts[column + 1] - starts[column] <= _most(matrix))
+    return bool(matrix.frequencies(np.array([column]))[0] <= _most(matrix))
 
 
 def _most(matrix: TermMatrix) -> float:
-    return float(max(_FEW, _RARE * matrix.rows.shape[0]))
+    return float(max(_FEW, _RARE * matrix.articles))
 
 
 def names_in(

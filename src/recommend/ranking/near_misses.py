@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,6 +14,7 @@ from recommend.index.view import View
 from recommend.ranking import near_duplicates, policy
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.chosen import Chosen
+from recommend.ranking.eligibility import Masks
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
@@ -46,7 +46,7 @@ def near_misses(
     rules: PolicySettings,
     *,
     blocked: frozenset[str] = frozenset(),
-    readable: Sequence[BoolArray | None],
+    readable: Masks,
     moment: int | None = None,
     preferred: bool = False,
     public: bool = False,

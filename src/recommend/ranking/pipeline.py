@@ -80,7 +80,12 @@ class Selection:
             full = len(chosen) == k
             if listed.exhaustive or (full and not lacks) or removed.get("floor"):
                 basis = None
-                if article_id is not None and full and not self.settings.policy.readable:
+                if (
+                    article_id is not None
+                    and full
+                    and not self.settings.policy.readable
+                    and self.view.segments[0].is_whole
+                ):
                     lowest = chosen.scores[len(pins) :].min(initial=np.inf)
                     any_of_it = self.settings.policy.diversity or eligibility.prefer != "any"
                     reach = float(listed.least if any_of_it else lowest)
@@ -191,7 +196,7 @@ class Selection:
                 parts.append(found.candidates)
                 continue
             if number == 0:
-                rows = segment.retrieve(query, count, self.scoring.settings, mask)
+                rows = segment.retrieve(query, count, self.scoring.settings, mask, allowed.conditions)
             else:
                 rows = np.arange(len(segment)) if mask is None else np.flatnonzero(mask)
             if own is not None and own[0] == number:
@@ -206,7 +211,7 @@ class Selection:
     def _complete(self, chosen: Candidates, k: int, count: int, lacking: Masks | None) -> bool:
         """Whether a search for more than ``count`` would bring nothing: k are chosen, or all were found; ``lacking``
         are masks of which more ought to be among those chosen."""
-        sizes = list(map(len, self.view.segments))
+        sizes = [segment.total for segment in self.view.segments]
         passing = () if lacking is None else zip(sizes, lacking, strict=True)
         fewer = (n if mask is None else int(np.count_nonzero(mask)) for n, mask in passing)
         return (len(chosen) >= k or count >= max(sizes)) and count >= max(fewer, default=0)

@@ -92,7 +92,7 @@ def _page(view: View, found: list[Dated], count: int, total: int) -> Found:
 def _newest(view: View, masks: Masks, count: int, after: Mark | None) -> list[Dated]:
     if after is not None:
         later = [-segment.table.published_at.astype(np.float64) >= after[0] for segment in view.segments]
-        masks = both(masks, later)
+        masks = both(masks, Masks(tuple(later)))
     ordered = newest_first(view, masks, None, sum(map(len, view.segments)))
     return list(islice((one for one in ordered if after is None or one[:2] > after), count))
 

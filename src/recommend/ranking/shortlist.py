@@ -80,7 +80,7 @@ class Scoring:
         comparable_features = comparable(candidates.features, self.view.snapshot.manifest.units[0])
         ranker = self.ranker_of(query.language)
         means = neutral(comparable_features, ranker.means, ranker.deviations).astype(np.float32).astype(np.float64)
-        others = len(segment) - (own is not None and own[0] == 0)
+        others = segment.total - (own is not None and own[0] == 0)
         ranked = self.best_first(self.scored(query, candidates, means))
         return Shortlist(ranked, means, len(rows) >= others, count)
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Protocol
 
 import numpy as np
 import orjson
@@ -240,7 +241,14 @@ def live_corpus(layout: IndexLayout) -> Corpus:
         return Corpus.empty()
 
 
-def sampled_recall(index: VectorIndex, embeddings: NDArray[np.float16], sample: int, depth: int) -> float:
+class Searchable(Protocol):
+    """Whatever finds nearest embeddings."""
+
+    def search(self, query: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+        """Rows of about the k nearest to ``query`` (d,), nearest first."""
+
+
+def sampled_recall(index: Searchable, embeddings: NDArray[np.float16], sample: int, depth: int) -> float:
     """The share of a sample's ten exact nearest neighbours that are among ``depth`` results of the index.
 
     The ranker scores candidates by their exact embeddings, so a neighbour anywhere among the candidates is found.

@@ -49,8 +49,9 @@ class Snapshot:
     def prepare(self, article: Article, embedding: FloatArray) -> Prepared:
         """An article that the snapshot does not hold, prepared as its own are, without what is boilerplate among those;
         ``embedding`` (d,) is the encoder's."""
-        article, segment = self.boilerplate.without(article), self.segment
+        article = self.boilerplate.without(article)
         vector = self.projection.apply(embedding[None, :])[0]
+        segment = self.segment.around(vector, CANDIDATES)
         terms = self.lexicon.weigh(article.full_text, article.language)
         near = segment.nearest(vector, CANDIDATES)
         near = near[near != segment.table.row(article.id)]

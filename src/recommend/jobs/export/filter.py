@@ -34,10 +34,10 @@ class ExportFilter:
         """What it may hold now."""
         view, now = recommender.view(), time()
         eligibility = Eligibility(view, Filters(), now, recommender.settings)
-        unexpired = [segment.table.timeline.unexpired(int(now)) for segment in view.segments]
+        unexpired = Masks(tuple(segment.table.timeline.unexpired(int(now)) for segment in view.segments))
         blocked = ((one, other) for one in view.curations for other in eligibility.curated(one)[1])
         return cls(
-            frozenset(_ids(view, both(unexpired, view.alive))),
+            frozenset(_ids(view, both(unexpired, Masks(view.alive)))),
             frozenset(_ids(view, eligibility.masks)),
             frozenset(blocked),
         )

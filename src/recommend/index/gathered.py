@@ -1,0 +1,312 @@
+"""The part of a generation that one request looks at: what was found for it elsewhere, ranked like any other segment.
+
+What is not at hand is asked for by :class:`NotAtHand`; it is fetched, and the request begins again. So ranking stays
+one pure path over arrays, wherever the articles lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.errors import RecommendError
+from recommend.index.conditions import Conditions
+from recommend.index.records import Records, assemble, beside_parts
+from recommend.index.segment import Query, Segment
+from recommend.settings import RankingSettings
+
+BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The articles of some ids."""
+
+    ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The ``count`` nearest embeddings to a vector (d,) float32."""
+
+    vector: FloatArray
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What :meth:`~recommend.index.segment.Segment.retrieve` brings.
+
+    Attributes:
+        query: of which embedding, terms and date count.
+        count: candidates of dense search, and again of lexical search.
+        near: of as many articles nearest in time the nearest embeddings; 0: none.
+        most_terms: of the query, that fetch candidates.
+        conditions: that hold of all; None: filtered by nothing.
+    """
+
+    query: Query
+    count: int
+    near: int
+    most_terms: int
+    conditions: Conditions | None
+
+    @property
+    def key(self) -> object:
+        """The same of equal searches but for ``count``."""
+        return self.query.embedding.tobytes(), self.query.terms.terms.tobytes(), self.conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The ``count`` newest articles of a section, or of all, ties by id."""
+
+    conditions: Conditions
+    section: str | None
+    count: int
+
+    @property
+    def key(self) -> object:
+        """The same but for ``count``."""
+        return "newest", self.conditions, self.section
+
+
+Want = Wanted | Nearest | Search | Newest
+
+
+class NotAtHand(RecommendError):  # noqa: N818  # no fault: it asks for rows
+    """What a request lacks; whoever meets it outside of :func:`~recommend.index.over.over` needs all rows at hand."""
+
+    def __init__(self, want: Want) -> None:
+        super().__init__("this needs an index of snapshots: the articles of this one lie on a server (pgvector.url)")
+        self.want = want
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a source found.
+
+    Attributes:
+        numbers: ascending, in the generation.
+        count: how many each search was for.
+        exhaustive: whether there are no others.
+        records: of all these.
+    """
+
+    numbers: IntArray
+    count: int
+    exhaustive: bool
+    records: Records
+
+    def joined(self, other: Found) -> Found:
+        """What both found, of which this one tells whether there are others."""
+        numbers = np.union1d(self.numbers, other.numbers)
+        return Found(numbers, self.count, self.exhaustive, self.records.joined(other.records))
+
+
+class CandidateSource(Protocol):
+    """Keeps a generation of articles and searches it: all that ranking needs of an index that lies elsewhere."""
+
+    @property
+    def articles(self) -> int:
+        """How many there are."""
+
+    @property
+    def accesses(self) -> frozenset[str]:
+        """Those that any of them has."""
+
+    def find(self, want: Want, gone: IntArray) -> Found:
+        """What is wanted, where conditions are set without the numbers ``gone``.
+
+        Raises:
+            StoreUnreachableError: when the source cannot be asked, or not in time.
+        """
+
+    def numbers(self, ids: Iterable[str]) -> IntArray:
+        """Of those of the ids that are in the generation, ascending."""
+
+    def ids(self) -> Iterator[tuple[int, str]]:
+        """Numbers and ids of all, in the order of ids."""
+
+    def of_group(self, group: int) -> Iterator[str]:
+        """The ids of the articles of a duplicate group."""
+
+    def sections(self, gone: IntArray) -> list[tuple[str, int]]:
+        """Names of sections and their numbers of articles, without those ``gone``."""
+
+    def next_change_at(self, now: int, embargo: int) -> int | None:
+        """As :meth:`~recommend.index.timeline.Timeline.next_change_at`."""
+
+    def first_published(self, since: int) -> int | None:
+        """As :meth:`~recommend.index.timeline.Timeline.first_published`."""
+
+
+def _no_numbers() -> IntArray:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered(Segment):
+    """Those articles of a generation that are at hand.
+
+    Attributes:
+        source: keeps all.
+        records: at hand.
+        numbers: (n,) int64 of the rows in the generation, ascending.
+        gone: (g,) int64 numbers of all that changed since, ascending.
+        found: what searches brought.
+        absent: ids that are none of the generation's.
+    """
+
+    source: CandidateSource
+    records: Records = field(default_factory=Records)
+    numbers: IntArray = field(default_factory=_no_numbers)
+    gone: IntArray = field(default_factory=_no_numbers)
+    found: Mapping[object, Found] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+
+    @classmethod
+    def beginning(cls, segment: Segment, source: CandidateSource) -> Gathered:
+        """Nothing at hand; ``segment``, of no articles, tells of dimensions, terms and labels."""
+        return cls(**_parts(segment), source=source)
+
+    def check(self) -> None:
+        """Looks whether it can be searched.
+
+        Raises:
+            StoreUnreachableError: when the source does not answer.
+        """
+        self.source.first_published(0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all articles are at hand."""
+        return False
+
+    @property
+    def total(self) -> int:
+        """How many articles there are to search, at hand or not."""
+        return self.source.articles
+
+    def row(self, article_id: str) -> int | None:
+        """The row of an id, None when there is none."""
+        self.bring([article_id])
+        return self.table.row(article_id)
+
+    def bring(self, ids: Iterable[str]) -> None:
+        """Has the articles of some ids at hand."""
+        lacking = frozenset(one for one in ids if one not in self.absent and self.table.row(one) is None)
+        if lacking:
+            raise NotAtHand(Wanted(lacking))
+
+    def bring_newest(self, conditions: Conditions, section: str | None, count: int) -> None:
+        """Has the ``count`` newest articles at hand that fulfil the conditions, of a section if one is given."""
+        self._searched(Newest(conditions, section, count))
+
+    def around(self, vector: FloatArray, count: int) -> Segment:
+        """A segment that has the ``count`` embeddings nearest to a vector (d,) at hand."""
+        return self.gather(Nearest(vector.astype(np.float32), count))
+
+    def retrieve(
+        self,
+        query: Query,
+        count: int,
+        settings: RankingSettings,
+        allowed: BoolArray | None,
+        conditions: Conditions | None = None,
+    ) -> IntArray:
+        """See :meth:`~recommend.index.segment.Segment.retrieve`."""
+        near = 0 if self.time_curve.flat else settings.near_in_time
+        search = Search(query, count, near, settings.lexical_terms, None)
+        unfiltered = None if conditions is None else self.found.get(search.key)
+        if unfiltered is not None and (unfiltered.count == count or unfiltered.exhaustive):
+            rows = self._rows(unfiltered.numbers)
+            if unfiltered.exhaustive or allowed is None or allowed[rows].all():
+                return rows if allowed is None else rows[allowed[rows]]
+        rows = self._rows(self._searched(replace(search, conditions=conditions)))
+        return rows if allowed is None else rows[allowed[rows]]
+
+    def look_up(self, queries: Sequence[Query], count: int, allowed: BoolArray | None) -> list[Query]:
+        """The queries: each is searched for by itself."""
+        return list(queries)
+
+    def without(self, ids: Iterable[str], alive: BoolArray | None) -> tuple[Segment, BoolArray | None]:
+        """See :meth:`~recommend.index.segment.Segment.without`."""
+        gone = np.union1d(self.gone, self.source.numbers(ids))
+        after = replace(self, gone=gone)
+        return after, after.alive()
+
+    def alive(self) -> BoolArray | None:
+        """(n,) which rows are not gone; None when none is."""
+        mask = ~np.isin(self.numbers, self.gone)
+        return None if mask.all() else mask
+
+    def ids(self, alive: BoolArray | None) -> Iterator[str]:
+        """The ids of all articles that are not gone."""
+        gone = frozenset(self.gone.tolist())
+        return (one for number, one in self.source.ids() if number not in gone)
+
+    def of_group(self, group: int) -> Iterator[str]:
+        """The ids of the articles of a duplicate group."""
+        return self.source.of_group(group)
+
+    def count(self, alive: BoolArray | None) -> int:
+        """How many those are."""
+        return self.total - len(self.gone)
+
+    def sections(self, alive: BoolArray | None) -> list[tuple[str, int]]:
+        """Names of sections, and how many of those articles each has."""
+        return self.source.sections(self.gone)
+
+    @property
+    def accesses(self) -> frozenset[str]:
+        """Those that any article has."""
+        return self.source.accesses
+
+    def next_change_at(self, now: int, embargo: int) -> int | None:
+        """See :meth:`~recommend.index.timeline.Timeline.next_change_at`."""
+        return self.source.next_change_at(now, embargo)
+
+    def first_published(self, since: int) -> int | None:
+        """See :meth:`~recommend.index.timeline.Timeline.first_published`."""
+        return self.source.first_published(since)
+
+    def gather(self, want: Want) -> Gathered:
+        """With what is wanted at hand."""
+        brought = self.source.find(want, self.gone)
+        records = self.records.joined(brought.records)
+        segment, numbers = assemble(records, self)
+        found, absent = self.found, self.absent
+        if isinstance(want, Search | Newest):
+            found = {**found, want.key: replace(brought, records=Records())}
+        elif isinstance(want, Wanted):
+            absent |= {one for one in want.ids if segment.table.row(one) is None}
+        return Gathered(
+            **_parts(segment),
+            source=self.source,
+            records=records,
+            numbers=numbers,
+            gone=self.gone,
+            found=found,
+            absent=absent,
+        )
+
+    def _searched(self, want: Search | Newest) -> IntArray:
+        found = self.found.get(want.key)
+        if found is None or (found.count < want.count and not found.exhaustive):
+            raise NotAtHand(want)
+        return found.numbers
+
+    def _rows(self, numbers: IntArray) -> IntArray:
+        return np.searchsorted(self.numbers, numbers)
+
+
+def _parts(segment: Segment) -> dict[str, Any]:
+    plain = beside_parts(segment)
+    return {name: getattr(plain, name) for name in Segment.__slots__}

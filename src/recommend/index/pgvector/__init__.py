@@ -1,0 +1,1 @@
+"""Generations: what a snapshot holds, kept and searched by PostgreSQL with pgvector."""

@@ -1,0 +1,87 @@
+"""What holds now, where the articles lie on a server: its live generation and everything that changed since."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+
+from recommend.errors import StoreError
+from recommend.files import replace_file
+from recommend.index.changes import hide, unchanged
+from recommend.index.live import LiveView
+from recommend.index.pgvector.generations import generations, live_name
+from recommend.index.pgvector.server import Server
+from recommend.index.pgvector.statistics import open_generation
+from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.snapshot.open import Snapshot
+from recommend.index.view import FixedView
+from recommend.store import Store
+
+logger = logging.getLogger(__name__)
+
+
+class LoadedView(FixedView):
+    """One generation as it was loaded, without what changed since: what it is compared through."""
+
+    def __init__(self, server: Server, layout: IndexLayout, name: str) -> None:
+        """
+        Raises:
+            SnapshotError: when it is missing or damaged.
+            StoreUnreachableError: when the server cannot be asked.
+        """
+        view = unchanged(open_generation(server, layout, name))
+        super().__init__(hide(view, view))
+
+
+class GenerationView(LiveView):
+    """Keeps a view up to date with the store and the generations on a server.
+
+    Which generation is live is asked for at most every ``staleness`` seconds; changes in the store are looked for as
+    over snapshots.
+    """
+
+    def __init__(
+        self, store: Store, layout: IndexLayout, server: Server, *, staleness: float, serving: bool = False
+    ) -> None:
+        """
+        Args:
+            store: the truth.
+            layout: the index folder of this machine, for statistics.
+            server: where the generations lie.
+            staleness: seconds between looks for another generation.
+            serving: whether others wait for answers, see :class:`~recommend.index.live.LiveView`.
+
+        Raises:
+            SnapshotError: when no generation is live, or it cannot be used.
+            StoreUnreachableError: when the server cannot be asked.
+        """
+        self.server = server
+        self._staleness = staleness
+        self._asked, self._name = float("-inf"), live_name(server)
+        super().__init__(store, layout, serving=serving)
+
+    def _stamp(self) -> object:
+        if monotonic() - self._asked >= self._staleness:
+            try:
+                self._name = live_name(self.server)
+            except StoreError as problem:  # what is at hand stays good; whoever searches is told
+                logger.warning("whether another generation is live cannot be told: %s", problem)
+            self._asked = monotonic()
+        return self._name
+
+    def _live_name(self) -> str | None:
+        return self._name
+
+    def _published_names(self) -> list[str]:
+        return [one.manifest.name for one in reversed(generations(self.server)) if one.published and one.verified]
+
+    def _is_known(self, name: str) -> bool:
+        return False
+
+    def _read(self, name: str) -> Snapshot:
+        snapshot = open_generation(self.server, self._layout, name)
+        try:  # for those who ask the folder what is live
+            replace_file(self._layout.current, f"{name}\n".encode())
+        except OSError as problem:
+            logger.info("%s is not kept up to date: %s", self._layout.current, problem)
+        return snapshot

@@ -1,0 +1,139 @@
+"""What a process keeps of a generation: statistics of its corpus, which hardly grow with the articles.
+
+They are brought once to each machine, into its index folder, and mapped from there by all its processes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import orjson
+from psycopg import sql
+from scipy import sparse
+
+from recommend.arrays import load_mmap
+from recommend.articles.boilerplate import Boilerplate
+from recommend.errors import SnapshotError
+from recommend.files import file_sha256, folder_aside, sync_tree
+from recommend.index import lexical, titles
+from recommend.index.expansion import NEIGHBOUR_COUNT
+from recommend.index.gathered import Gathered
+from recommend.index.lexical import TermMatrix
+from recommend.index.pgvector.generations import Generation, generation
+from recommend.index.pgvector.schema import schema_of
+from recommend.index.pgvector.server import Server
+from recommend.index.pgvector.source import PgvectorSource
+from recommend.index.projection import Projection
+from recommend.index.segment import Segment
+from recommend.index.snapshot.layout import IndexLayout, Manifest, SnapshotLayout
+from recommend.index.snapshot.open import Snapshot
+from recommend.index.table import ArticleTable
+
+STATISTICS = re.compile(
+    r"(lexical|tags|authors)/(vocabulary\.arrow|weights\.npy|stop_words\.txt|postings\.indptr\.npy)"
+    r"|titles/series\.json|projection/.*|boilerplate\.npy"
+)
+"""Those files of a snapshot that are statistics."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSnapshot(Snapshot):
+    """A snapshot whose articles lie on a server; pickled by where that is."""
+
+    server: Server
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _reopened, (self.server.url, self.layout, self.manifest.name)
+
+
+def open_generation(server: Server, layout: IndexLayout, name: str) -> RemoteSnapshot:
+    """Opens a generation; brings its statistics where the index folder lacks them, and verifies them.
+
+    Args:
+        server: where it lies.
+        layout: the index folder of this machine.
+        name: of the generation.
+
+    Raises:
+        SnapshotError: when there is no such generation, or its statistics are damaged.
+        StoreUnreachableError: when the server cannot be asked.
+    """
+    known = generation(server, name)
+    parts = layout.snapshot(name)
+    if not parts.manifest.exists():
+        _bring(server, layout, known)
+    for file, digest in known.manifest.sha256.items():
+        if STATISTICS.fullmatch(file) and file_sha256(parts.root / file) != digest:
+            raise SnapshotError(f"{parts.root / file} has another SHA-256 than generation {name} on {server.name}")
+    return _opened(server, layout, parts, known)
+
+
+def _bring(server: Server, layout: IndexLayout, known: Generation) -> None:
+    name = known.manifest.name
+    files = server.ask(sql.SQL("SELECT file, content FROM {}.statistics").format(schema_of(name)))
+    layout.snapshots.mkdir(parents=True, exist_ok=True)
+    with folder_aside(layout.snapshots, ".bringing-") as aside:
+        for file, content in files:
+            if not STATISTICS.fullmatch(file):
+                raise SnapshotError(f"generation {name} on {server.name} holds a file {file!r}, which none should")
+            (aside / file).parent.mkdir(parents=True, exist_ok=True)
+            (aside / file).write_bytes(content)
+        manifest = known.manifest.model_dump(exclude_defaults=True)
+        (aside / "manifest.json").write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+        sync_tree(aside)
+        try:
+            aside.rename(layout.snapshot(name).root)
+        except OSError:
+            if not layout.snapshot(name).manifest.exists():  # else another process was sooner
+                raise
+
+
+def _opened(server: Server, layout: IndexLayout, parts: SnapshotLayout, known: Generation) -> RemoteSnapshot:
+    manifest = known.manifest
+    lexicon, tags, authors = map(lexical.load_lexicon, (parts.lexical, parts.tags, parts.authors))
+    terms = _none(parts.lexical, manifest.articles)
+    assert terms.corpus is not None
+    source = PgvectorSource(server, known, terms.corpus[0])
+    beside = _empty(manifest, terms, _none(parts.tags, manifest.articles), _none(parts.authors, manifest.articles))
+    return RemoteSnapshot(
+        layout,
+        manifest,
+        Gathered.beginning(beside, source),
+        lexicon,
+        Projection.load(parts.projection),
+        tags,
+        authors,
+        titles.load_series(parts.titles),
+        Boilerplate.of(load_mmap(parts.boilerplate)),
+        server,
+    )
+
+
+def _empty(manifest: Manifest, terms: TermMatrix, tags: TermMatrix, authors: TermMatrix) -> Segment:
+    """A segment of no articles of a generation's dimensions."""
+    return Segment(
+        ArticleTable.of([]),
+        np.zeros((0, manifest.dimension), np.float16),
+        terms,
+        np.zeros(0, np.uint64),
+        np.zeros((0, NEIGHBOUR_COUNT), np.int32),
+        np.zeros(0, np.float32),
+        (),
+        None,
+        manifest.time_curve,
+        tags,
+        authors,
+        TermMatrix(terms.rows),
+    )
+
+
+def _none(folder: Path, articles: int) -> TermMatrix:
+    """Vectors of no articles, of a corpus whose postings ended where a file tells."""
+    frequencies = np.diff(load_mmap(folder / "postings.indptr.npy"))
+    return TermMatrix(sparse.csr_array((0, len(frequencies)), dtype=np.float32), corpus=(frequencies, articles))
+
+
+def _reopened(url: str, layout: IndexLayout, name: str) -> RemoteSnapshot:
+    return open_generation(Server(url), layout, name)

@@ -1,0 +1,73 @@
+"""A snapshot on its way to a server: loaded and verified there, made live, gone back from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from recommend.errors import SnapshotError
+from recommend.index.pgvector.generations import drop, generations, live_name, prune, switch
+from recommend.index.pgvector.load import load
+from recommend.index.pgvector.server import Server
+from recommend.index.snapshot.layout import IndexLayout, Manifest
+from recommend.index.snapshot.open import open_snapshot
+from recommend.settings import Settings
+
+
+def load_generation(
+    server: Server,
+    settings: Settings,
+    name: str,
+    *,
+    agrees: Callable[[Server, str], object] = lambda _server, _name: None,
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> Callable[[], None]:
+    """Writes a snapshot to a server, unless it is there, without making it live.
+
+    Args:
+        server: where to.
+        settings: index folder, and how it is verified.
+        name: of the snapshot.
+        agrees: raises where the boxes that it gives there are others, see :func:`~recommend.jobs.agreement.agree`.
+        on_stage: called with a few words when a stage begins.
+
+    Returns:
+        What makes it the live one, in one transaction.
+
+    Raises:
+        SnapshotError: when verification fails; nothing is left behind then.
+        StoreUnreachableError: when the server refuses.
+    """
+    if not any(one.manifest.name == name and one.verified for one in generations(server)):
+        load(server, open_snapshot(IndexLayout(settings.index), name), settings, on_stage=on_stage)
+        on_stage("comparing boxes")
+        try:
+            agrees(server, name)
+        except SnapshotError:
+            drop(server, name)
+            raise
+    return partial(switch, server, name)
+
+
+def is_live(server: Server, name: str) -> bool:
+    """Whether a generation is the one that readers are answered from."""
+    return live_name(server) == name
+
+
+def previous_generation(server: Server) -> Manifest:
+    """The generation that was live before the live one.
+
+    Raises:
+        SnapshotError: when none is live, or none before.
+    """
+    live, known = live_name(server), [one for one in generations(server) if one.published and one.verified]
+    before = [one.manifest for one in known if live is not None and one.manifest.name < live]
+    if not before:
+        raise SnapshotError(f"index {server.name} holds no generation older than the live one, {live}")
+    return before[0]
+
+
+def prune_generations(server: Server, keep: int) -> list[str]:
+    """Removes all but the ``keep`` latest generations that were live, and what killed loads left; the names removed."""
+    published = [one.manifest.name for one in generations(server) if one.published and one.verified]
+    return prune(server, frozenset(published[:keep]))
