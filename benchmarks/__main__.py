@@ -19,6 +19,7 @@ BENCHMARKS = (
     "kinds",
     "near_duplicates",
     "service",
+    "goals",
 )
 
 

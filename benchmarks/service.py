@@ -7,7 +7,7 @@ import random
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ class Subject:
         layout = IndexLayout(folder / "index")
         view = SnapshotView(layout, current_name(layout) or "").refresh()
         ids = np.random.default_rng(7).permutation(list(view.ids()))[:CACHED_IDS].tolist()
-        return cls(folder, view, ids, _script(folder / "ids.lua", [_path(one) for one in ids]))
+        return cls(folder, view, ids, write_script(folder / "ids.lua", [path_of(one) for one in ids]))
 
 
 def main() -> None:
@@ -128,7 +128,7 @@ def workers(subject: Subject) -> Iterator[Row]:
 
 def switch(subject: Subject) -> Iterator[Row]:
     """Whether readers notice that another snapshot is published."""
-    with _copied(subject) as folder:
+    with copied(subject) as folder:
         run(folder, "reindex", "--full")
         layout = IndexLayout(folder / "index")
         names = [one.name for one in list_snapshots(layout)]
@@ -144,9 +144,9 @@ def switch(subject: Subject) -> Iterator[Row]:
 
 def writes(subject: Subject) -> Iterator[Row]:
     """What a ``PUT`` takes, and what reads take while many come."""
-    text = _words(subject.view)
-    with _copied(subject) as folder, service(folder) as server, ThreadPoolExecutor() as pool:
-        put = _putter(server, text)
+    text = words_of(subject.view)
+    with copied(subject) as folder, service(folder) as server, ThreadPoolExecutor() as pool:
+        put = putter(server, text)
         alone = [put() for _ in range(PUTS)]
         yield (f"`PUT` of {WORDS} words, alone, median", f"{1000 * np.median(alone):.1f} ms", "40 ms")
         for kind, script in (("one article", None), ("articles in turn", subject.script)):
@@ -164,11 +164,11 @@ def _start(subject: Subject, servers: ExitStack) -> tuple[list[Contender], Serve
     folder, ids = subject.folder, subject.ids
     hot = servers.enter_context(service(folder))
     cold = servers.enter_context(service(folder, cache_size=0))
-    url = f"{hot.address}{_path(ids[0])}"
+    url = f"{hot.address}{path_of(ids[0])}"
     answer = httpx.get(url, headers={"Accept-Encoding": "identity"}, trust_env=False)
     bare, fast = (servers.enter_context(yardstick(folder, name, answer.content)) for name in ("bare", "fast"))
     for one in ids:
-        httpx.get(f"{hot.address}{_path(one)}", trust_env=False).raise_for_status()
+        httpx.get(f"{hot.address}{path_of(one)}", trust_env=False).raise_for_status()
     contenders = [
         Contender("*bare:* uvicorn, an ASGI app that sends the same bytes", bare.address),
         Contender("*fixed:* a FastAPI route that sends the same bytes", fast.address),
@@ -181,24 +181,24 @@ def _start(subject: Subject, servers: ExitStack) -> tuple[list[Contender], Serve
         Contender(
             "kept, but asked for in other words each time",
             hot.address,
-            script=_script(folder / "words.lua", [f"{_path(ids[0])}?{n}" for n in range(20_000)]),
+            script=write_script(folder / "words.lua", [f"{path_of(ids[0])}?{n}" for n in range(20_000)]),
         ),
         Contender("`/healthz`", f"{hot.address}/healthz"),
         Contender("`/readyz`", f"{hot.address}/readyz"),
-        Contender("`GET` of an article", f"{hot.address}{_path(ids[0]).removesuffix('/related')}"),
+        Contender("`GET` of an article", f"{hot.address}{path_of(ids[0]).removesuffix('/related')}"),
         Contender("cold: cache off, articles in turn", cold.address, script=subject.script),
     ]
     vectors = np.asarray(subject.view.segments[0].embeddings, np.float32)
     other = servers.enter_context(txtai(folder, list(subject.view.ids()), vectors))
     if other is not None:
-        script = _script(folder / "txtai.lua", [f"/search?query={quote(one, safe='')}&limit=5" for one in ids])
+        script = write_script(folder / "txtai.lua", [f"/search?query={quote(one, safe='')}&limit=5" for one in ids])
         contenders.append(Contender(_TXTAI, other.address, script=script))
     return contenders, hot
 
 
 def _asked(server: Server, subject: Subject, script: Path | None) -> Load:
     """Reads for a while, after some to get warm."""
-    url = server.address if script else f"{server.address}{_path(subject.ids[0])}"
+    url = server.address if script else f"{server.address}{path_of(subject.ids[0])}"
     wrk(url, script=script, seconds=1)
     return wrk(url, script=script, seconds=LONG)
 
@@ -209,7 +209,7 @@ def _beside(name: str, steady: Load, during: Load) -> Row:
     return (f"{name}: p99 to that of before", measured, "2 times, 0 errors")
 
 
-def _putter(server: Server, text: list[str]) -> Callable[[], float]:
+def putter(server: Server, text: list[str]) -> Callable[[], float]:
     """Puts another text each time, under a few ids; tells the seconds it took."""
     client = httpx.Client(base_url=server.address, headers={"Authorization": f"Bearer {KEY}"}, trust_env=False)
     chance = random.Random(7)
@@ -234,14 +234,15 @@ def _paced(put: Callable[[], float], stop: Event) -> list[float]:
     return times
 
 
-def _words(view: View) -> list[str]:
+def words_of(view: View) -> list[str]:
+    """Words of headlines, as many as a text takes."""
     table = view.segments[0].table
     found = " ".join(table.headline(row) for row in range(min(len(table), 1_000))).split()
     return found * (1 + WORDS // len(found))
 
 
 @contextmanager
-def _copied(subject: Subject) -> Iterator[Path]:
+def copied(subject: Subject) -> Iterator[Path]:
     """A copy of store and index to write to."""
     with TemporaryDirectory(dir=subject.folder.parent) as name:
         folder = Path(name)
@@ -251,11 +252,13 @@ def _copied(subject: Subject) -> Iterator[Path]:
         yield folder
 
 
-def _path(article_id: str) -> str:
+def path_of(article_id: str) -> str:
+    """The path of an article's box."""
     return f"/v1/articles/{quote(article_id, safe='')}/related"
 
 
-def _script(path: Path, paths: list[str]) -> Path:
+def write_script(path: Path, paths: Iterable[str]) -> Path:
+    """A script by which wrk asks for one path after the other."""
     listed = ", ".join(f'"{one}"' for one in paths)
     path.write_text(
         f"local paths = {{{listed}}}\nlocal n = 0\n"
