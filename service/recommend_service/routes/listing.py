@@ -48,7 +48,7 @@ async def list_articles(
     refuse_unknown(request, ListParameters)
     scopes = frozenset[Scope]() if key is None else key.scopes
     whole = not scopes.isdisjoint({Scope.READ, Scope.WRITE})
-    asked = recommender.for_editors() if whole else recommender
+    asked = state.editors() if whole else recommender
     after, filters = read_cursor(given.cursor), given.filters()
     found = await state.threads.read(_search, asked, given, filters, after, Scope.CURATE in scopes)
     private = state.settings.service.read_needs_key or bool(scopes)
@@ -81,16 +81,11 @@ def _search(
         **KEY_PROBLEMS,
     },
 )
-async def why(
-    request: Request,
-    state: StateOf,
-    recommender: RecommenderOf,
-    article_id: str,
-    given: Annotated[WhyParameters, Query()],
-) -> Response:
+async def why(request: Request, state: StateOf, article_id: str, given: Annotated[WhyParameters, Query()]) -> Response:
     """Why one article is, or is not, in the box of another: rank, score and its parts, and what filtered it."""
     refuse_unknown(request, WhyParameters)
-    editors = recommender.for_editors()
+    await state.caught_up()
+    editors = state.editors()
     async with state.compute_lock():
         found = await state.search(editors.why, article_id, same_id(given.other), given.limit)
     body = orjson.dumps(asdict(found))
