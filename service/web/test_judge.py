@@ -135,7 +135,15 @@ def test_only_who_opened_the_address_once_on_this_machine_is_answered(
         assert client.get("/next", headers={"Host": "evil.example"}).status_code == 421
         pair = client.get("/next").json()["pair"]
         good = {"query": "storm", "document": pair["document"]["id"], "grade": 1, "seconds": 2.0}
-        for bad in ({**good, "grade": 7}, {**good, "document": "storm"}, {**good, "seconds": -1}, {}, [], "x"):
+        malformed: list[Any] = [
+            {**good, "grade": 7},
+            {**good, "document": "storm"},
+            {**good, "seconds": -1},
+            {},
+            [],
+            "x",
+        ]
+        for bad in malformed:
             assert client.post("/grade", json=bad).status_code == 422
         assert client.post("/grade", content=b" " * 5_000).status_code == 413
         assert client.get("/../secrets").status_code == 404

@@ -128,7 +128,7 @@ def agreement(by_judge: Mapping[str, Mapping[Pair, int]], scale: Sequence[int]) 
     twice = np.isfinite(data).sum(0) >= 2
     if not twice.any() or len(np.unique(data[:, twice][np.isfinite(data[:, twice])])) < 2:
         return None
-    import krippendorff  # type: ignore[import-untyped]  # for those who judge
+    import krippendorff  # for those who judge
 
     return float(krippendorff.alpha(data[:, twice], level_of_measurement="ordinal", value_domain=list(scale)))
 
