@@ -395,9 +395,7 @@ class Recommender:
             after: where the page before ended.
             hidden: whether articles that editors hide are found, too.
         """
-        view = self.view()
-        if not view.segments[0].is_whole:
-            raise SnapshotError("articles cannot be listed where the index is on a server: that needs one of snapshots")
+        view = self._listed()
         if words.strip().startswith(("https://", "http://")):
             words = self.store.find_url(words.strip()) or words
         ruled = self.settings.model_copy(update={"policy": PolicySettings(on=True)})
@@ -405,9 +403,20 @@ class Recommender:
         masks = eligibility.passing if hidden else eligibility.masks
         return search(view, masks, words, count, after, public=self._serving)
 
+    def _listed(self) -> View:
+        """The present view, of which all articles can be listed.
+
+        Raises:
+            SnapshotError: when they are on a server.
+        """
+        view = self.view()
+        if not view.segments[0].is_whole:
+            raise SnapshotError("articles cannot be listed where the index is on a server: that needs one of snapshots")
+        return view
+
     def spread(self, count: int) -> list[str]:
         """Ids of some published articles from the newest to the oldest, evenly spread over the archive."""
-        view = self.view()
+        view = self._listed()
         return spread(view, self.eligibility(view, Filters()).masks, count)
 
     def why(self, article_id: str, other_id: str, k: int, filters: Filters = Filters()) -> Why:
