@@ -58,8 +58,8 @@ def test_a_list_is_written_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     ("assignment", "message"),
     [
         ("ranking.candidates", "setting 'ranking.candidates' is not of the form group.key=value"),
-        ("ranking.depth=3", "setting ranking.depth is unknown: there are as_of, candidates, lexical_terms, model"),
-        ("rankings.x=1", "setting rankings is unknown: there are encoder, index, indexing, models, policy"),
+        ("ranking.depth=3", "setting ranking.depth is unknown: there are as_of, candidates, corpus_weights"),
+        ("rankings.x=1", "setting rankings is unknown: there are encoder, events, index, indexing, models, pgvector"),
         ("ranking.candidates=9", "setting ranking.candidates = '9': input should be greater than or equal to 10"),
         ("ranking.as_of=now", "setting ranking.as_of = 'now': input should be 'any' or 'query'"),
         ("policy.floor=1.5", "setting policy.floor = '1.5': input should be less than or equal to 1"),
@@ -73,7 +73,7 @@ def test_a_list_is_written_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
         ("service.variants.b.policy.floor=2", "floor: Input should be less than or equal to 1"),
         (
             "service.variants.b.color=red",
-            "service.variants.b.color is unknown: there are policy, ranking, weight",
+            "service.variants.b.color is unknown: there are interleave, policy, ranking, weight",
         ),
         ("service.variants.b.weight=-1", "setting service.variants.b.weight = '-1': input should be greater than or"),
         ("ranking=fast ranking.as_of=any", "setting 'ranking.as_of=any' contradicts an earlier one"),
