@@ -143,7 +143,7 @@ def _listed(folder: Path) -> list[str]:
     found = (view.segments[0].table.id(row) for row in newest.tolist())
     ids = [one for one in found if recommender.is_ready(view, one)]
     store.close()
-    return np.random.default_rng(7).permutation(ids)[:5_000].tolist()
+    return [str(one) for one in np.random.default_rng(7).permutation(ids)[:5_000]]
 
 
 def _warm(server: Server, ids: Sequence[str]) -> None:

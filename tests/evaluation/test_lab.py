@@ -36,7 +36,7 @@ def test_files_and_what_they_hold_give_the_same(
     found.provenance.save(run_notes(tmp_path / "ours.trec"), found.run)
     held = compare({"file": tmp_path / "ours.trec", "evaluation": found, "run": found.run}, judged, articles=articles)
     assert held.verdicts()[1] == "run serves every query as file does, by nDCG@10."
-    vary = {"ranking.without": [["dense", "lexical"]], "policy.on": [True]}
+    vary: dict[str, list[object]] = {"ranking.without": [["dense", "lexical"]], "policy.on": [True]}
     parts = ablate(some, QRELS, vary, queries="1", scratch=kept)
     assert list(parts.evaluations) == ["as set", "ranking.without=dense,lexical policy.on=on"]
     assert parts.to_arrow().num_rows == 8
