@@ -12,12 +12,14 @@ from recommend.errors import EvaluationError
 from recommend.evaluation.clusters import Clusters, cluster_queries, story_clusters, topic_clusters
 from recommend.evaluation.judgements import Qrels
 
-QRELS: Qrels = {"a": {"x": 1}, "b": {"x": 2, "y": 0}, "c": {"y": 3}, "d": {"z": -1, "a": 0}}
+QRELS: Qrels = {"a": {"x": 1}, "b": {"x": 1, "y": 0}, "c": {"y": 1}, "d": {"z": -1, "a": 0}}
 
 
 def test_what_is_judged_related_however_indirectly_is_one_story() -> None:
-    assert story_clusters(QRELS) == {"a": "a", "b": "a", "c": "c", "d": "d"}
-    assert story_clusters(QRELS | {"e": {"x": 1, "y": 1}})["c"] == "a"
+    graded: Qrels = {"a": {"x": 2}, "b": {"x": 3, "y": 1}, "c": {"y": 3}, "d": {"z": -1, "a": 0}}
+    assert story_clusters(graded) == {"a": "a", "b": "a", "c": "c", "d": "d"}
+    assert story_clusters(graded | {"e": {"x": 2, "y": 2}})["c"] == "a"
+    assert story_clusters({"a": {"x": 1}, "b": {"x": 1}, "c": {}}) == {"a": "a", "b": "a", "c": "c"}
 
 
 def test_stories_are_told_apart_unasked_where_there_are_ten() -> None:

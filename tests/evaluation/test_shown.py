@@ -73,6 +73,7 @@ def row(recommender: object, article_id: str) -> int:
 
 
 def test_of_no_boxes_nothing_is_told(newsroom: Newsroom) -> None:
+    assert read_boxes(newsroom.recommender(), [], 5) == []
     found = look_at(newsroom.recommender(), [], 5)
     assert (found.coverage, found.gini, found.most, found.boxes) == (0.0, 0.0, None, 0)
     assert not found.means["age"].told

@@ -104,6 +104,11 @@ def test_candidates_hold_the_nearest_and_the_best_lexical_matches(
         assert {*nearest.tolist(), *lexical.tolist()} <= set(found.tolist())
 
 
+def test_of_no_queries_nothing_is_looked_up(snapshot: Snapshot) -> None:
+    segment = replace(snapshot.segment, index=VectorIndex.build(snapshot.segment.embeddings, KINDS["flat"]))
+    assert segment.look_up([], 10, None) == []
+
+
 def test_of_articles_about_as_near_in_time_those_nearest_in_meaning_are_candidates_too(snapshot: Snapshot) -> None:
     curve = TimeCurve(pairs=900, days=(0, 365), evidence=(2.0, -1.0))
     segment = replace(snapshot.segment, time_curve=curve)

@@ -82,7 +82,12 @@ def cluster_queries(
 
 
 def story_clusters(qrels: Qrels) -> dict[str, str]:
-    """The story of each query, by its first article's id: what is judged related, however indirectly, is one story."""
+    """The story of each query, by its first article's id: what is judged related, however indirectly, is one story.
+
+    Where judgements have several grades of related, the lowest of them joins nothing: it is a wider story.
+    """
+    grades_of_related = sorted({grade for grades in qrels.values() for grade in grades.values() if grade > 0})
+    least = grades_of_related[min(1, len(grades_of_related) - 1)] if grades_of_related else 1
     parents: dict[str, str] = {}
 
     def root(one: str) -> str:
@@ -93,7 +98,7 @@ def story_clusters(qrels: Qrels) -> dict[str, str]:
         return one
 
     for query, grades in qrels.items():
-        for document in (query, *(document for document, grade in grades.items() if grade > 0)):
+        for document in (query, *(document for document, grade in grades.items() if grade >= least)):
             first, second = sorted((root(query), root(document)))
             parents[second] = first
     return {query: root(query) for query in qrels}

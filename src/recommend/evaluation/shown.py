@@ -75,6 +75,8 @@ def read_boxes(
     recommender: Recommender, ids: Sequence[str], size: int, progress: Callable[[], None] = lambda: None
 ) -> list[Box]:
     """The boxes under some articles as readers see them, by the display policy of the settings, turned on."""
+    if not ids:
+        return []
     policy = recommender.settings.policy.model_copy(update={"on": True})
     as_seen = recommender.with_settings(policy=policy)
     boxes = []

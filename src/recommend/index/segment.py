@@ -284,7 +284,7 @@ class Segment:
     def look_up(self, queries: Sequence[Query], count: int, allowed: BoolArray | None) -> list[Query]:
         """The queries, each with what :meth:`retrieve` then needs not search for, under the same mask."""
         index = self.index
-        if index is None or len(self) <= count or scans_exactly(allowed):
+        if index is None or not queries or len(self) <= count or scans_exactly(allowed):
             return list(queries)
         nearest = index.search_each(np.array([query.embedding for query in queries]), count, allowed)
         pairs = zip(queries, nearest, strict=True)
