@@ -59,7 +59,7 @@ class LiveView:
 
     Attributes:
         problem: why the published snapshot is not the one that is served, None when it is.
-        warmer: asked when another snapshot is published and others wait for answers: what is to be done with its view,
+        warmer: asked when a later snapshot is published and others wait for answers: what is to be done with its view,
             in a thread of its own, before that is served; None for nothing.
     """
 
@@ -145,7 +145,7 @@ class LiveView:
         if stamp == self._published or self._awaited is not None:
             return
         name = self._live_name()
-        warm = self.warmer() if self._serving and name is not None else None
+        warm = self.warmer() if self._serving and name is not None and self._is_later(name) else None
         if self._serving and name is not None and (warm is not None or not self._is_known(name)):
             logger.info("verifying snapshot %s", name)
             self._awaited = Awaited(stamp, beside(lambda: self._open(name, warm)))
@@ -163,6 +163,13 @@ class LiveView:
         except Exception as problem:  # whatever reading a file can come to: the view that there is stays good
             self.problem = f"still serving snapshot {self._view.snapshot.manifest.name}: {problem}"
             logger.error("keeping snapshot %s: %s", self._view.snapshot.manifest.name, problem)
+
+    def _is_later(self, name: str) -> bool:
+        """Whether a snapshot holds no less than the one that is served: who rolls back wants that at once."""
+        try:
+            return self._layout.snapshot(name).read_manifest().revision >= self._view.snapshot.manifest.revision
+        except (SnapshotError, OSError):
+            return False  # opening it tells at once what is wrong with it
 
     def _is_known(self, name: str) -> bool:
         """Whether opening it takes no time to speak of."""
