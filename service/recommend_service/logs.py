@@ -33,16 +33,20 @@ def json_logs(stream: TextIO | None = None) -> Iterator[None]:
     before = {}
     for name in _LOGGERS:
         logger = logging.getLogger(name)
-        before[name] = logger.handlers, logger.level
-        logger.handlers = [handler]
+        before[name] = logger.handlers, logger.level, logger.propagate
+        logger.handlers, logger.propagate = (
+            [handler],
+            False,
+        )  # a library may have set the root's handlers up: no line twice
         if name != "uvicorn":
             logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        for name, (handlers, level) in before.items():
-            logging.getLogger(name).handlers = handlers
-            logging.getLogger(name).setLevel(level)
+        for name, (handlers, level, propagate) in before.items():
+            logger = logging.getLogger(name)
+            logger.handlers, logger.propagate = handlers, propagate
+            logger.setLevel(level)
 
 
 def _for_machines() -> logging.Formatter:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import logging
 from typing import Any
 
 import orjson
 
 from recommend.settings import Settings
+from recommend_service.logs import json_logs
 
 STORY = "a-central-asia-condemns-drone-attack"
 BOX = f"/v1/articles/{STORY}/related"
@@ -66,3 +69,17 @@ def test_an_error_is_logged_with_its_request(settings: Settings, sample: Setting
     assert failed["level"] == "ERROR"
     assert "run recommend reindex" in failed["message"]
     assert len(failed["request_id"]) == 24
+
+
+def test_no_line_is_written_twice_where_a_library_has_set_up_the_roots_handlers() -> None:
+    others, ours = io.StringIO(), io.StringIO()
+    handler = logging.StreamHandler(others)
+    logging.getLogger().addHandler(handler)
+    try:
+        with json_logs(ours):
+            logging.getLogger("recommend_service.state").info("serving")
+        logging.getLogger("recommend_service.state").warning("after")
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert [orjson.loads(line)["message"] for line in ours.getvalue().splitlines()] == ["serving"]
+    assert others.getvalue() == "after\n"
