@@ -88,6 +88,13 @@ class Client(httpx.Client):
         assert response.status_code == 200, response.text
         return AnswerBody.model_validate_json(response.content)
 
+    def await_snapshot(self, name: str) -> None:
+        """Returns when this snapshot is served: its answers are made ready before."""
+        deadline = time.monotonic() + 30
+        while self.get("/readyz").json().get("snapshot") != name:
+            assert time.monotonic() < deadline, f"snapshot {name} is not served"
+            time.sleep(0.05)
+
     def shown(self, article_id: str, **params: Any) -> list[str]:
         """The ids in the longest box of an article."""
         return [item.id for item in self.box(article_id, **{"limit": 50, **params}).items]

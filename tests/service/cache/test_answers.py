@@ -192,6 +192,7 @@ def test_a_change_by_another_process_ends_it_too(copied: Settings, encoder: Enco
         assert gone not in service.reader.shown(STORY)
         before = service.reader.box(STORY)
         manifest = reindex(store, encoder, copied).manifest
+        service.reader.await_snapshot(manifest.name)
         assert service.reader.box(STORY).snapshot == manifest.name != before.snapshot
 
 

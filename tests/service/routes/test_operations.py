@@ -53,7 +53,7 @@ def test_a_service_before_the_first_snapshot_says_so_and_becomes_ready_by_itself
         assert client.get("/").status_code == 200
 
 
-def test_a_new_snapshot_is_picked_up_by_the_next_answer(copied: Settings, encoder: Encoder, serve: Any) -> None:
+def test_a_new_snapshot_is_served_once_it_is_published(copied: Settings, encoder: Encoder, serve: Any) -> None:
     with closing(Store(copied.store)) as store, serve(copied) as service:
         client = service.reader
         old = client.get("/readyz").json()
@@ -61,6 +61,7 @@ def test_a_new_snapshot_is_picked_up_by_the_next_answer(copied: Settings, encode
         behind = client.get("/v1/status").json()
         assert (behind["snapshot"], behind["revision_lag"]) == (old["snapshot"], 1)
         manifest = reindex(store, encoder, copied).manifest
+        client.await_snapshot(manifest.name)
         after = client.box(STORY)
         assert after.snapshot == manifest.name != old["snapshot"]
         assert len(after.items) == 5
@@ -121,6 +122,7 @@ def test_a_torn_snapshot_is_told_while_the_old_one_serves_on(copied: Settings, e
         assert "recommend_problem 1.0" in client.get("/metrics").text
         store.delete("a-lavrov-novgorod-drone-claim")
         name = reindex(store, encoder, copied).manifest.name
+        client.await_snapshot(name)
         assert client.box(STORY).snapshot == name
         assert client.get("/v1/status").json()["error"] is None
         assert client.get("/readyz").json()["status"] == "ready"
