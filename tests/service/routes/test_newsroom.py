@@ -19,10 +19,10 @@ STORY = {
 }
 
 
-@pytest.fixture(scope="module")
-def newsroom(sample: Settings, serve: Any) -> Iterator[Any]:
-    service = sample.service.model_copy(update={"site_publishing": True})
-    with serve(sample.model_copy(update={"service": service})) as running:
+@pytest.fixture
+def newsroom(copied: Settings, serve: Any) -> Iterator[Any]:
+    service = copied.service.model_copy(update={"site_publishing": True})
+    with serve(copied.model_copy(update={"service": service})) as running:
         yield running.reader
 
 
