@@ -40,7 +40,7 @@ MODULES = {
         "ablate",
         "Measures every combination of some settings, and holds each against the settings as they are.",
     ),
-    "judge": ("judge", "Opens a page on which people grade pairs of articles, blind and shuffled."),
+    "judge": ("judge", "Opens a page on which pairs of articles are graded by keyboard, blind and shuffled."),
     "collection": ("collection", "Makes articles and judgements of a collection that others published."),
     "train": ("training", "Learns an encoder, an adapter or a ranker from judgements."),
     "events": ("clicks", "Impressions and clicks."),
@@ -54,7 +54,10 @@ MODULES = {
     "snapshots": ("operating", "The snapshots that are kept, newest first, and which one is live."),
     "rollback": ("operating", "Makes an earlier snapshot the live one; what was taken down since stays gone."),
     "publish": ("shipping", "Copies the live snapshot to where other machines follow it."),
-    "follow": ("shipping", "Keeps the index of this machine the snapshot that was published elsewhere."),
+    "follow": (
+        "shipping",
+        "Keeps the index of this machine the snapshot that was published elsewhere, each verified before it is used.",
+    ),
     "backup": ("operating", "Copies the SQLite store, consistently, while it is in use."),
     "restore": ("operating", "Puts the articles of a backup into the store; what was taken down since stays gone."),
 }

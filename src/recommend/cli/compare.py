@@ -68,8 +68,8 @@ def compare(
     judged = read_qrels(qrels)
     files = [Path(one) for one in runs if Path(one).is_file() or not _is_settings(one)]
     arms = {one: ["policy=off", *_assigned(one)] for one in runs if one not in map(str, files)}
-    if len(files) + len(arms) < 2:
-        raise typer.BadParameter("give two runs or more", param_hint="RUN_A RUN_B…")
+    if len({*files}) + len(arms) < 2:
+        raise typer.BadParameter("give two different runs or more", param_hint="RUN_A RUN_B…")
     if arms and articles is None:
         raise typer.BadParameter("settings are compared by ranking articles: name them", param_hint="--articles")
     settings = {name: read_settings(context, assigned) for name, assigned in arms.items()}
