@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 import time
@@ -21,7 +20,6 @@ from recommend_service.judging import JudgingPage
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium")
 NAMES = ["storm", "ferry", "harbour", "election"]
 ARTICLES = {
     name: Article(id=name, title=f"Story of {name}", text="First.\n\nSecond.", section="World") for name in NAMES
@@ -52,17 +50,6 @@ def served(grades: Grades) -> Iterator[tuple[str, JudgingPage]]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", app
         server.should_exit = True
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not on the PATH: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield running
-        running.close()
 
 
 @pytest.fixture
