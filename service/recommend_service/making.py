@@ -77,9 +77,6 @@ def make(
     if answer is not None:
         state.metrics.count_removed(answer.removed)
     if answer is None or (not answer.items and fallback != "none"):
-        if fallback == "popular":
-            answer = by.popular_answer(article_id, limit, popular, filters)
-        else:
-            answer = by.latest_answer(article_id, limit, filters)
+        answer = by.stand_in(fallback, article_id, limit, popular, filters)
     caching = over(view, lambda view: cache_control(view, article_id, state.settings.service))
     return CachedResponse.of(answer, caching, explain=explain, impression=impression), answer.revision

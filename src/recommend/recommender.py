@@ -341,10 +341,8 @@ class Recommender:
         """
 
         def answered(view: View) -> Answer:
-            pins, blocks = self.eligibility(view, filters).curated(article_id)
-            own = frozenset() if article_id is None else frozenset({article_id})
-            narrowed = replace(filters, exclude=filters.exclude | own | blocks)
-            return latest_box(self.eligibility(view, narrowed), article_id, k, pins)
+            eligibility, pins = self._beside(view, article_id, filters)
+            return latest_box(eligibility, article_id, k, pins)
 
         return self.over(answered)
 
@@ -362,12 +360,25 @@ class Recommender:
         """
 
         def answered(view: View) -> Answer:
-            pins, blocks = self.eligibility(view, filters).curated(article_id)
-            own = frozenset() if article_id is None else frozenset({article_id})
-            narrowed = replace(filters, exclude=filters.exclude | own | blocks)
-            return popular_box(self.eligibility(view, narrowed), article_id, k, popular, pins)
+            eligibility, pins = self._beside(view, article_id, filters)
+            return popular_box(eligibility, article_id, k, popular, pins)
 
         return self.over(answered)
+
+    def stand_in(
+        self, fallback: str, article_id: str | None, k: int, popular: Sequence[str], filters: Filters = Filters()
+    ) -> Answer:
+        """What stands in where there is no box, by ``fallback``: :meth:`popular_answer`, or :meth:`latest_answer`."""
+        if fallback == "popular":
+            return self.popular_answer(article_id, k, popular, filters)
+        return self.latest_answer(article_id, k, filters)
+
+    def _beside(self, view: View, article_id: str | None, filters: Filters) -> tuple[Eligibility, list[str]]:
+        """What may stand in for the box of an article, and what editors pinned there."""
+        pins, blocks = self.eligibility(view, filters).curated(article_id)
+        own = frozenset() if article_id is None else frozenset({article_id})
+        narrowed = replace(filters, exclude=filters.exclude | own | blocks)
+        return self.eligibility(view, narrowed), pins
 
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> list[Recommendation]:
         """The k newest published articles of any genre after the first ``offset``: what a front page lists."""

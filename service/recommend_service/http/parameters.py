@@ -42,10 +42,11 @@ def _separated(values: Any) -> Any:
 
 
 class NamedValues(BaseModel):
-    """Those that name values which articles must hold, or must not."""
+    """Those that name values which articles must hold, or must not, and how many are wanted."""
 
     model_config = ConfigDict(frozen=True)
 
+    limit: int = Field(5, ge=1, le=50, description="how many items")
     section: Values | None = Field(None, description="one of these, separated by commas; so are the next four")
     language: Values | None = None
     site: Values | None = None
@@ -65,7 +66,6 @@ class NamedValues(BaseModel):
 class Parameters(NamedValues):
     """Those of every route that answers with a box."""
 
-    limit: int = Field(5, ge=1, le=50, description="how many items")
     language: Values | None = Field(None, description="default: that of the article")
     genre: Values | None = Field(None, description="default: as policy.hidden_genres says")
     since: datetime | None = None
@@ -184,7 +184,7 @@ def refuse_unknown(request: Request, known: type[BaseModel]) -> None:
     """
     if request.app.state.settings.service.lenient:
         return
-    names = {field.alias or name for name, field in known.model_fields.items()}
+    names = [field.alias or name for name, field in known.model_fields.items()]
     for name, _ in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
         if name not in names:
             near = [_ELSEWHERE[name]] if _ELSEWHERE.get(name) in names else get_close_matches(name, names, n=1)

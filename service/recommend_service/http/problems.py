@@ -62,6 +62,9 @@ READ_PROBLEMS, OPERATOR_PROBLEMS = (
     {status: {**one, "description": f"{when}: {one['description'].lower()}"} for status, one in KEY_PROBLEMS.items()}
     for when in ("With service.read_needs_key", "Unless service.operations is open")
 )
+INDEX_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
+}
 LIMIT_PROBLEMS: dict[int | str, dict[str, Any]] = {
     429: {**PROBLEM, "description": "Too many requests of this key or address; Retry-After says when to come back"},
     503: {**PROBLEM, "description": "Too busy or too slow; Retry-After says when to come back"},

@@ -20,7 +20,7 @@ from recommend_service.http.box import render_box
 from recommend_service.http.fast_route import FastRoute
 from recommend_service.http.markup_parameters import MarkupParameters, UrlMarkupParameters
 from recommend_service.http.paths import ARTICLE
-from recommend_service.http.problems import LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.problems import INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.routes.variants import chosen, marked
 from recommend_service.state import ServiceState
 
@@ -36,7 +36,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     304: {"description": "The box has not changed since the ETag given in If-None-Match"},
     404: {**PROBLEM, "description": "Unknown or unpublished, and fallback=none"},
     422: {**PROBLEM, "description": "A parameter is out of its range"},
-    503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
+    **INDEX_PROBLEMS,
     **READ_PROBLEMS,
 }
 
@@ -96,6 +96,4 @@ def _answer(
         raise UnknownArticleError(name)
     if answer is not None and (answer.items or given.fallback == "none"):
         return answer
-    if given.fallback == "popular":
-        return recommender.popular_answer(article_id or name, given.limit, popular, filters)
-    return recommender.latest_answer(article_id or name, given.limit, filters)
+    return recommender.stand_in(given.fallback, article_id or name, given.limit, popular, filters)

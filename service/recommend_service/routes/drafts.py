@@ -14,7 +14,7 @@ from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend_service.http.auth import KeyFirstRoute, require_reader
 from recommend_service.http.parameters import Parameters, known_parameters
-from recommend_service.http.problems import BODY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.problems import BODY_PROBLEMS, INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import AnswerBody, Draft, History, QueryBody, answer_bytes
 from recommend_service.state import RecommenderOf, StateOf
 
@@ -37,7 +37,7 @@ _EXAMPLES: dict[str, Any] = {
     responses={
         200: {"model": AnswerBody, "description": "The box"},
         422: {**PROBLEM, "description": "Neither a draft nor a history, or a parameter is out of its range"},
-        503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
+        **INDEX_PROBLEMS,
         **BODY_PROBLEMS,
         **READ_PROBLEMS,
     },

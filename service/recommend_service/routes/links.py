@@ -15,7 +15,7 @@ from recommend.linking import Linked, links_of
 from recommend.recommender import Recommender
 from recommend_service.http.auth import KeyFirstRoute, require_reader
 from recommend_service.http.parameters import refuse_unknown
-from recommend_service.http.problems import BODY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.problems import BODY_PROBLEMS, INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import Draft, LinksBody
 from recommend_service.state import RecommenderOf, StateOf
 
@@ -45,7 +45,7 @@ async def _known_parameters(request: Request) -> None:
     responses={
         200: {"model": LinksBody, "description": "The links, in order of place"},
         422: {**PROBLEM, "description": "No draft, or a parameter is out of its range"},
-        503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
+        **INDEX_PROBLEMS,
         **BODY_PROBLEMS,
         **READ_PROBLEMS,
     },

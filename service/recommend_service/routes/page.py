@@ -13,7 +13,7 @@ from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend_service.http.auth import KeyFirstRoute, require_reader
 from recommend_service.http.parameters import Parameters, known_parameters
-from recommend_service.http.problems import BODY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.problems import BODY_PROBLEMS, INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import Page, PageBody, answer_bytes
 from recommend_service.state import RecommenderOf, StateOf
 
@@ -31,7 +31,7 @@ router = APIRouter(
     responses={
         200: {"model": PageBody, "description": "The boxes, in the order of the ids"},
         422: {**PROBLEM, "description": "No ids, too many, or a parameter is out of its range"},
-        503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
+        **INDEX_PROBLEMS,
         **BODY_PROBLEMS,
         **READ_PROBLEMS,
     },

@@ -19,7 +19,7 @@ from recommend_service.http.auth import require_reader
 from recommend_service.http.fast_route import FastRoute
 from recommend_service.http.parameters import BoxParameters, UrlParameters
 from recommend_service.http.paths import ARTICLE, raw_path
-from recommend_service.http.problems import LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.problems import INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import AnswerBody
 from recommend_service.making import asked_for, make
 from recommend_service.routes.variants import chosen, marked
@@ -40,7 +40,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     304: {"description": "The box has not changed since the ETag given in If-None-Match"},
     404: {**PROBLEM, "description": "Unknown or unpublished, and fallback=none"},
     422: {**PROBLEM, "description": "A parameter or field is out of its range"},
-    503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
+    **INDEX_PROBLEMS,
     **READ_PROBLEMS,
 }
 

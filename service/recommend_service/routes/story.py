@@ -14,7 +14,7 @@ from recommend.recommender import Recommender
 from recommend.story import Story, story_of
 from recommend_service.http.auth import KeyFirstRoute, require_reader
 from recommend_service.http.paths import ARTICLE
-from recommend_service.http.problems import LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.problems import INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import StoryBody
 from recommend_service.state import RecommenderOf, StateOf
 
@@ -30,7 +30,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": StoryBody, "description": "The story, oldest first; no articles where there is none"},
     404: {**PROBLEM, "description": "Unknown or unpublished"},
     422: {**PROBLEM, "description": "The id is not valid"},
-    503: {**PROBLEM, "description": "No snapshot is published, or a part cannot be opened"},
+    **INDEX_PROBLEMS,
     **READ_PROBLEMS,
 }
 

@@ -76,7 +76,10 @@ class Exposure:
     @property
     def unreached(self) -> list[Exposed]:
         """Those that no way of so many clicks leads to from the front page."""
-        return [one for one in self.articles if one.clicks is None or one.clicks > self.clicks]
+        return [one for one in self.articles if not self._reaches(one)]
+
+    def _reaches(self, one: Exposed) -> bool:
+        return one.clicks is not None and one.clicks <= self.clicks
 
     def most_linked(self, count: int) -> list[Exposed]:
         """Those that stand in most boxes."""
@@ -88,10 +91,9 @@ class Exposure:
             counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
             for one in self.articles:
                 count = counts[_value(one, facet)]
-                unreached = one.clicks is None or one.clicks > self.clicks
                 count[0] += 1
                 count[1] += not one.boxes
-                count[2] += unreached
+                count[2] += not self._reaches(one)
             for value, count in sorted(counts.items(), key=lambda item: (-item[1][0], item[0])):
                 yield facet, value, Group(*count)
 

@@ -50,6 +50,16 @@ def interval(values: Sequence[float], clusters: Sequence[Hashable] | None = None
         values: one each query.
         clusters: of each value, those alike in which depend on each other; None: all are independent.
     """
+    return _interval(values, clusters, shares=True)
+
+
+def difference_interval(differences: Sequence[float], clusters: Sequence[Hashable] | None = None) -> Interval:
+    """The same of differences between two runs, which are of either sign: no logit, and no width where none differs."""
+    return _interval(differences, clusters, shares=False)
+
+
+def _interval(values: Sequence[float], clusters: Sequence[Hashable] | None, *, shares: bool) -> Interval:
+    """The mean with its interval: on the logit scale where values may be ``shares``, and all lie within 0…1."""
     sample = np.asarray(values, float)
     if not len(sample):
         return UNTOLD
@@ -58,22 +68,8 @@ def interval(values: Sequence[float], clusters: Sequence[Hashable] | None = None
     if count < 2:
         return Interval(mean, float("-inf"), float("inf"))
     error, freedom = standard_error(sample, codes)
-    if sample.min() >= 0.0 and sample.max() <= 1.0:
+    if shares and sample.min() >= 0.0 and sample.max() <= 1.0:
         return Interval(mean, *_share(mean, error, freedom, count))
-    half = float(_t(freedom)) * error
-    return Interval(mean, mean - half, mean + half)
-
-
-def difference_interval(differences: Sequence[float], clusters: Sequence[Hashable] | None = None) -> Interval:
-    """The same of differences between two runs, which are of either sign: no logit, and no width where none differs."""
-    sample = np.asarray(differences, float)
-    if not len(sample):
-        return UNTOLD
-    codes, count = encoded(range(len(sample)) if clusters is None else clusters)
-    mean = float(sample.mean())
-    if count < 2:
-        return Interval(mean, float("-inf"), float("inf"))
-    error, freedom = standard_error(sample, codes)
     half = float(_t(freedom)) * error
     return Interval(mean, mean - half, mean + half)
 

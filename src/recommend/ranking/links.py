@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import accumulate
 
-import numpy as np
-
 from recommend.articles.passages import Passage
 from recommend.articles.text import Span, spans
 from recommend.index.segment import Query
 from recommend.index.view import View
 from recommend.ranking.chosen import Chosen
-from recommend.ranking.names import Names, names_among, names_in
+from recommend.ranking.names import Names, frequencies, names_among, names_in
 from recommend.ranking.places import extent
 
 _RARE, _FEW = 0.005, 10
@@ -127,7 +125,6 @@ def _few(view: View, names: Set[str]) -> frozenset[str]:
     """Those of some names that few articles of the snapshot have."""
     lexicon, matrix = view.snapshot.lexicon, view.segments[0].matrix
     ordered = sorted(names)
-    columns = lexicon.columns(ordered)
-    counts = np.where(columns < 0, 0, matrix.frequencies(np.maximum(columns, 0)))
+    counts = frequencies(ordered, lexicon, matrix)
     most = max(_FEW, _RARE * matrix.articles)
     return frozenset(name for name, count in zip(ordered, counts.tolist(), strict=True) if count <= most)

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommend.articles.text import spans
 from recommend.index.lexical import Lexicon, TermMatrix
 from recommend.ranking.common_names import names_nothing
+
+IntArray = NDArray[np.int64]
 
 _A_NAME = 0.6
 _RARE, _FEW = 0.05, 10
@@ -36,8 +39,8 @@ def names_among(terms: Set[str], lexicon: Lexicon, matrix: TermMatrix) -> Names:
     stems = sorted({term.lower() for term in terms})
     if not stems:
         return Names(frozenset(), frozenset())
-    columns = lexicon.columns([form for stem in stems for form in (stem, stem.capitalize())])
-    counts = np.where(columns < 0, 0, matrix.frequencies(np.maximum(columns, 0))).reshape(-1, 2).tolist()
+    forms = [form for stem in stems for form in (stem, stem.capitalize())]
+    counts = frequencies(forms, lexicon, matrix).reshape(-1, 2).tolist()
     most = _most(matrix)
     found, rare = set[str](), set[str]()
     for stem, (with_it, capital) in zip(stems, counts, strict=True):
@@ -46,6 +49,12 @@ def names_among(terms: Set[str], lexicon: Lexicon, matrix: TermMatrix) -> Names:
             if with_it <= most:
                 rare |= {stem, stem.capitalize()}
     return Names(frozenset(found), frozenset(rare))
+
+
+def frequencies(terms: Sequence[str], lexicon: Lexicon, matrix: TermMatrix) -> IntArray:
+    """(n,) how many articles of a corpus have each of some terms (n,); 0 for one that it does not know."""
+    columns = lexicon.columns(terms)
+    return np.where(columns < 0, 0, matrix.frequencies(np.maximum(columns, 0)))
 
 
 def is_rare(matrix: TermMatrix, column: int) -> bool:

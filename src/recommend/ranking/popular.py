@@ -55,8 +55,11 @@ def popular_box(
     """
     view, masks = eligibility.view, eligibility.under(None)
     first = places(view, eligibility.masks, pins)[:k]
-    shown = [place for place in places(view, masks, popular) if place not in first and _speaks(view, article_id, place)]
-    shown.sort(key=lambda place: not _same_section(view, article_id, place))
+    own = None if article_id is None else view.locate(article_id)
+    language, section = (None, None) if own is None else (_value(view, name, own) for name in ("language", "section"))
+    others = (place for place in places(view, masks, popular) if place not in first)
+    shown = [place for place in others if same_language(language, _value(view, "language", place))]
+    shown.sort(key=lambda place: section is None or _value(view, "section", place) != section)
     chosen = [*first, *shown[: k - len(first)]]
     items = [_item(view, place, rank, pinned=rank <= len(first)) for rank, place in enumerate(chosen, start=1)]
     there = {item.id for item in items}
@@ -75,15 +78,3 @@ def _item(view: View, place: Place, rank: int, *, pinned: bool) -> Recommendatio
 
 def _value(view: View, name: str, place: Place) -> str | None:
     return view.segments[place[0]].table.value(name, place[1])
-
-
-def _same_section(view: View, article_id: str | None, place: Place) -> bool:
-    own = None if article_id is None else view.locate(article_id)
-    section = None if own is None else _value(view, "section", own)
-    return section is not None and section == _value(view, "section", place)
-
-
-def _speaks(view: View, article_id: str | None, place: Place) -> bool:
-    """Whether an article is in the language of the one whose box it is, or either's is unknown."""
-    own = None if article_id is None else view.locate(article_id)
-    return own is None or same_language(_value(view, "language", own), _value(view, "language", place))

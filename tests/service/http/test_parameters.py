@@ -17,7 +17,7 @@ BOX = "/v1/articles/a-central-asia-condemns-drone-attack/related"
         ("limt=3", "query.'limt': is no parameter; did you mean limit?"),
         ("k=2", "query.'k': is no parameter; did you mean limit?"),
         ("limit=3&sektion=World", "did you mean section?"),
-        ("zzzz=1", "there are section, language"),
+        ("zzzz=1", "there are limit, section"),
     ],
 )
 def test_an_unknown_parameter_is_a_422_that_names_the_nearest(reader: Any, query: str, said: str) -> None:
