@@ -145,6 +145,15 @@ def test_any_id_makes_the_whole_round_its_slashes_escaped_or_not(newsroom: Any, 
     assert newsroom.reader.article("GET", article_id).status_code == 404
 
 
+@pytest.mark.parametrize("ending", ["related", "related.html", "story", "why", "curation"])
+def test_an_id_may_end_as_a_route_does_where_its_slashes_are_escaped(newsroom: Any, ending: str) -> None:
+    article_id = f"2026/01/05/{ending}"
+    assert newsroom.writer.article("PUT", article_id, json={"title": "A"}).status_code == 201
+    assert newsroom.reader.article("GET", article_id).json()["id"] == article_id
+    assert newsroom.reader.box(article_id, fallback="none").article_id == article_id
+    assert newsroom.writer.article("DELETE", article_id).status_code == 204
+
+
 @pytest.mark.parametrize("given", ["another", "", None, 7, ["body-id"]])
 def test_an_id_in_the_body_must_be_the_one_in_the_path(newsroom: Any, given: object) -> None:
     refused = newsroom.writer.article("PUT", "body-id", json={"id": given, "title": "Two ids"})
