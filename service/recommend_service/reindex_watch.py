@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import sys
 from contextlib import suppress
+from random import Random
 
 from recommend.errors import RecommendError
 from recommend.jobs.status import Status
@@ -29,11 +29,12 @@ class ReindexWatch:
         self.state = state
         self.seconds = seconds
         self._asked: str | None = None
+        self._random = Random()  # noqa: S311  # spreads, hides nothing
 
     async def watch(self) -> None:
         """Looks until it is cancelled; a job that it started is then ended, which leaves the live snapshot as it is."""
         while True:
-            await asyncio.sleep(self.seconds * random.uniform(0.5, 1.5))  # noqa: S311  # spreads, hides nothing
+            await asyncio.sleep(self.seconds * self._random.uniform(0.5, 1.5))
             try:
                 status = await self.state.status(None)
             except RecommendError as problem:

@@ -284,7 +284,7 @@ def test_compare_tells_titles_and_segments_where_it_gets_the_articles(recommend:
         ),
         ("evaluate --articles articles.jsonl --qrels nope.tsv", "nope.tsv cannot be read"),
         ("evaluate --articles x --qrels qrels.tsv --set ranking.x=1", "setting ranking.x is unknown: there are as_of"),
-        ("compare nope.run nope.run --qrels qrels.tsv", "nope.run cannot be read"),
+        ("compare nope.run other.run --qrels qrels.tsv", "nope.run cannot be read"),
     ],
 )
 def test_a_failure_is_one_line_and_exit_code_1(recommend: Recommend, command: str, message: str) -> None:

@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 import orjson
+import pytest
 
 from recommend.settings import Settings
 from recommend_service.logs import json_logs
@@ -71,7 +72,10 @@ def test_an_error_is_logged_with_its_request(settings: Settings, sample: Setting
     assert len(failed["request_id"]) == 24
 
 
-def test_no_line_is_written_twice_where_a_library_has_set_up_the_roots_handlers() -> None:
+def test_no_line_is_written_twice_where_a_library_has_set_up_the_roots_handlers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging.getLogger("recommend_service"), "propagate", True)  # a service of this process may run
     others, ours = io.StringIO(), io.StringIO()
     handler = logging.StreamHandler(others)
     logging.getLogger().addHandler(handler)
