@@ -141,7 +141,7 @@ def _listed(folder: Path) -> list[str]:
     view = recommender.view()
     newest = view.segments[0].table.timeline.newest_first
     found = (view.segments[0].table.id(row) for row in newest.tolist())
-    ids = [one for one in found if recommender.is_ready(view, one)]
+    ids = [one for one in found if recommender.ranking.is_ready(view, one)]
     store.close()
     return [str(one) for one in np.random.default_rng(7).permutation(ids)[:5_000]]
 

@@ -163,7 +163,7 @@ def opened(folder: Path, url: str) -> Figures:
         settings = settings.model_copy(update=update)
     store = Store(settings.store)
     recommender = Recommender(store, settings)
-    (first, *_) = recommender.latest(1)
+    (first, *_) = recommender.listing.latest(1)
     recommender.answer(first.id, BOX)
     seconds = time.perf_counter() - started
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]

@@ -14,7 +14,8 @@ from recommend.evaluation.experiment import scratch
 from recommend.index.dense import set_threads
 from recommend.ranking.corpus import Corpus
 from recommend.ranking.features import compute_features
-from recommend.ranking.model import Ranker, length_weight, score
+from recommend.ranking.model import Ranker, length_weight
+from recommend.ranking.scores import score
 from recommend.sources import read
 
 QUERIES = 500

@@ -86,7 +86,7 @@ def _kept(recommender: Recommender, store: Store, encoder: Encoder) -> str:
         ("any articles", chance.choice(ids, KEPT, replace=False).tolist()),
         ("the newest articles", [recommender.view().segments[0].table.id(row) for row in newest]),
     ):
-        cache = AnswerCache(2 * KEPT, 2**30, recommender.comparison)
+        cache = AnswerCache(2 * KEPT, 2**30, recommender.ranking.comparison)
         _fill(cache, recommender, some)
         before, shares, looks = len(cache), list[float](), list[float]()
         for number, one in enumerate(chance.choice(newest, CHANGES).tolist()):

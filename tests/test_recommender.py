@@ -22,10 +22,12 @@ from recommend.errors import EncoderError, SnapshotError, UnknownArticleError
 from recommend.index.dense import VectorIndex
 from recommend.index.filters import Filters
 from recommend.ingest import ingest
+from recommend.inspection import ranking_of
 from recommend.jobs.agreement import agree
 from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, RankingSettings, Settings
+from recommend.stand_ins import latest_answer
 from recommend.store import Store
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -156,7 +158,7 @@ def test_another_process_on_the_same_store_gives_the_same_answers(crowd: Recomme
     with closing(twin.store):
         for article in PUBLISHED[::7]:
             assert twin.answer(article.id, 10, explain=True) == crowd.answer(article.id, 10, explain=True)
-            assert twin.rank(article.id, 30) == crowd.rank(article.id, 30)
+            assert ranking_of(twin, article.id, 30) == ranking_of(crowd, article.id, 30)
 
 
 def test_a_draft_is_answered_much_like_the_article_it_becomes(sample: Recommender, corpus: list[Article]) -> None:
@@ -177,7 +179,7 @@ def test_an_unknown_or_unpublished_article_is_named(crowd: Recommender) -> None:
     draft = next(article for article in CROWD if article.status == Status.DRAFT)
     for article_id in ("nobody", "", draft.id):
         assert crowd.answer(article_id, 5) is None
-        for ask in (crowd.related, crowd.rank):
+        for ask in (crowd.related, partial(ranking_of, crowd)):
             with pytest.raises(UnknownArticleError, match=f"article '{article_id}' is unknown or not published"):
                 ask(article_id, 5)
 
@@ -191,25 +193,27 @@ def test_readers_may_open_what_is_published_now_and_nothing_else(crowd: Recommen
 def test_latest_is_the_newest_of_any_genre_page_by_page_and_of_news_as_a_fallback(crowd: Recommender) -> None:
     ordered = sorted(VISIBLE, key=lambda a: (-a.published_at.timestamp() if a.published_at else np.inf, a.id))
     newest = [article.id for article in ordered]
-    assert [item.id for item in crowd.latest(1000)] == newest
-    assert [item.id for page in range(0, 1000, 70) for item in crowd.latest(70, offset=page)] == newest
-    assert [item.id for item in crowd.latest(9, section="World")] == [a.id for a in ordered if a.section == "World"][:9]
+    assert [item.id for item in crowd.listing.latest(1000)] == newest
+    assert [item.id for page in range(0, 1000, 70) for item in crowd.listing.latest(70, offset=page)] == newest
+    assert [item.id for item in crowd.listing.latest(9, section="World")] == [
+        a.id for a in ordered if a.section == "World"
+    ][:9]
     news = [article.id for article in ordered if article.genre not in HIDDEN]
-    answer = crowd.latest_answer(news[0], 3, Filters(exclude=frozenset({news[1]})))
+    answer = latest_answer(crowd, news[0], 3, Filters(exclude=frozenset({news[1]})))
     assert ([item.id for item in answer.items], answer.fallback) == (news[2:5], "latest")
     assert {(item.reason.kind, item.score) for item in answer.items} == {("latest", 0.0)}
 
 
 def test_sections_are_counted_largest_first(crowd: Recommender) -> None:
     names = [article.section for article in PUBLISHED]
-    assert dict(crowd.sections()) == {name: names.count(name) for name in SECTIONS}
-    assert [count for _, count in crowd.sections()] == sorted(map(names.count, SECTIONS), reverse=True)
+    assert dict(crowd.listing.sections()) == {name: names.count(name) for name in SECTIONS}
+    assert [count for _, count in crowd.listing.sections()] == sorted(map(names.count, SECTIONS), reverse=True)
     assert len(crowd) == len(PUBLISHED)
 
 
 def test_with_the_policy_off_duplicates_expired_ones_and_every_genre_are_ranked(crowd: Recommender) -> None:
     off = crowd.with_settings(policy=PolicySettings(on=False))
-    assert {i for i, _ in off.rank(PUBLISHED[0].id, 1000)} == {a.id for a in PUBLISHED[1:]}
+    assert {i for i, _ in ranking_of(off, PUBLISHED[0].id, 1000)} == {a.id for a in PUBLISHED[1:]}
 
 
 def test_only_earlier_articles_are_candidates_as_of_the_query(crowd: Recommender) -> None:
@@ -265,7 +269,7 @@ def test_a_lone_article_and_an_empty_store_give_empty_lists(build: Build) -> Non
     assert lone.related("a") == []
     assert [item.id for item in lone.related_to(Article(id="b", title="Calm"))] == ["a"]
     empty = build([], 0)
-    assert (len(empty), empty.latest(5), empty.sections()) == (0, [], [])
+    assert (len(empty), empty.listing.latest(5), empty.listing.sections()) == (0, [], [])
     assert empty.related_to(Article(id="b", title="Calm")) == []
 
 
@@ -330,7 +334,7 @@ def test_pins_come_first_blocked_and_hidden_ones_never_and_the_list_is_still_ful
     own = Curation(pinned=choices[0], blocked=choices[1], hidden_until=hidden.get(query.id))
     for article_id, curation in (curations | {query.id: own}).items():
         curated.store.curations.put(article_id, curation, "editor")
-    answer, fallback = curated.answer(query.id, k, filters), curated.latest_answer(query.id, k, filters)
+    answer, fallback = curated.answer(query.id, k, filters), latest_answer(curated, query.id, k, filters)
     for article_id in {*curations, query.id}:
         curated.store.curations.put(article_id, Curation(), "editor")
 

@@ -12,6 +12,7 @@ from recommend.index.view import View
 from recommend.ranking.answer import Answer
 from recommend.ranking.freshness import DAY, by_the_clock
 from recommend.recommender import Recommender
+from recommend.stand_ins import stand_in
 from recommend_service.cache.answers import CacheKey
 from recommend_service.cache.response import CachedResponse, cache_control
 from recommend_service.http.parameters import BoxParameters
@@ -69,7 +70,7 @@ def make(
     answer: Answer | None = None
     impression: str | None = None
     if asked.begun is not None:
-        answer, impression = state.answer(recommender, by, view, asked)
+        answer, impression = state.recommenders().answer(recommender, by, view, asked)
     elif known:
         answer = by.answer(article_id, limit, filters, explain=explain, view=view)
     if answer is None and fallback == "none":
@@ -77,6 +78,6 @@ def make(
     if answer is not None:
         state.metrics.count_removed(answer.removed)
     if answer is None or (not answer.items and fallback != "none"):
-        answer = by.stand_in(fallback, article_id, limit, popular, filters)
+        answer = stand_in(by, fallback, article_id, limit, popular, filters)
     caching = over(view, lambda view: cache_control(view, article_id, state.settings.service))
     return CachedResponse.of(answer, caching, explain=explain, impression=impression), answer.revision

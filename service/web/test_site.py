@@ -39,6 +39,10 @@ STORIES = [
 
 
 class _Library:
+    @property
+    def listing(self) -> _Library:
+        return self
+
     def __len__(self) -> int:
         return len(STORIES)
 

@@ -49,8 +49,8 @@ def links_of(recommender: Recommender, draft: Article, body: str, most: int = 10
     query, name = recommender.query_of(view, draft), None if nameless else draft.id
 
     def linked_in(view: View) -> Linked:
-        eligibility = recommender.eligibility(view, Filters(exclude=frozenset(linked)))
-        chosen = recommender.selection(view).choose(query, name, _CONSIDERED, eligibility)
+        eligibility = recommender.ranking.eligibility(view, Filters(exclude=frozenset(linked)))
+        chosen = recommender.ranking.selection(view).choose(query, name, _CONSIDERED, eligibility)
         return Linked(name, body, propose(view, query, chosen, passages(body), most))
 
     return over(view, linked_in)
@@ -77,8 +77,8 @@ def _links_to(recommender: Recommender, view: View, *, article_id: str, most: in
     if place is None:
         raise UnknownArticleError(article_id)
     segment, row = view.segments[place[0]], place[1]
-    selection, anything = recommender.selection(view), recommender.eligibility(view, Filters())
-    older = recommender.eligibility(view, Filters(until=moment(int(segment.table.published_at[row]))))
+    selection, anything = recommender.ranking.selection(view), recommender.ranking.eligibility(view)
+    older = recommender.ranking.eligibility(view, Filters(until=moment(int(segment.table.published_at[row]))))
     chosen = selection.choose(segment.query(row), article_id, _CONSIDERED, older)
     found: list[Linked] = []
     for number, at in list(zip(chosen.candidates.segments, chosen.candidates.rows, strict=True))[: chosen.related]:

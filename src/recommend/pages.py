@@ -10,6 +10,7 @@ from recommend.index.view import View
 from recommend.ranking.answer import Answer
 from recommend.ranking.page import share_out
 from recommend.recommender import Recommender
+from recommend.stand_ins import latest_answer
 
 
 def boxes_of_page(
@@ -44,6 +45,6 @@ def boxes_of_page(
         narrowed = replace(filters, exclude=filters.exclude.union(*map(view.of_group, stories)))
         one = ids[number]
         answer = None if fixed.under_embargo(one) else fixed.answer(one, k, narrowed, explain=explain)
-        return answer if answer is not None and answer.items else fixed.latest_answer(one, k, narrowed)
+        return answer if answer is not None and answer.items else latest_answer(fixed, one, k, narrowed)
 
     return share_out(len(ids), ask, story_of, stories_of([*ids, *filters.exclude]))

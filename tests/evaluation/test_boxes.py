@@ -10,6 +10,7 @@ import pytest
 
 from recommend.articles.article import Article
 from recommend.evaluation.boxes import SIZE, chosen_queries, look_into_boxes
+from recommend.inspection import ranking_of
 from recommend.settings import PolicySettings
 
 if TYPE_CHECKING:
@@ -32,14 +33,16 @@ def test_shares_are_those_counted_by_hand(newsroom: Newsroom, stories: list[Arti
     newsroom.reindex()
     recommender = newsroom.recommender().with_settings(policy=PolicySettings(on=False))
     ids = [story.id for story in stories]
-    first = {one: recommender.rank(one, SIZE) for one in ids}
+    first = {one: ranking_of(recommender, one, SIZE) for one in ids}
     qrels = {one: {first[one][0][0]: 1, first[one][1][0]: 0} for one in ids[:20]} | {
         ids[20]: {first[ids[20]][0][0]: -1}
     }
     boxes = look_into_boxes(recommender, qrels, ids)
     assert (boxes.queries, boxes.with_story, boxes.said.items) == (60, 20, 60 * SIZE)
     assert boxes.said.related == pytest.approx(20 / 300)
-    said = recommender.probabilities(np.array([score for one in ids[:20] for _, score in first[one]], np.float32))
+    said = recommender.ranking.probabilities(
+        np.array([score for one in ids[:20] for _, score in first[one]], np.float32)
+    )
     assert boxes.predicted[: 20 * SIZE] == pytest.approx(said)
     assert boxes.related[: 20 * SIZE].reshape(20, SIZE).tolist() == [[True, *[False] * (SIZE - 1)]] * 20
     for one in boxes.thresholds:

@@ -125,7 +125,7 @@ def test_what_was_ranked_once_under_the_same_settings_is_not_ranked_again(
             raise UnknownArticleError(query)
         pytest.fail(f"{query} is ranked again")
 
-    monkeypatch.setattr(Recommender, "rank", refuse)
+    monkeypatch.setattr("recommend.evaluation.kept.ranking_of", refuse)
     again = measure(recommender, qrels, folder=tmp_path / "kept")
     assert again.run == first.run
     assert again.summary() == first.summary()

@@ -46,7 +46,7 @@ def test_groups_hold_every_article_once_for_each_facet(told: Exposure) -> None:
 
 
 def test_what_cannot_be_reached_in_so_many_clicks_is_told(recommender: Recommender, told: Exposure) -> None:
-    front = [item.id for item in recommender.latest(4)]
+    front = [item.id for item in recommender.listing.latest(4)]
     first = {item.id for one in front for item in recommender.related(one, 3)}
     second = {item.id for one in first for item in recommender.related(one, 3)}
     assert {one.id for one in told.unreached} == {a.id for a in told.articles} - {*front} - first - second

@@ -21,6 +21,7 @@ from recommend.evaluation.evaluation import measure
 from recommend.evaluation.experiment import explain_query, rank_queries
 from recommend.evaluation.judgements import Qrels, read_qrels
 from recommend.evaluation.report import Bin, calibration_bins, changed_settings, extremes, reading, render_report
+from recommend.inspection import candidates_of
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
@@ -51,7 +52,7 @@ def test_what_is_explained_is_what_was_measured(recommender: Recommender, qrels:
         items = explain_query(recommender, query, grades).items
         assert [item.id for item in items] == [document for document, _ in run[query]]
         scores = np.array([score for _, score in run[query]], np.float32)
-        assert recommender.probabilities(scores) == pytest.approx([item.score for item in items], abs=1e-4)
+        assert recommender.ranking.probabilities(scores) == pytest.approx([item.score for item in items], abs=1e-4)
     with pytest.raises(UnknownArticleError):
         explain_query(recommender, "stranger", {})
 
@@ -61,7 +62,7 @@ def test_every_related_article_is_either_shown_or_missed_and_its_place_is_told(
 ) -> None:
     query = "a-central-asia-condemns-drone-attack"
     ranked = [document for document, _ in rank_queries(recommender, {query: {}})[query]]
-    candidates, *_ = recommender.candidates(query)
+    candidates, *_ = candidates_of(recommender, query)
     deep, far = ranked[36], candidates[-1]
     assert far not in ranked
     found = reading(recommender, query, {ranked[0]: 1, ranked[1]: 0, deep: 1, far: 2, "ghost": 3, "a": -1}, 0.5)
@@ -77,7 +78,7 @@ def test_every_related_article_is_either_shown_or_missed_and_its_place_is_told(
     assert adds == sorted(adds, reverse=True) != []
     assert reading(recommender, query, {ranked[0]: 0}, 0.0).verdict == "nothing is judged related"
     narrow = recommender.with_settings(ranking=recommender.settings.ranking.model_copy(update={"as_of": "query"}))
-    later = next(d for d in candidates if d not in narrow.candidates(query)[0])
+    later = next(d for d in candidates if d not in candidates_of(narrow, query)[0])
     assert [one.place for one in reading(narrow, query, {later: 1}, 0.0).missed] == ["not among the candidates"]
 
 
@@ -88,7 +89,7 @@ def test_the_rule_that_took_a_related_article_away_is_named(recommender: Recomme
         for query in sorted(qrels)
         if "-wire-" in query
         for miss in explain_query(recommender, query, {}).near_misses or []
-        if miss.why.startswith("tells the same") and miss.id in recommender.candidates(query)[0]
+        if miss.why.startswith("tells the same") and miss.id in candidates_of(recommender, query)[0]
     }
     assert taken
     for (query, document), why in taken.items():

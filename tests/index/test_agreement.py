@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recommend.index import lexical
+from recommend.index import lexical, term_weights
 from recommend.index.agreement import LEAST, agreement
 from recommend.index.term_counts import TermCounts
 
@@ -21,7 +21,7 @@ def corpus(languages: list[str | None], blind: str) -> tuple[np.ndarray, lexical
     unseen = np.array([language == blind for language in languages])
     embeddings[unseen] = chance.normal(size=(int(unseen.sum()), TOPICS + 2))
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    _, matrix = lexical.fit(TermCounts.of(texts), np.zeros((len(languages), 2), np.float32))
+    _, matrix = term_weights.fit(TermCounts.of(texts), np.zeros((len(languages), 2), np.float32))
     return embeddings.astype(np.float32), matrix
 
 
@@ -36,5 +36,5 @@ def test_where_embeddings_see_what_words_see_they_agree_and_elsewhere_it_is_a_co
 
 def test_copies_say_nothing() -> None:
     texts = ["storm on the coast"] * LEAST
-    _, matrix = lexical.fit(TermCounts.of(texts), np.zeros((LEAST, 2), np.float32))
+    _, matrix = term_weights.fit(TermCounts.of(texts), np.zeros((LEAST, 2), np.float32))
     assert agreement(np.eye(LEAST, dtype=np.float32), matrix, ["es"] * LEAST) == {}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Article
 from recommend.encoder import Encoder, encode_articles
-from recommend.index import lexical
+from recommend.index import term_weights
 from recommend.index.dates import MISSING
 from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.expansion import (
@@ -31,7 +31,8 @@ from recommend.index.expansion import (
     pair_scores,
     units,
 )
-from recommend.index.lexical import TermMatrix, Terms, TermVector, stack
+from recommend.index.lexical import TermMatrix, stack
+from recommend.index.lexicon import Terms, TermVector
 from recommend.index.snapshot.open import Snapshot, open_snapshot
 from recommend.index.term_counts import TermCounts
 from recommend.ranking.features import compute_features
@@ -338,5 +339,5 @@ def test_long_texts_whose_nearest_are_about_something_else_are_not_expanded(
 ) -> None:
     texts = [" ".join(f"{n}w{word}" for word in range(words)) for n in range(3)] if words else []
     counts = TermCounts.of(texts)
-    matrix = lexical.fit(counts, np.zeros((len(texts), 2), np.float32))[1]
+    matrix = term_weights.fit(counts, np.zeros((len(texts), 2), np.float32))[1]
     assert expansion_pays(matrix, similarity) is pays

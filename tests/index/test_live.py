@@ -25,6 +25,7 @@ from recommend.index.live import LiveView
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.publishing import publish
 from recommend.index.view import View
+from recommend.inspection import ranking_of
 from recommend.settings import IndexSettings, Settings
 from recommend.store import Store
 
@@ -102,7 +103,9 @@ def test_what_is_taken_down_is_gone_at_once_whether_from_the_snapshot_or_newer(
     for gone in (stories[6], late):
         assert gone.id in {item.id for item in recommender.related("story-12", 60)}
         newsroom.store.delete(gone.id) if how == "delete" else newsroom.take(variant(gone, status=how))
-        assert gone.id not in {item.id for item in [*recommender.related("story-12", 60), *recommender.latest(99)]}
+        assert gone.id not in {
+            item.id for item in [*recommender.related("story-12", 60), *recommender.listing.latest(99)]
+        }
         assert recommender.answer(gone.id, 5) is None
         assert recommender.article(gone.id) is None
     assert len(recommender) == 59
@@ -123,7 +126,7 @@ def test_hundreds_of_changes_are_merged_and_answer_as_a_fresh_snapshot_would(
         most = max(most, len(recommender.view().segments))
     assert 2 <= most <= 3
     assert_current(recommender.view(), newsroom.store)
-    ranked = {i for i, _ in recommender.rank("story-03", 1000)}
+    ranked = {i for i, _ in ranking_of(recommender, "story-03", 1000)}
     assert ranked == published(newsroom.store).keys() - {"story-03"}
     overlaid = {item.id for item in recommender.related("story-03", 1000)}
     newsroom.reindex()

@@ -79,8 +79,8 @@ def test_boxes_are_those_of_the_snapshot(
             reasons = [{item.id: (item.reason, item.score) for item in side.items} for side in (one, other)]
             assert all(reasons[0][i] == reasons[1][i] for i in both)
         assert np.mean(shares) >= 0.98
-        assert here.sections() == there.sections()
-        assert [item.id for item in here.latest(20)] == [item.id for item in there.latest(20)]
+        assert here.listing.sections() == there.listing.sections()
+        assert [item.id for item in here.listing.latest(20)] == [item.id for item in there.listing.latest(20)]
         history = [answer.answer_history(ids[:3], 5) for answer in (here, there)]
         assert [item.id for item in history[0].items] == [item.id for item in history[1].items]
 

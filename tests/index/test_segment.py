@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.expansion import NEIGHBOUR_SHARE
-from recommend.index.lexical import Terms
-from recommend.index.segment import Prepared, Query, Segment
+from recommend.index.lexicon import Terms
+from recommend.index.query import Prepared, Query
+from recommend.index.segment import Segment
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import Snapshot, open_snapshot

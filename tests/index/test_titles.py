@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommend.index import lexical, titles
-from recommend.index.lexical import Lexicon, TermVector
+from recommend.index import term_weights, titles
+from recommend.index.lexicon import Lexicon, TermVector
 from recommend.index.term_counts import TermCounts
 
 TEXTS = ["Storm closes harbour", "Harbour fees rise again", "Minister on harbour storm"]
@@ -17,7 +17,7 @@ TEXTS = ["Storm closes harbour", "Harbour fees rise again", "Minister on harbour
 @pytest.fixture(scope="module")
 def lexicon() -> Lexicon:
     vectors = np.eye(3, 4, dtype=np.float32)
-    return lexical.fit(TermCounts.of(TEXTS), vectors)[0]
+    return term_weights.fit(TermCounts.of(TEXTS), vectors)[0]
 
 
 def query(lexicon: Lexicon, text: str) -> TermVector:
@@ -35,7 +35,7 @@ def test_a_title_is_told_as_far_as_its_terms_are_in_the_text_by_their_weight(lex
 
 
 def test_a_title_is_told_alike_from_either_side(lexicon: Lexicon) -> None:
-    _, texts = lexical.fit(TermCounts.of(TEXTS), np.eye(3, 4, dtype=np.float32))
+    _, texts = term_weights.fit(TermCounts.of(TEXTS), np.eye(3, 4, dtype=np.float32))
     matrix = titles.fit([*TEXTS, ""], [None] * 4, lexicon)
     for row in range(4):
         seen = titles.mentions(texts, np.arange(3), matrix.vector(row))

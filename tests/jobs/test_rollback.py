@@ -19,6 +19,7 @@ from recommend.index.snapshot.catalog import current_name, list_snapshots
 from recommend.index.snapshot.open import verify
 from recommend.index.snapshot.publishing import locked
 from recommend.jobs.rollback import rollback
+from recommend.stand_ins import latest_answer
 
 if TYPE_CHECKING:
     from conftest import Newsroom
@@ -33,7 +34,7 @@ def gone(newsroom: Newsroom, article_id: str) -> bool:
     recommender = newsroom.recommender()
     others = [item for i in recommender.view().ids() if i != article_id for item in recommender.related(i, 60)]
     assert others
-    return article_id not in {item.id for item in [*others, *recommender.latest_answer(None, 99).items]}
+    return article_id not in {item.id for item in [*others, *latest_answer(recommender, None, 99).items]}
 
 
 WITHDRAWALS: dict[str, Callable[[Newsroom, Article], Any]] = {

@@ -10,9 +10,11 @@ from recommend.articles.article import Article, Status
 from recommend.articles.curation import Choice, Curation
 from recommend.encoder import Encoder
 from recommend.index.filters import Filters
+from recommend.inspection import ranking_of
 from recommend.ranking.eligibility import Eligibility
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
+from recommend.stand_ins import latest_answer
 from recommend.store import Store
 
 if TYPE_CHECKING:
@@ -25,7 +27,11 @@ def test_a_hidden_article_is_nowhere_until_its_time_has_come_and_keeps_its_own_b
     recommender, soon = newsroom.recommender(), datetime.now(UTC) + timedelta(hours=1)
 
     def everywhere() -> list[bool]:
-        lists = [recommender.related("story-00", 59), recommender.latest(60), recommender.latest_answer(None, 60).items]
+        lists = [
+            recommender.related("story-00", 59),
+            recommender.listing.latest(60),
+            latest_answer(recommender, None, 60).items,
+        ]
         return ["story-06" in {item.id for item in items} for items in lists]
 
     assert everywhere() == [True] * 3
@@ -70,11 +76,11 @@ def test_what_is_kept_for_kinds_of_queries_is_bounded_however_many_kinds_there_a
 
 def test_with_the_policy_off_curation_counts_for_nothing(newsroom: "Newsroom") -> None:
     off = newsroom.recommender().with_settings(policy=PolicySettings(on=False))
-    before = off.rank("story-00", 100)
+    before = ranking_of(off, "story-00", 100)
     choices = tuple(Choice(id=i) for i, _ in before[3:6])
     newsroom.store.curations.put("story-00", Curation(pinned=choices[:1], blocked=choices[1:]), "editor")
     newsroom.store.curations.put("story-06", Curation(hidden_until=datetime.now(UTC) + timedelta(days=1)), "editor")
-    assert off.rank("story-00", 100) == before
+    assert ranking_of(off, "story-00", 100) == before
 
 
 def test_a_story_is_followed_in_its_own_language(

@@ -1,4 +1,4 @@
-"""Scoring: pure functions on arrays."""
+"""Rankers, and the scores that they give: pure functions on arrays."""
 
 import json
 from pathlib import Path
@@ -19,6 +19,7 @@ from recommend.ranking.candidates import FEATURES, TIME_FEATURES, Candidates
 from recommend.ranking.corpus import Corpus, coverage, similarity_weight
 from recommend.ranking.features import DENSE_UNIT, comparable
 from recommend.ranking.model import FeatureWeight, Ranker, dense_share
+from recommend.ranking.scores import score, standardise
 from recommend.resources import bundled
 
 Floats = NDArray[np.float32]
@@ -44,7 +45,7 @@ def candidates_of(features: Floats, segment: int = 0) -> Candidates:
 
 @given(FEATURE_ARRAYS)
 def test_a_feature_that_says_nothing_neither_helps_nor_harms(features: Floats) -> None:
-    standardised = model.standardise(features, MEAN, DEVIATION)
+    standardised = standardise(features, MEAN, DEVIATION)
     assert np.isfinite(standardised).all()
     for column in range(WIDTH):
         known = ~np.isnan(features[:, column])
@@ -56,7 +57,7 @@ def test_a_feature_that_says_nothing_neither_helps_nor_harms(features: Floats) -
 
 def test_the_best_of_a_bad_list_is_seen_to_be_bad() -> None:
     good, bad = (np.tile(MEAN + n * DEVIATION, (5, 1)).astype(np.float32) for n in (2, -2))
-    of_good, of_bad = (model.score(candidates_of(features), RANKER, 0.3, CORPUS) for features in (good, bad))
+    of_good, of_bad = (score(candidates_of(features), RANKER, 0.3, CORPUS) for features in (good, bad))
     assert of_bad.probabilities.max() < 0.01 < 0.99 < of_good.probabilities.min()
 
 
@@ -64,8 +65,8 @@ def test_the_best_of_a_bad_list_is_seen_to_be_bad() -> None:
 def test_dense_cosines_count_by_what_random_pairs_of_the_corpus_have(features: Floats, spread: float) -> None:
     spread_out = features.copy()
     spread_out[:, 0] *= spread
-    scored = model.score(candidates_of(features), RANKER, 0.3, CORPUS)
-    of_spread = model.score(candidates_of(spread_out), RANKER, 0.3, Corpus(1.0, unit=spread * UNIT))
+    scored = score(candidates_of(features), RANKER, 0.3, CORPUS)
+    of_spread = score(candidates_of(spread_out), RANKER, 0.3, Corpus(1.0, unit=spread * UNIT))
     np.testing.assert_allclose(of_spread.scores, scored.scores, atol=1e-3)
 
 
@@ -80,8 +81,8 @@ def test_a_handful_of_articles_does_not_stretch_the_scale_without_bound() -> Non
 def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, random: Random) -> None:
     order = np.array(random.sample(range(len(features)), len(features)))
     scored, shuffled = (
-        model.score(candidates_of(features), RANKER, 0.3, CORPUS),
-        model.score(candidates_of(features[order]), RANKER, 0.3, CORPUS),
+        score(candidates_of(features), RANKER, 0.3, CORPUS),
+        score(candidates_of(features[order]), RANKER, 0.3, CORPUS),
     )
     np.testing.assert_allclose(shuffled.scores, scored.scores[order], atol=1e-3)
     np.testing.assert_array_equal(shuffled.features, features[order])
@@ -91,7 +92,7 @@ def test_the_order_in_which_candidates_come_changes_no_score(features: Floats, r
 def test_with_a_positive_weight_more_of_a_feature_is_better(features: Floats, column: int) -> None:
     twins = np.vstack([features, features[:1]])
     twins[0, column], twins[-1, column] = 0.25, 0.75
-    scored = model.score(candidates_of(twins), RANKER, 0.3, CORPUS)
+    scored = score(candidates_of(twins), RANKER, 0.3, CORPUS)
     assert scored.scores[-1] > scored.scores[0]
     assert scored.probabilities[-1] >= scored.probabilities[0]
 
@@ -101,8 +102,8 @@ def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features:
     intercepts = model.Intercepts(long=1.0, short=-0.5, apart=7.0)
     assert intercepts.of(0.3, Corpus(1.0)) == pytest.approx(-0.05)
     assert intercepts.of(1.0, Corpus(0.5)) == pytest.approx(4.0)
-    shifted = model.score(candidates_of(features), RANKER.model_copy(update={"intercepts": intercepts}), 0.3, CORPUS)
-    scored = model.score(candidates_of(features), RANKER, 0.3, CORPUS)
+    shifted = score(candidates_of(features), RANKER.model_copy(update={"intercepts": intercepts}), 0.3, CORPUS)
+    scored = score(candidates_of(features), RANKER, 0.3, CORPUS)
     np.testing.assert_allclose(scored.contributions.sum(axis=1), scored.scores, atol=1e-5)
     np.testing.assert_allclose(shifted.scores, scored.scores - 0.05, atol=1e-4)
     beyond = scored.scores - 0.5
@@ -113,8 +114,8 @@ def test_contributions_add_up_to_the_score_and_probabilities_follow_it(features:
 @given(FEATURE_ARRAYS, st.sets(st.sampled_from([*FEATURES, "time"])))
 def test_features_left_out_or_not_named_do_not_count(features: Floats, names: set[str]) -> None:
     left_out = {feature for name in names for feature in (TIME_FEATURES if name == "time" else (name,))}
-    contributions = model.score(candidates_of(features), RANKER.without(sorted(names)), 0.3, CORPUS).contributions
-    whole = model.score(candidates_of(features), RANKER, 0.3, CORPUS).contributions
+    contributions = score(candidates_of(features), RANKER.without(sorted(names)), 0.3, CORPUS).contributions
+    whole = score(candidates_of(features), RANKER, 0.3, CORPUS).contributions
     for column, name in enumerate(FEATURES):
         expected = np.zeros(len(features)) if name in left_out else whole[:, column]
         np.testing.assert_array_equal(contributions[:, column], expected)

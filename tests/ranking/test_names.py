@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recommend.index import lexical
+from recommend.index import term_weights
 from recommend.index.term_counts import TermCounts
 from recommend.ranking.names import Names, names_among, names_in
 
@@ -53,7 +53,7 @@ def test_in_a_script_without_capitals_a_name_is_what_is_rare() -> None:
 
 def test_a_word_that_a_corpus_seldom_writes_with_a_capital_is_no_name() -> None:
     texts = ["Protesters march in Tunis", "the protesters of Tunis", "more protesters", *["The rain in Spain"] * 30]
-    lexicon, matrix = lexical.fit(TermCounts.of(texts), np.ones((len(texts), 2), np.float32))
+    lexicon, matrix = term_weights.fit(TermCounts.of(texts), np.ones((len(texts), 2), np.float32))
     found = names_among({"prote", "Prote", "tunis", "spain", "nobody"}, lexicon, matrix)
     assert found == Names(frozenset({"tunis", "Tunis", "spain", "Spain"}), frozenset({"tunis", "Tunis"}))
     assert names_among(frozenset(), lexicon, matrix) == Names(frozenset(), frozenset())

@@ -10,7 +10,7 @@ import pytest
 
 from recommend.articles.article import Article
 from recommend.encoder import Encoder
-from recommend.index import lexical
+from recommend.index import term_weights
 from recommend.index.term_counts import TermCounts
 from recommend.ranking.near_duplicates import compare
 from recommend.recommender import Recommender
@@ -39,7 +39,7 @@ def told(*texts: str) -> tuple[list[list[bool]], list[list[bool]]]:
     """Which of some texts are copies, and which updates, of each other."""
     padding = ["Parliament debates the winter budget 12", "Rovers reach the cup final", "Mites kill 34 bees"]
     counts = TermCounts.of([*texts, *padding])
-    lexicon, matrix = lexical.fit(counts, np.eye(len(counts), 8, dtype=np.float32))
+    lexicon, matrix = term_weights.fit(counts, np.eye(len(counts), 8, dtype=np.float32))
     vectors = [matrix.vector(row) for row in range(len(texts))]
     copies, updates = compare(vectors, lexicon.numeric, PolicySettings())
     assert compare(vectors, lexicon.numeric, PolicySettings(), rows=1)[1].tolist() == updates[:1].tolist()

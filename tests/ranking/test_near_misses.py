@@ -10,6 +10,7 @@ import pytest
 from recommend.articles.article import Access
 from recommend.encoder import Encoder, encode_articles
 from recommend.index.filters import Filters
+from recommend.inspection import candidates_of
 from recommend.ranking.answer import Answer
 from recommend.ranking.candidates import CARD_FEATURES, FEATURES
 from recommend.ranking.corpus import Corpus
@@ -81,7 +82,7 @@ def test_explanations_add_up_to_the_score_above_where_articles_of_its_kind_begin
     ranker = Ranker.load(sample.settings.models / "news-linear.json")
     answer = sample.answer(ANCHOR, 10, explain=True)
     assert answer is not None
-    start = ranker.intercepts.of(sample.candidates(ANCHOR)[2], Corpus.of(sample.view().snapshot.manifest))
+    start = ranker.intercepts.of(candidates_of(sample, ANCHOR)[2], Corpus.of(sample.view().snapshot.manifest))
     for item in answer.items:
         assert item.explanation is not None
         assert item.explanation.keys() == set(FEATURES)

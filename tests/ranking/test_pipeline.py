@@ -14,6 +14,7 @@ from recommend.index.filters import Filters
 from recommend.ranking.answer import Recommendation
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, RankingSettings
+from recommend.stand_ins import latest_answer
 
 if TYPE_CHECKING:
     from conftest import Newsroom
@@ -72,7 +73,9 @@ def test_the_lowest_give_way_to_what_the_reader_may_open_and_nothing_else_moves(
     def box(recommender: Recommender, asked: str | list[str] | None, k: int, filters: Filters) -> list[Recommendation]:
         if isinstance(asked, list):
             return recommender.answer_history(asked, k, filters).items
-        answer = recommender.latest_answer(None, k, filters) if asked is None else recommender.answer(asked, k, filters)
+        answer = (
+            latest_answer(recommender, None, k, filters) if asked is None else recommender.answer(asked, k, filters)
+        )
         assert answer is not None
         return answer.items
 

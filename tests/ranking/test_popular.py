@@ -13,6 +13,7 @@ from recommend.articles.curation import Choice, Curation
 from recommend.index.filters import Filters
 from recommend.ranking.popular import most_clicked
 from recommend.recommender import Recommender
+from recommend.stand_ins import latest_answer, popular_answer
 
 if TYPE_CHECKING:
     from conftest import Newsroom
@@ -46,7 +47,7 @@ def test_the_order_of_what_was_counted_does_not_matter(clicks: list[tuple[str, f
 
 
 def test_popular_articles_of_the_own_section_come_first_then_others_then_the_newest(recommender: Recommender) -> None:
-    answer = recommender.popular_answer("story-00", 5, ["story-01", "story-06", "unheard-of", "story-00", "story-12"])
+    answer = popular_answer(recommender, "story-00", 5, ["story-01", "story-06", "unheard-of", "story-00", "story-12"])
     assert [item.id for item in answer.items[:3]] == ["story-06", "story-12", "story-01"]
     assert [item.reason.kind for item in answer.items] == ["popular"] * 3 + ["latest"] * 2
     assert (answer.fallback, answer.related, len({item.id for item in answer.items})) == ("popular", 0, 5)
@@ -55,11 +56,11 @@ def test_popular_articles_of_the_own_section_come_first_then_others_then_the_new
 def test_what_may_not_be_shown_is_not_popular(newsroom: Newsroom, recommender: Recommender) -> None:
     newsroom.store.curations.put("story-00", Curation(blocked=(Choice(id="story-06"),)), "editor")
     newsroom.store.delete("story-12")
-    answer = newsroom.recommender().popular_answer("story-00", 5, ["story-06", "story-12", "story-18"])
+    answer = popular_answer(newsroom.recommender(), "story-00", 5, ["story-06", "story-12", "story-18"])
     assert [item.id for item in answer.items if item.reason.kind == "popular"] == ["story-18"]
     narrowed = Filters(access=frozenset({Access.PAID}))
-    assert recommender.popular_answer("story-00", 5, ["story-18"], narrowed).items == []
+    assert popular_answer(recommender, "story-00", 5, ["story-18"], narrowed).items == []
 
 
 def test_where_nothing_is_popular_it_is_the_box_of_the_newest(recommender: Recommender) -> None:
-    assert recommender.popular_answer("story-00", 5, []) == recommender.latest_answer("story-00", 5)
+    assert popular_answer(recommender, "story-00", 5, []) == latest_answer(recommender, "story-00", 5)

@@ -22,10 +22,13 @@ from recommend.articles.curation import Choice, Curation
 from recommend.encoder import Encoder
 from recommend.index.filters import Filters
 from recommend.index.lists import ReadyLists, block_count
+from recommend.index.live import LiveView
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.view import FixedView
 from recommend.ingest import ingest
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
+from recommend.ranking.ready import ReadyShortlists
 from recommend.ranking.shortlist import Scoring
 from recommend.recommender import Recommender
 from recommend.settings import IndexSettings, PolicySettings, RankingSettings, Settings
@@ -80,20 +83,25 @@ def recommender(small_blocks: None, tmp_path: Path, models: Path, toy_encoder: E
 
 
 def lists_of(recommender: Recommender) -> ReadyLists:
-    recommender.answer("a001", 5)
-    assert recommender._lists is not None
-    return recommender._lists[1]
+    ranking = recommender.ranking
+    return ranking.ready.lists(ranking.selection(recommender.view()).scoring)
 
 
 def files(recommender: Recommender) -> list[Path]:
     return sorted(IndexLayout(recommender.settings.index).lists.rglob("*.npy"))
 
 
+class NothingReady(ReadyShortlists):
+    def read(self, *_: object) -> None:
+        return None
+
+
 class Computed(Recommender):
     """A recommender that makes no use of what is ready."""
 
-    def _ready(self, *_: object) -> None:
-        return None
+    def __init__(self, store: Store, settings: Settings, *, view: FixedView | LiveView) -> None:
+        super().__init__(store, settings, view=view)
+        self.ranking.ready = NothingReady(settings.policy)
 
 
 FILTERS = st.builds(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.index import lexical
+from recommend.index import term_weights
 from recommend.index.term_counts import TermCounts
 from recommend.ranking.phrases import distance
 from recommend.ranking.reasons import Evidence, as_written, reason, shared_terms, told_by
@@ -144,7 +144,7 @@ def test_terms_are_shown_as_written_and_neighbours_joined(
 
 def test_shared_terms_carry_their_parts_of_the_cosine_strongest_first() -> None:
     texts = ["storm hits coast hard", "storm storm leaves coast", "election in town"]
-    lexicon, matrix = lexical.fit(TermCounts.of(texts), np.zeros((3, 2), np.float32))
+    lexicon, matrix = term_weights.fit(TermCounts.of(texts), np.zeros((3, 2), np.float32))
     query, *others = (matrix.vector(row) for row in range(3))
     shared, none, again = shared_terms(query, [*others, others[0]], lexicon)
     assert list(shared) == ["storm", "coast"]

@@ -82,12 +82,12 @@ def test_a_trial_marks_what_comes_goes_and_moves(box: Answer) -> None:
 
 
 def test_a_trial_is_spread_from_the_newest_to_the_oldest_and_holds_no_article_twice(recommender: Recommender) -> None:
-    everything = [item.id for item in recommender.latest(10_000)]
-    ids = recommender.spread(10)
+    everything = [item.id for item in recommender.listing.latest(10_000)]
+    ids = recommender.listing.spread(10)
     assert len(set(ids)) == 10
     assert (ids[0], ids[-1]) == (everything[0], everything[-1])
     assert ids == sorted(ids, key=everything.index)
-    assert recommender.spread(10_000) == everything
+    assert recommender.listing.spread(10_000) == everything
 
 
 def test_a_floor_that_is_tried_changes_no_answer_of_the_service(recommender: Recommender) -> None:

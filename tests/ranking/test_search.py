@@ -24,7 +24,7 @@ def pages(recommender: Recommender, words: str, count: int, **filters: Any) -> l
     """The ids of all pages."""
     ids, mark = list[str](), None
     while True:
-        found = recommender.search(words, count, Filters(**filters), mark)
+        found = recommender.listing.search(words, count, Filters(**filters), mark)
         ids += [card.id for card in found.cards]
         mark = found.last
         if mark is None:
@@ -33,7 +33,7 @@ def pages(recommender: Recommender, words: str, count: int, **filters: Any) -> l
 
 
 def test_words_find_what_tells_of_them_best_first(recommender: Recommender) -> None:
-    found = recommender.search("Valencia flood", 5)
+    found = recommender.listing.search("Valencia flood", 5)
     assert all("valencia" in card.id for card in found.cards[:3])
     assert found.total > 5
 
@@ -46,29 +46,29 @@ def test_pages_of_any_size_hold_every_find_once_in_one_order(recommender: Recomm
 
 
 def test_without_words_the_newest_come_first(recommender: Recommender) -> None:
-    assert pages(recommender, "", 50) == [item.id for item in recommender.latest(10_000)]
+    assert pages(recommender, "", 50) == [item.id for item in recommender.listing.latest(10_000)]
 
 
 @pytest.mark.parametrize("name", ["id", "url"])
 def test_an_article_is_found_by_its_id_and_its_address(recommender: Recommender, name: str) -> None:
     story = recommender.store.get("c-valencia-floods-toll")
     assert story is not None
-    assert recommender.search(getattr(story, name), 3).cards[0].id == story.id
+    assert recommender.listing.search(getattr(story, name), 3).cards[0].id == story.id
 
 
 def test_words_that_say_nothing_find_nothing(recommender: Recommender) -> None:
     for words in ("xyzzyplugh", "the", "%", "\x00", "🙂"):
-        assert recommender.search(words, 5).total == 0
+        assert recommender.listing.search(words, 5).total == 0
 
 
 def test_filters_act_on_what_is_found(recommender: Recommender) -> None:
-    spanish = recommender.search("Valencia", 50, Filters(language="es"))
+    spanish = recommender.listing.search("Valencia", 50, Filters(language="es"))
     assert spanish.cards
     assert {card.language for card in spanish.cards} == {"es"}
     late = datetime(2025, 1, 1, tzinfo=UTC)
     assert all(
         card.published_at is not None and card.published_at >= late
-        for card in recommender.search("", 100, Filters(since=late)).cards
+        for card in recommender.listing.search("", 100, Filters(since=late)).cards
     )
 
 
@@ -76,12 +76,12 @@ def test_what_is_new_is_found_by_words_that_the_corpus_did_not_have_and_gone_whe
     newsroom: Any,
 ) -> None:
     recommender = newsroom.recommender()
-    assert not recommender.search("Zorblax", 5).cards
+    assert not recommender.listing.search("Zorblax", 5).cards
     newsroom.take(Article(id="new", title="The Zorblax affair shakes the harbour", text="Nothing is known."))
-    assert [card.id for card in recommender.search("zorbl", 5).cards] == ["new"]
+    assert [card.id for card in recommender.listing.search("zorbl", 5).cards] == ["new"]
     assert "new" in pages(recommender, "", 10)
     newsroom.store.delete("new")
-    assert not recommender.search("Zorblax", 5).cards
+    assert not recommender.listing.search("Zorblax", 5).cards
     assert "new" not in pages(recommender, "", 10)
 
 
@@ -93,6 +93,8 @@ def test_a_word_of_a_closed_body_finds_its_article_for_who_may_read_it_only(news
     )
     newsroom.reindex()
     recommender = Recommender(newsroom.store, newsroom.settings, newsroom.encoder, serving=serving)
-    assert {card.id for card in recommender.search("quokka", 5).cards} == ({"free"} if serving else {"paid", "free"})
-    assert {card.id for card in recommender.search("ferry", 5).cards} >= {"paid", "free"}
-    assert {card.id for card in recommender.for_editors().search("quokka", 5).cards} == {"paid", "free"}
+    assert {card.id for card in recommender.listing.search("quokka", 5).cards} == (
+        {"free"} if serving else {"paid", "free"}
+    )
+    assert {card.id for card in recommender.listing.search("ferry", 5).cards} >= {"paid", "free"}
+    assert {card.id for card in recommender.for_editors().listing.search("quokka", 5).cards} == {"paid", "free"}

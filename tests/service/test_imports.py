@@ -12,6 +12,7 @@ PACKAGE = Path(recommend_service.__file__).parent
 LAYERS = [  # from the base up; modules and packages of the service
     "connections counters group_commit http logs probe put_groups robots threads",
     "checks followed impressions metrics cache popular",
+    "event_intake recommenders",
     "state",
     "making",
     "warming",

@@ -16,10 +16,12 @@ from recommend.articles.article import Article
 from recommend.encoder import Encoder
 from recommend.errors import EvaluationError
 from recommend.evaluation.judgements import UNKNOWN, Qrels
+from recommend.inspection import candidates_of
 from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.corpus import Corpus
 from recommend.ranking.features import comparable
-from recommend.ranking.model import Ranker, score
+from recommend.ranking.model import Ranker
+from recommend.ranking.scores import score
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
@@ -204,7 +206,7 @@ def test_collecting_skips_queries_that_are_unknown_or_have_nothing_related(recom
     assert len(ticks) == 3
     assert found.grades.shape == (1, 59)
     assert found.features.shape == (1, 59, len(FEATURES))
-    ids, candidates, full = recommender.candidates("story-00")
+    ids, candidates, full = candidates_of(recommender, "story-00")
     grades = dict(zip(ids, found.grades[0].tolist(), strict=True))
     assert (grades["story-06"], grades["story-12"], grades["story-55"]) == (3.0, 0.0, 0.0)
     assert np.isnan(grades["story-18"])
@@ -218,7 +220,7 @@ def test_candidates_too_near_in_time_are_unknown_where_judgements_leave_them_out
 ) -> None:
     dated = Recommender(indexed[1], indexed[0].model_copy(update={"policy": PolicySettings(on=False)}), encoder)
     query = "a-central-asia-condemns-drone-attack"
-    ids, candidates, _ = dated.candidates(query)
+    ids, candidates, _ = candidates_of(dated, query)
     days = np.expm1(-candidates.feature("days_log"))
     found = collect(dated, {query: dict.fromkeys(ids, 2)}, unknown_days=30.0)
     assert 0 < np.isnan(found.grades).sum() < len(ids)
@@ -247,6 +249,6 @@ def test_what_is_fitted_to_a_newsroom_ranks_its_topics_first(
     assert Ranker.load(path) == fitted
     first, corpus = 0, replace(Corpus.of(recommender.view().snapshot.manifest), similarity=1.0)
     for query, related in qrels.items():
-        ids, candidates, full = recommender.candidates(query)
+        ids, candidates, full = candidates_of(recommender, query)
         first += ids[int(np.argmax(score(candidates, fitted, full, corpus).scores))] in related
     assert first >= 57

@@ -51,7 +51,7 @@ async def show(visit: Visit) -> Response:
 
 
 def _look(recommender: Recommender, after: Mark | None) -> Looked:
-    page = recommender.search("", BOXES, after=after)
+    page = recommender.listing.search("", BOXES, after=after)
     cards = {card.id: card for card in page.cards}
     found: dict[str, list[Finding]] = {name: [] for name in NAMES}
     for finding in review(zip(cards, recommender.answers([*cards], K), strict=True), K):

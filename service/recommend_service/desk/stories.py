@@ -10,6 +10,7 @@ from functools import partial
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from recommend import inspection
 from recommend.articles import acts
 from recommend.articles.card import Card
 from recommend.articles.curation import UNCURATED, Curation
@@ -19,6 +20,7 @@ from recommend.index.filters import Filters
 from recommend.ranking.answer import Answer
 from recommend.ranking.why import Why
 from recommend.recommender import Recommender
+from recommend.stand_ins import latest_answer
 from recommend.store.curation import CurationChange
 from recommend.store.rows import Label
 from recommend.story import Story, story_of
@@ -61,14 +63,14 @@ async def find(visit: Visit) -> Response:
     words, section = visit.given("query")[:200], visit.given("section") or None
     after = read_cursor(visit.given("cursor"))
     found = await visit.compute(
-        partial(visit.recommender.search, words, _PAGE, Filters(section=section), after, hidden=True)
+        partial(visit.recommender.listing.search, words, _PAGE, Filters(section=section), after, hidden=True)
     )
     more = {"query": words, "section": section or "", "cursor": write_cursor(found.last)}
     return visit.page(
         "stories.html",
         words=words,
         section=section,
-        sections=[name for name, _ in visit.recommender.sections()],
+        sections=[name for name, _ in visit.recommender.listing.sections()],
         found=found,
         more=more if found.last else None,
         first=after is None,
@@ -89,11 +91,11 @@ def _box(recommender: Recommender, article_id: str, other: str) -> Box:
         raise UnknownArticleError(article_id)
     answer = recommender.answer(article_id, K, explain=True)
     if answer is None or not answer.items:
-        answer = recommender.latest_answer(article_id, K)
+        answer = latest_answer(recommender, article_id, K)
     curated = recommender.store.curations.get(article_id)
     curation, history = curated or (UNCURATED, [])
     named = [one.id for one in (*curation.pinned, *curation.blocked)]
-    asked = recommender.why(article_id, other, K) if other else None
+    asked = inspection.why(recommender, article_id, other, K) if other else None
     story = story_of(recommender, article_id)
     labels = recommender.store.labels(named)
     told = story if story is not None and story.name else None

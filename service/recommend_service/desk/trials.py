@@ -71,7 +71,7 @@ def _wanted(visit: Visit, present: PolicySettings) -> PolicySettings:
 def _tried(recommender: Recommender, wanted: PolicySettings, named: Sequence[str]) -> list[tuple[Card, Trial]]:
     other = recommender.with_settings(policy=wanted)
     found = []
-    for article_id in named or recommender.spread(BOXES):
+    for article_id in named or recommender.listing.spread(BOXES):
         article, before, after = recommender.article(article_id), recommender.answer(article_id, K), None
         if article is not None and before is not None:
             after = other.answer(article_id, K)

@@ -49,7 +49,7 @@ class Visit:
         Raises:
             RecommendError: there is none yet.
         """
-        return self.state.editors()
+        return self.state.recommenders().editors
 
     def given(self, name: str) -> str:
         """The first value of a field of the form or the query string, without the space around it; "" for none."""

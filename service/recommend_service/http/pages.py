@@ -54,6 +54,17 @@ class Library(Protocol):
     def answer(self, article_id: str, k: int) -> Answer | None:
         """The box under a published article, else None."""
 
+    @property
+    def listing(self) -> Shelf:
+        """What there is."""
+
+    def __len__(self) -> int:
+        """The number of published articles."""
+
+
+class Shelf(Protocol):
+    """Lists of them."""
+
     def latest(self, k: int, *, section: str | None = None, offset: int = 0) -> Sequence[Story]:
         """At most ``k`` articles, newest first, after the first ``offset`` ones."""
 
@@ -62,9 +73,6 @@ class Library(Protocol):
 
     def search(self, words: str, count: int, filters: Filters, after: Mark | None) -> Found:
         """A page of the articles that words find, best first."""
-
-    def __len__(self) -> int:
-        """The number of published articles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,8 @@ class Pages:
 
     def missing(self, request: Request) -> Response:
         """That there is no such page."""
-        return self.render(request, "missing.html", {"current": None, "stories": library(request).latest(4)}, 404)
+        stories = library(request).listing.latest(4)
+        return self.render(request, "missing.html", {"current": None, "stories": stories}, 404)
 
 
 def library(request: Request) -> Library:
@@ -117,7 +126,7 @@ def _frame(request: Request) -> dict[str, Any]:
     known = library(request)
     return {
         "root": request.scope.get("root_path", "").rstrip("/"),
-        "navigation": known.sections()[:_NAVIGATION_SIZE],
+        "navigation": known.listing.sections()[:_NAVIGATION_SIZE],
         "count": len(known),
     }
 

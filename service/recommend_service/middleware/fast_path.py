@@ -58,7 +58,8 @@ class FastPath:
                 get_running_loop().call_soon(self._forget)
         except RecommendError:
             return None  # the route meets it again, and says what is wrong
-        entry, kept = state.cache(recommender).target(self._view, time(), (path, scope["query_string"])), "hit"
+        cache = state.recommenders().cache(recommender)
+        entry, kept = cache.target(self._view, time(), (path, scope["query_string"])), "hit"
         if entry is None:
             entry, kept = self._looked_up(scope, path, state, recommender, self._view), "miss"
         if entry is None:
@@ -81,9 +82,9 @@ class FastPath:
         if given is None or not decoded.startswith(_BEFORE) or scope.get("root_path"):
             return None
         article_id = same_id(decoded[len(_BEFORE) : -len(_AFTER)].replace(SLASH, "/"))
-        if not recommender.is_ready(view, article_id) or recommender.under_embargo(article_id, view):
+        if not recommender.ranking.is_ready(view, article_id) or recommender.under_embargo(article_id, view):
             return None
-        cache, asked = state.cache(recommender), asked_for(recommender, article_id, article_id, given)
+        cache, asked = state.recommenders().cache(recommender), asked_for(recommender, article_id, article_id, given)
         ready = cache.get(view, time(), asked)
         if ready is None:
             ready, _ = make(state, recommender, view, asked, known=True)

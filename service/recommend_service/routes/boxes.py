@@ -14,6 +14,7 @@ from recommend.index.view import View
 from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend.settings import ServiceSettings
+from recommend.stand_ins import stand_in
 from recommend_service.cache.response import cache_control
 from recommend_service.http.auth import require_reader
 from recommend_service.http.box import render_box
@@ -96,4 +97,4 @@ def _answer(
         raise UnknownArticleError(name)
     if answer is not None and (answer.items or given.fallback == "none"):
         return answer
-    return recommender.stand_in(given.fallback, article_id or name, given.limit, popular, filters)
+    return stand_in(recommender, given.fallback, article_id or name, given.limit, popular, filters)

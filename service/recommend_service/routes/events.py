@@ -7,6 +7,7 @@ never shown, and is kept once, however often it is told.
 from __future__ import annotations
 
 from http import HTTPStatus
+from time import time
 from typing import Annotated, Any
 
 import orjson
@@ -81,7 +82,8 @@ async def events(request: Request, state: StateOf) -> Response:
     the others are kept. The same told again counts once. Robots that say so are thanked, and not counted.
     """
     told, agent = _parse(await request.body()), request.headers.get("User-Agent", "")
-    checked = [state.checked(one, agent) for one in told]
+    impressions = state.recommenders().impressions
+    checked = [impressions.check(one, agent, time()) for one in told]
     refused = [RefusedEvent(event=i, reason=one.reason) for i, one in enumerate(checked) if isinstance(one, Refusal)]
     await state.events.add(checked)
     if len(refused) == len(checked) and not is_robot(agent):

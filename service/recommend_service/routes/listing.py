@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from recommend import inspection
 from recommend.articles.fields import same_id
 from recommend.index.filters import Filters
 from recommend.ranking.search import Found, Mark
@@ -48,7 +49,7 @@ async def list_articles(
     refuse_unknown(request, ListParameters)
     scopes = frozenset[Scope]() if key is None else key.scopes
     whole = not scopes.isdisjoint({Scope.READ, Scope.WRITE})
-    asked = state.editors() if whole else recommender
+    asked = state.recommenders().editors if whole else recommender
     after, filters = read_cursor(given.cursor), given.filters()
     found = await state.threads.read(_search, asked, given, filters, after, Scope.CURATE in scopes)
     private = state.settings.service.read_needs_key or bool(scopes)
@@ -66,7 +67,7 @@ async def list_articles(
 def _search(
     recommender: Recommender, given: ListParameters, filters: Filters, after: Mark | None, hidden: bool
 ) -> Found:
-    return recommender.search(given.query or "", given.limit, filters, after, hidden=hidden)
+    return recommender.listing.search(given.query or "", given.limit, filters, after, hidden=hidden)
 
 
 @router.get(
@@ -85,8 +86,8 @@ async def why(request: Request, state: StateOf, article_id: str, given: Annotate
     """Why one article is, or is not, in the box of another: rank, score and its parts, and what filtered it."""
     refuse_unknown(request, WhyParameters)
     await state.caught_up()
-    editors = state.editors()
+    editors = state.recommenders().editors
     async with state.compute_lock():
-        found = await state.search(editors.why, article_id, same_id(given.other), given.limit)
+        found = await state.search(inspection.why, editors, article_id, same_id(given.other), given.limit)
     body = orjson.dumps(asdict(found))
     return Response(body, headers={"Cache-Control": "private, no-store"}, media_type="application/json")

@@ -62,7 +62,7 @@ class Newsroom:
     def _form(
         self, request: Request, given: dict[str, str], problem: str | None, status: int = HTTPStatus.OK
     ) -> Response:
-        sections = [name for name, _ in library(request).sections()]
+        sections = [name for name, _ in library(request).listing.sections()]
         context = {"current": None, "given": given, "problem": problem, "sections": sections}
         return self.pages.render(request, "publish.html", context, status)
 

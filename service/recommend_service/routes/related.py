@@ -116,7 +116,7 @@ def _answered(
     """The answer from the cache and the revision up to which it holds; where it is not there, what ``makes`` makes, and
     kept, if that is given, else None."""
     present = recommender.view()
-    cache, key = state.cache(recommender), asked.normalised(present)
+    cache, key = state.recommenders().cache(recommender), asked.normalised(present)
     ready = cache.get(present, time(), key) if known else None
     hit, target = ready is not None, (raw_path(scope), scope["query_string"])
     scope["cache"] = "hit" if hit else "miss"

@@ -45,13 +45,13 @@ class Site:
         known = library(request)
         section = request.query_params.get("section") or None
         number = request.query_params.get("page", "1")  # not declared: a wrong one is a missing page, not a 422
-        total = dict(known.sections()).get(section, 0) if section else len(known)
+        total = dict(known.listing.sections()).get(section, 0) if section else len(known)
         pages = max(1, -(-total // PAGE_SIZE))
         if not _PAGE_NUMBER.fullmatch(number) or int(number) > pages or (section and not total):
             return self.pages.missing(request)
         context = {
             "current": section or "",
-            "stories": known.latest(PAGE_SIZE, section=section, offset=(int(number) - 1) * PAGE_SIZE),
+            "stories": known.listing.latest(PAGE_SIZE, section=section, offset=(int(number) - 1) * PAGE_SIZE),
             "section": section,
             "number": int(number),
             "pages": pages,
@@ -65,7 +65,7 @@ class Site:
         found = None
         if words:
             found = await request.app.state.service.threads.read(
-                library(request).search, words, FOUND_SIZE, Filters(), None
+                library(request).listing.search, words, FOUND_SIZE, Filters(), None
             )
         return self.pages.render(request, "search.html", {"current": None, "words": words, "found": found})
 
@@ -121,7 +121,7 @@ def site_router(site_name: str = "Related Articles", *, texts: bool = False, own
 
 
 def _others(known: Library, article: Article, section: str | None) -> list[Story]:
-    newest = known.latest(FALLBACK_SIZE + 1, section=section)
+    newest = known.listing.latest(FALLBACK_SIZE + 1, section=section)
     return [story for story in newest if story.id != article.id][:FALLBACK_SIZE]
 
 

@@ -62,7 +62,7 @@ def chosen(request: Request, variant: str | None) -> Recommender:
     """
     state: ServiceState = request.app.state.service
     name = request.scope[_STATE] = choose(variant, state.settings.service.variants)
-    return state.variant(name)
+    return state.recommenders().variant(name)
 
 
 def marked(request: Request, response: Response) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from recommend.evaluation.experiment import Rank
 from recommend.evaluation.judgements import UNKNOWN, Qrels
 from recommend.index.dates import MISSING, days_apart
 from recommend.index.view import View
+from recommend.inspection import ranking_of
 from recommend.recommender import Recommender
 
 FloatArray = NDArray[np.float64]
@@ -126,7 +128,7 @@ def look_into_boxes(
     """
     boxes: list[tuple[FloatArray, BoolArray, FloatArray, FloatArray]] = []
     stories = []
-    rank = rank or recommender.rank
+    rank = rank or partial(ranking_of, recommender)
     for query in queries:
         grades = qrels.get(query, {})
         reach = 4 * SIZE + sum(grade == UNKNOWN for grade in grades.values())
@@ -169,7 +171,7 @@ def _items(
     kept = [i for i in range(len(known)) if not days[i] < unknown_days][:SIZE]
     scores = np.array([known[i][1] for i in kept], np.float32)
     related = np.array([grades.get(known[i][0], 0) > 0 for i in kept], np.bool_)
-    return recommender.probabilities(scores).astype(np.float64), related, days[kept], scores.astype(np.float64)
+    return recommender.ranking.probabilities(scores).astype(np.float64), related, days[kept], scores.astype(np.float64)
 
 
 def _published(recommender: Recommender, article_id: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,7 @@ from recommend.evaluation.metrics import without_unknown
 from recommend.index.dates import MISSING
 from recommend.index.view import View
 from recommend.ingest import IngestCounts, ingest
+from recommend.inspection import ranking_of
 from recommend.jobs.encoder_choice import decided_by
 from recommend.jobs.reindex import reindex
 from recommend.ranking.answer import Answer
@@ -78,7 +80,7 @@ def rank_queries(
         EvaluationError: when none of the queries is among the articles.
     """
     run: Run = {}
-    rank = rank or recommender.rank
+    rank = rank or partial(ranking_of, recommender)
     for query, grades in qrels.items():
         try:
             run[query] = without_unknown(rank(query, reach(grades, depth)), grades)[:depth]

@@ -144,7 +144,7 @@ def exposure(
         boxes[article_id] = [item.id for item in answer.items] if answer is not None else []
         progress()
     shown = Counter(item for items in boxes.values() for item in items)
-    steps = distances(boxes, [item.id for item in fixed.latest(front)])
+    steps = distances(boxes, [item.id for item in fixed.listing.latest(front)])
     found = []
     for article_id in ids:
         place = view.locate(article_id)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from recommend.evaluation.provenance import Provenance, provenance
 from recommend.evaluation.shown import Box, read_boxes
 from recommend.files import whole
+from recommend.inspection import ranking_of
 from recommend.recommender import Recommender
 
 Ranking = list[tuple[str, float]]
@@ -50,7 +51,7 @@ class Rankings:
         self._known = len(self._made)
 
     def rank(self, query: str, depth: int) -> Ranking:
-        """The ``depth`` best documents of a query, as :meth:`Recommender.rank` gives them.
+        """The ``depth`` best documents of a query, as :func:`~recommend.inspection.ranking_of` gives them.
 
         Raises:
             UnknownArticleError: when no published article has the id.
@@ -58,7 +59,7 @@ class Rankings:
         key = query, depth
         if key not in self._made:
             began = time.perf_counter()
-            self._made[key] = self._recommender.rank(query, depth)
+            self._made[key] = ranking_of(self._recommender, query, depth)
             self.milliseconds[key] = 1000 * (time.perf_counter() - began)
         return self._made[key]
 

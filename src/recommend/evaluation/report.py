@@ -18,6 +18,7 @@ from recommend.evaluation.provenance import GROUPS
 from recommend.evaluation.shown import BY_BOX
 from recommend.evaluation.templates import inline, page_begins, page_of
 from recommend.files import Kind
+from recommend.inspection import candidates_of
 from recommend.ranking.answer import Answer, Recommendation
 from recommend.recommender import Recommender
 from recommend.settings import Settings
@@ -117,7 +118,7 @@ def reading(recommender: Recommender, query: str, grades: Mapping[str, int], val
     shown = [Ranked(item, grades.get(item.id)) for item in answer.items[:SHOWN]]
     seen = {one.item.id for one in shown}
     related = sorted((-grade, document) for document, grade in grades.items() if grade > 0 and document not in seen)
-    candidates = recommender.candidates(query)[0] if related else []
+    candidates = candidates_of(recommender, query)[0] if related else []
     missed = [
         Missed(document, -negative, _card(recommender, document), _place(recommender, document, answer, candidates))
         for negative, document in related

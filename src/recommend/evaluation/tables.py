@@ -12,6 +12,7 @@ import pyarrow as pa
 from recommend.errors import EvaluationError, UnknownArticleError, truncated_repr
 from recommend.evaluation.judgements import Qrels, Run
 from recommend.files import Kind, first_line, starts_with, whole
+from recommend.inspection import candidates_of
 from recommend.ranking.candidates import FEATURES
 from recommend.recommender import Recommender
 
@@ -94,7 +95,7 @@ def feature_table(recommender: Recommender, qrels: Qrels) -> pa.Table:
     numbers: dict[str, list[np.ndarray]] = {name: [] for name in ("score", "probability", *FEATURES)}
     for query, grades in qrels.items():
         try:
-            ids, candidates, _ = recommender.candidates(query)
+            ids, candidates, _ = candidates_of(recommender, query)
         except UnknownArticleError:
             continue
         columns["query"] += [query] * len(ids)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Status
 from recommend.articles.curation import UNREADABLE, Curation
-from recommend.index.segment import Prepared, Segment
+from recommend.index.query import Prepared
+from recommend.index.segment import Segment
 from recommend.index.snapshot.kept import Kept, KeptChanges, prepared_of
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.view import View

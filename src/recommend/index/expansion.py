@@ -17,7 +17,8 @@ from scipy import sparse
 
 from recommend.index.dates import nearness
 from recommend.index.dense import VectorIndex
-from recommend.index.lexical import TermMatrix, TermVector
+from recommend.index.lexical import TermMatrix
+from recommend.index.lexicon import TermVector
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]

@@ -8,143 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.errors import RecommendError
+from recommend.index.candidate_source import CandidateSource, Found, Nearest, Newest, NotAtHand, Search, Want, Wanted
 from recommend.index.conditions import Conditions
+from recommend.index.query import Query
 from recommend.index.records import Records, assemble, beside_parts
-from recommend.index.segment import Query, Segment
+from recommend.index.segment import Segment
 from recommend.settings import RankingSettings
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The articles of some ids."""
-
-    ids: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Nearest:
-    """The ``count`` nearest embeddings to a vector (d,) float32."""
-
-    vector: FloatArray
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What :meth:`~recommend.index.segment.Segment.retrieve` brings.
-
-    Attributes:
-        query: of which embedding, terms and date count.
-        count: candidates of dense search, and again of lexical search.
-        near: of as many articles nearest in time the nearest embeddings; 0: none.
-        most_terms: of the query, that fetch candidates.
-        conditions: that hold of all; None: filtered by nothing.
-    """
-
-    query: Query
-    count: int
-    near: int
-    most_terms: int
-    conditions: Conditions | None
-
-    @property
-    def key(self) -> object:
-        """The same of equal searches but for ``count``."""
-        return self.query.embedding.tobytes(), self.query.terms.terms.tobytes(), self.conditions
-
-
-@dataclass(frozen=True, slots=True)
-class Newest:
-    """The ``count`` newest articles of a section, or of all, ties by id."""
-
-    conditions: Conditions
-    section: str | None
-    count: int
-
-    @property
-    def key(self) -> object:
-        """The same but for ``count``."""
-        return "newest", self.conditions, self.section
-
-
-Want = Wanted | Nearest | Search | Newest
-
-
-class NotAtHand(RecommendError):  # noqa: N818  # no fault: it asks for rows
-    """What a request lacks; whoever meets it outside of :func:`~recommend.index.over.over` needs all rows at hand."""
-
-    def __init__(self, want: Want) -> None:
-        super().__init__("this needs an index of snapshots: the articles of this one lie on a server (pgvector.url)")
-        self.want = want
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a source found.
-
-    Attributes:
-        numbers: ascending, in the generation.
-        count: how many each search was for.
-        exhaustive: whether there are no others.
-        records: of all these.
-    """
-
-    numbers: IntArray
-    count: int
-    exhaustive: bool
-    records: Records
-
-    def joined(self, other: Found) -> Found:
-        """What both found, of which this one tells whether there are others."""
-        numbers = np.union1d(self.numbers, other.numbers)
-        return Found(numbers, self.count, self.exhaustive, self.records.joined(other.records))
-
-
-class CandidateSource(Protocol):
-    """Keeps a generation of articles and searches it: all that ranking needs of an index that lies elsewhere."""
-
-    @property
-    def articles(self) -> int:
-        """How many there are."""
-
-    @property
-    def accesses(self) -> frozenset[str]:
-        """Those that any of them has."""
-
-    def find(self, want: Want, gone: IntArray) -> Found:
-        """What is wanted, where conditions are set without the numbers ``gone``.
-
-        Raises:
-            StoreUnreachableError: when the source cannot be asked, or not in time.
-        """
-
-    def numbers(self, ids: Iterable[str]) -> IntArray:
-        """Of those of the ids that are in the generation, ascending."""
-
-    def ids(self) -> Iterator[tuple[int, str]]:
-        """Numbers and ids of all, in the order of ids."""
-
-    def of_group(self, group: int) -> Iterator[str]:
-        """The ids of the articles of a duplicate group."""
-
-    def sections(self, gone: IntArray) -> list[tuple[str, int]]:
-        """Names of sections and their numbers of articles, without those ``gone``."""
-
-    def next_change_at(self, now: int, embargo: int) -> int | None:
-        """As :meth:`~recommend.index.timeline.Timeline.next_change_at`."""
-
-    def first_published(self, since: int) -> int | None:
-        """As :meth:`~recommend.index.timeline.Timeline.first_published`."""
 
 
 def _no_numbers() -> IntArray:

@@ -9,7 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recommend.index.lexical import Lexicon, TermMatrix, TermVector
+from recommend.index.lexical import TermMatrix
+from recommend.index.lexicon import Lexicon, TermVector
 from recommend.index.term_counts import TermCounts
 
 FloatArray = NDArray[np.float32]

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy import sparse
 
 from recommend.arrays import load_mmap
-from recommend.articles.languages import primary_language
-from recommend.articles.text import terms
+from recommend.index.lexicon import Lexicon, Terms, TermVector
 from recommend.index.term_counts import TermCounts
 
 FloatArray = NDArray[np.float32]
@@ -26,84 +21,7 @@ BoolArray = NDArray[np.bool_]
 
 POSTINGS_A_SEARCH = 100_000
 """Entries that one search reads at most, where the first term has no more."""
-_LEAST_COHERENCE = 0.1
-_FEW_ARTICLES = 8
-_TERMS_A_BLOCK = 20_000
 _PAIRS_A_BLOCK = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class TermVector:
-    """The weighted terms of one text: ``terms`` (t,) int64 ascending columns, ``weights`` (t,) float32, unit length."""
-
-    terms: IntArray
-    weights: FloatArray
-
-
-class Terms(Protocol):
-    """What :class:`TermVector` has, perhaps made when it is first asked for."""
-
-    @property
-    def terms(self) -> IntArray:
-        """(t,) int64 ascending columns."""
-
-    @property
-    def weights(self) -> FloatArray:
-        """(t,) float32."""
-
-
-class Lexicon:
-    """The vocabulary of a corpus and the weight of each term.
-
-    Attributes:
-        vocabulary: (v,) terms in ascending order.
-        weights: (v,) float32, see :func:`fit`.
-        stop_words: words that give no terms.
-    """
-
-    def __init__(self, vocabulary: pa.StringArray, weights: FloatArray, stop_words: frozenset[str]) -> None:
-        self.vocabulary = vocabulary
-        self.weights = weights
-        self.stop_words = stop_words
-
-    def __len__(self) -> int:
-        return len(self.weights)
-
-    def terms(self, columns: IntArray) -> list[str]:
-        """The terms of some columns."""
-        return [str(self.vocabulary[column]) for column in columns.tolist()]
-
-    def columns(self, wanted: Sequence[str]) -> IntArray:
-        """(n,) the columns of some terms, -1 for those that the corpus does not have."""
-        encoded = np.array([_bytes(term) for term in wanted], np.bytes_)
-        places = np.searchsorted(self._ordered, encoded)
-        return np.where(np.searchsorted(self._ordered, encoded, side="right") > places, places, -1)
-
-    @cached_property
-    def numeric(self) -> BoolArray:
-        """(v,) which terms hold digits."""
-        digits = pc.match_substring_regex(self.vocabulary, r"\p{Nd}")
-        return np.asarray(np.from_dlpack(digits.cast(pa.int8()))).view(np.bool_)
-
-    @cached_property
-    def _ordered(self) -> NDArray[np.bytes_]:
-        """(v,) the vocabulary in UTF-8, whose bytes are in the order of its characters."""
-        return np.array([_bytes(term) for term in self.vocabulary.to_pylist()], np.bytes_)
-
-    def weigh(self, text: str, language: str | None = None) -> TermVector:
-        """The vector that fitting would give the text; terms that the corpus does not have are left out."""
-        counts = sorted(Counter(terms(text, self.stop_words, language and primary_language(language))).items())
-        places = self.columns([term for term, _ in counts])
-        known = places >= 0
-        columns = places[known]
-        frequencies = np.array([count for _, count in counts], np.float32)[known]
-        weights = np.sqrt(frequencies) * self.weights[columns]
-        norm = float(np.linalg.norm(weights))
-        return TermVector(columns, (weights / norm if norm else weights).astype(np.float32))
-
-
-def _bytes(term: str) -> bytes:
-    return term.encode("utf-8", "surrogatepass")
 
 
 class TermMatrix:
@@ -212,74 +130,6 @@ def _kth_greatest(scores: FloatArray, k: int) -> np.float32:
     return max(least, np.partition(scores, -k)[-k]) if len(scores) > k else least
 
 
-def fit(
-    counts: TermCounts, embeddings: NDArray[np.floating], languages: Sequence[str | None] | None = None
-) -> tuple[Lexicon, TermMatrix]:
-    """The lexicon of a corpus and the vectors of its articles.
-
-    An article's weight for a term is √tf · idf · √(coherence + 0.1), normalised: a term counts as far as it is rare,
-    and as far as the articles that have it are about the same thing. Rare means rare in every language: what all the
-    Spanish articles have in common says nothing of any, be they ever so few.
-
-    Args:
-        counts: of n articles.
-        embeddings: (n, d) of unit length, centred; what coherence is measured with.
-        languages: (n,) of the articles; None for one that is unknown, or where all are the same.
-    """
-    rows = counts.rows
-    idf = 1 - np.log(shares(rows, languages or [None] * len(counts)))
-    weights = (idf * np.sqrt(coherence(rows, embeddings) + _LEAST_COHERENCE)).astype(np.float32)
-    weighed = np.sqrt(rows.data.astype(np.float32)) * weights[rows.indices]
-    vectors = sparse.csr_array((weighed, rows.indices, rows.indptr), shape=rows.shape)
-    lengths = np.sqrt(vectors.multiply(vectors).sum(axis=1))
-    vectors.data /= np.repeat(np.maximum(lengths, 1e-9), np.diff(rows.indptr)).astype(np.float32)
-    return Lexicon(pa.array(counts.vocabulary, pa.string()), weights, counts.stop_words), TermMatrix(vectors)
-
-
-def shares(counts: sparse.csr_array, languages: Sequence[str | None]) -> NDArray[np.float64]:
-    """How common terms are: (v,) of 0…1, the share of all articles that have a term, or of those in one language where
-    that is more.
-
-    The share within a language is shrunk towards the share in general as if _FEW_ARTICLES further articles had that.
-
-    Args:
-        counts: (n, v), not zero where an article has a term.
-        languages: (n,) of the articles.
-    """
-    rows, width = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr)), counts.shape[1]
-    general = (1 + np.bincount(counts.indices, minlength=width)) / (1 + counts.shape[0])
-    share = general
-    names, codes = np.unique([language or "" for language in languages], return_inverse=True)
-    for code in range(len(names)) if len(names) > 1 else ():
-        within = np.bincount(counts.indices[codes[rows] == code], minlength=width) + _FEW_ARTICLES * general
-        share = np.maximum(share, within / (np.count_nonzero(codes == code) + _FEW_ARTICLES))
-    return np.asarray(share)
-
-
-def coherence(counts: sparse.csr_array, embeddings: NDArray[np.floating]) -> NDArray[np.float64]:
-    """How alike the articles are that share a term: (v,) of 0…1.
-
-    The mean cosine over pairs of articles that have the term, shrunk towards 0 where they are few, never negative.
-
-    Args:
-        counts: (n, v), not zero where an article has a term.
-        embeddings: (n, d) of unit length, centred.
-    """
-    postings = counts.T.tocsr()
-    frequencies = np.diff(postings.indptr)
-    mean_cosines = np.zeros(len(frequencies))
-    for start in range(0, len(frequencies), _TERMS_A_BLOCK):
-        block = postings[start : start + _TERMS_A_BLOCK]
-        present = sparse.csr_array((np.ones(block.nnz, np.float32), block.indices, block.indptr), shape=block.shape)
-        sums = present @ embeddings.astype(np.float32, copy=False)
-        df = frequencies[start : start + _TERMS_A_BLOCK]
-        pairs = np.maximum(df * (df - 1.0), 1.0)
-        mean_cosines[start : start + _TERMS_A_BLOCK] = ((sums.astype(np.float64) ** 2).sum(axis=1) - df) / pairs
-    mean_cosines[frequencies < 2] = 0.0
-    shrunk: NDArray[np.float64] = np.maximum(mean_cosines, 0.0) * frequencies / (frequencies + _FEW_ARTICLES)
-    return shrunk
-
-
 def stack(vectors: Sequence[TermVector], width: int) -> TermMatrix:
     """Vectors of single texts as a matrix (n, width)."""
     indptr = np.concatenate([[0], np.cumsum([len(vector.terms) for vector in vectors])]).astype(np.int64)
@@ -306,7 +156,7 @@ def save(lexicon: Lexicon, matrix: TermMatrix, counts: TermCounts, folder: Path)
     """Writes a folder of .npy arrays and an Arrow file with the vocabulary.
 
     Args:
-        lexicon, matrix: as :func:`fit` makes them of ``counts``.
+        lexicon, matrix: as :func:`~recommend.index.term_weights.fit` makes them of ``counts``.
         folder: where to; it must not be there yet.
     """
     folder.mkdir()

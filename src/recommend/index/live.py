@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from recommend.errors import SnapshotError, StoreError
 from recommend.index.changes import apply, hide, unchanged
-from recommend.index.segment import Prepared
+from recommend.index.query import Prepared
 from recommend.index.snapshot.catalog import current_name, published_names
 from recommend.index.snapshot.kept import MANY, KeptChanges
 from recommend.index.snapshot.layout import IndexLayout

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from recommend.errors import SnapshotError
+from recommend.index.candidate_source import NotAtHand, Want
 from recommend.index.changes import hide
-from recommend.index.gathered import Gathered, NotAtHand, Want
+from recommend.index.gathered import Gathered
 from recommend.index.view import View
 
 T = TypeVar("T")

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import to_float32
-from recommend.articles.article import Access, Article
 from recommend.index.conditions import Conditions
-from recommend.index.dates import MISSING, seconds
+from recommend.index.dates import MISSING
 from recommend.index.dense import KINDS, VectorIndex, exact_search, scans_exactly
 from recommend.index.expansion import ExpandedTerms
-from recommend.index.labels import NONE
-from recommend.index.lexical import TermMatrix, Terms, TermVector, stack
-from recommend.index.table import ArticleTable, Row
+from recommend.index.lexical import TermMatrix, stack
+from recommend.index.lexicon import Terms, TermVector
+from recommend.index.query import Near, Prepared, Query
+from recommend.index.table import ArticleTable
 from recommend.index.time_curve import TimeCurve
 from recommend.settings import RankingSettings
 
@@ -26,91 +26,6 @@ BoolArray = NDArray[np.bool_]
 
 SMALLEST_INDEXED = 1_000
 """Articles from which on an index is searched; to scan fewer takes no longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    """The nearest embeddings of one segment, looked up before they are asked for.
-
-    Attributes:
-        index: of that segment.
-        rows: (count,) at most.
-        allowed: what acted inside the search.
-    """
-
-    index: VectorIndex
-    rows: IntArray
-    count: int
-    allowed: BoolArray | None
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What the candidates are compared with: one article's side of every feature.
-
-    Attributes:
-        embedding: (d,) float32, projected, expanded.
-        terms: its own; ``context`` the expanded ones.
-        published_at: seconds since 1970 or MISSING.
-        headline: title and standfirst, in which reasons look up how terms are written.
-        access: of the article: where its body is not public, no reason says what only that holds.
-        tags, authors: see :mod:`recommend.index.labels`.
-        near: see :meth:`Segment.look_up`.
-    """
-
-    embedding: FloatArray
-    terms: TermVector
-    context: Terms
-    published_at: int
-    language: str | None
-    section: str | None
-    genre: str | None
-    headline: str
-    group: int
-    access: Access = Access.PUBLIC
-    tags: TermVector = NONE
-    authors: TermVector = NONE
-    near: Near | None = None
-
-    @property
-    def term_count(self) -> int:
-        """Different terms of the article itself."""
-        return len(self.terms.terms)
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An article outside any segment with what ranking needs of it, see :class:`Query`; ``row`` is the table's, and by
-    ``key`` it is kept, empty for one that is not."""
-
-    article: Article
-    row: Row
-    embedding: FloatArray
-    terms: TermVector
-    context: TermVector
-    group: int
-    tags: TermVector = NONE
-    authors: TermVector = NONE
-    title: TermVector = NONE
-    key: bytes = b""
-
-    def query(self) -> Query:
-        """The query that the article makes."""
-        article = self.article
-        return Query(
-            self.embedding,
-            self.terms,
-            self.context,
-            seconds(article.published_at),
-            article.language,
-            article.section,
-            article.genre,
-            f"{article.title}\n{article.standfirst or ''}",
-            self.group,
-            article.access,
-            self.tags,
-            self.authors,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from scipy import sparse
 from recommend.arrays import load_mmap
 from recommend.articles.languages import primary_language
 from recommend.articles.text import terms
-from recommend.index.lexical import Lexicon, TermMatrix, TermVector
+from recommend.index.lexical import TermMatrix
+from recommend.index.lexicon import Lexicon, TermVector
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]

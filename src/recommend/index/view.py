@@ -87,6 +87,11 @@ class View:
         until = ((one, curation.hidden_until) for one, curation in self.curations.items())
         return frozenset(one for one, moment in until if moment is not None and now < moment.timestamp())
 
+    def under_embargo(self, article_id: str, now: float) -> bool:
+        """Whether the date of an article is yet to come ``now``, in seconds since 1970."""
+        place = self.locate(article_id)
+        return place is not None and int(self.segments[place[0]].table.published_at[place[1]]) > released_until(now)
+
     def next_change_at(self, now: float) -> float | None:
         """The first moment after ``now`` (seconds since 1970) at which time alone may change an answer; None: never.
 

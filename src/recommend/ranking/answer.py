@@ -13,8 +13,9 @@ import numpy as np
 from recommend.articles.article import Access
 from recommend.articles.card import CARD_FIELDS, Card
 from recommend.index.dates import MISSING
-from recommend.index.lexical import Lexicon, TermMatrix, TermVector
-from recommend.index.segment import Query
+from recommend.index.lexical import TermMatrix
+from recommend.index.lexicon import Lexicon, TermVector
+from recommend.index.query import Query
 from recommend.index.table import headline_of
 from recommend.index.view import View
 from recommend.ranking import near_duplicates

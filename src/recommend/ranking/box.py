@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recommend.index.segment import Query
+from recommend.index.query import Query
+from recommend.ranking import history
 from recommend.ranking.answer import Answer, recommendations
 from recommend.ranking.candidates import CARD_FEATURES, FEATURES
 from recommend.ranking.catalogue import latest
@@ -74,25 +74,24 @@ def related_box(
 
 
 def history_box(
-    selection: Selection,
-    eligibility: Eligibility,
-    queries: Sequence[Query],
-    groups: NDArray[np.uint64],
-    k: int,
-    *,
-    explain: bool = False,
+    selection: Selection, eligibility: Eligibility, ids: Sequence[str], k: int, *, explain: bool = False
 ) -> Answer:
-    """The box for a reader of several articles.
+    """The box for a reader of several articles; where none of them is published, the newest articles.
 
     Args:
         selection: chooses.
         eligibility: of the request.
-        queries: of what was read, the latest first.
-        groups: duplicate groups of all that was read.
+        ids: of what was read, the latest first, each once.
         k: how many.
         explain: whether to tell each feature's part in the ranking.
     """
     view = selection.view
+    view.segments[0].bring(ids)
+    read = [place for place in map(view.locate, ids) if place is not None]
+    if not read:
+        return latest_box(eligibility, None, k)
+    groups = np.array([view.segments[number].groups[row] for number, row in read], np.uint64)
+    queries = [view.segments[number].query(row) for number, row in read[: history.READ]]
     chosen = selection.choose_for_history(queries, groups, k, eligibility)
     rules, section = selection.settings.policy, eligibility.filters.one_section or queries[0].section
     told = _explained(selection, explain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recommend.index.segment import Query
+from recommend.index.query import Query
 from recommend.ranking.basis import Basis
 from recommend.ranking.candidates import Candidates
 

@@ -16,7 +16,7 @@ from recommend.articles.curation import UNCURATED
 from recommend.index.conditions import Conditions
 from recommend.index.dates import MISSING
 from recommend.index.filters import Filters, Prefer, allowed
-from recommend.index.segment import Query
+from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking import freshness, policy
 from recommend.settings import Settings

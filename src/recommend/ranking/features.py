@@ -11,7 +11,8 @@ from recommend.arrays import to_float32, unique_inverse
 from recommend.index.dates import days_apart
 from recommend.index.expansion import NEIGHBOUR_SHARE
 from recommend.index.labels import similarity
-from recommend.index.segment import Query, Segment
+from recommend.index.query import Query
+from recommend.index.segment import Segment
 from recommend.index.titles import mentioned
 from recommend.ranking.candidates import FEATURES, Candidates
 

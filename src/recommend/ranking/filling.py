@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.index.segment import Query
+from recommend.index.query import Query
 from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.eligibility import Eligibility, Place, both, passes

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.index.segment import Query
+from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking import freshness, history, near_duplicates, policy
 from recommend.ranking.candidates import Candidates

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from recommend.articles.passages import Passage
 from recommend.articles.text import Span, spans
-from recommend.index.segment import Query
+from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.names import Names, frequencies, names_among, names_in

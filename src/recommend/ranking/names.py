@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.articles.text import spans
-from recommend.index.lexical import Lexicon, TermMatrix
+from recommend.index.lexical import TermMatrix
+from recommend.index.lexicon import Lexicon
 from recommend.ranking.common_names import names_nothing
 
 IntArray = NDArray[np.int64]

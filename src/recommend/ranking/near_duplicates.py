@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from recommend.arrays import to_float32
 from recommend.index.dates import MISSING
-from recommend.index.lexical import TermVector, dense_rows
-from recommend.index.segment import Query
+from recommend.index.lexical import dense_rows
+from recommend.index.lexicon import TermVector
+from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking.candidates import Candidates, rounded
 from recommend.settings import PolicySettings

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from recommend.arrays import to_float32
 from recommend.index.dates import days_apart
 from recommend.index.expansion import NEIGHBOUR_SHARE
-from recommend.index.lexical import TermMatrix, TermVector, stack
+from recommend.index.lexical import TermMatrix, stack
+from recommend.index.lexicon import TermVector
 from recommend.index.segment import Segment
 from recommend.index.titles import mentions
 from recommend.index.view import View

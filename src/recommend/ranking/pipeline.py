@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.index.lists import LISTED
-from recommend.index.segment import Query
+from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking import history
 from recommend.ranking.basis import Basis, key_of

@@ -8,6 +8,7 @@ import numpy as np
 import orjson
 
 from recommend.index.lists import LISTED, TOLD, Lists, ReadyLists, block_rows, lists_folder, lists_type
+from recommend.index.snapshot.open import Snapshot
 from recommend.index.table import headline_of
 from recommend.ranking import told
 from recommend.ranking.answer import reasons_under
@@ -66,6 +67,31 @@ def read_shortlist(scoring: Scoring, lists: ReadyLists, language: str | None, pl
     )
     reasons = Told(rows[:TOLD].tolist(), found)
     return Shortlist(candidates, found["means"].astype(np.float64), bool(found["exhaustive"]), told=reasons)
+
+
+class ReadyShortlists:
+    """The shortlists that are ready for the snapshot of a view, opened once for each snapshot."""
+
+    def __init__(self, rules: PolicySettings) -> None:
+        self._rules = rules
+        self._opened: tuple[Snapshot, ReadyLists] | None = None
+
+    def lists(self, scoring: Scoring) -> ReadyLists:
+        """See :func:`ready_lists`."""
+        snapshot, opened = scoring.view.snapshot, self._opened
+        if opened is None or opened[0] is not snapshot:
+            opened = self._opened = snapshot, ready_lists(scoring, self._rules)
+        return opened[1]
+
+    def has(self, scoring: Scoring, place: Place) -> bool:
+        """Whether the shortlist of the article at a place is ready."""
+        return place[0] == 0 and self.lists(scoring).has(place[1])
+
+    def read(self, scoring: Scoring, language: str | None, place: Place) -> Shortlist | None:
+        """The shortlist of the article at a place, None where it is to be computed."""
+        if not scoring.view.segments[0].is_whole:
+            return None
+        return read_shortlist(scoring, self.lists(scoring), language, place)
 
 
 def make_block(scoring: Scoring, rules: PolicySettings, number: int) -> Lists:

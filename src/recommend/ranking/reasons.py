@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from recommend.articles.text import spans
-from recommend.index.lexical import Lexicon, TermVector
+from recommend.index.lexicon import Lexicon, TermVector
 from recommend.ranking.event_kinds import SUDDEN, counts_anew, event_kinds, name_of
 from recommend.ranking.names import Names, names_in
 from recommend.ranking.phrases import distance, enumeration, phrase

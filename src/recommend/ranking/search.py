@@ -15,7 +15,7 @@ from recommend.articles.article import Access
 from recommend.articles.card import Card
 from recommend.articles.languages import primary_language
 from recommend.articles.text import terms
-from recommend.index.lexical import Lexicon
+from recommend.index.lexicon import Lexicon
 from recommend.index.segment import Segment
 from recommend.index.view import View
 from recommend.ranking.eligibility import Masks, both

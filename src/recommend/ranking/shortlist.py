@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from recommend.articles.languages import primary_language, same_language
 from recommend.index.lists import LISTED
-from recommend.index.segment import Query
+from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.corpus import Corpus
 from recommend.ranking.features import comparable, compute_features
-from recommend.ranking.model import Ranker, dense_share, length_weight, neutral, score
+from recommend.ranking.model import Ranker, dense_share, length_weight
+from recommend.ranking.scores import neutral, score
 from recommend.ranking.told import Told
 from recommend.settings import RankingSettings
 
@@ -31,7 +32,7 @@ class Shortlist:
     Attributes:
         candidates: best first, ties by id.
         means: (f,) what stands in for a feature that says nothing of an article, see
-            :func:`~recommend.ranking.model.neutral`; of all candidates that were found.
+            :func:`~recommend.ranking.scores.neutral`; of all candidates that were found.
         exhaustive: whether the snapshot holds no others.
         count: how many each search was for; 0 where not all that it brought is here.
         told: reasons that need not be found.

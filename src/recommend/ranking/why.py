@@ -9,7 +9,7 @@ import numpy as np
 
 from recommend.articles.article import released_until
 from recommend.index.dates import MISSING
-from recommend.index.segment import Query
+from recommend.index.query import Query
 from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.eligibility import Eligibility, Place

@@ -2,7 +2,8 @@
 
 from recommend.sources.column_map import ColumnMap
 from recommend.sources.columns import Columns
-from recommend.sources.location import Format, read, size
+from recommend.sources.files import Format
+from recommend.sources.location import read, size
 from recommend.sources.row import Reject, Row, RowWarning
 from recommend.sources.web import Web
 

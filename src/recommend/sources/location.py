@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import glob
 import io
 import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, cast
-
-from typing_extensions import Buffer
 
 from recommend.errors import SourceError, truncated_repr
 from recommend.sources import xml
@@ -20,6 +16,7 @@ from recommend.sources.archive import read_archive
 from recommend.sources.columns import Columns
 from recommend.sources.encoding import known_encoding
 from recommend.sources.feed import read_feed
+from recommend.sources.files import CountedFile, Format, files_at, format_of, is_gzipped, name_of
 from recommend.sources.jsonl import read_json, read_jsonl
 from recommend.sources.limits import FEED_LIMIT, PAGE_LIMIT, SITEMAP_LIMIT
 from recommend.sources.markdown import read_markdown
@@ -32,41 +29,6 @@ from recommend.sources.stream import ByteStream
 from recommend.sources.table import read_csv
 from recommend.sources.web import Web
 from recommend.sources.wordpress import read_wordpress
-
-
-class Format(StrEnum):
-    """How articles are written down."""
-
-    JSONL = "jsonl"
-    JSON = "json"
-    CSV = "csv"
-    PARQUET = "parquet"
-    FEED = "feed"
-    SITEMAP = "sitemap"
-    WORDPRESS = "wordpress"
-    PAGE = "page"
-    MARKDOWN = "markdown"
-    ARCHIVE = "archive"
-
-
-ENDINGS = {
-    ".jsonl": Format.JSONL,
-    ".ndjson": Format.JSONL,
-    ".json": Format.JSON,
-    ".csv": Format.CSV,
-    ".tsv": Format.CSV,
-    ".parquet": Format.PARQUET,
-    ".rss": None,
-    ".atom": None,
-    ".xml": None,
-    ".html": Format.PAGE,
-    ".htm": Format.PAGE,
-    ".md": Format.MARKDOWN,
-    ".markdown": Format.MARKDOWN,
-    ".zip": Format.ARCHIVE,
-}
-"""The format of a file by its ending, None where its beginning tells; all but Parquet and zip may be followed by
-``.gz``."""
 
 _COLUMN_READERS = {Format.JSONL: read_jsonl, Format.JSON: read_json, Format.CSV: read_csv}
 _STREAM_READERS = {
@@ -98,7 +60,7 @@ def size(location: str | Path, format: Format | None = None) -> int | None:
     """
     if str(location) == "-" or _scheme(location):
         return None
-    return sum(path.stat().st_size for path in _files(Path(location), format))
+    return sum(path.stat().st_size for path in files_at(Path(location), format))
 
 
 def read(
@@ -147,9 +109,9 @@ def read(
     if scheme:
         return _read_objects(name, format, as_read)
     path = Path(location)
-    files = _files(path, format)
+    files = files_at(path, format)
     if files == [path]:
-        return _read_file(path, format or _format(path), on_read, as_read)
+        return _read_file(path, format or format_of(path), on_read, as_read)
     return _read_files(files, format, on_read, as_read)
 
 
@@ -191,45 +153,15 @@ def _read_objects(url: str, format: Format | None, as_read: Reading) -> Iterator
         raise SourceError(f"{url} matches no file")
     for file in files:
         path, name = Path(file.path), file.full_name
-        kind = format or _format(path)
+        kind = format or format_of(path)
         try:
             with file as opened:
-                if kind in _WHOLE and not _gzipped(path):
+                if kind in _WHOLE and not is_gzipped(path):
                     yield from _read_whole(opened, name, kind, as_read)
                 else:
-                    yield from _read_stream(opened, name, kind, as_read, gzipped=_gzipped(path))
+                    yield from _read_stream(opened, name, kind, as_read, gzipped=is_gzipped(path))
         except OSError as problem:
             raise SourceError(f"{name} cannot be read: {problem}") from None
-
-
-def _files(path: Path, format: Format | None) -> list[Path]:
-    try:
-        if path.is_dir():
-            return _below(path, format)
-        if path.exists():
-            return [path]
-    except OSError as problem:
-        raise SourceError(f"{path} cannot be opened: {problem.strerror}") from None
-    name = str(path)
-    if not glob.has_magic(name):
-        raise SourceError(f"{name} does not exist")
-    files = sorted(Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file())  # noqa: PTH207 - Path.glob takes no absolute pattern
-    if not files:
-        raise SourceError(f"{name} matches no file")
-    return files
-
-
-def _below(folder: Path, format: Format | None) -> list[Path]:
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and (format is not None or _ending(path) in ENDINGS)
-    )
-    if not files:
-        raise SourceError(f"{folder} holds no file ending in {_known()}; --format reads the others")
-    return files
 
 
 def _read_files(
@@ -237,31 +169,15 @@ def _read_files(
 ) -> Iterator[Row]:
     for path in files:
         try:
-            yield from _read_file(path, format or _format(path), on_read, as_read)
+            yield from _read_file(path, format or format_of(path), on_read, as_read)
         except SourceError as problem:
             if len(files) == 1:
                 raise
-            yield Reject(_name(path), None, None, None, "", str(problem))
-
-
-class _Counted(io.RawIOBase):
-    """A file that tells how much of it is read."""
-
-    def __init__(self, file: io.FileIO, on_read: Callable[[int], None]) -> None:
-        self._file = file
-        self._on_read = on_read
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Buffer) -> int:
-        count = self._file.readinto(buffer) or 0
-        self._on_read(count)
-        return count
+            yield Reject(name_of(path), None, None, None, "", str(problem))
 
 
 def _read_file(path: Path, format: Format | None, on_read: Callable[[int], None], as_read: Reading) -> Iterator[Row]:
-    name, gzipped = _name(path), _gzipped(path)
+    name, gzipped = name_of(path), is_gzipped(path)
     if format in _WHOLE and not gzipped:
         yield from _read_whole(path, name, format, as_read)
         on_read(path.stat().st_size)
@@ -271,7 +187,7 @@ def _read_file(path: Path, format: Format | None, on_read: Callable[[int], None]
     except OSError as problem:
         raise SourceError(f"{name} cannot be opened: {problem.strerror}") from None
     with file:
-        yield from _read_stream(cast("BinaryIO", _Counted(file, on_read)), name, format, as_read, gzipped=gzipped)
+        yield from _read_stream(cast("BinaryIO", CountedFile(file, on_read)), name, format, as_read, gzipped=gzipped)
 
 
 def _read_whole(file: Path | BinaryIO, name: str, format: Format, as_read: Reading) -> Iterator[Row]:
@@ -299,28 +215,3 @@ def _read_bytes(stream: ByteStream, format: Format | None, as_read: Reading) -> 
         yield from _COLUMN_READERS[format](stream, as_read.columns)
     else:
         yield from read_sitemap(stream, as_read.web) if format is Format.SITEMAP else _STREAM_READERS[format](stream)
-
-
-def _gzipped(path: Path) -> bool:
-    return path.suffix.lower() == ".gz"
-
-
-def _ending(path: Path) -> str:
-    name = path.name.lower()
-    return Path(name.removesuffix(".gz")).suffix
-
-
-def _format(path: Path) -> Format | None:
-    try:
-        return ENDINGS[_ending(path)]
-    except KeyError:
-        message = f"{_name(path)} has an unknown ending: name its format with --format ({', '.join(Format)})"
-        raise SourceError(f"{message}, or end it in {_known()}") from None
-
-
-def _known() -> str:
-    return f"{', '.join(ENDINGS)} (each but .parquet and .zip also with .gz)"
-
-
-def _name(path: Path) -> str:
-    return str(path).encode(errors="surrogateescape").decode(errors="replace")

@@ -13,10 +13,12 @@ from pydantic import ValidationError
 from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels
 from recommend.files import Kind, replace_file
+from recommend.inspection import candidates_of
 from recommend.ranking.calibration import Calibration
 from recommend.ranking.candidates import FEATURES
 from recommend.ranking.features import comparable
-from recommend.ranking.model import FeatureWeight, Ranker, standardise
+from recommend.ranking.model import FeatureWeight, Ranker
+from recommend.ranking.scores import standardise
 from recommend.recommender import Recommender
 
 FloatArray = NDArray[np.float32]
@@ -87,7 +89,7 @@ def collect(
     for query, grades in qrels.items():
         progress()
         try:
-            ids, candidates, length_weight = recommender.candidates(query)
+            ids, candidates, length_weight = candidates_of(recommender, query)
         except UnknownArticleError:
             continue
         judged = np.array([grades.get(article_id, 0) for article_id in ids], np.float32)

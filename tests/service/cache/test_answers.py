@@ -150,7 +150,7 @@ def test_bounds_between_which_no_article_is_dated_ask_the_same(indexed: tuple[Se
 def test_a_path_with_a_moving_bound_is_kept_until_the_oldest_article_within_it_is_too_old(copied: Settings) -> None:
     with closing(ServiceState(copied, Metrics())) as state:
         recommender = state.recommender()
-        view, cache = recommender.view(), state.cache(recommender)
+        view, cache = recommender.view(), state.recommenders().cache(recommender)
         oldest = datetime(2025, 1, 1, tzinfo=UTC)
         asked = ASKED._replace(filters=Filters(since=oldest)).normalised(view)
         bound = asked.filters.since
@@ -254,8 +254,8 @@ def test_answers_to_overlong_requests_are_not_kept(sample: Settings, serve: Any)
 def test_each_recommender_has_a_cache_of_its_own(sample: Settings) -> None:
     with closing(ServiceState(sample, Metrics())) as state:
         one, other = state.recommender(), Recommender(state.store, sample)
-        assert state.cache(one) is state.cache(one)
-        assert state.cache(one) is not state.cache(other)
+        assert state.recommenders().cache(one) is state.recommenders().cache(one)
+        assert state.recommenders().cache(one) is not state.recommenders().cache(other)
 
 
 def test_an_order_by_age_leads_from_its_path_until_the_day_is_over_and_no_longer() -> None:

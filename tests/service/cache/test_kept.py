@@ -120,7 +120,7 @@ def test_after_any_changes_no_kept_answer_is_stale_and_most_are_kept(
     chance, now = Random(9), NOW.timestamp()
     changing = Changing(recommender, toy_encoder, chance)
     monkeypatch.setattr("recommend.recommender.time.time", lambda: now)
-    cache = AnswerCache(1_000, 10**8, recommender.comparison)
+    cache = AnswerCache(1_000, 10**8, recommender.ranking.comparison)
     looked, survived = 0, 0
     clock = by_the_clock(recommender.settings.policy, None)
 
@@ -156,7 +156,7 @@ def test_answers_of_the_next_snapshot_that_are_ready_when_it_is_served_are_what_
 ) -> None:
     store, chance, now = recommender.store, Random(2), NOW.timestamp()
     changing = Changing(recommender, toy_encoder, chance)
-    cache, day = AnswerCache(1_000, 10**8, recommender.comparison), int(now // 86_400)
+    cache, day = AnswerCache(1_000, 10**8, recommender.ranking.comparison), int(now // 86_400)
     clock = by_the_clock(recommender.settings.policy, None)
 
     def made(by: Recommender, asked: CacheKey) -> CachedResponse | None:
@@ -216,7 +216,7 @@ def test_a_changed_article_has_the_same_features_seen_from_either_side(
 
 
 def test_more_changes_than_are_compared_drop_everything(recommender: Recommender, toy_encoder: Encoder) -> None:
-    cache, asked = AnswerCache(10, 10**6, recommender.comparison), CacheKey("a001", 5, "none")
+    cache, asked = AnswerCache(10, 10**6, recommender.ranking.comparison), CacheKey("a001", 5, "none")
     for count, kept in ((1, True), (MOST_CHANGES + 2, False)):
         view = recommender.view()
         cache.get(view, NOW.timestamp(), asked)

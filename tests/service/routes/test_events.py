@@ -109,7 +109,7 @@ def test_an_impression_holds_for_three_days_and_is_the_same_all_day_long(
 ) -> None:
     assert newsroom.reader.get(BOX, params={"limit": 5}).json()["impression"] == told()["impression"]
     now, at = time.time(), 0.0
-    monkeypatch.setattr("recommend_service.state.time", lambda: now + at)
+    monkeypatch.setattr("recommend_service.routes.events.time", lambda: now + at)
     monkeypatch.setattr("recommend_service.making.time", lambda: now + at)
     monkeypatch.setattr("recommend_service.middleware.fast_path.time", lambda: now + at)
     newsroom.reader.get(BOX, params={"limit": 5})  # ready from now on
@@ -158,7 +158,7 @@ def test_units_are_dropped_or_kept_as_a_keyed_hash_where_that_is_set(copied: Set
 def test_events_that_are_too_old_are_deleted_as_new_ones_come_in(
     copied: Settings, serve: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recommend_service.state._PRUNE_SECONDS", -1.0)
+    monkeypatch.setattr("recommend_service.event_intake._PRUNE_SECONDS", -1.0)
     settings = copied.model_copy(update={"events": EventSettings(keep_days=30)})
     with serve(settings) as running, closing(Store(settings.store)) as store:
         old, young = (datetime.now(UTC) - timedelta(days=days) for days in (31, 29))

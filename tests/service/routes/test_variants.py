@@ -171,9 +171,9 @@ def test_variants_share_one_view_that_follows_the_store(copied: Settings, serve:
     service = ServiceSettings.model_validate({**copied.service.model_dump(), "variants": {"b": {}}})
     with serve(copied.model_copy(update={"service": service})) as running:
         state = running.state
-        assert state.variant("b").view() is state.recommender().view()
+        assert state.recommenders().variant("b").view() is state.recommender().view()
         assert running.writer.article("DELETE", TWIN).status_code == 204
-        assert state.variant("b").view() is state.recommender().view()
+        assert state.recommenders().variant("b").view() is state.recommender().view()
 
 
 def test_a_variant_explains_no_more_to_readers_than_the_service_does(copied: Settings, serve: Any) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.index.lexical import POSTINGS_A_SEARCH, TermMatrix, TermVector
+from recommend.index.lexical import POSTINGS_A_SEARCH, TermMatrix
+from recommend.index.lexicon import TermVector
 
 IntArray = NDArray[np.int64]
 

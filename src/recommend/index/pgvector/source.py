@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from pgvector import HalfVector
+from recommend.index.candidate_source import Found, Nearest, Newest, Search, Want, Wanted
 from recommend.index.conditions import Conditions
 from recommend.index.dates import MISSING
-from recommend.index.gathered import Found, Nearest, Newest, Search, Want, Wanted
-from recommend.index.lexical import TermVector
+from recommend.index.lexicon import TermVector
 from recommend.index.pgvector.generations import Generation
 from recommend.index.pgvector.postings import best, read_within
 from recommend.index.pgvector.schema import schema_of
@@ -72,7 +72,7 @@ _NOTHING_NEAR = "near AS (SELECT NULL::integer AS number WHERE false),"
 
 
 class PgvectorSource:
-    """A generation on a server; a :class:`~recommend.index.gathered.CandidateSource`."""
+    """A generation on a server; a :class:`~recommend.index.candidate_source.CandidateSource`."""
 
     def __init__(self, server: Server, generation: Generation, frequencies: NDArray[np.integer]) -> None:
         """
@@ -93,7 +93,7 @@ class PgvectorSource:
         self._turn: tuple[int, int, int | None] | None = None
 
     def find(self, want: Want, gone: IntArray) -> Found:
-        """See :meth:`~recommend.index.gathered.CandidateSource.find`."""
+        """See :meth:`~recommend.index.candidate_source.CandidateSource.find`."""
         if isinstance(want, Search):
             return self._search(want, gone)
         if isinstance(want, Wanted):
@@ -174,22 +174,22 @@ class PgvectorSource:
         return Found(numbers, count, len(numbers) < count, Records(records, neighbours)), dense
 
     def numbers(self, ids: Iterable[str]) -> IntArray:
-        """See :meth:`~recommend.index.gathered.CandidateSource.numbers`."""
+        """See :meth:`~recommend.index.candidate_source.CandidateSource.numbers`."""
         given = {"ids": [one.replace("\0", "\1") for one in ids]}
         statement = "SELECT number FROM {}.articles WHERE id = ANY(%(ids)s) ORDER BY number"
         return _column(self._ask(statement, given))
 
     def ids(self) -> Iterator[tuple[int, str]]:
-        """See :meth:`~recommend.index.gathered.CandidateSource.ids`."""
+        """See :meth:`~recommend.index.candidate_source.CandidateSource.ids`."""
         return iter([(number, one) for number, one in self._ask("SELECT number, id FROM {}.articles ORDER BY number")])
 
     def of_group(self, group: int) -> Iterator[str]:
-        """See :meth:`~recommend.index.gathered.CandidateSource.of_group`."""
+        """See :meth:`~recommend.index.candidate_source.CandidateSource.of_group`."""
         given = {"group": int(np.uint64(group).astype(np.int64))}
         return (one for (one,) in self._ask("SELECT id FROM {}.articles WHERE duplicates = %(group)s", given))
 
     def sections(self, gone: IntArray) -> list[tuple[str, int]]:
-        """See :meth:`~recommend.index.gathered.CandidateSource.sections`."""
+        """See :meth:`~recommend.index.candidate_source.CandidateSource.sections`."""
         counted = self._counted_sections
         if counted is not None and counted[0] == gone.tobytes():
             return counted[1]
@@ -202,7 +202,7 @@ class PgvectorSource:
         return sections
 
     def next_change_at(self, now: int, embargo: int) -> int | None:
-        """See :meth:`~recommend.index.gathered.CandidateSource.next_change_at`."""
+        """See :meth:`~recommend.index.candidate_source.CandidateSource.next_change_at`."""
         told = self._turn
         if told is not None and told[1] == embargo - now and told[0] <= now < (told[2] or math.inf):
             return told[2]
@@ -217,7 +217,7 @@ class PgvectorSource:
         return moment
 
     def first_published(self, since: int) -> int | None:
-        """See :meth:`~recommend.index.gathered.CandidateSource.first_published`."""
+        """See :meth:`~recommend.index.candidate_source.CandidateSource.first_published`."""
         first: int | None = self._ask(
             "SELECT min(published_at) FROM {}.articles WHERE published_at >= %(since)s", {"since": since}
         )[0][0]

@@ -21,7 +21,7 @@ from recommend.encoder import Encoder, resolve_encoder_name
 from recommend.encoder.adapter import Adapter, find_adapter
 from recommend.errors import SnapshotError
 from recommend.files import folder_aside, follow_mode, sync, sync_tree
-from recommend.index import label_worth, labels, lexical, titles
+from recommend.index import label_worth, labels, lexical, term_weights, titles
 from recommend.index.agreement import agreement
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
 from recommend.index.expansion import (
@@ -32,7 +32,8 @@ from recommend.index.expansion import (
     nearest,
     units,
 )
-from recommend.index.lexical import Lexicon, TermMatrix
+from recommend.index.lexical import TermMatrix
+from recommend.index.lexicon import Lexicon
 from recommend.index.projection import Projection
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.incremental import Corpus, made_by, read
@@ -164,7 +165,7 @@ def _write(
     with ThreadPoolExecutor(1) as pool:  # FAISS computes while Python counts words
         building = pool.submit(VectorIndex.build, alone, kind)
         counts = pending.counts()
-        lexicon, matrix = lexical.fit(counts, trusted, _languages(table))
+        lexicon, matrix = term_weights.fit(counts, trusted, _languages(table))
         index = building.result()
     del pending, trusted
     on_stage("finding neighbours")

@@ -17,8 +17,8 @@ import pyarrow as pa
 from recommend.arrays import to_float32
 from recommend.articles.article import Article
 from recommend.files import replace_file
-from recommend.index.lexical import TermVector
-from recommend.index.segment import Prepared
+from recommend.index.lexicon import TermVector
+from recommend.index.query import Prepared
 from recommend.index.snapshot.incremental import made_by
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.table import SCHEMA

@@ -18,9 +18,10 @@ from recommend.index import labels, lexical, titles
 from recommend.index.dates import nearness, seconds
 from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.expansion import CANDIDATES, NEIGHBOUR_COUNT, NEIGHBOUR_SHARE, TIME_SCALE, mixed_terms, pair_scores
-from recommend.index.lexical import Lexicon
+from recommend.index.lexicon import Lexicon
 from recommend.index.projection import Projection
-from recommend.index.segment import SMALLEST_INDEXED, Prepared, Segment
+from recommend.index.query import Prepared
+from recommend.index.segment import SMALLEST_INDEXED, Segment
 from recommend.index.snapshot.contents import check_contents
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.stamps import is_stamped, keep_stamp, stamp_of

@@ -1,0 +1,74 @@
+"""The recommenders of one process: the service's own, its variants, and that of editors."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+from recommend.index.live import LiveView
+from recommend.index.view import FixedView, View
+from recommend.ranking.answer import Answer
+from recommend.recommender import Recommender
+from recommend.settings import Settings
+from recommend.store import Store
+from recommend_service.cache.answers import AnswerCache, CacheKey
+from recommend_service.impressions import Arm, Impressions, settings_digest
+
+
+class Recommenders:
+    """Recommenders on one view, each with its ready answers.
+
+    Attributes:
+        own: by the service's own settings.
+        impressions: signs what their answers show.
+    """
+
+    def __init__(self, store: Store, settings: Settings, view: FixedView | LiveView) -> None:
+        """
+        Raises:
+            SettingsError: when the file of a ranker is missing or malformed.
+        """
+        service = settings.service
+        self.own = Recommender(store, settings, view=view, serving=True)
+        self.impressions = Impressions(store.events.key(), units=settings.events.units, swaps=service.swaps)
+        self._settings = service
+        self._variants: dict[str, Recommender] = {}
+        self._arms = {self.own: Arm(settings_digest(settings.ranking, settings.policy))}
+        self._caches: WeakKeyDictionary[Recommender, AnswerCache] = WeakKeyDictionary()
+        for name in service.variants:
+            ranking, policy = settings.variant(name)
+            arm = self._variants[name] = self.own.with_settings(ranking=ranking, policy=policy)
+            self._arms[arm] = Arm(settings_digest(ranking, policy), name)
+        for name, given in service.variants.items():
+            if given.interleave:
+                teams = tuple(self._variants[one] for one in given.interleave)
+                digest = settings_digest(*(self._arms[one] for one in teams))
+                self._arms[self._variants[name]] = Arm(digest, name, teams)
+
+    def variant(self, name: str | None) -> Recommender:
+        """That of a variant that the settings name; None: the one without."""
+        return self.own if name is None else self._variants[name]
+
+    @cached_property
+    def editors(self) -> Recommender:
+        """That which explains to editors what it tells no reader."""
+        return self.own.for_editors()
+
+    def cache(self, recommender: Recommender) -> AnswerCache:
+        """The ready answers of a recommender: each has its own views and its own settings, so each its own cache."""
+        cache = self._caches.get(recommender)
+        if cache is None:
+            room = self._settings.cache_bytes // (1 + len(self._variants))
+            cache = AnswerCache(self._settings.cache_size, room, recommender.ranking.comparison)
+            self._caches[recommender] = cache
+        return cache
+
+    def caches(self) -> list[tuple[Recommender, AnswerCache]]:
+        """The recommenders that have ready answers, and these."""
+        return list(self._caches.items())
+
+    def answer(
+        self, recommender: Recommender, by: Recommender, view: View, asked: CacheKey
+    ) -> tuple[Answer | None, str | None]:
+        """What readers of a recommender's arm see under an article, and its id; see :meth:`Impressions.answer`."""
+        return self.impressions.answer(by, self._arms[recommender], view, asked)

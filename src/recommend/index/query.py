@@ -1,0 +1,104 @@
+"""Articles that others are compared with: the query of one, and one that is prepared as a segment's own are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.articles.article import Access, Article
+from recommend.index.dates import seconds
+from recommend.index.dense import VectorIndex
+from recommend.index.labels import NONE
+from recommend.index.lexicon import Terms, TermVector
+from recommend.index.table import Row
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The nearest embeddings of one segment, looked up before they are asked for.
+
+    Attributes:
+        index: of that segment.
+        rows: (count,) at most.
+        allowed: what acted inside the search.
+    """
+
+    index: VectorIndex
+    rows: IntArray
+    count: int
+    allowed: BoolArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What the candidates are compared with: one article's side of every feature.
+
+    Attributes:
+        embedding: (d,) float32, projected, expanded.
+        terms: its own; ``context`` the expanded ones.
+        published_at: seconds since 1970 or MISSING.
+        headline: title and standfirst, in which reasons look up how terms are written.
+        access: of the article: where its body is not public, no reason says what only that holds.
+        tags, authors: see :mod:`recommend.index.labels`.
+        near: see :meth:`~recommend.index.segment.Segment.look_up`.
+    """
+
+    embedding: FloatArray
+    terms: TermVector
+    context: Terms
+    published_at: int
+    language: str | None
+    section: str | None
+    genre: str | None
+    headline: str
+    group: int
+    access: Access = Access.PUBLIC
+    tags: TermVector = NONE
+    authors: TermVector = NONE
+    near: Near | None = None
+
+    @property
+    def term_count(self) -> int:
+        """Different terms of the article itself."""
+        return len(self.terms.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An article outside any segment with what ranking needs of it, see :class:`Query`; ``row`` is the table's, and by
+    ``key`` it is kept, empty for one that is not."""
+
+    article: Article
+    row: Row
+    embedding: FloatArray
+    terms: TermVector
+    context: TermVector
+    group: int
+    tags: TermVector = NONE
+    authors: TermVector = NONE
+    title: TermVector = NONE
+    key: bytes = b""
+
+    def query(self) -> Query:
+        """The query that the article makes."""
+        article = self.article
+        return Query(
+            self.embedding,
+            self.terms,
+            self.context,
+            seconds(article.published_at),
+            article.language,
+            article.section,
+            article.genre,
+            f"{article.title}\n{article.standfirst or ''}",
+            self.group,
+            article.access,
+            self.tags,
+            self.authors,
+        )
