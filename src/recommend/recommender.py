@@ -30,6 +30,8 @@ from recommend.store import Store
 
 T = TypeVar("T")
 
+_AT_ONCE = 128
+
 
 class Recommender:
     """Answers from the published snapshot and every change since; safe to share between threads.
@@ -209,15 +211,19 @@ class Recommender:
             yield from (pinned.answer(one, k) for one in ids)
             return
         selection, eligibility = self.ranking.selection(view), self.ranking.eligibility(view)
-        places = {one: place for one in ids if (place := view.locate(one)) is not None}
-        queries = {one: view.segments[number].query(row) for one, (number, row) in places.items()}
-        listed = places.items() if k <= LISTED else ()
-        ready = {one: self.ranking.ready.read(selection.scoring, queries[one].language, place) for one, place in listed}
-        lacking = [one for one in places if ready.get(one) is None]
-        queries |= zip(lacking, selection.scoring.looked_up([queries[one] for one in lacking]), strict=True)
-        for one in ids:
-            found = queries.get(one)
-            yield None if found is None else related_box(selection, eligibility, found, one, k, ready=ready.get(one))
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ids[start : start + _AT_ONCE]
+            places = {one: place for one in some if (place := view.locate(one)) is not None}
+            queries = {one: view.segments[number].query(row) for one, (number, row) in places.items()}
+            listed = places.items() if k <= LISTED else ()
+            kept, scoring = self.ranking.ready, selection.scoring
+            ready = {one: kept.read(scoring, queries[one].language, place) for one, place in listed}
+            lacking = [one for one in places if ready.get(one) is None]
+            asked, owns = [queries[one] for one in lacking], [places[one] for one in lacking]
+            ready |= zip(lacking, scoring.shortlists(asked, owns), strict=True)
+            for one in some:
+                known = one in queries
+                yield related_box(selection, eligibility, queries[one], one, k, ready=ready[one]) if known else None
 
     def answer_to(
         self, article: Article, k: int, filters: Filters = Filters(), *, explain: bool = False, nameless: bool = False

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recommend.errors import SettingsError, SnapshotError
-from recommend.index.dense import KINDS, VectorIndex, choose_kind, exact_search, scans_exactly
+from recommend.index.dense import KINDS, VectorIndex, choose_kind, exact_search, nearest_within, scans_exactly
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -51,6 +53,24 @@ def test_exact_search_is_a_sort_by_inner_product_with_ties_by_row() -> None:
     query = np.array([3, 0], np.float32)
     assert exact_search(vectors, query, 3, np.arange(4)).tolist() == [2, 0, 3]
     assert exact_search(vectors, query, 9, np.array([1, 3])).tolist() == [3, 1]
+
+
+@given(
+    st.integers(0, 2**32), st.integers(1, 40), st.lists(st.tuples(st.integers(0, 80), st.integers(0, 80)), max_size=9)
+)
+def test_the_nearest_of_a_span_are_those_that_exact_search_finds_in_it(
+    seed: int, k: int, ends: list[tuple[int, int]]
+) -> None:
+    chance = np.random.default_rng(seed)
+    points = chance.normal(size=(12, 32)) + 0.001 * chance.normal(size=(7, 12, 32))
+    vectors = (points / np.linalg.norm(points, axis=2, keepdims=True)).reshape(-1, 32).astype(np.float32)
+    vectors = vectors[chance.integers(0, len(vectors), 80)]  # some twice: ties are by row
+    rows, queries = chance.permutation(1_000)[:80], vectors[chance.integers(0, 80, len(ends))]
+    spans = [slice(min(pair), max(pair)) for pair in ends]
+    found = nearest_within(vectors, queries, k, rows, spans)
+    for query, span, near in zip(queries, spans, found, strict=True):
+        scores = np.einsum("nd,d->n", vectors[span], query)
+        assert set(near.tolist()) == set(rows[span][np.lexsort((rows[span], -scores))[:k]].tolist())
 
 
 @pytest.mark.parametrize("share", [None, 0.5, 0.1])

@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from recommend.index.dates import MISSING
 from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.expansion import NEIGHBOUR_SHARE
 from recommend.index.lexicon import Terms
@@ -105,9 +108,21 @@ def test_candidates_hold_the_nearest_and_the_best_lexical_matches(
         assert {*nearest.tolist(), *lexical.tolist()} <= set(found.tolist())
 
 
-def test_of_no_queries_nothing_is_looked_up(snapshot: Snapshot) -> None:
-    segment = replace(snapshot.segment, index=VectorIndex.build(snapshot.segment.embeddings, KINDS["flat"]))
-    assert segment.look_up([], 10, None) == []
+@given(st.data())
+def test_candidates_of_many_queries_are_those_of_each_alone(snapshot: Snapshot, data: st.DataObject) -> None:
+    curve = data.draw(st.sampled_from([FLAT, TimeCurve(pairs=900, days=(0, 365), evidence=(2.0, -1.0))]))
+    index = data.draw(st.sampled_from([None, VectorIndex.build(snapshot.segment.embeddings, KINDS["flat"])]))
+    segment = replace(snapshot.segment, time_curve=curve, index=index)
+    count, near = data.draw(st.sampled_from([6, 12, 10_000])), data.draw(st.sampled_from([0, 20, 60, 10_000]))
+    settings = WIDE.model_copy(update={"near_in_time": near})
+    rows = data.draw(st.lists(st.integers(0, len(segment) - 1), max_size=20))
+    queries = [segment.query(row) for row in rows]
+    queries = [
+        replace(one, published_at=MISSING) if row % 7 == 0 else one for row, one in zip(rows, queries, strict=True)
+    ]
+    together = segment.retrieve_each(queries, count, settings)
+    alone = [segment.retrieve(query, count, settings, None) for query in queries]
+    assert [found.tolist() for found in together] == [found.tolist() for found in alone]
 
 
 def test_of_articles_about_as_near_in_time_those_nearest_in_meaning_are_candidates_too(snapshot: Snapshot) -> None:
@@ -115,19 +130,20 @@ def test_of_articles_about_as_near_in_time_those_nearest_in_meaning_are_candidat
     segment = replace(snapshot.segment, time_curve=curve)
     for row in range(0, len(segment), 10):
         query = segment.query(row)
-        around = segment.table.timeline.around(query.published_at, 20)
+        timeline = segment.table.timeline
+        around = timeline.dated[timeline.around(query.published_at, 20)]
         near = around[np.argsort(-(segment.embeddings[around].astype(np.float32) @ query.embedding))[:6]]
         settings = WIDE.model_copy(update={"near_in_time": 20})
         assert set(near.tolist()) <= set(segment.retrieve(query, 12, settings, None).tolist())
         kept = np.ones(len(segment), np.bool_)
         kept[near] = False
         assert not set(near.tolist()) & set(segment.retrieve(query, 12, settings, kept).tolist())
-        for other, given in (
+        for other, some in (
             (replace(segment, time_curve=FLAT), settings),
             (segment, WIDE.model_copy(update={"near_in_time": 0})),
         ):
             dense, lexical = other.nearest(query.embedding, 12), other.matrix.search(query.terms, 12, 1000)
-            assert set(other.retrieve(query, 12, given, None).tolist()) == {*dense.tolist(), *lexical.tolist()}
+            assert set(other.retrieve(query, 12, some, None).tolist()) == {*dense.tolist(), *lexical.tolist()}
 
 
 def test_features_are_the_cosines_alone_and_expanded_nearness_in_time_and_the_same_section(

@@ -57,3 +57,10 @@ def test_a_word_that_a_corpus_seldom_writes_with_a_capital_is_no_name() -> None:
     found = names_among({"prote", "Prote", "tunis", "spain", "nobody"}, lexicon, matrix)
     assert found == Names(frozenset({"tunis", "Tunis", "spain", "Spain"}), frozenset({"tunis", "Tunis"}))
     assert names_among(frozenset(), lexicon, matrix) == Names(frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("text", "names"), [("A McDavid, a _David and one Eby", []), ("A McDavid, David and Eby", ["David Eby"])]
+)
+def test_a_word_that_only_ends_another_one_is_in_no_text(text: str, names: list[str]) -> None:
+    assert names_in(["Eby"], ["They ask what David Eby said", text], None) == names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ _FEW = 1_000
 _COMPARED_AT_ONCE = 16
 _EXACT_SHARE = 0.02
 _EXACT_ROWS = 2_000
+_ROUNDING = 5e-4  # more than sums of the same products may differ by
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,3 +221,23 @@ def exact_search(vectors: NDArray[np.floating], query: FloatArray, k: int, rows:
     """Those k of ``rows`` whose vectors have the greatest inner product with ``query``, greatest first, ties by row."""
     scores = to_float32(vectors[rows]) @ query
     return rows[np.lexsort((rows, -scores))[:k]]
+
+
+def nearest_within(
+    vectors: FloatArray, queries: FloatArray, k: int, rows: IntArray, spans: Sequence[slice]
+) -> list[IntArray]:
+    """For each of ``queries`` (m, d) those k, in no order, that have the greatest inner product with it among a span of
+    ``rows`` (n,), ties by row; ``vectors`` (n, d) are theirs, all of unit length.
+
+    All are compared at once, and what lies about the k-th once more, by sums that no other query has a part in.
+    """
+    found = []
+    for query, span, roughly in zip(queries, spans, queries @ vectors.T, strict=True):
+        some, scores = np.arange(len(rows))[span], roughly[span]
+        if len(some) > k:
+            reach = np.partition(scores, -k)[-k]
+            certain, close = some[scores > reach + _ROUNDING], some[abs(scores - reach) <= _ROUNDING]
+            exact = np.einsum("nd,d->n", vectors[close], query)
+            some = np.concatenate([certain, close[np.lexsort((rows[close], -exact))][: k - len(certain)]])
+        found.append(rows[some])
+    return found

@@ -110,9 +110,9 @@ class Gathered(Segment):
         rows = self._rows(self._searched(replace(search, conditions=conditions)))
         return rows if allowed is None else rows[allowed[rows]]
 
-    def look_up(self, queries: Sequence[Query], count: int, allowed: BoolArray | None) -> list[Query]:
-        """The queries: each is searched for by itself."""
-        return list(queries)
+    def retrieve_each(self, queries: Sequence[Query], count: int, settings: RankingSettings) -> list[IntArray]:
+        """See :meth:`~recommend.index.segment.Segment.retrieve_each`."""
+        return [self.retrieve(query, count, settings, None) for query in queries]
 
     def without(self, ids: Iterable[str], alive: BoolArray | None) -> tuple[Segment, BoolArray | None]:
         """See :meth:`~recommend.index.segment.Segment.without`."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from recommend.articles.languages import primary_language
 from recommend.articles.text import terms
+from recommend.index.cells import Texts
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -60,7 +61,7 @@ class Lexicon:
 
     def terms(self, columns: IntArray) -> list[str]:
         """The terms of some columns."""
-        return [str(self.vocabulary[column]) for column in columns.tolist()]
+        return [self._texts[column] for column in columns.tolist()]
 
     def columns(self, wanted: Sequence[str]) -> IntArray:
         """(n,) the columns of some terms, -1 for those that the corpus does not have."""
@@ -73,6 +74,10 @@ class Lexicon:
         """(v,) which terms hold digits."""
         digits = pc.match_substring_regex(self.vocabulary, r"\p{Nd}")
         return np.asarray(np.from_dlpack(digits.cast(pa.int8()))).view(np.bool_)
+
+    @cached_property
+    def _texts(self) -> Texts:
+        return Texts(self.vocabulary)
 
     @cached_property
     def _ordered(self) -> NDArray[np.bytes_]:

@@ -9,30 +9,11 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Access, Article
 from recommend.index.dates import seconds
-from recommend.index.dense import VectorIndex
 from recommend.index.labels import NONE
 from recommend.index.lexicon import Terms, TermVector
 from recommend.index.table import Row
 
 FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    """The nearest embeddings of one segment, looked up before they are asked for.
-
-    Attributes:
-        index: of that segment.
-        rows: (count,) at most.
-        allowed: what acted inside the search.
-    """
-
-    index: VectorIndex
-    rows: IntArray
-    count: int
-    allowed: BoolArray | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +27,6 @@ class Query:
         headline: title and standfirst, in which reasons look up how terms are written.
         access: of the article: where its body is not public, no reason says what only that holds.
         tags, authors: see :mod:`recommend.index.labels`.
-        near: see :meth:`~recommend.index.segment.Segment.look_up`.
     """
 
     embedding: FloatArray
@@ -61,7 +41,6 @@ class Query:
     access: Access = Access.PUBLIC
     tags: TermVector = NONE
     authors: TermVector = NONE
-    near: Near | None = None
 
     @property
     def term_count(self) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from recommend.arrays import to_float32
 from recommend.index.conditions import Conditions
 from recommend.index.dates import MISSING
-from recommend.index.dense import KINDS, VectorIndex, exact_search, scans_exactly
+from recommend.index.dense import KINDS, VectorIndex, exact_search, nearest_within, scans_exactly
 from recommend.index.expansion import ExpandedTerms
 from recommend.index.lexical import TermMatrix, stack
 from recommend.index.lexicon import Terms, TermVector
-from recommend.index.query import Near, Prepared, Query
+from recommend.index.query import Prepared, Query
 from recommend.index.table import ArticleTable
 from recommend.index.time_curve import TimeCurve
 from recommend.settings import RankingSettings
@@ -183,27 +183,24 @@ class Segment:
         ``allowed`` (n,) acts inside both searches; where it lets few rows through, all of those are candidates. It says
         of the rows at hand what ``conditions`` say of all; None where nothing is filtered.
         """
-        if allowed is not None and int(np.count_nonzero(allowed)) <= count:
+        if allowed is None:
+            return self.retrieve_each([query], count, settings)[0]
+        if int(np.count_nonzero(allowed)) <= count:
             return np.flatnonzero(allowed)
-        if len(self) <= count:
-            return np.arange(len(self))
-        near = query.near
-        if near is not None and near.index is self.index and near.count == count and near.allowed is allowed:
-            dense = near.rows
-        else:
-            dense = self.nearest(query.embedding, count, allowed)
+        dense = self.nearest(query.embedding, count, allowed)
         lexical = self.matrix.search(query.terms, count, settings.lexical_terms, allowed)
         beside = self._near_in_time(query, count // 2, settings.near_in_time, allowed)
         return np.unique(np.concatenate([dense, lexical, beside]))
 
-    def look_up(self, queries: Sequence[Query], count: int, allowed: BoolArray | None) -> list[Query]:
-        """The queries, each with what :meth:`retrieve` then needs not search for, under the same mask."""
-        index = self.index
-        if index is None or not queries or len(self) <= count or scans_exactly(allowed):
-            return list(queries)
-        nearest = index.search_each(np.array([query.embedding for query in queries]), count, allowed)
-        pairs = zip(queries, nearest, strict=True)
-        return [replace(query, near=Near(index, rows, count, allowed)) for query, rows in pairs]
+    def retrieve_each(self, queries: Sequence[Query], count: int, settings: RankingSettings) -> list[IntArray]:
+        """What :meth:`retrieve` brings for each of some queries, filtered by nothing."""
+        if len(self) <= count or not queries:
+            return [np.arange(len(self)) for _ in queries]
+        vectors = np.array([query.embedding for query in queries])
+        dense = self._nearest_each(vectors, count)
+        lexical = (self.matrix.search(query.terms, count, settings.lexical_terms) for query in queries)
+        beside = self._near_in_time_each(queries, vectors, count // 2, settings.near_in_time)
+        return [np.unique(np.concatenate(parts)) for parts in zip(dense, lexical, beside, strict=True)]
 
     def nearest(self, vector: FloatArray, count: int, allowed: BoolArray | None = None) -> IntArray:
         """Rows of the ``count`` embeddings nearest to ``vector`` (d,), nearest first."""
@@ -212,16 +209,52 @@ class Segment:
             return exact_search(self.embeddings, vector, count, rows)
         return self.index.search(vector, count, allowed)
 
-    def _near_in_time(self, query: Query, count: int, scanned: int, allowed: BoolArray | None) -> IntArray:
-        """Rows of the ``count`` nearest embeddings among the ``scanned`` articles about as near in time as any; none
-        where nearness in time says nothing."""
+    def _nearest_each(self, vectors: FloatArray, count: int) -> list[IntArray]:
+        if self.index is None:
+            return [self.nearest(vector, count) for vector in vectors]
+        return self.index.search_each(vectors, count)
+
+    def _near_in_time(self, query: Query, count: int, scanned: int, allowed: BoolArray) -> IntArray:
+        """Rows of the ``count`` nearest embeddings among the ``scanned`` articles about as near in time as any that are
+        allowed; none where nearness in time says nothing."""
         if query.published_at == MISSING or self.time_curve.flat or not scanned:
             return np.zeros(0, np.int64)
-        rows = self.table.timeline.around(query.published_at, scanned)
-        rows = np.sort(rows if allowed is None else rows[allowed[rows]])
-        return exact_search(self.embeddings, query.embedding, count, rows)
+        timeline = self.table.timeline
+        rows = timeline.dated[timeline.around(query.published_at, scanned)]
+        return exact_search(self.embeddings, query.embedding, count, np.sort(rows[allowed[rows]]))
+
+    def _near_in_time_each(
+        self, queries: Sequence[Query], vectors: FloatArray, count: int, scanned: int
+    ) -> list[IntArray]:
+        """The same for each of some queries, in no order, where all are allowed."""
+        found = [np.zeros(0, np.int64) for _ in queries]
+        if self.time_curve.flat or not scanned:
+            return found
+        timeline = self.table.timeline
+        dated = (place for place, query in enumerate(queries) if query.published_at != MISSING)
+        spans = {place: timeline.around(queries[place].published_at, scanned) for place in dated}
+        for some in _beside_each_other(spans, 2 * scanned):
+            first = spans[some[0]].start
+            rows = timeline.dated[first : max(spans[place].stop for place in some)]
+            within = [slice(spans[place].start - first, spans[place].stop - first) for place in some]
+            nearest = nearest_within(to_float32(self.embeddings[rows]), vectors[some], count, rows, within)
+            for place, near in zip(some, nearest, strict=True):
+                found[place] = near
+        return found
 
     def _context(self, row: int) -> Terms:
         if self.neighbours is None:
             return self.contexts[row]
         return ExpandedTerms(self.matrix, row, self.neighbours[row])
+
+
+def _beside_each_other(spans: Mapping[int, slice], most: int) -> Iterator[list[int]]:
+    """The keys of spans that lie within ``most`` of each other, or one that is longer, together."""
+    together: list[int] = []
+    for place in sorted(spans, key=lambda place: spans[place].start):
+        if together and spans[place].stop - spans[together[0]].start > most:
+            yield together
+            together = []
+        together.append(place)
+    if together:
+        yield together

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -54,13 +53,18 @@ class Timeline:
         """The earliest date of publication from ``since`` (seconds since 1970) on, None when there is none."""
         return next(iter(self._dates[np.searchsorted(self._dates, since) :][:1].tolist()), None)
 
-    def around(self, moment: int, count: int) -> IntArray:
-        """Rows of up to ``count`` dated articles published about a moment (seconds since 1970), half of them before it
-        where there are as many; newest first."""
-        dated = self.newest_first[: self._dated]
-        place = bisect_left(dated, -moment, key=lambda row: -int(self.published_at[row]))
-        start = max(0, min(place - count // 2, len(dated) - count))
-        return dated[start : start + count]
+    def around(self, moment: int, count: int) -> slice:
+        """Where in :attr:`dated` up to ``count`` articles published about a moment (seconds since 1970) stand, half of
+        them before it where there are as many."""
+        total = len(self._dates)
+        later = total - int(np.searchsorted(self._dates, moment, side="right"))
+        start = max(0, min(later - count // 2, total - count))
+        return slice(start, min(start + count, total))
+
+    @cached_property
+    def dated(self) -> IntArray:
+        """(m,) rows that have a date of publication, newest first, ties by id."""
+        return self.newest_first[: len(self._dates)]
 
     @cached_property
     def _expiries(self) -> IntArray:
@@ -69,10 +73,6 @@ class Timeline:
     @cached_property
     def _dates(self) -> IntArray:
         return np.sort(self.published_at[self.published_at != MISSING])
-
-    @cached_property
-    def _dated(self) -> int:
-        return int(np.count_nonzero(self.published_at != MISSING))
 
     @cached_property
     def _last_published(self) -> int:

@@ -113,7 +113,8 @@ def recommendations(
             if told is not None:
                 reasons[i] = said(*told, _age(card, query), query.language)
     lacking = {i: card for i, card in zip(which, cards, strict=True) if i not in reasons}
-    reasons |= zip(lacking, reasons_under(view, query, chosen, lacking, rules), strict=True)
+    evidence = evidence_under(view, query, chosen, lacking, rules)
+    reasons |= {i: reason(one, query.language) for i, one in zip(lacking, evidence, strict=True)}
     found = []
     for i, card in zip(which, cards, strict=True):
         score = round(float(chosen.probabilities[i]), 4)
@@ -122,10 +123,10 @@ def recommendations(
     return found
 
 
-def reasons_under(
+def evidence_under(
     view: View, query: Query, chosen: Candidates, which: Mapping[int, Card], rules: PolicySettings
-) -> list[Reason]:
-    """Why the candidates at some places, whose cards are given, are related to a query."""
+) -> list[Evidence]:
+    """What tells why the candidates at some places, whose cards are given, are related to a query."""
     if not which:
         return []
     some = chosen.take(np.array([*which]))
@@ -139,19 +140,20 @@ def reasons_under(
     for i, (card, terms) in enumerate(zip(which.values(), shared, strict=True)):
         headline = headline_of(card.title, card.summary)
         told = [own for own, access in ((headline, card.access), (query.headline, query.access)) if access != _PUBLIC]
-        evidence = Evidence(
-            told_by(terms, told),
-            float(lexical[i]),
-            float(some.probabilities[i]),
-            [headline, query.headline],
-            _age(card, query),
-            names,
-            bool(updates[i]),
-            _shared_labels(query.tags, card.tags, view.snapshot.tags, view.segments[0].tags),
-            _shared_labels(query.authors, card.authors, view.snapshot.authors, view.segments[0].authors),
-            card.language,
+        found.append(
+            Evidence(
+                told_by(terms, told),
+                float(lexical[i]),
+                float(some.probabilities[i]),
+                [headline, query.headline],
+                _age(card, query),
+                names,
+                bool(updates[i]),
+                _shared_labels(query.tags, card.tags, view.snapshot.tags, view.segments[0].tags),
+                _shared_labels(query.authors, card.authors, view.snapshot.authors, view.segments[0].authors),
+                card.language,
+            )
         )
-        found.append(reason(evidence, query.language))
     return found
 
 

@@ -21,7 +21,7 @@ SUDDEN = frozenset({
 """Kinds of which another day's is another one."""
 
 
-@lru_cache(maxsize=256)  # one headline is asked for with every story in its box
+@lru_cache(maxsize=4_096)  # one headline is asked for with every story in its box, and in other boxes
 def event_kinds(text: str, language: str | None) -> frozenset[str]:
     """The kinds of events that a text names; none in a language without words for them.
 
@@ -38,7 +38,7 @@ def event_kinds(text: str, language: str | None) -> frozenset[str]:
     return found - {_TOLL}
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4_096)
 def counts_anew(text: str, language: str | None) -> bool:
     """Whether a headline says that it tells a new count ("the toll rises to 279"); arguments as of
     :func:`event_kinds`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,8 +117,8 @@ def _whole(run: str, texts: Sequence[str]) -> str | None:
     if not _has_capitals(run):
         return run
     line = next((one for text in texts for one in text.split("\n") if run in one), "")
-    words = list(_WORD.finditer(line))
-    if sum(word[0][0].isupper() for word in words) > _HEADLINE_CASE * len(words):
+    words, in_headline_case = _words(line)
+    if in_headline_case:
         return run
     start = line.find(run)
     inside = [i for i, word in enumerate(words) if word.start() >= start and word.end() <= start + len(run)]
@@ -135,6 +136,13 @@ def _whole(run: str, texts: Sequence[str]) -> str | None:
     return line[words[first].start() : words[last].end()].removesuffix("'s").removesuffix("’s")
 
 
+@lru_cache(maxsize=1_024)  # one line is asked for with each of its names, in several boxes
+def _words(line: str) -> tuple[list[re.Match[str]], bool]:
+    """The words of a line, and whether most of them are written with a capital."""
+    words = list(_WORD.finditer(line))
+    return words, sum(word[0][0].isupper() for word in words) > _HEADLINE_CASE * len(words)
+
+
 def _beside(line: str, left: re.Match[str], right: re.Match[str]) -> bool:
     return line[left.end() : right.start()] == " " and all(_of_a_name(word[0]) for word in (left, right))
 
@@ -149,7 +157,15 @@ def _begins(line: str, word: re.Match[str]) -> bool:
 
 
 def _in_all(word: str, texts: Sequence[str]) -> bool:
-    return all(re.search(rf"\b{re.escape(word)}", text) for text in texts)
+    return all(_starts_in(word, text) for text in texts)
+
+
+def _starts_in(word: str, text: str) -> bool:
+    """Whether a text has a word, or a longer one that begins with it."""
+    start = text.find(word)
+    while start > 0 and (text[start - 1].isalnum() or text[start - 1] == "_"):
+        start = text.find(word, start + 1)
+    return start >= 0
 
 
 def _holds(written: str, terms: Set[str]) -> bool:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import orjson
 
 from recommend.index.lists import LISTED, TOLD, Lists, ReadyLists, block_rows, lists_folder, lists_type
+from recommend.index.query import Query
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.table import headline_of
+from recommend.index.view import View
 from recommend.ranking import told
-from recommend.ranking.answer import reasons_under
+from recommend.ranking.answer import evidence_under
 from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.model import Ranker
+from recommend.ranking.reasons import kind_and_terms
 from recommend.ranking.shortlist import Place, Scoring, Shortlist
 from recommend.ranking.told import Told
 from recommend.settings import PolicySettings
 
-_FORMAT = 2  # another one when lists are made otherwise
+_AT_ONCE = 128
+_FORMAT = 3  # another one when lists are made otherwise
 _TOLD_BY = {"duplicate_dense", "duplicate_lexical", "update_lexical"}
 _DENSE, _LEXICAL = FEATURES.index("dense"), FEATURES.index("lexical")
 
@@ -95,18 +100,26 @@ class ReadyShortlists:
 
 
 def make_block(scoring: Scoring, rules: PolicySettings, number: int) -> Lists:
-    """The lists of a block's articles, one after the other, as they are made when they are asked for."""
+    """The lists of a block's articles, as they are made when they are asked for."""
     segment = scoring.view.segments[0]
     rows = block_rows(segment.table.timeline, number).tolist()
-    queries = scoring.looked_up([segment.query(row) for row in rows])
     block = np.zeros(len(rows), lists_type(len(FEATURES)))
-    for one, query, row in zip(block, queries, rows, strict=True):
-        short = scoring.shortlist(query, (0, row)).listed()
-        found, count = short.candidates, len(short.candidates)
-        one["count"], one["exhaustive"], one["means"] = count, short.exhaustive, short.means
-        one["rows"][:count], one["scores"][:count] = found.rows, found.scores
-        one["dense"][:count], one["lexical"][:count] = found.features[:, _DENSE], found.features[:, _LEXICAL]
-        cards = {i: segment.table.card(row) for i, row in enumerate(found.rows[:TOLD].tolist())}
-        headlines = [headline_of(card.title, card.summary) for card in cards.values()]
-        told.write(one, reasons_under(scoring.view, query, found, cards, rules), headlines, query.headline)
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        queries = [segment.query(row) for row in some]
+        shortlists = scoring.shortlists(queries, [(0, row) for row in some])
+        for one, query, short in zip(block[start:], queries, shortlists, strict=False):
+            _fill(one, scoring.view, rules, query, short.listed())
     return block
+
+
+def _fill(one: Any, view: View, rules: PolicySettings, query: Query, short: Shortlist) -> None:
+    found, count = short.candidates, len(short.candidates)
+    one["count"], one["exhaustive"], one["means"] = count, short.exhaustive, short.means
+    one["rows"][:count], one["scores"][:count] = found.rows, found.scores
+    one["dense"][:count], one["lexical"][:count] = found.features[:, _DENSE], found.features[:, _LEXICAL]
+    cards = {i: view.segments[0].table.card(row) for i, row in enumerate(found.rows[:TOLD].tolist())}
+    headlines = [headline_of(card.title, card.summary) for card in cards.values()]
+    evidence = evidence_under(view, query, found, cards, rules)
+    reasons = [kind_and_terms(each, query.language) for each in evidence]
+    told.write(one, reasons, headlines, query.headline)

@@ -115,20 +115,25 @@ def reason(evidence: Evidence, language: str | None = None) -> Reason:
         evidence: what it may be made of.
         language: of the article whose box it is; the reason is in that.
     """
+    return said(*kind_and_terms(evidence, language), evidence.age, language)
+
+
+def kind_and_terms(evidence: Evidence, language: str | None = None) -> tuple[ReasonKind, tuple[str, ...]]:
+    """The same, not in words yet."""
     if evidence.updates and _is_update(evidence):
-        return said("update", (), evidence.age, language)
+        return "update", ()
     written = as_written(evidence.shared, evidence.texts) if evidence.lexical >= _SAME_TOPIC else []
     names = tuple(names_in(written, evidence.texts, evidence.known, language)[:_MOST_SHOWN])
     if names:
-        return said(_kind_of(names, evidence, language), names, evidence.age, language)
+        return _kind_of(names, evidence, language), names
     if evidence.tags:
-        return said("tag", tuple(evidence.tags[:_MOST_SHOWN]), evidence.age, language)
+        return "tag", tuple(evidence.tags[:_MOST_SHOWN])
     events = _events(evidence, language)
     if events:
-        return said("event", (name_of(min(events), language),), evidence.age, language)
+        return "event", (name_of(min(events), language),)
     if evidence.authors:
-        return said("author", tuple(evidence.authors[:_MOST_SHOWN]), evidence.age, language)
-    return said("similar", (), evidence.age, language)
+        return "author", tuple(evidence.authors[:_MOST_SHOWN])
+    return "similar", ()
 
 
 def said(kind: ReasonKind, terms: tuple[str, ...], age: timedelta | None, language: str | None) -> Reason:

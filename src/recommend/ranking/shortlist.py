@@ -72,18 +72,28 @@ class Scoring:
 
     def shortlist(self, query: Query, own: Place | None) -> Shortlist:
         """All candidates that the snapshot has under a query; ``own`` is the query article's place."""
-        segment = self.view.segments[0]
-        count = self.settings.candidates
-        rows = segment.retrieve(query, count, self.settings, None)
-        if own is not None and own[0] == 0:
-            rows = rows[rows != own[1]]
-        candidates = compute_features(segment, 0, query, rows)
-        comparable_features = comparable(candidates.features, self.view.snapshot.manifest.units[0])
+        return self.shortlists([query], [own])[0]
+
+    def shortlists(self, queries: Sequence[Query], owns: Sequence[Place | None]) -> list[Shortlist]:
+        """The same under each of some queries: sooner than one by one."""
+        segment, count = self.view.segments[0], self.settings.candidates
+        parts = []
+        for query, own, rows in zip(queries, owns, segment.retrieve_each(queries, count, self.settings), strict=True):
+            others = rows if own is None or own[0] else rows[rows != own[1]]
+            parts.append(compute_features(segment, 0, query, others))
+        means = [self._means(query, part) for query, part in zip(queries, parts, strict=True)]
+        found = []
+        for query, own, part, mean in zip(queries, owns, parts, means, strict=True):
+            ranked = self.best_first(self.scored(query, part, mean))
+            total = segment.total - (own is not None and own[0] == 0)
+            found.append(Shortlist(ranked, mean, len(ranked) >= total, count))
+        return found
+
+    def _means(self, query: Query, candidates: Candidates) -> Means:
+        """(f,) what stands in for features that say nothing, rounded as ready lists hold it."""
         ranker = self.ranker_of(query.language)
-        means = neutral(comparable_features, ranker.means, ranker.deviations).astype(np.float32).astype(np.float64)
-        others = segment.total - (own is not None and own[0] == 0)
-        ranked = self.best_first(self.scored(query, candidates, means))
-        return Shortlist(ranked, means, len(rows) >= others, count)
+        features = comparable(candidates.features, self.view.snapshot.manifest.units[0])
+        return neutral(features, ranker.means, ranker.deviations).astype(np.float32).astype(np.float64)
 
     def changed(self, query: Query, own: Place | None, means: Means) -> Candidates:
         """All articles that changed since the snapshot but the query's own, in no order."""
@@ -131,7 +141,3 @@ class Scoring:
     def id(self, candidates: Candidates, i: int) -> str:
         """The id of candidate ``i``."""
         return self.view.segments[int(candidates.segments[i])].table.id(int(candidates.rows[i]))
-
-    def looked_up(self, queries: Sequence[Query]) -> list[Query]:
-        """The queries, prepared for :meth:`shortlist`: searching for many at once is sooner done."""
-        return self.view.segments[0].look_up(queries, self.settings.candidates, None)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from recommend.index.lists import NAMED, TOLD
-from recommend.ranking.reasons import Reason, ReasonKind
+from recommend.ranking.reasons import ReasonKind
 
 _KINDS: tuple[ReasonKind, ...] = get_args(ReasonKind)
+_PLACES = {kind: place for place, kind in enumerate(_KINDS)}
 _OTHER = 255  # a reason that cannot be told like this
 _QUERYS = 1 << 15  # added to where a term begins in the query's headline
 _LONGEST = 255
@@ -44,21 +45,22 @@ class Told:
         return _KINDS[kind], tuple(_cut(start, length, headline, own) for start, length in spans if length)
 
 
-def write(one: Any, reasons: Sequence[Reason], headlines: Sequence[str], own: str) -> None:
+def write(one: Any, reasons: Sequence[tuple[ReasonKind, tuple[str, ...]]], headlines: Sequence[str], own: str) -> None:
     """Writes the reasons for the first candidates into a list.
 
     Args:
         one: the list.
-        reasons: for at most TOLD candidates.
+        reasons: kind and terms of those for at most TOLD candidates.
         headlines: of these candidates; ``own`` of the article whose list it is.
     """
-    one["kinds"] = _OTHER
-    for place, (reason, headline) in enumerate(zip(reasons[:TOLD], headlines, strict=False)):
-        spans = [_span(term, headline, own) for term in reason.terms]
+    kinds, starts, lengths = [_OTHER] * TOLD, [[0] * NAMED for _ in range(TOLD)], [[0] * NAMED for _ in range(TOLD)]
+    for place, ((kind, terms), headline) in enumerate(zip(reasons[:TOLD], headlines, strict=False)):
+        spans = [_span(term, headline, own) for term in terms]
         if len(spans) <= NAMED and None not in spans:
-            one["kinds"][place] = _KINDS.index(reason.kind)
+            kinds[place] = _PLACES[kind]
             for number, (start, length) in enumerate(filter(None, spans)):
-                one["starts"][place, number], one["lengths"][place, number] = start, length
+                starts[place][number], lengths[place][number] = start, length
+    one["kinds"], one["starts"], one["lengths"] = kinds, starts, lengths
 
 
 def _span(term: str, headline: str, own: str) -> tuple[int, int] | None:
