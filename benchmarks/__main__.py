@@ -16,6 +16,7 @@ BENCHMARKS = (
     "export",
     "ranking",
     "relevance",
+    "exposure",
     "kinds",
     "near_duplicates",
     "service",

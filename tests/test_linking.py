@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,16 @@ def test_no_link_stands_inside_links_headings_or_quotations(recommender: Recomme
 def test_a_story_that_is_linked_already_is_not_proposed_again(recommender: Recommender) -> None:
     body = f'<p>Read <a href="/stories/2">more</a>.</p><p>{BODY}</p>'
     assert "s2" not in {link.id for link in proposed(recommender, draft(body), body)}
+
+
+def test_links_that_are_taken_over_one_by_one_stand_no_nearer_to_each_other(recommender: Recommender) -> None:
+    at_once, body = proposed(recommender, draft(BODY), BODY), BODY
+    while links := proposed(recommender, draft(body), body):
+        end = links[0].offset + links[0].length
+        body = f'{body[: links[0].offset]}<a href="{links[0].url}">{links[0].text}</a>{body[end:]}'
+    places = [len(part.split()) for part in re.split(r"<a .*?</a>", body)]
+    assert 1 < body.count("<a ") <= len(at_once)
+    assert all(words >= 59 for words in places[1:-1])
 
 
 def test_older_stories_are_told_where_they_should_lead_to_a_new_one(recommender: Recommender) -> None:

@@ -44,14 +44,14 @@ def links_of(recommender: Recommender, draft: Article, body: str, most: int = 10
         EncoderError: when the snapshot's encoder cannot be opened.
     """
     view = recommender.view()
-    addresses = (link.address for link in islice(read_links(body), _READ))
-    linked = {found for address in addresses if (found := recommender.store.find_url(address)) is not None}
+    there = [*islice(read_links(body), _READ)]
+    linked = {found for link in there if (found := recommender.store.find_url(link.address)) is not None}
     query, name = recommender.query_of(view, draft), None if nameless else draft.id
 
     def linked_in(view: View) -> Linked:
         eligibility = recommender.ranking.eligibility(view, Filters(exclude=frozenset(linked)))
         chosen = recommender.ranking.selection(view).choose(query, name, _CONSIDERED, eligibility)
-        return Linked(name, body, propose(view, query, chosen, passages(body), most))
+        return Linked(name, body, propose(view, query, chosen, passages(body), most, linked=there))
 
     return over(view, linked_in)
 

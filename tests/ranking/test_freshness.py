@@ -45,12 +45,12 @@ def test_the_related_come_first_and_among_them_what_is_worth_most_with_its_age(
 ) -> None:
     probabilities = -np.sort(-np.array([one for one, _ in pairs], np.float32))
     left = np.array([one for _, one in pairs])
-    order = freshness.order(probabilities, left, floor).tolist()
+    order = freshness.order(probabilities, probabilities * left, floor).tolist()
     assert sorted(order) == [*range(len(pairs))]
     assert order[LISTED:] == [*range(LISTED, len(pairs))]
     moved = [(bool(probabilities[i] < floor), -float(probabilities[i]) * float(left[i])) for i in order[:LISTED]]
     assert moved == sorted(moved)
-    assert freshness.order(probabilities, np.ones(len(pairs)), floor).tolist() == [*range(len(pairs))]
+    assert freshness.order(probabilities, probabilities * np.ones(len(pairs)), floor).tolist() == [*range(len(pairs))]
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from recommend.index.live import LiveView
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.view import FixedView
 from recommend.ingest import ingest
+from recommend.jobs.exposure import spread_exposure
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
 from recommend.ranking.ready import ReadyShortlists
@@ -73,12 +74,12 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def recommender(small_blocks: None, tmp_path: Path, models: Path, toy_encoder: Encoder) -> Iterator[Recommender]:
     settings = Settings(
         store=f"sqlite:///{tmp_path / 'recommend.db'}", index=tmp_path / "index", models=models,
-        ranking=RankingSettings(candidates=60),
+        ranking=RankingSettings(candidates=60), policy=PolicySettings(exposure=0.1),
     )  # fmt: skip
     with closing(Store(settings.store)) as store:
         ingest(store, toy_encoder, ARTICLES[:COUNT])
-        result = reindex(store, toy_encoder, settings, lists=partial(make_lists, settings))
-        assert result.listed == COUNT
+        exposed = partial(spread_exposure, settings)
+        reindex(store, toy_encoder, settings, exposed=exposed, lists=partial(make_lists, settings))
         yield Recommender(store, settings, toy_encoder)
 
 
@@ -120,6 +121,7 @@ POLICIES = st.builds(
     hide_duplicates=st.booleans(),
     freshness_half_life=st.just(10.0),
     max_age=st.sampled_from([{}, {}, {"World": 20.0, "*": 60.0}]),
+    exposure=st.sampled_from([0.0, 0.1, 1.0]),
 )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import html
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from recommend.articles.article import Article
 from recommend.cli.app import app
 from recommend.settings import Settings
 
@@ -101,6 +104,49 @@ def test_wordpress_shows_the_box_and_nothing_where_the_service_is_away(newsroom:
     assert wordpress(do="box", id=4, away=True)["said"] == ""
     wordpress(do="save", post={"ID": 4, **STORY, "post_password": "x"})
     assert wordpress(do="box", id=4)["said"] == ""
+
+
+@pytest.fixture
+def draft(corpus: list[Article]) -> dict[str, Any]:
+    """A draft in three blocks."""
+    story = next(one for one in corpus if one.id == "a-saudi-strike-mukalla-uae-withdraws")
+    middle = story.text.index(". ", len(story.text) // 2) + 2
+    texts = f"<h2>😀 {story.title}</h2>", f"<p>😀 {story.text[:middle]}</p>", f"<p>{story.text[middle:]}</p>"
+    blocks = [f"<!-- wp:{kind} -->{text}<!-- /wp:{kind} -->" for kind, text in zip("hpp", texts, strict=True)]
+    return {"title": f"{story.title}, a draft", "blocks": blocks}
+
+
+@php
+def test_wordpress_proposes_links_to_whom_may_write_and_keeps_the_key(
+    newsroom: Any, wordpress: Any, draft: dict[str, Any]
+) -> None:
+    wordpress(do="save", post={"ID": 6, **STORY, "post_status": "draft"})
+    given = {"post": 6, "title": draft["title"], "text": "\n\n".join(draft["blocks"])}
+    assert wordpress(do="links", can=[], **{"with": given})["said"] == "refused"
+    links = wordpress(do="links", can=["edit_posts"], **{"with": given})["said"]["links"]
+    assert links
+    assert all(given["text"][one["offset"] :].startswith(one["text"]) for one in links)
+    assert "headline" in wordpress(do="links", can=["edit_posts"], **{"with": {**given, "title": ""}})["said"]["said"]
+    away = wordpress(do="links", can=["edit_posts"], away=True, **{"with": given})
+    assert away["said"] == {"said": "The service does not answer."}
+
+
+@node
+def test_the_block_of_wordpress_takes_links_over_one_by_one(newsroom: Any, draft: dict[str, Any]) -> None:
+    script = HERE / "wordpress" / "related-articles" / "block.js"
+    done = subprocess.run(
+        ["node", str(Path(__file__).with_name("wordpress_block.cjs")), str(script)],
+        input=json.dumps({**draft, "most": 3}), capture_output=True, text=True, check=True,
+        env={**os.environ, "SERVICE": newsroom.address},
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    written = re.compile(r'<a href="([^"]*)">([^<]*)</a>')
+    after = "".join(told["blocks"])
+    urls = [html.unescape(url) for url, _ in written.findall(after)]
+    assert len({*urls}) == len(urls) >= 2
+    assert told["proposed"][0]["url"] in urls
+    assert told["blocks"][0] == draft["blocks"][0]
+    assert written.sub(r"\2", after) == "".join(draft["blocks"])
 
 
 def _loaded(path: Path) -> Any:

@@ -4,15 +4,17 @@ define( 'ABSPATH', __DIR__ );
 define( 'RELATED_ARTICLES_SERVICE', getenv( 'SERVICE' ) );
 define( 'RELATED_ARTICLES_KEY', getenv( 'KEY' ) );
 
-$hooks = $transients = $scheduled = $posts = $shortcodes = $blocks = array();
+$hooks = $transients = $scheduled = $posts = $shortcodes = $blocks = $routes = $can = array();
 $current = null;
 $away = false;
 
-class WP_Error {}
+class WP_Error { public $said; public function __construct( $code = '', $said = '', $data = null ) { $this->said = $said; } }
 function add_action( $name, $call, $priority = 10, $count = 1 ) { global $hooks; $hooks[ $name ][] = array( $call, $count ); }
 function fire( $name, ...$given ) { global $hooks; foreach ( $hooks[ $name ] ?? array() as [ $call, $count ] ) { $call( ...array_slice( $given, 0, $count ) ); } }
 function add_shortcode( $name, $call ) { global $shortcodes; $shortcodes[ $name ] = $call; }
 function register_block_type( $file, $given ) { global $blocks; $blocks[ json_decode( file_get_contents( $file ), true )['name'] ] = $given['render_callback']; }
+function register_rest_route( $space, $path, $given ) { global $routes; $routes[ $space . $path ] = $given; }
+function current_user_can( $what ) { global $can; return in_array( $what, $can, true ); }
 function shortcode_atts( $known, $given ) { return array_merge( $known, array_intersect_key( $given, $known ) ); }
 function get_current_blog_id() { return 1; }
 function get_post( $id = null ) { global $posts, $current; return $posts[ $id ?? $current ] ?? null; }
@@ -51,6 +53,7 @@ function wp_remote_request( $url, $given ) {
 
 require $argv[1];
 fire( 'init' );
+fire( 'rest_api_init' );
 
 while ( $line = fgets( STDIN ) ) {
 	$step = json_decode( $line, true );
@@ -79,6 +82,11 @@ while ( $line = fgets( STDIN ) ) {
 			$current = $step['id'];
 			$said    = $shortcodes['related_articles']( $step['with'] ?? '' );
 			assert( $said === $blocks['related-articles/box']( $step['with'] ?? array() ) );
+			break;
+		case 'links':
+			$can   = $step['can'];
+			$route = $routes['related-articles/v1/links'];
+			$said  = $route['permission_callback']() ? $route['callback']( $step['with'] ) : 'refused';
 			break;
 	}
 	echo json_encode( array( 'said' => $said, 'scheduled' => count( $scheduled ) ) ), "\n";

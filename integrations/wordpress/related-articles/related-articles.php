@@ -2,7 +2,7 @@
 /**
  * Plugin Name: Related Articles
  * Description: Puts the Related Articles box of your service under posts, and tells the service what is published and taken down.
- * Version: 0.2.0
+ * Version: 0.3.0
  * Requires at least: 6.0
  * Requires PHP: 7.4
  * License: Apache-2.0
@@ -146,6 +146,36 @@ function related_articles_box( $attributes = array() ) {
 	return $box;
 }
 
+/** The links that a draft should have, as the service proposes them: the key stays on this server. */
+function related_articles_links( $request ) {
+	$post     = get_post( (int) $request['post'] );
+	$response = wp_remote_request(
+		rtrim( RELATED_ARTICLES_SERVICE, '/' ) . '/v1/links?limit=20',
+		array(
+			'method'  => 'POST',
+			'timeout' => 5,
+			'headers' => array(
+				'Authorization' => 'Bearer ' . RELATED_ARTICLES_KEY,
+				'Content-Type'  => 'application/json',
+			),
+			'body'    => wp_json_encode(
+				array(
+					'id'       => $post ? related_articles_id( $post ) : null,
+					'title'    => (string) $request['title'],
+					'text'     => (string) $request['text'],
+					'language' => str_replace( '_', '-', get_locale() ),
+				)
+			),
+		)
+	);
+	$told     = is_wp_error( $response ) ? null : json_decode( wp_remote_retrieve_body( $response ), true );
+	if ( ! isset( $told['links'] ) ) {
+		$why = isset( $told['detail'] ) ? $told['detail'] : 'The service does not answer.';
+		return new WP_Error( 'related_articles_links', $why, array( 'status' => 502 ) );
+	}
+	return $told;
+}
+
 add_action( 'wp_after_insert_post', 'related_articles_after_insert', 10, 4 );
 add_action( 'transition_post_status', 'related_articles_on_status', 10, 3 );
 add_action( 'before_delete_post', 'related_articles_on_delete', 10, 2 );
@@ -157,6 +187,22 @@ add_action(
 		register_block_type(
 			__DIR__ . '/block.json',
 			array( 'render_callback' => 'related_articles_box' )
+		);
+	}
+);
+add_action(
+	'rest_api_init',
+	function () {
+		register_rest_route(
+			'related-articles/v1',
+			'/links',
+			array(
+				'methods'             => 'POST',
+				'callback'            => 'related_articles_links',
+				'permission_callback' => function () {
+					return defined( 'RELATED_ARTICLES_SERVICE' ) && defined( 'RELATED_ARTICLES_KEY' ) && current_user_can( 'edit_posts' );
+				},
+			)
 		);
 	}
 );

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from recommend_service.desk import changes, door, drafts, eyes, operations, stories, trials
+from recommend_service.desk import changes, door, drafts, exposure, eyes, operations, stories, trials
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.sessions import DESK
 
@@ -18,6 +18,9 @@ for path, get, post in (
     ("/draft", drafts.show, drafts.preview),
     ("/try", trials.show, None),
     ("/eyes", eyes.show, None),
+    ("/exposure", exposure.show, None),
+    ("/exposure.csv", exposure.as_csv, None),
+    ("/exposure.json", exposure.as_json, None),
     ("/history", changes.show, changes.undo),
     ("/status", operations.show, None),
 ):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from recommend.articles.limits import LINE_LIMIT
 from recommend.articles.text import clean_line
@@ -22,10 +22,11 @@ _CLOSING = re.compile(r"</a\s*>", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link as it was written: its address, which may be relative, and its words."""
+    """A link as it was written: its address, which may be relative, its words, and where in the text it begins."""
 
     address: str
     words: str
+    offset: int = field(default=0, compare=False)
 
 
 _kept: ContextVar[dict[str, list[Link]] | None] = ContextVar("links", default=None)
@@ -60,4 +61,4 @@ def links(text: str) -> Iterator[Link]:
         told = _ADDRESS.search(opening[1])
         address = html.unescape(told[1] or told[2] or told[3] or "").strip() if told else ""
         if address and len(address) <= LINE_LIMIT:
-            yield Link(address, clean_line(text[opening.end() : closing.start()]))
+            yield Link(address, clean_line(text[opening.end() : closing.start()]), opening.start())

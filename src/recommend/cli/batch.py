@@ -29,6 +29,7 @@ from recommend.jobs.comparison import Canary
 from recommend.jobs.encoder_choice import decided, decided_by
 from recommend.jobs.export.export import TABLE
 from recommend.jobs.export.export import export as write_export
+from recommend.jobs.exposure import spread_exposure
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import Plan, Progress, ReindexResult, plan
 from recommend.jobs.reindex import reindex as run_job
@@ -181,6 +182,7 @@ def reindex(
             force=force,
             publishes=not no_publish,
             canary=partial(compare, store, settings, judged=judged),
+            exposed=partial(spread_exposure, settings, on_stage=bar.stage),
             lists=partial(make_lists, settings),
             agrees=partial(_agree, store, settings),
             engine=open_engine(engine, opened, settings),

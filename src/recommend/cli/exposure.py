@@ -13,10 +13,12 @@ from rich.table import Table
 from recommend.cli.app import Json, app, read_settings
 from recommend.cli.console import meter, out, plain, print_json
 from recommend.cli.output import Force, check_folder, check_target
+from recommend.evaluation.counted_exposure import keep
 from recommend.evaluation.exposure import TABLE, Exposed, Exposure
 from recommend.evaluation.exposure import exposure as measure
 from recommend.evaluation.tables import write_table
 from recommend.index.dense import set_threads
+from recommend.index.snapshot.layout import IndexLayout
 from recommend.recommender import Recommender
 from recommend.store import Store
 
@@ -31,6 +33,7 @@ def exposure(
     front: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest the front page lists.")] = 20,
     clicks: Annotated[int, typer.Option(min=1, help="From there, within which an article counts as reached.")] = 3,
     file: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="All articles, .csv or .parquet.")] = None,
+    desk: Annotated[bool, typer.Option("--desk", help="Keep it in the index folder, for the desk.")] = False,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -40,11 +43,13 @@ def exposure(
         check_folder("--out", file)
         check_target(context, "--out", file, TABLE, settings, force=force)
     set_threads(1)
-    recommender = Recommender(Store(settings.store, readonly=True), settings)
+    recommender = Recommender(Store(settings.store, readonly=True), settings).pinned()
     with meter("boxes", float(len(recommender))) as bar:
         told = measure(recommender, k, front=front, clicks=clicks, progress=lambda: bar.advance(1))
     if file is not None:
         write_table(told.table(), file)
+    if desk:
+        keep(IndexLayout(settings.index), told, recommender.snapshot, recommender.view().revision)
     if json:
         print_json(_as_json(told))
         return

@@ -16,7 +16,8 @@ from recommend.evaluation.shown import gini
 from recommend.files import Kind, first_line, starts_with
 from recommend.recommender import Recommender
 
-_FACETS = ("section", "month", "language")
+FACETS = ("section", "month", "language")
+"""What exposure is told by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,10 @@ class Exposure:
 
     def groups(self) -> Iterator[tuple[str, str, Group]]:
         """By section, month and language, the largest first: name of the facet, its value, and the group."""
-        for facet in _FACETS:
+        for facet in FACETS:
             counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
             for one in self.articles:
-                count = counts[_value(one, facet)]
+                count = counts[value_of(one, facet)]
                 count[0] += 1
                 count[1] += not one.boxes
                 count[2] += not self._reaches(one)
@@ -170,7 +171,8 @@ def distances(links: Mapping[str, Sequence[str]], start: Sequence[str]) -> dict[
     return steps
 
 
-def _value(one: Exposed, facet: str) -> str:
+def value_of(one: Exposed, facet: str) -> str:
+    """Which section, month or language an article is counted under."""
     if facet == "month":
         return f"{one.published_at:%Y-%m}" if one.published_at else "undated"
     value = one.section if facet == "section" else primary_language(one.language or "")

@@ -108,6 +108,7 @@ def reindex(
     publishes: bool = True,
     engine: Engine | None = None,
     canary: Callable[[str, str], Canary | None] = lambda _old, _new: None,
+    exposed: Callable[[Manifest], Manifest] = lambda manifest: manifest,
     lists: Callable[[str], int] = lambda _: 0,
     agrees: Callable[[Server, str], object] = lambda _server, _name: None,
     progress: Progress = Progress(),
@@ -126,6 +127,8 @@ def reindex(
         publishes: False to build and compare only; :func:`recommend.jobs.rollback.rollback` publishes such a snapshot.
         engine: spreads the embedding, by default over this machine's cores.
         canary: compares two snapshots, given their names, before the second is published.
+        exposed: finds boxes for the stories that none of a new snapshot would show, as
+            :func:`recommend.jobs.exposure.spread_exposure` does, and gives its manifest from then on.
         lists: makes what is missing of the ready lists of the live snapshot, given its name, and says of how many
             articles, as :func:`recommend.jobs.lists.make_lists` does.
         agrees: raises where a generation on a server gives other boxes than the snapshot, given its name, as
@@ -181,7 +184,7 @@ def reindex(
                 embedded += publish(live.name)
             return done(live, built=False, listed=listed(live))
         progress.stage("building")
-        manifest = build_snapshot(store, layout, recipe, before=before, on_stage=progress.stage)
+        manifest = exposed(build_snapshot(store, layout, recipe, before=before, on_stage=progress.stage))
         if manifest.set_aside:
             store.doubt(manifest.set_aside, encoder.fingerprint)
         progress.stage("comparing")

@@ -13,6 +13,7 @@ from recommend.ranking.answer import Answer, recommendations
 from recommend.ranking.candidates import CARD_FEATURES, FEATURES
 from recommend.ranking.catalogue import latest
 from recommend.ranking.eligibility import Eligibility
+from recommend.ranking.exposure import preferred
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection
 from recommend.ranking.shortlist import Shortlist
@@ -60,7 +61,7 @@ def related_box(
         missed = near_misses(
             view, query, ranked, chosen, rules,
             blocked=blocked, readable=eligibility.readable, moment=eligibility.moment(query),
-            preferred=eligibility.prefer != "any", public=selection.public,
+            preferred=eligibility.prefer != "any", lifted=preferred(view, place, rules), public=selection.public,
         )  # fmt: skip
     short = None
     if len(items) < k:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommend.index.query import Query
 from recommend.index.view import View
-from recommend.ranking import freshness, history, near_duplicates, policy
+from recommend.ranking import exposure, freshness, history, near_duplicates, policy
 from recommend.ranking.candidates import Candidates
-from recommend.ranking.eligibility import Eligibility, passes
+from recommend.ranking.eligibility import Eligibility, Place, passes
 from recommend.ranking.shortlist import Scoring
 from recommend.settings import PolicySettings
 
@@ -31,12 +32,14 @@ class Filtering:
         rules: of the policy.
         query: whose candidates.
         eligibility: of the request.
+        own: where the query's article is, None where there is none.
     """
 
     scoring: Scoring
     rules: PolicySettings
     query: Query
     eligibility: Eligibility
+    own: Place | None = None
 
     def chosen(self, pins: Candidates, ranked: Candidates, k: int) -> tuple[Candidates, dict[str, int], bool]:
         """What :meth:`first` leaves, the lowest giving way where readers could open fewer than the policy says to the
@@ -85,12 +88,26 @@ class Filtering:
             kept = Candidates.joined([pins, kept])
         return kept.first(k), removed
 
+    @cached_property
+    def preferred(self) -> Place | None:
+        """See :func:`recommend.ranking.exposure.preferred`."""
+        return exposure.preferred(self.scoring.view, self.own, self.rules)
+
     def _preferred(self, ranked: Candidates) -> Candidates:
-        """The candidates, best first, in the order that ``policy.freshness`` or the request prefers."""
-        left = self._left(ranked)
-        if left is None:
+        """The candidates, best first, in the order that ``policy.freshness``, the request, or ``policy.exposure``
+        prefers."""
+        worth = self._worth(ranked)
+        if worth is None:
             return ranked
-        return ranked.take(freshness.order(ranked.probabilities, left, self.rules.floor))
+        return ranked.take(freshness.order(ranked.probabilities, worth, self.rules.floor))
+
+    def _worth(self, some: Candidates) -> NDArray[np.float64] | None:
+        """What candidates are ordered by; None where it is their scores."""
+        left = self._left(some)
+        if self.preferred is None:
+            return None if left is None else some.probabilities * left
+        lifted = exposure.lifted(some, self.preferred, self.rules.exposure)
+        return lifted if left is None else lifted * left
 
     def _left(self, some: Candidates) -> NDArray[np.float64] | None:
         """What age leaves of candidates; None where it takes nothing."""
@@ -109,9 +126,9 @@ class Filtering:
             both = Candidates.joined([pins, some]) if len(pins) else some
             dense, repeats, updates = near_duplicates.among(self.scoring.view, both, rules)
             repeats &= rules.hide_duplicates
-            left = self._left(both) if diversity else None
-            worth = both if left is None else replace(both, probabilities=both.probabilities * left.astype(np.float32))
-            taken = policy.marginal(worth, dense, repeats, k, diversity, len(pins))
+            worth = self._worth(both) if diversity else None
+            some_of_it = both if worth is None else replace(both, probabilities=worth.astype(np.float32))
+            taken = policy.marginal(some_of_it, dense, repeats, k, diversity, len(pins))
             if len(taken) == k or len(some) == len(kept):
                 if repeats.any():
                     taken = near_duplicates.newest(self.scoring.view, both, taken, repeats, updates, len(pins))

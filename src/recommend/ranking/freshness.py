@@ -38,12 +38,11 @@ def decay(ages: FloatArray, half_lives: FloatArray, offset: float) -> FloatArray
     return np.exp2(-late / half_lives)
 
 
-def order(probabilities: NDArray[np.float32], left: FloatArray, floor: float) -> NDArray[np.int64]:
+def order(probabilities: NDArray[np.float32], worth: FloatArray, floor: float) -> NDArray[np.int64]:
     """Positions of candidates, best first, in the order to show them: those whose probability (n,) is at least
-    ``floor`` before the others, among each by the probability times what is left of it (n,). Of more than LISTED
-    candidates those after the first LISTED stay where they are."""
-    first = probabilities[:LISTED]
-    moved = np.lexsort((-first * left[:LISTED], first < floor))
+    ``floor`` before the others, among each by their worth (n,). Of more than LISTED candidates those after the first
+    LISTED stay where they are."""
+    moved = np.lexsort((-worth[:LISTED], probabilities[:LISTED] < floor))
     return np.concatenate([moved, np.arange(len(moved), len(probabilities))])
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import accumulate
 
+from recommend.articles.links import Link as Written
 from recommend.articles.passages import Passage
 from recommend.articles.text import Span, spans
 from recommend.index.query import Query
@@ -39,7 +41,13 @@ class Link:
 
 
 def propose(
-    view: View, query: Query, chosen: Chosen, passages: Sequence[Passage], most: int, only: str | None = None
+    view: View,
+    query: Query,
+    chosen: Chosen,
+    passages: Sequence[Passage],
+    most: int,
+    only: str | None = None,
+    linked: Sequence[Written] = (),
 ) -> list[Link]:
     """The links that a draft should have, in order of place.
 
@@ -55,6 +63,7 @@ def propose(
         passages: of the draft, where links may be set, in order.
         most: how many links.
         only: the id of the one story that may get a link.
+        linked: links that the draft has: none stands near one of them, nor on its words.
     """
     own = frozenset(view.snapshot.lexicon.terms(query.terms.terms))
     candidates = chosen.candidates
@@ -69,9 +78,11 @@ def propose(
     names = names_among(shared, view.snapshot.lexicon, view.segments[0].matrix)
     rare = _few(view, names.rare)
     found = [(passage, spans(passage.text, shared)) for passage in passages]
-    counts = accumulate((len(passage.text.split()) for passage in passages), initial=0)
-    before = dict(zip((passage.start for passage in passages), counts, strict=False))
-    taken: list[int] = []
+    counts = [*accumulate((len(passage.text.split()) for passage in passages), initial=0)]
+    starts = [passage.start for passage in passages]
+    before = dict(zip(starts, counts, strict=False))
+    taken = [counts[bisect(starts, link.offset)] for link in linked]
+    said = {link.words for link in linked}
     links: list[Link] = []
     for table, row, told, probability in stories:
         headline = table.headline(row)
@@ -83,8 +94,9 @@ def propose(
                 continue
             start, written = place
             at = before[passage.start] + len(passage.text[:start].split())
-            if all(abs(at - other) >= _APART for other in taken) and written not in {link.text for link in links}:
+            if all(abs(at - other) >= _APART for other in taken) and written not in said:
                 taken.append(at)
+                said.add(written)
                 card = table.card(row)
                 score = round(probability, 4)
                 link = Link(passage.start + start, len(written), written, card.id, card.title, card.url, score)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from recommend.articles.article import Access
 from recommend.index.query import Query
 from recommend.index.view import View
-from recommend.ranking import near_duplicates, policy
+from recommend.ranking import exposure, near_duplicates, policy
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.chosen import Chosen
-from recommend.ranking.eligibility import Masks
+from recommend.ranking.eligibility import Masks, Place
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
@@ -49,6 +49,7 @@ def near_misses(
     readable: Masks,
     moment: int | None = None,
     preferred: bool = False,
+    lifted: Place | None = None,
     public: bool = False,
 ) -> list[NearMiss]:
     """The best of ``ranked`` that are not in the box.
@@ -63,14 +64,18 @@ def near_misses(
         readable: by segment (n,) which articles this reader may open; None where all.
         moment: of the query, by which ages count, in seconds since 1970.
         preferred: whether what is fresher came first, whatever its score.
+        lifted: where the article is that this box prefers, see :func:`recommend.ranking.exposure.preferred`.
         public: whether anybody is told: not what editors blocked, nor what says something of a body that is not public.
     """
     if public and query.access != Access.PUBLIC:
         return []
     chosen, pinned = box.candidates, box.pinned
     told = rules.on and rules.fill != "related"  # whether those that only fill stand where they do for another reason
-    scores = chosen.scores[pinned : box.related if told else None]
-    lowest = scores.min() if len(scores) else np.inf
+    ranked_by_score = np.arange(len(chosen)) >= pinned
+    ranked_by_score[box.related if told else len(chosen) :] = False
+    at_lifted = np.zeros(len(chosen), np.bool_) if lifted is None else exposure.is_at(chosen, lifted)
+    lowest = chosen.scores[ranked_by_score & ~at_lifted].min(initial=np.inf)
+    lowest_lifted = chosen.scores[ranked_by_score & at_lifted].min(initial=np.inf)
     shown = {(int(s), int(r)): n for n, (s, r) in enumerate(zip(chosen.segments, chosen.rows, strict=True), start=1)}
     places = [(int(s), int(r)) for s, r in zip(ranked.segments, ranked.rows, strict=True)]
     others = (i for i, place in enumerate(places) if place not in shown and not (public and _is_closed(view, *place)))
@@ -109,7 +114,7 @@ def near_misses(
             fresher = "gives way to a fresher one" + (" or one less like the others" if rules.diversity else "")
             why = fresher if preferred else "too like another one that is shown"
         else:
-            why = "ranked lower"
+            why = "gives way to one that no other box shows" if missed.scores[i] > lowest_lifted else "ranked lower"
         card = table.card(row)
         repeated = zip(chosen.segments[twins].tolist(), chosen.rows[twins].tolist(), strict=True)
         if public and (why == BLOCKED or any(_is_closed(view, *place) for place in repeated)):

@@ -69,7 +69,7 @@ class Selection:
             allowed = excluding(self.view, allowed, blocked)
             curated["blocked"] = len(blocked)
         found = self.scoring.shortlist(query, own) if ready is None else ready
-        filtering = Filtering(self.scoring, self.settings.policy, query, eligibility)
+        filtering = Filtering(self.scoring, self.settings.policy, query, eligibility, own)
         count, readable = self._count(k), None
         first: Candidates | None = None
         if k <= LISTED and count == self.scoring.settings.candidates:
@@ -87,7 +87,7 @@ class Selection:
                     and self.view.segments[0].is_whole
                 ):
                     lowest = chosen.scores[len(pins) :].min(initial=np.inf)
-                    any_of_it = self.settings.policy.diversity or eligibility.prefer != "any"
+                    any_of_it = self.settings.policy.diversity or eligibility.prefer != "any" or filtering.preferred
                     reach = float(listed.least if any_of_it else lowest)
                     basis = self._basis(article_id, merged, reach, found.means, [*wanted, *blocks])
                 return self._told(chosen, len(pins), removed | curated, basis)

@@ -10,6 +10,7 @@ import orjson
 
 from recommend.index.lists import LISTED, TOLD, Lists, ReadyLists, block_rows, lists_folder, lists_type
 from recommend.index.query import Query
+from recommend.index.snapshot.layout import EXPOSURE
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.table import headline_of
 from recommend.index.view import View
@@ -36,6 +37,7 @@ def ready_lists(scoring: Scoring, rules: PolicySettings) -> ReadyLists:
     told_by = rules.model_dump(mode="json", include=_TOLD_BY)
     rankers = [_told(ranker) for ranker in (scoring.ranker, scoring.foreign)]
     manifest = snapshot.manifest.model_dump(mode="json")
+    manifest["sha256"].pop(EXPOSURE, None)  # made of the lists
     decides = orjson.dumps(
         [_FORMAT, LISTED, FEATURES, version("related-articles"), settings, told_by, rankers, manifest],
         option=orjson.OPT_SORT_KEYS,

@@ -13,6 +13,7 @@ from recommend.index.query import Query
 from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.eligibility import Eligibility, Place
+from recommend.ranking.exposure import preferred
 from recommend.ranking.features import compute_features, contributions
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection
@@ -62,7 +63,7 @@ def explain_pair(
         )
         said = "editors pinned it" if shown < box.pinned else related
     else:
-        said = _kept_out(eligibility, other) or _outranked(selection, eligibility, query, article_id, one, box)
+        said = _kept_out(eligibility, other) or _outranked(selection, eligibility, query, article_id, own, one, box)
     rank, among = (None if at is None else at + 1 for at in (shown, place))
     parts = contributions(one, 0, FEATURES)
     return Why(article_id, other_id, rank, among, len(ranked), round(float(one.probabilities[0]), 4), parts, said)
@@ -94,12 +95,19 @@ def _kept_out(eligibility: Eligibility, place: Place) -> str | None:
 
 
 def _outranked(
-    selection: Selection, eligibility: Eligibility, query: Query, article_id: str, one: Candidates, box: Chosen
+    selection: Selection,
+    eligibility: Eligibility,
+    query: Query,
+    article_id: str,
+    own: Place,
+    one: Candidates,
+    box: Chosen,
 ) -> str:
     """What keeps a candidate out that may be shown."""
+    rules = selection.settings.policy
     missed = near_misses(
-        selection.view, query, one, box, selection.settings.policy,
+        selection.view, query, one, box, rules,
         blocked=eligibility.curated(article_id)[1], readable=eligibility.readable, moment=eligibility.moment(query),
-        preferred=eligibility.prefer != "any",
+        preferred=eligibility.prefer != "any", lifted=preferred(selection.view, own, rules),
     )  # fmt: skip
     return missed[0].why if missed else "ranked lower"

@@ -74,6 +74,13 @@ class PolicySettings(Group):
     freshness_sections: dict[str, Annotated[float, Field(gt=0.0, allow_inf_nan=False)]] = Field(
         default_factory=dict, description="half-lives of single sections, in days"
     )
+    exposure: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="what a story that no box shows may lack in score to stand in one all the same; recommend "
+        "reindex decides which story in which box; 0: nothing",
+    )
     max_age: dict[str, Annotated[float, Field(ge=0.0, allow_inf_nan=False)]] = Field(
         default_factory=dict,
         description='days by section, "*" for all others: what was that old when the story appeared is not shown',

@@ -24,6 +24,7 @@ PAGES = (
     "/desk/draft",
     "/desk/try?try=1&floor=0.5&fill=none&hide_duplicates=1",
     "/desk/eyes",
+    "/desk/exposure",
     "/desk/history",
     "/desk/status",
 )

@@ -16,7 +16,7 @@ from recommend.store import Store
 from recommend.store.keys import Scope
 
 STORY = "a-central-asia-condemns-drone-attack"
-PAGES = ("/desk", f"/desk/stories/{STORY}", "/desk/draft", "/desk/try", "/desk/eyes", "/desk/history")
+PAGES = ("/desk", f"/desk/stories/{STORY}", "/desk/draft", "/desk/try", "/desk/eyes", "/desk/exposure", "/desk/history")
 Enter = Callable[..., Any]
 
 

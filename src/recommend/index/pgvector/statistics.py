@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import orjson
 from psycopg import sql
 from scipy import sparse
 
@@ -80,8 +79,7 @@ def _bring(server: Server, layout: IndexLayout, known: Generation) -> None:
                 raise SnapshotError(f"generation {name} on {server.name} holds a file {file!r}, which none should")
             (aside / file).parent.mkdir(parents=True, exist_ok=True)
             (aside / file).write_bytes(content)
-        manifest = known.manifest.model_dump(exclude_defaults=True)
-        (aside / "manifest.json").write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+        (aside / "manifest.json").write_bytes(known.manifest.content)
         sync_tree(aside)
         try:
             aside.rename(layout.snapshot(name).root)
@@ -107,6 +105,7 @@ def _opened(server: Server, layout: IndexLayout, parts: SnapshotLayout, known: G
         authors,
         titles.load_series(parts.titles),
         Boilerplate.of(load_mmap(parts.boilerplate)),
+        None,
         server,
     )
 

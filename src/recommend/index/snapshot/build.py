@@ -61,6 +61,7 @@ class Recipe:
         settings: kind of index, and how it is verified.
         depth: candidates that dense search contributes; what recall is measured with.
         boilerplate: what all is made without.
+        exposure: as ``policy.exposure``.
     """
 
     encoder: Encoder
@@ -69,6 +70,7 @@ class Recipe:
     settings: IndexSettings
     depth: int
     boilerplate: Boilerplate = NOTHING
+    exposure: float = 0.0
 
     @classmethod
     def of(cls, encoder: Encoder, settings: Settings) -> Recipe:
@@ -83,6 +85,7 @@ class Recipe:
             find_adapter(settings.encoder.adapter, settings.models, encoder.fingerprint),
             settings.indexing,
             settings.ranking.candidates,
+            exposure=settings.policy.exposure if settings.policy.on else 0.0,
         )
 
     @property
@@ -94,6 +97,7 @@ class Recipe:
             self.settings.expansion,
             self.settings.expansion_time,
             sorted(self.boilerplate.found),
+            *([self.exposure] if self.exposure else []),
         )
         return sha256(orjson.dumps([FORMAT, self.encoder.fingerprint, mapped, *chosen])).hexdigest()[:8]
 
@@ -228,7 +232,7 @@ def _write(
         agreement={} if foreign is None else agreement(alone, matrix, _languages(table)),
         set_aside=dict(sorted(reading.set_aside.items())[:_SET_ASIDE_NAMED]),
     )
-    layout.manifest.write_bytes(orjson.dumps(manifest.model_dump(exclude_defaults=True), option=orjson.OPT_INDENT_2))
+    layout.manifest.write_bytes(manifest.content)
     return manifest
 
 

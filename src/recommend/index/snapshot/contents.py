@@ -43,6 +43,8 @@ def check_contents(parts: SnapshotLayout, manifest: Manifest) -> None:
         if neighbours.ndim != 2 or len(neighbours) != count:
             raise ValueError(f"neighbours.npy has shape {neighbours.shape}, not of {count} articles")
         _within("neighbours.npy", neighbours, count)
+        if parts.exposure.exists():
+            _within("exposure.npy", _array(parts, "exposure.npy", np.int32, (count,)), count, least=-1)
         _table(parts, count)
         _lexical(parts, count)
         _projection(parts, dimension)
@@ -123,11 +125,11 @@ def _array(parts: SnapshotLayout, name: str, kind: type[np.generic], shape: tupl
     return array
 
 
-def _within(name: str, array: Array, count: int) -> None:
+def _within(name: str, array: Array, count: int, least: int = 0) -> None:
     if array.dtype not in {np.dtype(np.int32), np.dtype(np.int64)}:
         raise ValueError(f"{name} is {array.dtype}, not int32 or int64")
-    if array.size and not 0 <= int(array.min()) <= int(array.max()) < count:
-        raise ValueError(f"{name} holds {int(array.min())} to {int(array.max())}, not within 0 and {count - 1}")
+    if array.size and not least <= int(array.min()) <= int(array.max()) < count:
+        raise ValueError(f"{name} holds {int(array.min())} to {int(array.max())}, not within {least} and {count - 1}")
 
 
 def _finite(name: str, array: Array) -> None:

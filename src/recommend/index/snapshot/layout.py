@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from recommend.errors import SnapshotError, truncated_repr
@@ -15,6 +16,8 @@ from recommend.index.time_curve import TimeCurve
 from recommend.settings import EncoderSettings
 
 FORMAT = 6
+EXPOSURE = "exposure.npy"
+"""Added to a snapshot where ``policy.exposure`` asks for it, before it is published."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
@@ -78,6 +81,11 @@ class Manifest(BaseModel):
     label_worth: dict[str, float] = {}
     agreement: dict[str, tuple[float, int]] = {}
 
+    @property
+    def content(self) -> bytes:
+        """As it is written."""
+        return orjson.dumps(self.model_dump(exclude_defaults=True), option=orjson.OPT_INDENT_2)
+
     def encoder_settings(self, own: EncoderSettings) -> EncoderSettings:
         """How to open the encoder of the snapshot: its name and how much it reads, all else as in ``own``."""
         return own.model_copy(
@@ -89,7 +97,8 @@ class Manifest(BaseModel):
 class IndexLayout:
     """The index folder: snapshots side by side, ``CURRENT`` with the name of the live one, ``PUBLISHED`` with the names
     of those that were live once, a line each, ``.verified`` with what tells that a snapshot was verified, ``lists``
-    with what was made ready of each, and ``changes`` with what was prepared of the changes since each."""
+    with what was made ready of each, ``changes`` with what was prepared of the changes since each, and
+    ``exposure.parquet`` with what was last counted of boxes."""
 
     root: Path
 
@@ -108,6 +117,10 @@ class IndexLayout:
     @property
     def last_run(self) -> Path:
         return self.root / "last_run.json"
+
+    @property
+    def exposure(self) -> Path:
+        return self.root / "exposure.parquet"
 
     @property
     def snapshots(self) -> Path:
@@ -204,6 +217,10 @@ class SnapshotLayout:
     @property
     def titles(self) -> Path:
         return self.root / "titles"
+
+    @property
+    def exposure(self) -> Path:
+        return self.root / EXPOSURE
 
     @property
     def projection(self) -> Path:

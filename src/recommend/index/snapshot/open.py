@@ -23,7 +23,7 @@ from recommend.index.projection import Projection
 from recommend.index.query import Prepared
 from recommend.index.segment import SMALLEST_INDEXED, Segment
 from recommend.index.snapshot.contents import check_contents
-from recommend.index.snapshot.layout import IndexLayout, Manifest
+from recommend.index.snapshot.layout import EXPOSURE, IndexLayout, Manifest
 from recommend.index.snapshot.stamps import is_stamped, keep_stamp, stamp_of
 from recommend.index.table import ArticleTable, row_of
 
@@ -43,6 +43,7 @@ class Snapshot:
     authors: Lexicon
     series: Mapping[str, Sequence[str]]
     boilerplate: Boilerplate
+    exposure: NDArray[np.int32] | None
 
     def __reduce__(self) -> tuple[object, ...]:
         return open_snapshot, (self.layout, self.manifest.name)
@@ -120,9 +121,10 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
         )
         projection = Projection.load(parts.projection)
         boilerplate = Boilerplate.of(load_mmap(parts.boilerplate))
+        exposure = load_mmap(parts.exposure) if EXPOSURE in manifest.sha256 else None
     except (OSError, EOFError, ValueError, KeyError) as problem:
         raise SnapshotError(f"snapshot {name} is torn: {problem}; run recommend reindex") from None
-    return Snapshot(layout, manifest, segment, lexicon, projection, tags, authors, series, boilerplate)
+    return Snapshot(layout, manifest, segment, lexicon, projection, tags, authors, series, boilerplate, exposure)
 
 
 def verify(layout: IndexLayout, name: str) -> Manifest:

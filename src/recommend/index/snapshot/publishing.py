@@ -5,20 +5,35 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from recommend.errors import SnapshotError, truncated_repr
-from recommend.files import replace_file
+from recommend.files import file_sha256, replace_file
 from recommend.index.lists import prune_lists
 from recommend.index.snapshot.catalog import current_name, published_names
 from recommend.index.snapshot.kept import prune_kept
-from recommend.index.snapshot.layout import IndexLayout, is_name
+from recommend.index.snapshot.layout import EXPOSURE, IndexLayout, Manifest, is_name
 from recommend.index.snapshot.open import confirm
 from recommend.index.snapshot.stamps import drop_stamps
 
 _PATIENCE = 0.2  # seconds: whoever only looks whether the lock is held lets go at once
+
+
+def add_exposure(layout: IndexLayout, name: str, preferred: NDArray[np.int32]) -> Manifest:
+    """Puts into a snapshot that nobody reads yet which row each article's box prefers, (n,), −1 for none; its
+    manifest from now on."""
+    parts, content = layout.snapshot(name), BytesIO()
+    np.save(content, preferred)
+    replace_file(parts.exposure, content.getvalue())
+    manifest = parts.read_manifest()
+    manifest = manifest.model_copy(update={"sha256": manifest.sha256 | {EXPOSURE: file_sha256(parts.exposure)}})
+    replace_file(parts.manifest, manifest.content)
+    return manifest
 
 
 def publish(layout: IndexLayout, name: str) -> None:

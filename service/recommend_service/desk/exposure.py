@@ -1,0 +1,183 @@
+"""Which stories boxes lead to, as the last job counted it, and how to mend it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import orjson
+import pyarrow as pa
+from starlette.responses import Response, StreamingResponse
+
+from recommend.articles.card import Card
+from recommend.evaluation.counted_exposure import KINDS, CountedExposure, read
+from recommend.evaluation.exposure import FACETS
+from recommend.index.filters import Filters
+from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.view import View
+from recommend.ranking.eligibility import places
+from recommend.recommender import Recommender
+from recommend_service.desk.visit import RefusalError, Visit, signed_in
+
+NAMES = {
+    "nowhere": "In no box",
+    "empty": "With an empty box",
+    "unreached": "Out of reach",
+    "most": "In most boxes",
+}
+assert NAMES.keys() == {*KINDS}
+
+_PAGE = 20
+_BATCH = 500
+_HOSTS = 3
+Rows = Iterator[list[dict[str, Any]]]
+
+_COLUMNS = ("id", "title", "section", "published_at", "language", "boxes", "items", "clicks")
+
+
+@dataclass(frozen=True)
+class Told:
+    """A story as it is now, with the numbers it had when boxes were counted.
+
+    Attributes:
+        pinned: ids of the stories in whose boxes editors pinned it.
+        hosts: stories that it is most related to, in whose boxes it could be pinned.
+    """
+
+    card: Card
+    boxes: int
+    items: int
+    clicks: int | None
+    pinned: list[str]
+    hosts: list[Card]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of one kind of stories.
+
+    Attributes:
+        counts: how many stories there are of each kind.
+        found: how many have the facets that were asked for.
+        changed: revisions of the store since the count.
+        following: where the next page begins, None on the last.
+    """
+
+    count: CountedExposure
+    counts: dict[str, int]
+    found: int
+    changed: int
+    told: list[Told]
+    following: int | None
+
+
+@signed_in()
+async def show(visit: Visit) -> Response:
+    """What the last job counted; that there was none, before the first."""
+    kind, facets, start = _asked(visit)
+    page = await visit.compute(_page, visit.recommender, kind, facets, start)
+    told: dict[str, Any] = {"page": page, "names": NAMES, "facet_names": FACETS, "asked": {"kind": kind, **facets}}
+    return visit.page("exposure.html", kind=kind, facets=facets, start=start, **told)
+
+
+@signed_in()
+async def as_csv(visit: Visit) -> Response:
+    """All stories of a kind with their numbers."""
+    return await _download(visit, "csv", "text/csv; charset=utf-8", _csv)
+
+
+@signed_in()
+async def as_json(visit: Visit) -> Response:
+    """The same in an array."""
+    return await _download(visit, "json", "application/json", _json)
+
+
+async def _download(
+    visit: Visit, form: str, media_type: str, written: Callable[[Rows], Iterator[str | bytes]]
+) -> Response:
+    kind, facets, _ = _asked(visit)
+    count = await visit.compute(_read, visit.recommender)
+    if count is None:
+        raise RefusalError("Nothing has been counted yet: recommend exposure --desk does.")
+    content = written(_rows(visit.recommender, count.only(kind, facets)))
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{kind}.{form}"'}
+    return StreamingResponse(content, media_type=media_type, headers=headers)
+
+
+def _asked(visit: Visit) -> tuple[str, dict[str, str], int]:
+    kind, start = visit.given("kind") or KINDS[0], visit.given("start")
+    if kind not in NAMES:
+        raise RefusalError(f"“{kind}” is none of {', '.join(NAMES)}.")
+    facets = {facet: visit.given(facet) for facet in FACETS if visit.given(facet)}
+    return kind, facets, int(start) if start.isascii() and start.isdigit() and len(start) < 10 else 0
+
+
+def _read(recommender: Recommender) -> CountedExposure | None:
+    return read(IndexLayout(recommender.settings.index))
+
+
+def _page(recommender: Recommender, kind: str, facets: dict[str, str], start: int) -> Page | None:
+    count = _read(recommender)
+    if count is None:
+        return None
+    rows = count.only(kind, facets)
+    told = [*_told(recommender, rows[start : start + _PAGE], hosts=kind in {"nowhere", "unreached"})]
+    following = start + _PAGE if len(rows) > start + _PAGE else None
+    changed = recommender.view().revision - count.counted.revision
+    return Page(count, count.counts(), len(rows), max(changed, 0), told, following)
+
+
+def _told(recommender: Recommender, rows: pa.Table, *, hosts: bool) -> Iterator[Told]:
+    view = recommender.view()
+    found = [(row, _card(recommender, view, row["id"])) for row in rows.to_pylist()]
+    shown = [(row, card) for row, card in found if card is not None]
+    answers = recommender.answers([card.id for _, card in shown], _HOSTS) if hosts else repeat(None, len(shown))
+    for (row, card), answer in zip(shown, answers, strict=True):
+        pinned = [one for one, curation in view.curations.items() if any(pin.id == card.id for pin in curation.pinned)]
+        near = [] if answer is None else [_card(recommender, view, item.id) for item in answer.items]
+        yield Told(card, row["boxes"], row["items"], row["clicks"], pinned, [one for one in near if one is not None])
+
+
+def _card(recommender: Recommender, view: View, article_id: str) -> Card | None:
+    """What a story is now; None where it is not published any more."""
+    for number, row in places(view, recommender.ranking.eligibility(view, Filters()).passing, [article_id]):
+        return view.segments[number].table.card(row)
+    return None
+
+
+def _rows(recommender: Recommender, rows: pa.Table) -> Rows:
+    """A few at a time, so that readers are answered between."""
+    for start in range(0, len(rows), _BATCH):
+        view = recommender.view()
+        found = ((row, _card(recommender, view, row["id"])) for row in rows[start : start + _BATCH].to_pylist())
+        yield [
+            {"id": card.id, "title": card.title, "section": card.section, "published_at": card.published_at,
+             "language": card.language, "boxes": row["boxes"], "items": row["items"], "clicks": row["clicks"]}
+            for row, card in found if card is not None
+        ]  # fmt: skip
+
+
+def _csv(batches: Rows) -> Iterator[str | bytes]:
+    yield ",".join(_COLUMNS) + "\r\n"
+    for rows in batches:
+        text = io.StringIO()
+        csv.writer(text).writerows([_plain(row[name]) for name in _COLUMNS] for row in rows)
+        yield text.getvalue()
+
+
+def _plain(value: object) -> object:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
+
+
+def _json(batches: Rows) -> Iterator[str | bytes]:
+    between = b"["
+    for rows in batches:
+        for row in rows:
+            yield between + orjson.dumps(row)
+            between = b",\n"
+    yield b"]" if between != b"[" else b"[]"
