@@ -67,7 +67,8 @@ def rankings(tree: Path, folder: Path, sets: Sequence[str]) -> dict[str, list[st
     for name, (articles, qrels) in judged.items():
         run = folder / f"{name}.run"
         _run(environment, "evaluate", "--articles", articles, "--qrels", qrels, "--run-out", run)
-        made[f"run on {name}"] = run.read_text(encoding="utf-8").splitlines()
+        lines = run.read_text(encoding="utf-8").splitlines()
+        made[f"run on {name}"] = [line.rpartition(" ")[0] for line in lines]  # the name of a run tells its code
     return made
 
 

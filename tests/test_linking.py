@@ -84,6 +84,18 @@ def test_a_story_that_is_linked_already_is_not_proposed_again(recommender: Recom
     assert "s2" not in {link.id for link in proposed(recommender, draft(body), body)}
 
 
+def test_a_link_in_a_script_without_spaces_stands_on_the_whole_name(newsroom: Newsroom, stories: list[Article]) -> None:
+    text = "霧島ダムが決壊し、谷の村が浸水した。"
+    older = parse_article({"id": "dam", "title": "霧島ダムが決壊", "text": text, "language": "ja"})
+    newsroom.take(older, *stories)
+    newsroom.reindex()
+    policy = newsroom.settings.policy.model_copy(update={"floor": 0.0})
+    body = "政府は霧島ダムの再建を発表した。"
+    writing = Article(id="draft", title="ダム再建へ", text=body, language="ja")
+    [link] = proposed(newsroom.recommender().with_settings(policy=policy), writing, body)
+    assert (link.id, link.text) == ("dam", "霧島ダム")
+
+
 def test_links_that_are_taken_over_one_by_one_stand_no_nearer_to_each_other(recommender: Recommender) -> None:
     at_once, body = proposed(recommender, draft(BODY), BODY), BODY
     while links := proposed(recommender, draft(body), body):

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from recommend.errors import EvaluationError
-from recommend.training.adapter import Pairs, Recipe, train_adapter
+from recommend.training.adapter import Recipe, train_adapter
+from recommend.training.pairs import Pairs
 
 Floats = NDArray[np.float32]
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from recommend.encoder import open_encoder
 from recommend.encoder.manifest import read_manifest
 from recommend.settings import EncoderSettings
-from recommend.training.adapter import Pairs
 from recommend.training.encoder import Texts, TuningRecipe, tune_encoder
+from recommend.training.pairs import Pairs
 
 RECIPE = TuningRecipe(steps=6, batch=12, rank=2, layers=1, tokens=16, hold=0.0, check_every=3)
 PLACES = ["Lyon", "Oslo", "Lima", "Cairo", "Perth", "Quito", "Kyoto", "Tunis"]

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException, Request, params
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from recommend.articles.article import Access
@@ -193,9 +193,13 @@ def refuse_unknown(request: Request, known: type[BaseModel]) -> None:
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 
-async def known_parameters(request: Request) -> None:
-    """:func:`refuse_unknown` as a dependency of the routes that take :class:`Parameters`."""
-    refuse_unknown(request, Parameters)
+def no_others(known: type[BaseModel]) -> params.Depends:
+    """:func:`refuse_unknown` as a dependency of a route that has these parameters."""
+
+    async def refuse(request: Request) -> None:
+        refuse_unknown(request, known)
+
+    return params.Depends(refuse)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

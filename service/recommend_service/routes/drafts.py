@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import Body, Query, Request
 from starlette.responses import Response
 
 from recommend.articles.article import parse_article
@@ -12,19 +12,13 @@ from recommend.articles.fields import same_id
 from recommend.index.filters import Filters
 from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
-from recommend_service.http.auth import KeyFirstRoute, require_reader
-from recommend_service.http.parameters import Parameters, known_parameters
-from recommend_service.http.problems import BODY_PROBLEMS, INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.parameters import Parameters, no_others
+from recommend_service.http.problems import PROBLEM
+from recommend_service.http.reading import QUESTION_PROBLEMS, reading_router, unkept
 from recommend_service.http.schemas import AnswerBody, Draft, History, QueryBody, answer_bytes
 from recommend_service.state import RecommenderOf, StateOf
 
-router = APIRouter(
-    prefix="/v1",
-    tags=["related"],
-    dependencies=[Depends(require_reader)],
-    responses=LIMIT_PROBLEMS,
-    route_class=KeyFirstRoute,
-)
+router = reading_router()
 
 _EXAMPLES: dict[str, Any] = {
     "draft": {"summary": "A draft", "value": {"title": "Leaders condemn drone attack", "text": "…"}},
@@ -37,12 +31,10 @@ _EXAMPLES: dict[str, Any] = {
     responses={
         200: {"model": AnswerBody, "description": "The box"},
         422: {**PROBLEM, "description": "Neither a draft nor a history, or a parameter is out of its range"},
-        **INDEX_PROBLEMS,
-        **BODY_PROBLEMS,
-        **READ_PROBLEMS,
+        **QUESTION_PROBLEMS,
     },
     response_class=Response,
-    dependencies=[Depends(known_parameters)],
+    dependencies=[no_others(Parameters)],
 )
 async def related_to(
     request: Request,
@@ -64,7 +56,7 @@ async def related_to(
     else:
         answer = await state.threads.draft(_answer_to, recommender, asked, limit, filters, explain)
     body = answer_bytes(answer, request.scope["request_id"], explain=explain)
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+    return unkept(body)
 
 
 def _answer_history(recommender: Recommender, asked: History, limit: int, filters: Filters, explain: bool) -> Answer:

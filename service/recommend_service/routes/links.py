@@ -6,26 +6,20 @@ from dataclasses import asdict
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from recommend.articles.article import parse_article
 from recommend.linking import Linked, links_of
 from recommend.recommender import Recommender
-from recommend_service.http.auth import KeyFirstRoute, require_reader
-from recommend_service.http.parameters import refuse_unknown
-from recommend_service.http.problems import BODY_PROBLEMS, INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.parameters import no_others
+from recommend_service.http.problems import PROBLEM
+from recommend_service.http.reading import QUESTION_PROBLEMS, reading_router, unkept
 from recommend_service.http.schemas import Draft, LinksBody
 from recommend_service.state import RecommenderOf, StateOf
 
-router = APIRouter(
-    prefix="/v1",
-    tags=["related"],
-    dependencies=[Depends(require_reader)],
-    responses=LIMIT_PROBLEMS,
-    route_class=KeyFirstRoute,
-)
+router = reading_router()
 
 
 class LinkParameters(BaseModel):
@@ -36,24 +30,17 @@ class LinkParameters(BaseModel):
     limit: int = Field(10, ge=1, le=50, description="how many links")
 
 
-async def _known_parameters(request: Request) -> None:
-    refuse_unknown(request, LinkParameters)
-
-
 @router.post(
     "/links",
     responses={
         200: {"model": LinksBody, "description": "The links, in order of place"},
         422: {**PROBLEM, "description": "No draft, or a parameter is out of its range"},
-        **INDEX_PROBLEMS,
-        **BODY_PROBLEMS,
-        **READ_PROBLEMS,
+        **QUESTION_PROBLEMS,
     },
     response_class=Response,
-    dependencies=[Depends(_known_parameters)],
+    dependencies=[no_others(LinkParameters)],
 )
 async def links(
-    request: Request,
     state: StateOf,
     recommender: RecommenderOf,
     given: Annotated[LinkParameters, Query()],
@@ -66,7 +53,7 @@ async def links(
     """
     proposed = await state.threads.draft(_proposed, recommender, draft, given.limit)
     body = orjson.dumps({"links": [asdict(link) for link in proposed.links]})
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+    return unkept(body)
 
 
 def _proposed(recommender: Recommender, draft: Draft, limit: int) -> Linked:

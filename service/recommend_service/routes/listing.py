@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from recommend import inspection
@@ -17,7 +17,7 @@ from recommend.recommender import Recommender
 from recommend.store.keys import Scope
 from recommend_service.http.auth import KeyFirstRoute, KeyOf, require_explainer, require_reader
 from recommend_service.http.cursor import read_cursor, write_cursor
-from recommend_service.http.parameters import ListParameters, WhyParameters, refuse_unknown
+from recommend_service.http.parameters import ListParameters, WhyParameters, no_others
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.problems import KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import ListBody, WhyBody
@@ -28,7 +28,7 @@ router = APIRouter(prefix="/v1", tags=["articles"], responses=LIMIT_PROBLEMS, ro
 
 @router.get(
     "/articles",
-    dependencies=[Depends(require_reader)],
+    dependencies=[Depends(require_reader), no_others(ListParameters)],
     response_class=Response,
     responses={
         200: {"model": ListBody, "description": "A page of cards"},
@@ -38,7 +38,7 @@ router = APIRouter(prefix="/v1", tags=["articles"], responses=LIMIT_PROBLEMS, ro
     },
 )
 async def list_articles(
-    request: Request, state: StateOf, recommender: RecommenderOf, key: KeyOf, given: Annotated[ListParameters, Query()]
+    state: StateOf, recommender: RecommenderOf, key: KeyOf, given: Annotated[ListParameters, Query()]
 ) -> Response:
     """Cards of published articles: those that `query` finds, best first, or the newest.
 
@@ -46,7 +46,6 @@ async def list_articles(
     hide only with a key of scope `curate`. A word of a body that is not public finds its article only with a key of
     scope `read` or `write`.
     """
-    refuse_unknown(request, ListParameters)
     scopes = frozenset[Scope]() if key is None else key.scopes
     whole = not scopes.isdisjoint({Scope.READ, Scope.WRITE})
     asked = state.recommenders().editors if whole else recommender
@@ -72,7 +71,7 @@ def _search(
 
 @router.get(
     f"/articles/{ARTICLE}/why",
-    dependencies=[Depends(require_explainer)],
+    dependencies=[Depends(require_explainer), no_others(WhyParameters)],
     response_class=Response,
     responses={
         200: {"model": WhyBody, "description": "How the other article stands under this one"},
@@ -82,9 +81,8 @@ def _search(
         **KEY_PROBLEMS,
     },
 )
-async def why(request: Request, state: StateOf, article_id: str, given: Annotated[WhyParameters, Query()]) -> Response:
+async def why(state: StateOf, article_id: str, given: Annotated[WhyParameters, Query()]) -> Response:
     """Why one article is, or is not, in the box of another: rank, score and its parts, and what filtered it."""
-    refuse_unknown(request, WhyParameters)
     await state.caught_up()
     editors = state.recommenders().editors
     async with state.compute_lock():

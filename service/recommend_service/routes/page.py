@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import Body, Query, Request
 from starlette.responses import Response
 
 from recommend.articles.fields import same_id
 from recommend.pages import boxes_of_page
 from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
-from recommend_service.http.auth import KeyFirstRoute, require_reader
-from recommend_service.http.parameters import Parameters, known_parameters
-from recommend_service.http.problems import BODY_PROBLEMS, INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.parameters import Parameters, no_others
+from recommend_service.http.problems import PROBLEM
+from recommend_service.http.reading import QUESTION_PROBLEMS, reading_router, unkept
 from recommend_service.http.schemas import Page, PageBody, answer_bytes
 from recommend_service.state import RecommenderOf, StateOf
 
-router = APIRouter(
-    prefix="/v1",
-    tags=["related"],
-    dependencies=[Depends(require_reader)],
-    responses=LIMIT_PROBLEMS,
-    route_class=KeyFirstRoute,
-)
+router = reading_router()
 
 
 @router.post(
@@ -31,12 +25,10 @@ router = APIRouter(
     responses={
         200: {"model": PageBody, "description": "The boxes, in the order of the ids"},
         422: {**PROBLEM, "description": "No ids, too many, or a parameter is out of its range"},
-        **INDEX_PROBLEMS,
-        **BODY_PROBLEMS,
-        **READ_PROBLEMS,
+        **QUESTION_PROBLEMS,
     },
     response_class=Response,
-    dependencies=[Depends(known_parameters)],
+    dependencies=[no_others(Parameters)],
 )
 async def related_page(
     request: Request,
@@ -55,7 +47,7 @@ async def related_page(
         boxes = await state.threads.parse(_boxes, recommender, ids, given)
     parts = (answer_bytes(box, request.scope["request_id"], explain=given.explain) for box in boxes)
     body = b'{"boxes":[' + b",".join(parts) + b"]}"
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+    return unkept(body)
 
 
 def _boxes(recommender: Recommender, ids: list[str], given: Parameters) -> list[Answer]:

@@ -6,25 +6,18 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from recommend.errors import UnknownArticleError
 from recommend.recommender import Recommender
 from recommend.story import Story, story_of
-from recommend_service.http.auth import KeyFirstRoute, require_reader
 from recommend_service.http.paths import ARTICLE
-from recommend_service.http.problems import INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.problems import INDEX_PROBLEMS, PROBLEM, READ_PROBLEMS
+from recommend_service.http.reading import reading_router, unkept
 from recommend_service.http.schemas import StoryBody
 from recommend_service.state import RecommenderOf, StateOf
 
-router = APIRouter(
-    prefix="/v1",
-    tags=["related"],
-    dependencies=[Depends(require_reader)],
-    responses=LIMIT_PROBLEMS,
-    route_class=KeyFirstRoute,
-)
+router = reading_router()
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": StoryBody, "description": "The story, oldest first; no articles where there is none"},
@@ -43,7 +36,7 @@ async def story(state: StateOf, recommender: RecommenderOf, article_id: str) -> 
     if told is None:
         raise UnknownArticleError(article_id)
     body = orjson.dumps(asdict(told), option=orjson.OPT_UTC_Z)
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
+    return unkept(body)
 
 
 def _told(recommender: Recommender, article_id: str) -> Story | None:

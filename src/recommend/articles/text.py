@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from functools import cache, lru_cache
 from itertools import groupby
 from typing import NamedTuple
@@ -196,6 +196,16 @@ def spans(text: str, wanted: Set[str]) -> list[Span]:
                     found[start] = Span(start, word.end(), own)
             start = lower.find(term, start + 1)
     return [found[start] for start in sorted(found)]
+
+
+def runs(text: str, words: Sequence[Span]) -> Iterator[Sequence[Span]]:
+    """Words of a text, in order, by runs of neighbours: with a space or a hyphen between them, or nothing where the
+    script has no spaces."""
+    start = 0
+    for i, word in enumerate(words, start=1):
+        if i == len(words) or text[word.end : words[i].start] not in {"", " ", "-"}:
+            yield words[start:i]
+            start = i
 
 
 @lru_cache(maxsize=256)  # one headline is asked for with every story in its box

@@ -11,34 +11,22 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from recommend.cli.app import Articles, Assignments, Qrels, Scratch, read_settings
+from recommend.cli.app import Articles, Assignments, Qrels, Scratch
 from recommend.cli.console import err, meter
-from recommend.cli.learned import (
-    check_unused,
-    compare_arms,
-    conclude,
-    data_named,
-    embedded,
-    encoder_arms,
-    switch_to,
-    working_folder,
-)
-from recommend.cli.output import check_scratch, check_target
+from recommend.cli.learned import compare_arms, conclude, data_named, encoder_arms, switch_to
+from recommend.cli.lesson import checked, lesson
 from recommend.cli.train_options import Force, HoldOut, Seed, Steps, train
 from recommend.encoder import open_encoder
 from recommend.encoder.adapter import ADAPTER, AdapterManifest, find_adapter, save_adapter
 from recommend.encoder.manifest import MANIFEST, TUNED, TUNING, EncoderManifest, read_manifest, save_tuning
 from recommend.encoder.preparation import encoder_text
 from recommend.errors import EncoderError
-from recommend.evaluation.judgements import read_qrels
 from recommend.files import replace_file
 from recommend.index.projection import Projection
-from recommend.jobs.encoder_choice import decided
 from recommend.resources import model_file
-from recommend.training.adapter import Pairs, Recipe, train_adapter
+from recommend.training.adapter import Recipe, train_adapter
 from recommend.training.card import Card
 from recommend.training.encoder import Texts, TuningRecipe, tune_encoder
-from recommend.training.held_out import Division, held_out_queries
 
 FloatArray = NDArray[np.float32]
 
@@ -57,34 +45,22 @@ def adapter(
     force: Force = False,
 ) -> None:
     """Learns a small map on the frozen embeddings that brings articles of one story together."""
-    settings = decided(read_settings(context, ["policy=off", *(assignments or [])]))
-    check_target(context, "--out", destination, ADAPTER, settings, inputs=[articles, qrels], force=force)
-    check_unused(destination, {"encoder.adapter": settings.encoder.adapter}, settings, force=force)
-    check_scratch(context, "--scratch", keep, settings)
-    judged = read_qrels(qrels)
+    settings, judged = checked(
+        context, destination, ADAPTER, "adapter", articles, qrels, keep, assignments, force=force
+    )
     encoder = open_encoder(settings.encoder, settings.models)
     recipe = replace(Recipe(seed=seed), **({} if steps is None else {"steps": steps}))
-    with working_folder(keep) as folder:
-        stored, raw = embedded(encoder, articles, folder)
-        division = Division.at(stored, hold_out)
-        queries = held_out_queries(judged, division.later, division.later, seed)
+    with lesson(encoder, articles, judged, hold_out, seed, keep) as given:
+        centred, day = Projection.fit(given.embeddings).apply(given.embeddings), given.division.day
         with meter("training", float(recipe.steps)):
-            weights, step = train_adapter(
-                Projection.fit(raw).apply(raw),
-                Pairs.of(judged, division.earlier),
-                Pairs.of(judged, division.later),
-                recipe,
-                progress=_told,
-            )
-        data = data_named([articles], [qrels], division.day)
+            weights, step = train_adapter(centred, given.earlier, given.later, recipe, progress=_told)
+        data = data_named([articles], [qrels], day)
         with TemporaryDirectory(prefix="recommend-") as temporary:
             staged = Path(temporary) / destination.name
             _save_adapter(staged, weights, encoder.fingerprint, asdict(recipe), data, step)
             others = encoder_arms(settings, adapter=("none", settings.encoder.adapter, str(staged)))
-            later = [stored[row] for row in division.later.values()]
-            verdict = compare_arms(
-                later, queries, others, [folder / f"held-out-{division.day:%Y-%m-%d}"] * 3, division.day
-            )
+            folders = [given.folder / f"held-out-{day:%Y-%m-%d}"] * 3
+            verdict = compare_arms(given.held_out, given.queries, others, folders, day)
             card = Card(
                 destination.name,
                 f"A {len(weights)} × {len(weights)} map on the embeddings of {settings.encoder.name} "
@@ -112,11 +88,7 @@ def encoder(
     force: Force = False,
 ) -> None:
     """Tunes the upper layers of the encoder, and an adapter behind it, to bring articles of one story together."""
-    settings = decided(read_settings(context, ["policy=off", *(assignments or [])]))
-    check_target(context, "--out", destination, TUNED, settings, inputs=[articles, qrels], force=force)
-    check_unused(destination, {"encoder.name": settings.encoder.name}, settings, force=force)
-    check_scratch(context, "--scratch", keep, settings)
-    judged = read_qrels(qrels)
+    settings, judged = checked(context, destination, TUNED, "name", articles, qrels, keep, assignments, force=force)
     before = model_file(settings.models, f"{settings.encoder.name}/{MANIFEST}").parent
     if not (before / MANIFEST).is_file():
         raise EncoderError(
@@ -131,29 +103,26 @@ def encoder(
         )
     current = open_encoder(settings.encoder, settings.models)
     recipe = replace(TuningRecipe(seed=seed), **({} if steps is None else {"steps": steps}))
-    with working_folder(keep) as folder:
-        stored, raw = embedded(current, articles, folder)
-        division = Division.at(stored, hold_out)
-        queries = held_out_queries(judged, division.later, division.later, seed)
+    with lesson(current, articles, judged, hold_out, seed, keep) as given:
         start = find_adapter(settings.encoder.adapter, settings.models, current.fingerprint)
         texts = Texts(
-            [encoder_text(article, settings.encoder.max_tokens) for article in stored],
-            [article.title for article in stored],
-            np.array([article.published_at.toordinal() if article.published_at else 0 for article in stored]),
-            raw,
+            [encoder_text(article, settings.encoder.max_tokens) for article in given.articles],
+            [article.title for article in given.articles],
+            np.array([article.published_at.toordinal() if article.published_at else 0 for article in given.articles]),
+            given.embeddings,
         )
         with meter("training", float(recipe.steps)):
             thin, weights, step = tune_encoder(
                 manifest.source(),
                 texts,
                 np.eye(current.dimension, dtype=np.float32) if start is None else start.weights,
-                Pairs.of(judged, division.earlier),
-                Pairs.of(judged, division.later),
+                given.earlier,
+                given.later,
                 recipe,
                 tuning=None if manifest.tuning is None else before / TUNING,
                 progress=_told,
             )
-        data = data_named([articles], [qrels], division.day)
+        data = data_named([articles], [qrels], given.division.day)
         with TemporaryDirectory(prefix="recommend-") as temporary:
             staged, untuned = Path(temporary) / destination.name, Path(temporary) / "untuned" / "encoder"
             tuned = save_tuning(staged, thin, manifest, asdict(recipe), data)
@@ -165,9 +134,8 @@ def encoder(
                 settings,
                 *encoder_arms(settings, name=(str(staged),), adapter=(str(staged),)),
             ]
-            later = [stored[row] for row in division.later.values()]
             folders = [Path(temporary) / f"held-out-{i}" for i in range(3)]
-            verdict = compare_arms(later, queries, others, folders, division.day)
+            verdict = compare_arms(given.held_out, given.queries, others, folders, given.division.day)
             card = Card(
                 destination.name,
                 f"The encoder {manifest.name} with a low-rank change of its upper layers, and the adapter that goes "

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from itertools import accumulate
 
 from recommend.articles.links import Link as Written
 from recommend.articles.passages import Passage
-from recommend.articles.text import Span, spans
+from recommend.articles.text import Span, runs, spans
 from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking.chosen import Chosen
@@ -87,8 +87,8 @@ def propose(
     for table, row, told, probability in stories:
         headline = table.headline(row)
         for passage, words in found:
-            places = _places(passage.text, [word for word in words if not told.isdisjoint(word.terms)])
-            named = (_name_at(passage.text, start, end, headline, names, rare, query.language) for start, end in places)
+            places = runs(passage.text, [word for word in words if not told.isdisjoint(word.terms)])
+            named = (_name_at(passage.text, run, headline, names, rare, query.language) for run in places)
             place = next((one for one in named if one is not None), None)
             if place is None:
                 continue
@@ -107,21 +107,12 @@ def propose(
     return sorted(links, key=lambda link: link.offset)
 
 
-def _places(text: str, words: Sequence[Span]) -> Iterator[tuple[int, int]]:
-    """Where runs of neighbouring words begin and end in a text."""
-    start = 0
-    for i, word in enumerate(words):
-        after = words[i + 1] if i + 1 < len(words) else None
-        if after is None or text[word.end : after.start] not in {" ", "-"}:
-            yield words[start].start, word.end
-            start = i + 1
-
-
 def _name_at(
-    text: str, start: int, end: int, headline: str, names: Names, rare: Set[str], language: str | None
+    text: str, run: Sequence[Span], headline: str, names: Names, rare: Set[str], language: str | None
 ) -> tuple[int, str] | None:
-    """The rare name, whole, that some words of a text are of and a headline holds too, and where it begins; None where
-    they are of none, of a country, or of nothing that few others have."""
+    """The rare name, whole, that a run of words of a text is of and a headline holds too, and where it begins; None
+    where it is of none, of a country, or of nothing that few others have."""
+    start, end = run[0].start, run[-1].end
     first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
     line = text[max(first, start - _AROUND) : min(last if last >= 0 else len(text), end + _AROUND)]
     for name in names_in([text[start:end]], [line, headline], names, language):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import fsum
@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from recommend.articles.text import spans
+from recommend.articles.text import runs, spans
 from recommend.index.lexicon import Lexicon, TermVector
 from recommend.ranking.event_kinds import SUDDEN, counts_anew, event_kinds, name_of
 from recommend.ranking.names import Names, names_in
@@ -224,21 +224,11 @@ def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
     phrases: dict[str, float] = {}
     covered: set[str] = set()
     for text in texts:
-        for written, members in _phrases(shares, text):
-            new = members - covered
+        for run in runs(text, spans(text, shares.keys())):
+            written = text[run[0].start : run[-1].end]
+            new = {term for word in run for term in word.terms if term in shares} - covered
             if new and not (written.islower() and len(written) <= _SHORT):
                 bonus = _NAME_BONUS if written[0].isupper() else 1.0
                 phrases[written] = bonus * fsum(shares[term] for term in new)
                 covered |= new
     return sorted(phrases, key=lambda one: -phrases[one])
-
-
-def _phrases(shares: Mapping[str, float], text: str) -> Iterator[tuple[str, set[str]]]:
-    words = spans(text, shares.keys())
-    start = 0
-    for i, span in enumerate(words):
-        after = words[i + 1] if i + 1 < len(words) else None
-        if after is None or text[span.end : after.start] not in {"", " ", "-"}:
-            run = words[start : i + 1]
-            yield text[run[0].start : span.end], {term for member in run for term in member.terms if term in shares}
-            start = i + 1

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.errors import EvaluationError
+from recommend.training.contrast import contrast, descend, learn
+from recommend.training.pairs import Batch, Pairs
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -30,38 +31,6 @@ class Recipe:
     identity: float = 0.03
     check_every: int = 50
     seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Judged pairs as rows of the embeddings.
-
-    Attributes:
-        positives: by query row, the rows related to it and their grades.
-        judged: by query row, all rows with any grade, unknown ones too: never negatives.
-    """
-
-    positives: Mapping[int, tuple[IntArray, FloatArray]]
-    judged: Mapping[int, IntArray]
-
-    @classmethod
-    def of(cls, qrels: Mapping[str, Mapping[str, int]], rows: Mapping[str, int]) -> Pairs:
-        """Pairs of articles that are both among ``rows`` (row by id).
-
-        Raises:
-            EvaluationError: when there is not one.
-        """
-        positives, judged = {}, {}
-        for query, grades in qrels.items():
-            known = {rows[document]: grade for document, grade in grades.items() if document in rows}
-            related = {row: grade for row, grade in known.items() if grade > 0}
-            if query in rows and related:
-                grade = np.fromiter(related.values(), np.float32)
-                positives[rows[query]] = np.fromiter(related, np.int64), grade
-                judged[rows[query]] = np.fromiter([rows[query], *known], np.int64)
-        if not positives:
-            raise EvaluationError("no judged pair is among the articles; check that both files belong together")
-        return cls(positives, judged)
 
 
 def train_adapter(
@@ -99,59 +68,36 @@ def train_adapter(
     checks = [next(held_out) for _ in range(8)]
     batches = _batches(training, hard, recipe, rng)
 
-    def loss_of(batch: _Batch) -> torch.Tensor:
+    def loss_of(batch: Batch) -> torch.Tensor:
         queries = functional.normalize(vectors[batch.queries] @ weight, dim=1)
         documents = functional.normalize(vectors[batch.documents] @ weight, dim=1)
-        scores = (queries @ documents.T / recipe.temperature).masked_fill(torch.from_numpy(batch.hidden), -1e4)
-        target = torch.arange(len(batch.queries))
-        backwards = functional.cross_entropy(scores[:, : len(target)].T, target)
-        return functional.cross_entropy(scores, target) + 0.5 * backwards
+        return contrast(queries, documents, batch.hidden, recipe.temperature)
 
-    best, best_loss, best_step = weight.detach().clone(), float("inf"), 0
-    for step in range(recipe.steps + 1):
-        if step % recipe.check_every == 0 or step == recipe.steps:
-            with torch.no_grad():
-                loss = float(np.mean([loss_of(batch).item() for batch in checks]))
-            progress(step, loss)
-            if loss < best_loss:
-                best, best_loss, best_step = weight.detach().clone(), loss, step
-        if step == recipe.steps:
-            break
-        total = loss_of(next(batches)) + recipe.identity * ((weight - identity) ** 2).sum()
-        optimiser.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-    return best.numpy(), best_step
+    def step() -> None:
+        loss = loss_of(next(batches)) + recipe.identity * ((weight - identity) ** 2).sum()
+        descend(loss, optimiser, schedule)
+
+    def state() -> FloatArray:
+        return weight.detach().numpy().copy()
+
+    return learn(recipe.steps, recipe.check_every, step, lambda: [loss_of(one) for one in checks], state, progress)
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    queries: IntArray
-    documents: IntArray
-    hidden: NDArray[np.bool_]
-
-
-def _batches(pairs: Pairs, hard: Mapping[int, IntArray], recipe: Recipe, rng: np.random.Generator) -> Iterator[_Batch]:
-    """Batches without end: long stories are drawn a little more often, nearer pairs (grade 3) too."""
-    rows = np.fromiter(pairs.positives, np.int64)
-    often = np.array([len(pairs.positives[row][0]) ** 0.25 for row in rows.tolist()])
-    chances = {row: (g := np.where(grades >= 3, 1.5, 1.0)) / g.sum() for row, (_, grades) in pairs.positives.items()}
+def _batches(pairs: Pairs, hard: Mapping[int, IntArray], recipe: Recipe, rng: np.random.Generator) -> Iterator[Batch]:
+    """Batches without end: long stories are drawn a little more often, nearer pairs too."""
+    rows, chances = pairs.queries, pairs.chances()
     size = min(recipe.batch, len(rows))
     while True:
-        queries = rng.choice(rows, size, replace=False, p=often / often.sum())
-        related = [rng.choice(pairs.positives[row][0], p=chances[row]) for row in queries.tolist()]
+        queries = rng.choice(rows, size, replace=False, p=chances)
+        related = [pairs.related(row, rng) for row in queries.tolist()]
         negatives = [rng.choice(hard[row], recipe.hard_negatives) for row in queries.tolist()]
-        documents = np.concatenate([np.array(related), np.concatenate(negatives)])
-        hidden = np.array([np.isin(documents, pairs.judged[row]) for row in queries.tolist()])
-        hidden[np.arange(size), np.arange(size)] = False
-        yield _Batch(queries, documents, hidden)
+        yield pairs.batch(queries, np.concatenate([np.array(related), np.concatenate(negatives)]))
 
 
 def _hard_negatives(embeddings: FloatArray, pairs: Pairs, most: int = 50) -> dict[int, IntArray]:
     """By query row, the nearest rows that nobody judged related to it."""
     negatives: dict[int, IntArray] = {}
-    rows = np.fromiter(pairs.positives, np.int64)
+    rows = pairs.queries
     for start in range(0, len(rows), 512):
         block = rows[start : start + 512]
         depth = min(4 * most, len(embeddings) - 1)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from recommend.encoder.quantise import TOKENIZER, add_tuning
 from recommend.offline import use_local_models
-from recommend.training.adapter import Pairs
+from recommend.training.contrast import contrast, descend, learn
+from recommend.training.pairs import Batch, Pairs
 
 if TYPE_CHECKING:
     import torch
@@ -130,38 +131,31 @@ def tune_encoder(
             parts.append((hidden * mask[..., None]).sum(1) / lengths[:, None])
         return functional.normalize(torch.cat(parts)[torch.from_numpy(np.argsort(order))], dim=1)
 
-    def losses(batch: _Batch, title_only: float) -> tuple[torch.Tensor, torch.Tensor]:
+    def losses(batch: Batch, title_only: float) -> tuple[torch.Tensor, torch.Tensor]:
         rows = np.concatenate([batch.queries, batch.documents])
         embeddings = embed(rows, title_only)
         mapped = functional.normalize(functional.normalize(embeddings - mean, dim=1) @ weight, dim=1)
         queries, documents = mapped.chunk(2)
-        scores = (queries @ documents.T / recipe.temperature).masked_fill(torch.from_numpy(batch.hidden), -1e4)
-        target = torch.arange(len(scores))
-        loss = functional.cross_entropy(scores, target) + 0.5 * functional.cross_entropy(scores.T, target)
+        loss = contrast(queries, documents, batch.hidden, recipe.temperature)
         return loss, 1 - (embeddings * before[torch.from_numpy(rows)]).sum(dim=1).mean()
 
-    def thin_copy() -> dict[str, NDArray[np.float16]]:
-        return {name: part.detach().numpy().astype(np.float16) for name, part in thin.items()}
+    def state() -> tuple[dict[str, NDArray[np.float16]], FloatArray]:
+        changes = {name: part.detach().numpy().astype(np.float16) for name, part in thin.items()}
+        return changes, weight.detach().numpy().copy()
+
+    def step() -> None:
+        loss, away = losses(_batch(training, articles.days, recipe, rng), recipe.title_only)
+        total = loss + recipe.hold * away + recipe.identity * ((weight - first) ** 2).sum()
+        descend(total, optimiser, schedule)
 
     chance = np.random.default_rng(recipe.seed)
     checks = [_batch(validation, articles.days, recipe, chance) for _ in range(_CHECKS)]
-    best_loss, best_step, best, best_map = float("inf"), 0, thin_copy(), adapter
-    for step in range(recipe.steps + 1):
-        if step % recipe.check_every == 0 or step == recipe.steps:
-            with torch.no_grad():
-                held_out = float(np.mean([losses(batch, 0.0)[0].item() for batch in checks]))
-            progress(step, held_out)
-            if held_out < best_loss:
-                best_loss, best_step, best, best_map = held_out, step, thin_copy(), weight.detach().numpy().copy()
-        if step == recipe.steps:
-            break
-        loss, away = losses(_batch(training, articles.days, recipe, rng), recipe.title_only)
-        total = loss + recipe.hold * away + recipe.identity * ((weight - first) ** 2).sum()
-        optimiser.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-    return _joined(tuning, best), best_map, best_step
+
+    def held_out() -> list[torch.Tensor]:
+        return [losses(batch, 0.0)[0] for batch in checks]
+
+    (best, best_map), taken = learn(recipe.steps, recipe.check_every, step, held_out, state, progress)
+    return _joined(tuning, best), best_map, taken
 
 
 def _tokenizer(source: Path, recipe: TuningRecipe) -> Tokenizer:
@@ -219,28 +213,12 @@ def _opened(
     return model, thin
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    queries: IntArray
-    documents: IntArray
-    hidden: NDArray[np.bool_]
-
-
-def _batch(pairs: Pairs, days: IntArray, recipe: TuningRecipe, rng: np.random.Generator) -> _Batch:
-    """Queries, half of them from the same days, and one related article each (grade 3 a little more often)."""
-    rows = np.fromiter(pairs.positives, np.int64)
-    often = np.array([len(pairs.positives[row][0]) ** 0.25 for row in rows.tolist()])
-    often /= often.sum()
+def _batch(pairs: Pairs, days: IntArray, recipe: TuningRecipe, rng: np.random.Generator) -> Batch:
+    """Queries, half of them from the same days, and one related article each."""
+    rows, chances = pairs.queries, pairs.chances()
     size = min(recipe.batch, len(rows))
-    anywhere = rng.choice(rows, size // 2, replace=False, p=often)
-    near = rows[np.abs(days[rows] - days[rng.choice(rows, p=often)]) <= recipe.days]
+    anywhere = rng.choice(rows, size // 2, replace=False, p=chances)
+    near = rows[np.abs(days[rows] - days[rng.choice(rows, p=chances)]) <= recipe.days]
     near = near[~np.isin(near, anywhere)]
     queries = np.concatenate([anywhere, rng.choice(near, min(size - size // 2, len(near)), replace=False)])
-    documents = []
-    for row in queries.tolist():
-        related, grades = pairs.positives[row]
-        chances = np.where(grades >= 3, 1.5, 1.0)
-        documents.append(int(rng.choice(related, p=chances / chances.sum())))
-    hidden = np.array([np.isin(documents, pairs.judged[row]) for row in queries.tolist()])
-    np.fill_diagonal(hidden, val=False)
-    return _Batch(queries, np.array(documents), hidden)
+    return pairs.batch(queries, np.array([pairs.related(row, rng) for row in queries.tolist()]))
