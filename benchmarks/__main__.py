@@ -18,6 +18,7 @@ BENCHMARKS = (
     "relevance",
     "exposure",
     "kinds",
+    "stories",
     "near_duplicates",
     "service",
     "goals",

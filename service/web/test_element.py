@@ -71,6 +71,13 @@ ARABIC = [
     _item("1", "Ferry turns back.", section="Metro", published_at="2025-11-02T12:00:00Z"),
     _item("2", "العبّارة تعود.", section="Metro"),
 ]
+ROLES = {0: ("beginning", "Beginning"), 2: ("turn", "Turn"), 4: ("latest", "Latest")}
+STORY = [
+    _item(name, f"Part {n}", published_at=f"2026-01-0{n + 1}T12:00:00Z", reason=None, role=role, label=label)
+    for n, name in enumerate(["0", "1", "2", "storm", "4"])
+    for role, label in [ROLES.get(n, (None, None))]
+]
+HOSTILE_STORY = [{**one, "reason": None, "role": "turn", "label": MALICIOUS} for one in HOSTILE]
 OF = {"empty": [], "pictured": PICTURED, "unseen": [_item("1", "Unseen", image_url="/missing")], "hostile": HOSTILE,
       "arabic": ARABIC}  # fmt: skip
 
@@ -93,6 +100,15 @@ def _app() -> FastAPI:
         answer = {"article_id": article_id, "request_id": "r1", "fallback": fallback, "items": items}
         answer["impression"] = f"signed {article_id}"
         return answer if article_id == "old service" else answer | {"related": related}
+
+    @app.get("/v1/articles/{article_id:path}/story")
+    @app.get("/v1/story")
+    async def story(incoming: Incoming, response: Response, article_id: str = "here") -> dict[str, Any]:
+        ASKED.append(str(incoming.url).partition("/v1")[2])
+        if article_id == "storyless":
+            response.status_code = 404
+        articles = [] if article_id == "alone" else HOSTILE_STORY if article_id == "hostile" else STORY
+        return {"article_id": article_id, "heading": "The story so far", "articles": articles, "total": 9}
 
     @app.post("/v1/events", status_code=202)
     async def events(incoming: Incoming) -> None:
@@ -385,11 +401,57 @@ def test_without_script_the_links_inside_stand(new_page: Callable[..., Page], ad
     assert page.get_by_role("link", name="Kept").is_visible()
 
 
+# A story in order of time
+
+
+@needs_chromium
+def test_a_timeline_tells_the_story_in_order_of_time_and_marks_the_article_that_is_read(page: Page) -> None:
+    box = open_box(page, _embed("article=storm layout=timeline lead", lang="en-GB"))
+    region = page.get_by_role("navigation", name="The story so far", exact=True)
+    items = [one.inner_text().split("\n") for one in region.get_by_role("listitem").all()]
+    assert [[line for line in lines if line] for lines in items] == [
+        ["Beginning · 1 January 2026", "Part 0", "What happened next, in a sentence."],
+        ["2 January 2026", "Part 1"],
+        ["Turn · 3 January 2026", "Part 2", "What happened next, in a sentence."],
+        ["4 January 2026", "Part 3"],
+        ["Latest · 5 January 2026", "Part 4", "What happened next, in a sentence."],
+    ]
+    assert region.get_by_role("link").count() == 4
+    assert box.locator("[aria-current=page]").get_attribute("href") is None
+    assert ASKED == ["/articles/storm/story?limit=5"]
+    named = open_box(page, _embed("layout=timeline story-heading=Thread limit=3"))
+    assert named.get_by_role("heading", level=2).inner_text() == "Thread"
+    assert (named.get_by_role("listitem").count(), ASKED[-1].split("?")[0]) == (3, "/story")
+
+
+@needs_chromium
+@pytest.mark.parametrize("article_id", ["alone", "storyless"])
+def test_where_there_is_no_story_a_timeline_is_the_list_of_what_is_related(page: Page, article_id: str) -> None:
+    box = open_box(page, _embed(f"article={article_id} layout=timeline", lang="en"))
+    assert box.get_by_role("heading", level=2).inner_text() == "Related articles"
+    assert box.locator("nav").get_attribute("class") == "list"
+    assert box.locator("[part=reason]").count() == 5
+
+
+@needs_chromium
+def test_a_hostile_story_stays_text_and_a_timeline_runs_from_right_to_left_where_the_page_does(page: Page) -> None:
+    box = open_box(page, _embed("article=hostile layout=timeline", lang="ar"))
+    assert box.locator("[part~=role]").first.inner_text() == MALICIOUS
+    assert page.title() == "A page"
+    assert all((link.get_attribute("href") or "http").startswith("http") for link in box.locator("a[part=link]").all())
+    row, text = (box.locator(name).first.bounding_box() for name in ("li", "h3 bdi"))
+    assert row
+    assert text
+    assert text["x"] + text["width"] <= row["x"] + row["width"] - 20, "the line is on the right"
+    assert_accessible(page)
+    assert_fits(page, 320)
+
+
 # How it looks
 
 
 @needs_chromium
-@pytest.mark.parametrize("layout", ["list", "cards", "compact", "strip"])
+@pytest.mark.parametrize("layout", ["list", "cards", "compact", "strip", "timeline"])
 def test_every_layout_fits_moves_nothing_and_satisfies_axe_in_light_and_dark(page: Page, layout: str) -> None:
     for lead in ("", "lead"):
         open_box(page, _embed(f"article=pictured layout={layout} {lead}", inside="", before="<p class=gap>Text</p>"))

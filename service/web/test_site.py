@@ -8,13 +8,15 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from browsing import assert_accessible, assert_fits, needs_chromium, open_box, serving
 from recommend.articles.article import Article
-from recommend.articles.card import Card, card_of
+from recommend.articles.card import CARD_FIELDS, Card, card_of
 from recommend.index.filters import Filters
 from recommend.ranking.search import Found, Mark
+from recommend.story import Part
+from recommend.story import Story as RunningStory
 from recommend_service.http import problems
 from recommend_service.http.pages import Story
 from recommend_service.metrics import Metrics
@@ -67,6 +69,19 @@ class _Library:
         return [(name, sum(article.section == name for article in STORIES)) for name in ("World", "Sport")]
 
 
+async def _tell(request: Request, article_id: str) -> RunningStory:
+    """One running story, of all but one article."""
+    if article_id == "broken":
+        return RunningStory(article_id, None, (), [])
+    roles = {0: "beginning", 2: "turn", 4: "latest"}
+    cards = [card_of(article) for article in reversed(STORIES[:5])]
+    parts = [
+        Part(**{name: getattr(card, name) for name in CARD_FIELDS}, role=roles.get(n), label=roles.get(n))  # type: ignore[arg-type]
+        for n, card in enumerate(cards)
+    ]
+    return RunningStory(article_id, "Aden, Haldane", ("Aden", "Haldane"), parts, "The story so far", len(parts))
+
+
 def _app() -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None)
     library = _Library()
@@ -78,7 +93,7 @@ def _app() -> FastAPI:
     problems.install(app)
     app.include_router(assets.router)
     app.include_router(reference.router)
-    app.include_router(site_router("The Test Courier", texts=True, own="own-"))
+    app.include_router(site_router("The Test Courier", texts=True, own="own-", tell=_tell))
     app.include_router(newsroom_router("The Test Courier"))
     app.add_middleware(RequestContext, metrics=Metrics())
 
@@ -118,12 +133,28 @@ def test_a_story_has_its_box_whose_links_open_on_the_site(page: Page) -> None:
     assert STRANGE_ID in page.get_by_role("heading", level=1).inner_text()
 
 
+def test_the_story_so_far_is_a_page_that_the_pages_of_its_articles_lead_to_without_script(
+    new_page: Callable[..., Page], address: str
+) -> None:
+    page = new_page(address, java_script_enabled=False)
+    page.goto("/stories/storm")
+    page.get_by_role("link", name="The story so far").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Aden, Haldane"
+    story = page.get_by_role("navigation", name="The story so far")
+    assert story.get_by_role("listitem").count() == 5
+    story.get_by_role("link").last.click()
+    page.wait_for_url("**/stories/storm")
+    page.goto("/stories/broken")
+    assert page.get_by_role("link", name="The story so far").count() == 0
+
+
 def test_where_the_service_fails_links_of_the_section_stay(page: Page) -> None:
     open_box(page, "/stories/broken", "failed")
     assert page.get_by_role("navigation", name="More in").get_by_role("link").count() == 5
 
 
-PAGES = ["/", "/?section=World", "/stories/storm?layout=cards", "/stories/storm", "/search?query=Story", "/publish",
+PAGES = ["/", "/?section=World", "/stories/storm?layout=cards", "/timelines/storm", "/timelines/broken",
+         "/stories/storm?layout=timeline", "/stories/storm", "/search?query=Story", "/publish",
          "/stories/unknown", "/nowhere", "/docs"]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recommend.ranking.phrases import LANGUAGES, distance, enumeration, phrase
 
 NAMING = ["story", "topic", "place", "event", "tag", "author"]
-PHRASES = [*NAMING, "update", "similar", "section", "latest", "pinned", "further"]
+PHRASES = [*NAMING, "update", "similar", "section", "latest", "pinned", "further", "heading-story", "beginning", "turn"]
 
 
 def test_there_are_twelve_languages_and_others_are_told_in_english() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -15,14 +15,16 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from jinja2 import Template
 
+from recommend.articles.card import Card
 from recommend.articles.languages import primary_language
 from recommend.ranking.answer import Answer, Recommendation
 from recommend.ranking.phrases import LANGUAGES, phrase
+from recommend.story import Part, Story
 from recommend_service.http.templates import templates
 
 _LONG = 140
 _LAST_WORD = re.compile(r"[\s,;:–—-]+\S*$")
-Layout = Literal["list", "cards", "compact", "strip"]
+Layout = Literal["list", "cards", "compact", "strip", "timeline"]
 LAYOUTS: tuple[str, ...] = get_args(Layout)
 
 
@@ -55,7 +57,9 @@ class _Item:
     section: str | None
     day: str | None
     moment: str | None
-    reason: str | None
+    reason: str | None = None
+    role: str | None = None
+    current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +76,10 @@ def render_box(answer: Answer, language: str | None, look: Look) -> str:
     Args:
         answer: what it shows.
         language: of headings and dates; None, and one without words, stands for English.
-        look: how.
+        look: how; a timeline, which only a story has, is a list.
     """
-    spoken = primary_language(language or "en")
-    spoken, locale = (spoken, _locale(language or "en")) if spoken in LANGUAGES else ("en", _locale("en"))
+    look = replace(look, layout="list") if look.layout == "timeline" else look
+    spoken, locale = _spoken(language)
     shown = [_item(one, locale, look) for one in answer.items]
     if answer.fallback == "latest":
         groups = [_Group("", phrase("heading-latest", spoken), shown, True)]
@@ -86,9 +90,35 @@ def render_box(answer: Answer, language: str | None, look: Look) -> str:
             _Group("more-" if related else "", phrase("heading-more", spoken), others, True),
         ]
     groups = [group for group in groups if group.items]
-    listed = _listed(groups[0].heading, shown) if groups else None
+    return _rendered(groups, answer.article_id, (spoken, locale), look)
+
+
+def render_story(story: Story, language: str | None, look: Look, under: str | None) -> str:
+    """A running story as HTML, in order of time.
+
+    Args:
+        story: what it shows.
+        language: as of :func:`render_box`.
+        look: how.
+        under: id of the article under which it stands, and which therefore is no link; None where it stands alone.
+    """
+    spoken, locale = _spoken(language)
+    shown = [_part(one, under, (spoken, locale), look) for one in story.articles]
+    heading = look.heading or phrase("heading-story", spoken)
+    return _rendered([_Group("", heading, shown, False)], story.article_id, (spoken, locale), replace(look, lead=False))
+
+
+def _spoken(language: str | None) -> tuple[str, Locale]:
+    """The language of words, and what writes dates."""
+    spoken = primary_language(language or "en")
+    return (spoken, _locale(language or "en")) if spoken in LANGUAGES else ("en", _locale("en"))
+
+
+def _rendered(groups: Sequence[_Group], article_id: str | None, words: tuple[str, Locale], look: Look) -> str:
+    spoken, locale = words
+    listed = _listed(groups[0].heading, [one for group in groups for one in group.items]) if groups else None
     direction = "rtl" if locale.text_direction == "rtl" else "ltr"
-    anchor = f"related-{sha256((answer.article_id or '').encode(errors='replace')).hexdigest()[:8]}"
+    anchor = f"related-{sha256((article_id or '').encode(errors='replace')).hexdigest()[:8]}"
     return _template().render(
         groups=groups, listed=listed, layout=look.layout, lead=look.lead and look.layout != "compact", page=look.page,
         root=look.root.rstrip("/"), language=spoken, direction=direction, anchor=anchor,
@@ -96,19 +126,38 @@ def render_box(answer: Answer, language: str | None, look: Look) -> str:
 
 
 def _item(one: Recommendation, locale: Locale, look: Look) -> _Item:
-    published, compact = one.published_at, look.layout == "compact"
+    compact = look.layout == "compact"
     why = {"full": one.reason.text, "short": one.reason.text.split(" · ")[0], "none": None}[look.reason]
-    own = None if look.link is None else look.link.replace("{id}", quote(one.id, safe=""))
     return _Item(
         title=one.title,
-        href=_web(own or one.url),
+        href=_href(one, look),
         image=_web(one.image_url) if look.images and not compact else None,
         summary=None if compact or one.summary == one.title else beginning(one.summary),
         section=one.section,
-        day=None if published is None else _day(published, locale, "long" if look.layout == "list" else "medium"),
-        moment=None if published is None else published.astimezone(UTC).isoformat(),
+        day=_day(one.published_at, locale, "long" if look.layout == "list" else "medium"),
+        moment=_moment(one.published_at),
         reason=None if compact else why,
     )
+
+
+def _part(one: Part, own: str | None, words: tuple[str, Locale], look: Look) -> _Item:
+    spoken, locale = words
+    return _Item(
+        title=one.title,
+        href=None if one.id == own else _href(one, look),
+        image=None,
+        summary=None if one.role is None or one.summary == one.title else beginning(one.summary),
+        section=None,
+        day=_day(one.published_at, locale, "long"),
+        moment=_moment(one.published_at),
+        role=one.role and phrase(one.role, spoken),
+        current=one.id == own,
+    )
+
+
+def _href(one: Card, look: Look) -> str | None:
+    own = None if look.link is None else look.link.replace("{id}", quote(one.id, safe=""))
+    return _web(own or one.url)
 
 
 def _listed(name: str, shown: Sequence[_Item]) -> dict[str, Any] | None:
@@ -139,8 +188,12 @@ def _web(address: str | None) -> str | None:
     return address if scheme in {"http", "https"} or address.startswith("/") else None
 
 
-def _day(moment: datetime, locale: Locale, width: Literal["long", "medium"]) -> str:
-    return format_date(moment.astimezone(UTC), width, locale)
+def _day(moment: datetime | None, locale: Locale, width: Literal["long", "medium"]) -> str | None:
+    return None if moment is None else format_date(moment.astimezone(UTC), width, locale)
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()
 
 
 @cache

@@ -15,7 +15,11 @@ _Address = Annotated[str, Field(pattern=r"^(https?://|/)[^\s<>\"'`\\]*$", max_le
 class MarkupParameters(BoxParameters):
     """Those that a box is asked for by, and those of its looks, which are named as the element's attributes are."""
 
-    layout: Layout = Field("list", description="list, cards, compact (titles and dates), strip (a row to swipe)")
+    layout: Layout = Field(
+        "list",
+        description="list, cards, compact (titles and dates), strip (a row to swipe), timeline (the running story in "
+        "order of time; a list where there is none)",
+    )
     lead: bool = Field(False, description="the first related article is the large one")
     images: bool = Field(True, description="pictures, where articles have them")
     reason: Literal["short", "full", "none"] = Field("short", description="short: without the distance in time")

@@ -92,6 +92,7 @@ class Pages:
             publishing=publishing,
             story_path=story_path,
             picture_path=_picture_path,
+            timeline_path=_timeline_path,
             front_path=_front_path,
             fallback_size=FALLBACK_SIZE,
         )
@@ -133,6 +134,10 @@ def _frame(request: Request) -> dict[str, Any]:
 
 def _picture_path(article_id: str) -> str:
     return f"/pictures/{quote(article_id, safe='')}"
+
+
+def _timeline_path(article_id: str) -> str:
+    return f"/timelines/{quote(article_id, safe='')}"
 
 
 def _front_path(section: str | None = None, page: int = 1) -> str:

@@ -198,6 +198,7 @@ class StoryPart(Card):
     """One article of a running story."""
 
     role: Annotated[Role | None, Field(description="turn: brings in a name that several of the story carry")]
+    label: Annotated[str | None, Field(description="the role in words, in the language of the article asked for")]
 
 
 class StoryBody(BaseModel):
@@ -207,6 +208,8 @@ class StoryBody(BaseModel):
     name: str | None = Field(description="its strongest shared names; null where there is no story")
     terms: list[str]
     articles: list[StoryPart] = Field(description="oldest first; empty where fewer than three belong together")
+    heading: str | None = Field(description="what stands over a story, in the language of the article")
+    total: int = Field(ge=0, description="how many there are, where fewer were asked for")
 
 
 class LinksBody(BaseModel):

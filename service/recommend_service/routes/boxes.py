@@ -17,13 +17,14 @@ from recommend.settings import ServiceSettings
 from recommend.stand_ins import stand_in
 from recommend_service.cache.response import cache_control
 from recommend_service.http.auth import require_reader
-from recommend_service.http.box import render_box
+from recommend_service.http.box import render_box, render_story
 from recommend_service.http.fast_route import FastRoute
 from recommend_service.http.markup_parameters import MarkupParameters, UrlMarkupParameters
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.problems import INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.routes.variants import chosen, marked
 from recommend_service.state import ServiceState
+from recommend_service.telling import tell
 
 router = APIRouter(
     prefix="/v1",
@@ -65,14 +66,23 @@ async def _respond(
     if article_id is not None and await state.search(recommender.under_embargo, article_id):
         article_id = None
     popular = await state.popular.ids(state.store) if given.fallback == "popular" else ()
+    service = state.settings.service
+    own, caching = await state.search(recommender.over, lambda view: _told(view, article_id, name, service))
+    language, look = given.lang or own, given.look()
+    if look.layout == "timeline" and article_id is not None:
+        story = await tell(state, recommender, article_id, given.filters())
+        if story is not None and story.articles:
+            return _marked(request, render_story(story.brief(given.limit), language, look, article_id), caching)
     async with state.compute_lock():
         answer = await state.search(_answer, recommender, given, name, article_id, popular)
     state.metrics.count_removed(answer.removed)
     if answer.fallback is not None:
         state.metrics.fallbacks.inc()
-    service = state.settings.service
-    own, caching = await state.search(recommender.over, lambda view: _told(view, article_id, name, service))
-    body = render_box(answer, given.lang or own, given.look()).encode()
+    return _marked(request, render_box(answer, language, look), caching)
+
+
+def _marked(request: Request, markup: str, caching: str) -> Response:
+    body = markup.encode()
     tag = f'"{sha256(body).hexdigest()[:16]}"'
     headers = {"Cache-Control": caching, "ETag": tag}
     if tag in request.headers.get("If-None-Match", ""):

@@ -6,16 +6,19 @@ Its handlers read through the recommender of the service's state, of which they 
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 
 from recommend.articles.article import Access, Article
 from recommend.index.filters import Filters
-from recommend_service.http.box import LAYOUTS
+from recommend.story import Story as RunningStory
+from recommend_service.http.box import LAYOUTS, Look, render_story
 from recommend_service.http.pages import FALLBACK_SIZE, Library, Pages, Story, library
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.pictures import picture
+from recommend_service.telling import tell
 
 PAGE_SIZE = 24
 FOUND_SIZE = 20
@@ -24,6 +27,7 @@ _WHERE = 10
 """Of a story, how many related ones are asked whether it stands under them."""
 _PAGE_NUMBER = re.compile(r"[1-9][0-9]{0,6}")
 _METHODS = ["GET", "HEAD"]
+Tell = Callable[[Request, str], Awaitable[RunningStory | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,13 @@ class Site:
         pages: rendered.
         texts: whether a story's page shows its text, where its access is public.
         own: how ids begin of stories that were published on the site; None where that cannot be done.
+        tell: the running story of an article; None of an unpublished one.
     """
 
     pages: Pages
     texts: bool
     own: str | None
+    tell: Tell
 
     async def index(self, request: Request) -> Response:
         """The front page, or that of a section."""
@@ -81,6 +87,7 @@ class Site:
             section, others = None, _others(known, article, None)
         layout = request.query_params.get("layout")
         own = self.own is not None and article.id.startswith(self.own)
+        running = await self.tell(request, article.id)
         context = {
             "current": article.section,
             "language": article.language,
@@ -91,10 +98,29 @@ class Site:
             "others": others,
             "layout": layout if layout in LAYOUTS else LAYOUTS[0],
             "layouts": LAYOUTS,
+            "running": running if running is not None and running.articles else None,
             "own": own,
             "under": _stands_under(known, article.id) if own else [],
         }
         return self.pages.render(request, "article.html", context)
+
+    async def timeline(self, request: Request, article_id: str) -> Response:
+        """The page of the running story that an article belongs to."""
+        known = library(request)
+        article = await request.app.state.service.read(known.article, article_id)
+        running = None if article is None else await self.tell(request, article_id)
+        if article is None or running is None:
+            return self.pages.missing(request)
+        root = request.scope.get("root_path", "").rstrip("/")
+        look = Look("timeline", link=f"{root}/stories/{{id}}", root=root)
+        context = {
+            "current": None,
+            "language": article.language,
+            "article": known.card(article),
+            "running": running,
+            "box": render_story(running, article.language, look, None) if running.articles else None,
+        }
+        return self.pages.render(request, "timeline.html", context)
 
     async def picture(self, request: Request, article_id: str) -> Response:
         """A picture for a story, drawn."""
@@ -105,17 +131,25 @@ class Site:
         return Response(picture(article.id, article.section), headers=headers, media_type="image/svg+xml")
 
 
-def site_router(site_name: str = "Related Articles", *, texts: bool = False, own: str | None = None) -> APIRouter:
+async def _tell(request: Request, article_id: str) -> RunningStory | None:
+    state = request.app.state.service
+    return await tell(state, state.recommender(), article_id)
+
+
+def site_router(
+    site_name: str = "Related Articles", *, texts: bool = False, own: str | None = None, tell: Tell = _tell
+) -> APIRouter:
     """The routes of the site, under the name shown in the masthead.
 
     Pages show cards; with ``texts`` also the text of a story, if its access is public. ``own`` is how ids begin of
-    stories that were published on the site, where that can be done.
+    stories that were published on the site, where that can be done. ``tell`` gives the running story of an article.
     """
-    site = Site(Pages.of(site_name, publishing=own is not None), texts, own)
+    site = Site(Pages.of(site_name, publishing=own is not None), texts, own, tell)
     router = APIRouter(include_in_schema=False)
     router.add_api_route("/", site.index, methods=_METHODS)
     router.add_api_route("/search", site.search, methods=_METHODS)
     router.add_api_route(f"/stories/{ARTICLE}", site.story, methods=_METHODS)
+    router.add_api_route(f"/timelines/{ARTICLE}", site.timeline, methods=_METHODS)
     router.add_api_route(f"/pictures/{ARTICLE}", site.picture, methods=_METHODS)
     return router
 

@@ -1,6 +1,7 @@
 /** What `related-articles:loaded` tells. */
 export interface RelatedArticlesLoaded {
-  requestId: string;
+  /** None of a timeline. */
+  requestId?: string;
   count: number;
   /** How many of the items, the first ones, are related; the others only fill the box. */
   related: number;

@@ -8,7 +8,7 @@ if (globalThis.customElements && !customElements.get("related-articles")) {
   const POLL = 200;
   const LONG = 140;
   const WIDTHS = [160, 320, 480, 640, 960, 1280];
-  const LAYOUTS = ["list", "cards", "compact", "strip"];
+  const LAYOUTS = ["list", "cards", "compact", "strip", "timeline"];
   const ASKED = ["section", "language", "site", "tag", "access", "reader", "prefer", "max-age", "exclude", "fallback", "variant"];
 
   /** Headings over related articles, over others, and over the latest. */
@@ -179,17 +179,30 @@ if (globalThis.customElements && !customElements.get("related-articles")) {
       return `${(this.getAttribute("endpoint") ?? "").replace(/\/+$/, "")}/v1`;
     }
 
-    get #address() {
+    #address(what) {
       const asked = new URLSearchParams({ limit: this.#limit });
       for (const name of ASKED) {
         const given = this.getAttribute(name);
         if (given) asked.set(name.replace("-", "_"), given);
       }
       const article = this.getAttribute("article");
-      if (article) return `${this.#root}/articles/${encodeURIComponent(article)}/related?${asked}`;
+      if (article) return `${this.#root}/articles/${encodeURIComponent(article)}/${what}?${asked}`;
       const canonical = document.querySelector('link[rel~="canonical"][href]')?.href;
       asked.set("url", this.getAttribute("url") || canonical || location.href.replace(/#.*/, ""));
-      return `${this.#root}/related?${asked}`;
+      return `${this.#root}/${what}?${asked}`;
+    }
+
+    async #ask(what, signal) {
+      const response = await fetch(this.#address(what), { credentials: "omit", referrerPolicy: "no-referrer", signal });
+      if (response.status !== 200) throw new Error(`${response.url} answered ${response.status}`);
+      return [await response.json(), response];
+    }
+
+    /** The running story, where a timeline is wanted and there is one; else the box is what it is without. */
+    async #story(signal) {
+      if (this.#layout !== "timeline") return;
+      const [story] = await this.#ask("story", signal).catch(() => []);
+      if (story?.articles.length) return [{ ...story, items: story.articles }];
     }
 
     async #load() {
@@ -199,17 +212,12 @@ if (globalThis.customElements && !customElements.get("related-articles")) {
       if (signal.aborted) return;
       try {
         const timeout = AbortSignal.timeout(this.getAttribute("timeout") > 0 ? +this.getAttribute("timeout") : TIMEOUT);
-        const response = await fetch(this.#address, {
-          credentials: "omit",
-          referrerPolicy: "no-referrer",
-          signal: AbortSignal.any([signal, timeout]),
-        });
-        if (response.status !== 200) throw new Error(`${response.url} answered ${response.status}`);
-        const answer = await response.json();
+        const ends = AbortSignal.any([signal, timeout]);
+        const [answer, response] = (await this.#story(ends)) ?? (await this.#ask("related", ends));
         const items = answer.items.slice(0, this.#limit);
         if (!items.length) throw new Error(`${response.url} knew no articles`);
         const related = Math.min(answer.related ?? items.length, items.length);
-        const box = this.#box(items, related, answer.fallback === "latest");
+        const box = this.#box(items, related, answer);
         // Links that a finger, a pointer or the focus is on stay as long as that is so.
         while (!this.#filled && this.children.length && this.matches(":hover, :active, :focus-within")) {
           await new Promise((resolve) => setTimeout(resolve, POLL));
@@ -227,7 +235,7 @@ if (globalThis.customElements && !customElements.get("related-articles")) {
           this.#tracked = new Map([...box.querySelectorAll("li")].map((node, i) => [node, events[i]]));
           this.#track();
         }
-        const { request_id: requestId, fallback } = answer;
+        const { request_id: requestId, fallback = null } = answer;
         this.#tell("loaded", { requestId, count: items.length, related, fallback });
       } catch (error) {
         if (signal.aborted) return;
@@ -272,30 +280,30 @@ if (globalThis.customElements && !customElements.get("related-articles")) {
       return box;
     }
 
-    #box(items, related, latest) {
+    #box(items, related, { fallback, heading, article_id: under }) {
       const language = this.closest("[lang]:not([lang=''])")?.lang.replaceAll("_", "-");
       const own = (language ?? "").split("-")[0].toLowerCase();
       const spoken = Object.hasOwn(WORDS, own) ? own : "en";
       const [relatedHeading, moreHeading, latestHeading] = WORDS[spoken];
-      const layout = this.#layout;
-      const style = layout === "list" ? "long" : "medium";
+      const layout = this.#layout === "timeline" && !heading ? LAYOUTS[0] : this.#layout;
+      const style = layout === "list" || heading ? "long" : "medium";
       const dates = calendar([language, undefined], this.getAttribute("time-zone") ?? undefined, style);
       const group = (part, kind, otherwise, some, filler, note) => {
         if (!some.length) return [];
-        const list = build("ol", `${part}list`, ...some.map((item) => this.#item(item, dates, layout, filler)));
+        const list = build("ol", `${part}list`, ...some.map((item) => this.#item(item, dates, layout, filler, under)));
         list.setAttribute("role", "list"); // Safari drops the role with the markers
-        if (this.hasAttribute("lead") && !part && layout !== "compact") list.firstChild.part.add("lead");
+        if (this.hasAttribute("lead") && !part && layout !== "compact" && !heading) list.firstChild.part.add("lead");
         const title = build("h2", `${part}heading`, text("", this.getAttribute(`${kind}heading`) ?? otherwise));
-        if (!this.hasAttribute(`${kind}heading`) && language && own !== spoken) title.lang = spoken;
+        if (!this.hasAttribute(`${kind}heading`) && !heading && language && own !== spoken) title.lang = spoken;
         return [title, note && build("p", "note", text("", note)), list];
       };
       const box = build(
         "nav",
         "box",
-        ...(latest
+        ...(fallback === "latest"
           ? group("", "latest-", latestHeading, items, true, this.getAttribute("latest-note"))
           : [
-              ...group("", "", relatedHeading, items.slice(0, related)),
+              ...group("", heading ? "story-" : "", heading ?? relatedHeading, items.slice(0, related)),
               ...group(related ? "more-" : "", "more-", moreHeading, items.slice(related), true),
             ]),
       );
@@ -305,28 +313,32 @@ if (globalThis.customElements && !customElements.get("related-articles")) {
       return box;
     }
 
-    #item({ id, title, summary, url, image_url: image, published_at: published, section, reason }, dates, layout, filler) {
-      const compact = layout === "compact";
+    #item({ id, title, summary, url, image_url: image, published_at: published, section, reason, label }, dates, layout, filler, under) {
+      const timeline = layout === "timeline";
+      const compact = layout === "compact" || (timeline && !label);
       const link = build("a", "link", text("", title));
       const href = web(this.getAttribute("link")?.replaceAll("{id}", () => encodeURIComponent(id)) || url);
-      if (href) link.href = href;
+      if (timeline && id === under) link.ariaCurrent = "page";
+      else if (href) link.href = href;
       const day = new Date(published ?? NaN);
       const date = !isNaN(day) && build("time", "date", text("", dates.format(day)));
       if (date) date.dateTime = day.toISOString();
       const wanted = filler ? "none" : (this.getAttribute("reason") ?? "short");
       const why = wanted === "short" ? reason?.text?.split(" · ")[0] : wanted !== "none" && reason?.text; // the date says the rest
-      const picture = !compact && this.getAttribute("images") !== "none" && this.#image(id, image);
+      const picture = !compact && !timeline && this.getAttribute("images") !== "none" && this.#image(id, image);
+      const said = timeline ? label && text("role", label) : section && text("section", section);
+      const meta = (said || date) && build("p", "meta", said, said && date && " · ", date);
       return build(
         "li",
-        "item",
+        timeline && label ? "item turn" : "item",
         picture,
         build(
           "div",
           "text",
+          timeline && meta,
           build("h3", "headline", link),
           !compact && summary && summary !== title && build("p", "standfirst", text("", beginning(summary))),
-          (section || date) &&
-            build("p", "meta", section && text("section", section), section && date && " · ", date),
+          !timeline && meta,
           !compact && why && build("p", "reason", text("", why)),
         ),
       );

@@ -79,3 +79,6 @@ years-later =
 heading-related = مقالات ذات صلة
 heading-more = مقالات أخرى
 heading-latest = أحدث المقالات
+heading-story = القصة حتى الآن
+beginning = البداية
+turn = منعطف

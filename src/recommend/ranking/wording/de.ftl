@@ -55,3 +55,6 @@ years-later =
 heading-related = Mehr zum Thema
 heading-more = Weitere Artikel
 heading-latest = Neueste Artikel
+heading-story = Was bisher geschah
+beginning = Anfang
+turn = Wendung

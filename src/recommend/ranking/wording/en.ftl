@@ -55,3 +55,6 @@ years-later =
 heading-related = Related articles
 heading-more = More articles
 heading-latest = Latest articles
+heading-story = The story so far
+beginning = Beginning
+turn = Turn

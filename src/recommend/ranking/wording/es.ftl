@@ -55,3 +55,6 @@ years-later =
 heading-related = Artículos relacionados
 heading-more = Más artículos
 heading-latest = Últimos artículos
+heading-story = La historia hasta ahora
+beginning = Comienzo
+turn = Giro

@@ -55,3 +55,6 @@ years-later =
 heading-related = Articles liés
 heading-more = Autres articles
 heading-latest = Derniers articles
+heading-story = L’histoire jusqu’ici
+beginning = Début
+turn = Tournant

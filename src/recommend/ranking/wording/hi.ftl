@@ -39,3 +39,6 @@ years-later = { $number } साल बाद
 heading-related = संबंधित लेख
 heading-more = अन्य लेख
 heading-latest = नवीनतम लेख
+heading-story = अब तक की कहानी
+beginning = शुरुआत
+turn = मोड़

@@ -23,3 +23,6 @@ years-later = { $number } жыл кейін
 heading-related = Ұқсас мақалалар
 heading-more = Басқа мақалалар
 heading-latest = Соңғы мақалалар
+heading-story = Оқиға желісі
+beginning = Басы
+turn = Бетбұрыс

@@ -55,3 +55,6 @@ years-later =
 heading-related = Artigos relacionados
 heading-more = Mais artigos
 heading-latest = Últimos artigos
+heading-story = A história até agora
+beginning = Início
+turn = Reviravolta

@@ -63,3 +63,6 @@ years-later =
 heading-related = По теме
 heading-more = Другие статьи
 heading-latest = Последние статьи
+heading-story = Как всё развивалось
+beginning = Начало
+turn = Поворот

@@ -23,3 +23,6 @@ years-later = { $number } yıl sonra
 heading-related = İlgili haberler
 heading-more = Diğer haberler
 heading-latest = Son haberler
+heading-story = Bugüne kadar olanlar
+beginning = Başlangıç
+turn = Dönüm noktası

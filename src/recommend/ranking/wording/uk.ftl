@@ -63,3 +63,6 @@ years-later =
 heading-related = За темою
 heading-more = Інші статті
 heading-latest = Останні статті
+heading-story = Як усе розвивалося
+beginning = Початок
+turn = Поворот

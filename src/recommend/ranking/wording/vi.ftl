@@ -23,3 +23,6 @@ years-later = { $number } năm sau đó
 heading-related = Bài viết liên quan
 heading-more = Bài viết khác
 heading-latest = Bài viết mới nhất
+heading-story = Diễn biến đến nay
+beginning = Khởi đầu
+turn = Bước ngoặt
