@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import numpy as np
 from benchmarks import report
 from benchmarks.archive import Archive
 from benchmarks.scale import BATCH, Figures
-from recommend.encoder import open_encoder
+from recommend.encoder import Encoder, open_encoder
 from recommend.index.dates import MISSING, moment
 from recommend.index.dense import set_threads
 from recommend.index.filters import Filters
@@ -31,6 +32,7 @@ from recommend.index.pgvector.schema import schema_of
 from recommend.index.pgvector.server import Server
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.ingest import ingest
 from recommend.jobs.agreement import agree
 from recommend.jobs.generation import load_generation
 from recommend.jobs.reindex import Progress, reindex
@@ -39,7 +41,7 @@ from recommend.settings import IndexSettings, PgvectorSettings, Settings
 from recommend.store import Store
 
 SIZES = (10_000, 100_000)
-ANSWERS, BOX = 200, 5
+ANSWERS, BOX, DAY = 200, 5, 0.005
 _MEGA = 1e6
 
 
@@ -96,6 +98,12 @@ def _compared(size: int, folder: Path, url: str) -> dict[str, str]:
         share = agree(store, remote, server, name)
         stages = {stage: end - start for (stage, start), (_, end) in pairwise(marks)}
         found = _answers(store, settings, remote)
+        brought, rows = _a_day(store, encoder, settings, remote)
+        everything = built + sum(stages.values())
+        found |= {
+            f"{rows:,} articles changed: re-index": f"{brought:.1f} s",
+            "… of building and loading everything": f"{brought / everything:.1%}",
+        }
     bytes_there = server.ask(
         "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname = %(schema)s AND c.relkind = 'r'",
@@ -114,6 +122,21 @@ def _compared(size: int, folder: Path, url: str) -> dict[str, str]:
         "… its own memory then": " / ".join(f"{one['own']:,.0f} MB" for one in opened),
         "… with what is mapped": " / ".join(f"{one['resident']:,.0f} MB" for one in opened),
     }
+
+
+def _a_day(store: Store, encoder: Encoder, settings: Settings, remote: Settings) -> tuple[float, int]:
+    """How long a re-index takes that brings a day's change, and how many articles that is. They were embedded when they
+    came in."""
+    table = Recommender(store, settings).view().snapshot.segment.table
+    rows = np.random.default_rng(8).choice(len(table), max(1, round(DAY * len(table))), replace=False)
+    found = [article for row in rows.tolist() if (article := store.get(table.id(row))) is not None]
+    changed = [one.model_copy(update={"title": f"{one.title}, amended"}) for one in found]
+    ingest(store, encoder, changed)
+    started = time.perf_counter()
+    result = reindex(store, encoder, remote, agrees=partial(agree, store, remote))
+    assert result.built
+    assert result.manifest.base is not None
+    return time.perf_counter() - started, len(changed)
 
 
 def _answers(store: Store, settings: Settings, remote: Settings) -> dict[str, str]:

@@ -23,6 +23,8 @@ from recommend.recommender import Recommender
 if TYPE_CHECKING:
     from conftest import Newsroom
 
+pytestmark = pytest.mark.databases("sqlite", "pgvector")
+
 IDS = [f"story-{n:02}" for n in range(12)]
 
 

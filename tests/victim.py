@@ -25,6 +25,8 @@ from sqlalchemy import Engine, event
 from conftest import ToyEncoder
 from recommend.articles.article import parse_article
 from recommend.evaluation.comparison import compare
+from recommend.index.opening import open_server
+from recommend.index.pgvector.generations import generations, switch
 from recommend.index.snapshot.catalog import current_name, list_snapshots
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.publishing import locked, publish
@@ -33,7 +35,7 @@ from recommend.jobs.backup import backup, restore
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
 from recommend.jobs.rollback import rollback
-from recommend.settings import IndexSettings, Settings
+from recommend.settings import IndexSettings, PgvectorSettings, Settings
 from recommend.store import Store
 
 IDS = [f"story-{number}" for number in range(200)]
@@ -146,9 +148,8 @@ def _prepared(
     encoder, layout, copy = ToyEncoder(), IndexLayout(settings.index), settings.index.parent / "copy.db"
     articles = [parse_article({"id": i, "title": f"{version}", "text": f"{i} {version % 9} storm coast"}) for i in ids]
     canary = partial(compare, store, settings, sample=3)
-    rebuild = partial(
-        reindex, store, encoder, settings, full=True, force=True, canary=canary, lists=partial(make_lists, settings)
-    )
+    job = partial(reindex, store, encoder, settings, force=True, canary=canary, lists=partial(make_lists, settings))
+    rebuild = partial(job, full=True)
     match kind:
         case "put" | "add":
             return partial(put, store, encoder, articles[0])
@@ -158,11 +159,13 @@ def _prepared(
             return partial(ingest, store, encoder, articles, republish=kind == "bulk")
         case "reindex":
             return rebuild
+        case "step":
+            return job
         case "backup":
             return partial(backup, store, copy)
         case "restore":
             return partial(restore, store, copy, layout)
-    while not (others := _others(store, layout)):
+    while not (others := _others(store, layout, settings)):
         rebuild()
     name = chance.choice(others)
     if kind == "rollback":
@@ -170,13 +173,19 @@ def _prepared(
 
     def exchange() -> None:
         with locked(layout):
-            publish(layout, name)
+            if server := open_server(settings):
+                switch(server, name)
+            else:
+                publish(layout, name)
 
     return exchange
 
 
-def _others(store: Store, layout: IndexLayout) -> list[str]:
+def _others(store: Store, layout: IndexLayout, settings: Settings) -> list[str]:
     """The snapshots that could be live instead."""
+    if server := open_server(settings):
+        known = [one for one in generations(server) if one.published and one.verified and not one.live]
+        return [one.manifest.name for one in known if not store.is_rolled_back(one.manifest.revision)]
     live = current_name(layout)
     listed = [one.manifest for one in list_snapshots(layout) if one.manifest is not None and one.name != live]
     return [] if live is None else [one.name for one in listed if not store.is_rolled_back(one.revision)]
@@ -194,7 +203,12 @@ def main() -> None:
         try:
             given = orjson.loads(line)
             indexing = IndexSettings(keep=3, verify_shrink=1)
-            settings = Settings(store=given.pop("store"), index=Path(given.pop("index")), indexing=indexing)
+            settings = Settings(
+                store=given.pop("store"),
+                index=Path(given.pop("index")),
+                indexing=indexing,
+                pgvector=PgvectorSettings(url=given.pop("pgvector"), changes=1.0, verify_boxes=0.0),
+            )
             code = _work(Order(settings=settings, log=Path(given.pop("log")), **given))
         finally:
             sys.stderr.flush()

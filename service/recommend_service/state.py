@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 
 from recommend.cpus import available_cores
 from recommend.errors import RecommendError, StoreUnreachableError
+from recommend.index.live import LiveView
 from recommend.index.opening import open_live
 from recommend.index.view import View
 from recommend.jobs.status import Status, read_status
@@ -66,6 +67,7 @@ class ServiceState:
         self._store: Store | None = None
         self._articles: ArticlesCache | None = None
         self._recommenders: Recommenders | None = None
+        self._live: LiveView | None = None
         self._followed: FollowedView | None = None
         self._error: RecommendError = StoreUnreachableError("the store is not open yet")
         self._opening = Lock()
@@ -109,7 +111,7 @@ class ServiceState:
 
     def _open_recommenders(self, store: Store) -> Recommenders:
         settings = self.settings.model_copy(update={"encoder": self._encoder_settings()})
-        live = open_live(store, settings, serving=True)
+        live = self._live = open_live(store, settings, serving=True)
         live.warmer = self.warmer
         if not self._local:
             self._followed = FollowedView(live, 3 / 4 * self.settings.service.staleness)
@@ -276,7 +278,9 @@ class ServiceState:
             self.recommender().check_searchable()
 
     def close(self) -> None:
-        """Closes the store."""
+        """Closes store and index."""
+        if self._live is not None:
+            self._live.close()
         if self._store is not None:
             self._store.close()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 from recommend.errors import OutputError, truncated_repr
 
@@ -36,7 +37,7 @@ def sync_tree(root: Path) -> None:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Replaces a small file durably: readers see the old content or the new, never anything between."""
-    temp_path = path.with_name(f"{path.name}.{os.getpid()}")
+    temp_path = path.with_name(f"{path.name}.{token_hex(4)}")  # containers that share a folder share process ids, too
     try:
         with named(path):
             temp_path.write_bytes(content)

@@ -82,5 +82,8 @@ class Listing:
         """The present view, of which all articles can be listed."""
         view = self._live.refresh()
         if not view.segments[0].is_whole:
-            raise SnapshotError("articles cannot be listed where the index is on a server: that needs one of snapshots")
+            raise SnapshotError(
+                "articles cannot be listed where the index is on PostgreSQL: open a story by its id, or list them on "
+                "an index of snapshots (recommend reindex and recommend serve with --index FOLDER)"
+            )
         return view

@@ -200,10 +200,10 @@ def test_a_load_that_dies_leaves_the_live_generation_and_the_next_one_clears_up(
     with monkeypatch.context() as patched:
         patched.setattr("recommend.index.pgvector.load._verify", dies)
         with pytest.raises(KeyboardInterrupt):
-            newsroom.reindex()
+            newsroom.reindex(full=True)
     assert live_name(server) == before
     assert shown(newsroom.recommender(), "story-00")
-    newsroom.reindex()
+    newsroom.reindex(full=True)
     names = {one.manifest.name for one in generations(server)}
     schemas = server.ask(f"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, '{CATALOG}_')")
     assert {name for (name,) in schemas} == {f"{CATALOG}_{name}" for name in names}
@@ -215,8 +215,8 @@ def test_a_generation_that_differs_from_its_snapshot_is_refused(
     before = live_name(server)
     newsroom.take(replace_text(stories[6], "story-99"))
     monkeypatch.setattr("recommend.jobs.agreement._share", lambda *_: 0.5)
-    with pytest.raises(SnapshotError, match="of the boxes of 20 articles are the snapshot's"):
-        newsroom.reindex()
+    with pytest.raises(SnapshotError, match="of the boxes of 20 articles are as before"):
+        newsroom.reindex(full=True)
     assert live_name(server) == before
 
 

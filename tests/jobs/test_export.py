@@ -72,6 +72,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.databases("sqlite", "pgvector")
 def test_both_formats_hold_the_box_of_every_published_article(
     newsroom: Newsroom, tmp_path: Path, small_parts: None
 ) -> None:
@@ -146,6 +147,7 @@ def test_parts_made_of_anything_else_are_not_used(
     assert (before != after, made[0]) == (True, 0)
 
 
+@pytest.mark.databases("sqlite", "pgvector")
 def test_hidden_articles_are_exported_under_no_other_and_keep_a_box_of_their_own(
     newsroom: Newsroom, tmp_path: Path
 ) -> None:
@@ -160,6 +162,7 @@ def test_hidden_articles_are_exported_under_no_other_and_keep_a_box_of_their_own
     assert (first["related_id"], first["reason"]) == ("story-30", "Editors' choice")
 
 
+@pytest.mark.databases("sqlite", "pgvector")
 def test_what_is_taken_down_or_blocked_during_the_export_is_not_in_the_file(newsroom: Newsroom, tmp_path: Path) -> None:
     def take_down(made: int) -> None:
         if made:
@@ -202,6 +205,7 @@ def test_an_unknown_ending_is_refused(newsroom: Newsroom, tmp_path: Path, name: 
     assert not (tmp_path / name).exists()
 
 
+@pytest.mark.databases("sqlite", "pgvector")
 def test_many_processes_make_the_file_that_one_makes_from_one_view_and_sweep_it(
     newsroom: Newsroom, stories: list[Article], tmp_path: Path, small_parts: None
 ) -> None:
@@ -274,6 +278,7 @@ def test_an_export_is_refused_while_another_writes_the_same_file(newsroom: Newsr
     assert again() == 240
 
 
+@pytest.mark.databases("sqlite", "pgvector")
 def test_what_expired_has_no_box_and_is_in_none_nor_what_expires_meanwhile(
     newsroom: Newsroom, stories: list[Article], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,11 @@ import uvicorn
 from sqlalchemy import make_url
 
 from recommend.encoder import Encoder
-from recommend.settings import ServiceSettings, Settings
+from recommend.index.pgvector.server import Server as IndexServer
+from recommend.index.snapshot.catalog import current_name
+from recommend.index.snapshot.layout import IndexLayout
+from recommend.jobs.generation import load_generation
+from recommend.settings import PgvectorSettings, ServiceSettings, Settings
 from recommend.store import Store
 from recommend_service.app import create_app
 from recommend_service.http.problems import Problem
@@ -303,6 +307,25 @@ def on_postgresql(sample: Settings, encoder: Encoder, postgresql: Server, tmp_pa
             assert target.put(articles, encoder.fingerprint) == [change.revision for change in changes]
         service = sample.service.model_copy(update={"staleness": 1.0})
         yield sample.model_copy(update={"store": url, "index": index, "service": service})
+
+
+@pytest.fixture
+def on_pgvector(copied: Settings, pgvector: Server) -> Iterator[Settings]:
+    """The settings of a service on a copy of one's own, the index on PostgreSQL, which is asked each time."""
+    name = current_name(IndexLayout(copied.index))
+    assert name is not None
+    with pgvector.database("template0") as url, closing(IndexServer(url)) as server:
+        service = copied.service.model_copy(update={"staleness": 0.0})
+        settings = copied.model_copy(update={"service": service, "pgvector": PgvectorSettings(url=url)})
+        load_generation(server, settings, name)()
+        yield settings
+
+
+@pytest.fixture
+def copied_as(dialect: str, request: pytest.FixtureRequest) -> Settings:
+    """The settings of a service on a copy of one's own, of the kind that the marker ``databases`` names."""
+    settings: Settings = request.getfixturevalue("copied" if dialect == "sqlite" else f"on_{dialect}")
+    return settings
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from recommend.encoder import Encoder
 from recommend.index.snapshot.layout import IndexLayout
@@ -22,6 +23,8 @@ from recommend.jobs.rollback import rollback
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
+
+pytestmark = pytest.mark.databases("sqlite", "pgvector")
 
 STORY = "a-central-asia-condemns-drone-attack"
 NEW = {
@@ -71,9 +74,9 @@ def _asked(client: Any, gone: list[str]) -> set[str]:
 
 
 def test_no_path_leads_to_what_was_taken_down_through_a_switch_a_kill_a_rollback_and_a_restore(
-    copied: Settings, encoder: Encoder, serve_workers: Any, connect: Any, tmp_path: Path
+    copied_as: Settings, encoder: Encoder, serve_workers: Any, connect: Any, tmp_path: Path
 ) -> None:
-    layout = IndexLayout(copied.index)
+    copied, layout = copied_as, IndexLayout(copied_as.index)
     each_connects_anew = httpx.Limits(max_keepalive_connections=0)
     with (
         closing(Store(copied.store)) as store,
@@ -127,6 +130,8 @@ def test_no_path_leads_to_what_was_taken_down_through_a_switch_a_kill_a_rollback
         assert not any(everywhere(victims).values())
 
         rollback(store, copied, lambda _: encoder, earlier)
+        if copied.pgvector.url:
+            reader.await_snapshot(earlier)  # whose statistics are read first
         assert reader.get("/readyz").json()["snapshot"] == earlier
         assert not any(everywhere(victims).values())
 

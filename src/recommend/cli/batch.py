@@ -39,6 +39,7 @@ from recommend.store import Store
 
 if TYPE_CHECKING:
     from recommend.index.pgvector.server import Server
+    from recommend.index.view import FixedView
     from recommend.settings import Settings
 
 AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="Go on though there is no article.")]
@@ -223,10 +224,10 @@ def _exit(result: ReindexResult) -> None:
         raise typer.Exit(QUARANTINED)
 
 
-def _agree(store: Store, settings: Settings, server: Server, name: str) -> float:
+def _agree(store: Store, settings: Settings, server: Server, name: str, made_of: FixedView | None) -> float:
     from recommend.jobs.agreement import agree  # only where the extra is installed
 
-    return agree(store, settings, server, name)
+    return agree(store, settings, server, name, made_of)
 
 
 def _print_canary(canary: Canary) -> None:

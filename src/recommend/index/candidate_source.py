@@ -125,8 +125,8 @@ class CandidateSource(Protocol):
     def numbers(self, ids: Iterable[str]) -> IntArray:
         """Of those of the ids that are in the generation, ascending."""
 
-    def ids(self) -> Iterator[tuple[int, str]]:
-        """Numbers and ids of all, in the order of ids."""
+    def ids(self, conditions: Conditions, gone: IntArray) -> Iterator[str]:
+        """The ids of all that fulfil the conditions without the numbers ``gone``, in their order."""
 
     def of_group(self, group: int) -> Iterator[str]:
         """The ids of the articles of a duplicate group."""

@@ -193,15 +193,20 @@ class ExpandedTerms:
 
 def mixed_terms(own: TermVector, others: list[TermVector]) -> TermVector:
     """A term vector mixed with those of neighbours, of unit length."""
+    return mixed_with_length(own, others)[0]
+
+
+def mixed_with_length(own: TermVector, others: list[TermVector]) -> tuple[TermVector, float]:
+    """The same, and the length that it had before, as :func:`expanded_lengths` gives it."""
     if not others:
-        return own
+        return own, 1.0
     share = NEIGHBOUR_SHARE / len(others)
     columns = np.concatenate([own.terms, *(other.terms for other in others)])
     weights = np.concatenate([(1 - NEIGHBOUR_SHARE) * own.weights, *(share * other.weights for other in others)])
     terms, place = np.unique(columns, return_inverse=True)
     mixed = np.bincount(place, weights, minlength=len(terms)).astype(np.float32)
     length = float(np.linalg.norm(mixed))
-    return TermVector(terms, mixed / length if length else mixed)
+    return TermVector(terms, mixed / length if length else mixed), max(length, 1e-9)
 
 
 def _mixing(rows: IntArray, neighbours: NDArray[np.int32], count: int) -> sparse.csr_array:

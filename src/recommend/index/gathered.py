@@ -36,7 +36,7 @@ class Gathered(Segment):
     Attributes:
         source: keeps all.
         records: at hand.
-        numbers: (n,) int64 of the rows in the generation, ascending.
+        numbers: (n,) int64 of the rows in the generation.
         gone: (g,) int64 numbers of all that changed since, ascending.
         found: what searches brought.
         absent: ids that are none of the generation's.
@@ -125,10 +125,13 @@ class Gathered(Segment):
         mask = ~np.isin(self.numbers, self.gone)
         return None if mask.all() else mask
 
-    def ids(self, alive: BoolArray | None) -> Iterator[str]:
-        """The ids of all articles that are not gone."""
-        gone = frozenset(self.gone.tolist())
-        return (one for number, one in self.source.ids() if number not in gone)
+    def without_numbers(self, gone: IntArray) -> Segment:
+        """See :meth:`~recommend.index.segment.Segment.without_numbers`."""
+        return replace(self, gone=gone)
+
+    def ids(self, alive: BoolArray | None, conditions: Conditions | None = None) -> Iterator[str]:
+        """The ids of all articles that are not gone and fulfil the conditions."""
+        return self.source.ids(conditions or Conditions(), self.gone)
 
     def of_group(self, group: int) -> Iterator[str]:
         """The ids of the articles of a duplicate group."""
@@ -182,7 +185,8 @@ class Gathered(Segment):
         return found.numbers
 
     def _rows(self, numbers: IntArray) -> IntArray:
-        return np.searchsorted(self.numbers, numbers)
+        order = np.argsort(self.numbers)
+        return np.sort(order[np.searchsorted(self.numbers, numbers, sorter=order)])
 
 
 def _parts(segment: Segment) -> dict[str, Any]:

@@ -114,6 +114,9 @@ class LiveView:
                     self._keep()
             return self._view
 
+    def close(self) -> None:
+        """Gives back what it holds of other machines."""
+
     @property
     def overlay_size(self) -> int:
         """Articles that are served from changes since the snapshot."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from recommend.errors import SettingsError
@@ -34,6 +36,21 @@ def open_live(store: Store, settings: Settings, *, serving: bool = False) -> Liv
     from recommend.index.pgvector.live import GenerationView  # only where the extra is installed
 
     return GenerationView(store, layout, server, staleness=settings.service.staleness, serving=serving)
+
+
+@contextmanager
+def opened_server(settings: Settings) -> Iterator[Server | None]:
+    """The server that the settings name, its connections given back when the block ends; None when they name a folder.
+
+    Raises:
+        SettingsError: as :func:`open_server`.
+    """
+    server = open_server(settings)
+    try:
+        yield server
+    finally:
+        if server is not None:
+            server.close()
 
 
 def open_server(settings: Settings) -> Server | None:

@@ -50,8 +50,14 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An article outside any segment with what ranking needs of it, see :class:`Query`; ``row`` is the table's, and by
-    ``key`` it is kept, empty for one that is not."""
+    """An article outside any segment with what ranking needs of it, see :class:`Query`.
+
+    Attributes:
+        row: the table's.
+        key: by which it is kept, empty for one that is not.
+        neighbours: ids of those of whose terms ``context`` is mixed, and its ``length`` before that was made 1; of one
+            that was kept, neither is known.
+    """
 
     article: Article
     row: Row
@@ -63,6 +69,8 @@ class Prepared:
     authors: TermVector = NONE
     title: TermVector = NONE
     key: bytes = b""
+    neighbours: tuple[str, ...] = ()
+    length: float = 1.0
 
     def query(self) -> Query:
         """The query that the article makes."""

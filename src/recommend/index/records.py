@@ -46,14 +46,14 @@ def card_bytes(row: Mapping[str, Any]) -> bytes:
 
 
 def assemble(records: Records, beside: Segment) -> tuple[Segment, IntArray]:
-    """The records as a segment, ascending by number, and (n,) their numbers.
+    """The records as a segment, ascending by id, and (n,) their numbers.
 
     Args:
         records: n of them.
         beside: any segment of the generation: of its dimensions, terms and labels.
     """
     rows, count = records.rows, len(records.rows)
-    numbers = np.sort(np.fromiter(rows, np.int64, count))
+    cards, numbers = _by_id(rows)
     ordered = [rows[number] for number in numbers.tolist()]
     others = [number for number in records.neighbours if number not in rows]
     packed = [record.vectors for record in ordered] + [records.neighbours[number] for number in others]
@@ -70,7 +70,7 @@ def assemble(records: Records, beside: Segment) -> tuple[Segment, IntArray]:
     embeddings = np.frombuffer(b"".join(record.embedding for record in ordered), np.float16).reshape(-1, dimension)
     segment = replace(
         beside_parts(beside),
-        table=_table([record.card for record in ordered]),
+        table=_table(cards),
         embeddings=embeddings,
         matrix=TermMatrix(vectors.matrices[0].rows, corpus=beside.matrix.corpus),
         groups=vectors.groups[:count],
@@ -88,8 +88,15 @@ def beside_parts(segment: Segment) -> Segment:
     return Segment(*(getattr(segment, name) for name in Segment.__slots__))
 
 
-def _table(cards: Sequence[bytes]) -> ArticleTable:
-    columns = zip(*orjson.loads(b"[" + b",".join(cards) + b"]"), strict=True) if cards else [()] * len(SCHEMA)
+def _by_id(rows: Mapping[int, Record]) -> tuple[list[list[Any]], IntArray]:
+    """The cards in ascending order of ids, and (n,) their numbers."""
+    cards: list[list[Any]] = orjson.loads(b"[" + b",".join(record.card for record in rows.values()) + b"]")
+    order = sorted(range(len(cards)), key=lambda place: cards[place][0])
+    return [cards[place] for place in order], np.fromiter(rows, np.int64, len(rows))[order]
+
+
+def _table(cards: Sequence[Sequence[Any]]) -> ArticleTable:
+    columns = zip(*cards, strict=True) if cards else [()] * len(SCHEMA)
     return ArticleTable(
         pa.RecordBatch.from_arrays([_array(list(c), f) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
     )

@@ -137,8 +137,18 @@ class Segment:
         remaining[rows] = False
         return self, remaining
 
-    def ids(self, alive: BoolArray | None) -> Iterator[str]:
-        """The ids of all articles that are alive (n,); None: of all."""
+    @property
+    def gone(self) -> IntArray:
+        """(g,) numbers of the articles that changed since, where others are not at hand."""
+        return np.zeros(0, np.int64)
+
+    def without_numbers(self, gone: IntArray) -> Segment:
+        """The segment without the articles of those numbers (g,)."""
+        return self
+
+    def ids(self, alive: BoolArray | None, conditions: Conditions | None = None) -> Iterator[str]:
+        """The ids of all articles that are alive (n,); None: of all. Where others are not at hand, ``conditions`` say
+        of them what ``alive`` says of rows."""
         rows = range(len(self)) if alive is None else np.flatnonzero(alive)
         return (self.table.id(int(row)) for row in rows)
 

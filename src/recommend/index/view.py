@@ -62,7 +62,7 @@ class View:
     def __reduce__(self) -> tuple[object, ...]:
         """Pickled without what the snapshot's files hold: whoever unpickles it maps those again."""
         later = self.segments[1:], self.alive, self.revision, self.curations, self.hidden, self.set_aside
-        return _on, (self.snapshot, *later)
+        return _on, (self.snapshot, self.segments[0].gone, *later)
 
     def __len__(self) -> int:
         return sum(segment.count(alive) for segment, alive in zip(self.segments, self.alive, strict=True))
@@ -151,9 +151,9 @@ class View:
             yield from segment.of_group(group)
 
 
-def _on(snapshot: Snapshot, segments: tuple[Segment, ...], *others: Any) -> View:
+def _on(snapshot: Snapshot, gone: IntArray, segments: tuple[Segment, ...], *others: Any) -> View:
     """The view of a snapshot and later segments."""
-    return View(snapshot, (snapshot.segment, *segments), *others)
+    return View(snapshot, (snapshot.segment.without_numbers(gone), *segments), *others)
 
 
 class FixedView:

@@ -1,4 +1,4 @@
-"""Whether a generation gives the boxes of the snapshot that it was loaded from."""
+"""Whether a generation gives the boxes of what it was made from: a snapshot, or the generation before with changes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from recommend.index.live import SnapshotView
 from recommend.index.pgvector.live import LoadedView
 from recommend.index.pgvector.server import Server
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.view import FixedView
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
@@ -17,33 +18,43 @@ _BOX = 5
 _SEED = 7
 
 
-def agree(store: Store, settings: Settings, server: Server, name: str) -> float:
+def agree(store: Store, settings: Settings, server: Server, name: str, made_of: FixedView | None = None) -> float:
     """The mean share of boxes that both give.
 
     Args:
         store: of which the snapshot is.
         settings: index folder; how many boxes, and how alike they must be.
         server: where the generation lies.
-        name: of both.
+        name: of the generation.
+        made_of: what it was made from; None for the snapshot of its name.
 
     Raises:
         SnapshotError: when they are less alike than ``pgvector.verify_boxes`` says.
         StoreUnreachableError: when the server cannot be asked.
     """
     layout = IndexLayout(settings.index)
-    sides = (SnapshotView(layout, name), LoadedView(server, layout, name))
+    sides = (made_of or SnapshotView(layout, name), LoadedView(server, layout, name))
     before, after = (Recommender(store, settings, view=view) for view in sides)
-    table = sides[0].refresh().snapshot.segment.table
-    count = min(len(table), settings.pgvector.canaries)
-    rows = np.random.default_rng(_SEED).choice(len(table), count, replace=False)
-    shares = [_share(before, after, table.id(int(row))) for row in rows]
+    ids = _canaries(before, settings.pgvector.canaries)
+    shares = [_share(before, after, one) for one in ids]
     share = float(np.mean(shares)) if shares else 1.0
     if share < settings.pgvector.verify_boxes:
         raise SnapshotError(
-            f"generation {name}: {share:.3f} of the boxes of {count} articles are the snapshot's, "
+            f"generation {name}: {share:.3f} of the boxes of {len(ids)} articles are as before, "
             f"pgvector.verify_boxes is {settings.pgvector.verify_boxes}"
         )
     return share
+
+
+def _canaries(before: Recommender, count: int) -> list[str]:
+    """Ids of articles: some of all, or where most lie elsewhere some of those that changed, and the newest."""
+    segments, chance = before.view().segments, np.random.default_rng(_SEED)
+    ids: list[str] = []
+    for table in (segment.table for segment in segments if len(segment)):
+        rows = chance.choice(len(table), min(len(table), count if len(segments) == 1 else count // 2), replace=False)
+        ids += [table.id(int(row)) for row in rows]
+    newest = [item.id for item in before.listing.latest(count)] if len(ids) < count else []
+    return [*dict.fromkeys([*ids, *newest])][:count]
 
 
 def _share(before: Recommender, after: Recommender, article_id: str) -> float:

@@ -82,7 +82,8 @@ def compare_with_live(
             f"snapshot of revision {new.revision}: it holds {new.articles} articles, {live.name} {live.articles}, "
             f"indexing.verify_shrink is {settings.indexing.verify_shrink}{way_out}"
         )
-    compared = canary(live.name, new.name)
+    built = live.base or live.name
+    compared = canary(built, new.name) if layout.snapshot(built).articles.exists() else None
     if not force and compared and compared.empty - compared.empty_before > settings.indexing.verify_empty:
         raise SnapshotError(
             f"snapshot of revision {new.revision}: {compared.empty:.0%} of {compared.queries} boxes are empty, in "

@@ -11,6 +11,7 @@ from recommend.index.pgvector.load import load
 from recommend.index.pgvector.server import Server
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import open_snapshot
+from recommend.index.view import FixedView
 from recommend.settings import Settings
 
 
@@ -19,7 +20,7 @@ def load_generation(
     settings: Settings,
     name: str,
     *,
-    agrees: Callable[[Server, str], object] = lambda _server, _name: None,
+    agrees: Callable[[Server, str, FixedView | None], object] = lambda *_: None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Callable[[], None]:
     """Writes a snapshot to a server, unless it is there, without making it live.
@@ -42,7 +43,7 @@ def load_generation(
         load(server, open_snapshot(IndexLayout(settings.index), name), settings, on_stage=on_stage)
         on_stage("comparing boxes")
         try:
-            agrees(server, name)
+            agrees(server, name, None)
         except SnapshotError:
             drop(server, name)
             raise

@@ -13,7 +13,7 @@ from recommend.encoder.executors.engine import Engine
 from recommend.errors import RecommendError, SnapshotError
 from recommend.fingerprint import base_fingerprint
 from recommend.index.dense import choose_kind
-from recommend.index.opening import open_server
+from recommend.index.opening import opened_server
 from recommend.index.snapshot.build import Recipe, build_snapshot, live_corpus
 from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
 from recommend.index.snapshot.incremental import Corpus
@@ -21,6 +21,7 @@ from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import verify
 from recommend.index.snapshot.publishing import locked, prune, remove
 from recommend.index.snapshot.settling import settle_boilerplate
+from recommend.index.view import FixedView
 from recommend.ingest import Failed, embed_missing
 from recommend.jobs.comparison import Canary, compare_with_live
 from recommend.jobs.last_run import recorded
@@ -110,7 +111,7 @@ def reindex(
     canary: Callable[[str, str], Canary | None] = lambda _old, _new: None,
     exposed: Callable[[Manifest], Manifest] = lambda manifest: manifest,
     lists: Callable[[str], int] = lambda _: 0,
-    agrees: Callable[[Server, str], object] = lambda _server, _name: None,
+    agrees: Callable[[Server, str, FixedView | None], object] = lambda *_: None,
     progress: Progress = Progress(),
 ) -> ReindexResult:
     """Brings the live snapshot up to the store's revision. Killed at any moment, it leaves the old one serving.
@@ -131,8 +132,8 @@ def reindex(
             :func:`recommend.jobs.exposure.spread_exposure` does, and gives its manifest from then on.
         lists: makes what is missing of the ready lists of the live snapshot, given its name, and says of how many
             articles, as :func:`recommend.jobs.lists.make_lists` does.
-        agrees: raises where a generation on a server gives other boxes than the snapshot, given its name, as
-            :func:`recommend.jobs.agreement.agree` does.
+        agrees: raises where a generation on a server, given its name, gives other boxes than the snapshot, or than a
+            view, as :func:`recommend.jobs.agreement.agree` does.
         progress: who is told of it.
 
     Raises:
@@ -140,12 +141,12 @@ def reindex(
         SnapshotError: when another job is at work or the new snapshot fails verification.
     """
     layout = IndexLayout(settings.index)
-    with locked(layout), recorded(layout):
-        before = Corpus.empty() if full else None
-        if full or store.boilerplate.settled_at() != store.latest_revision():
-            progress.stage("counting shared sentences")
-            before = live_corpus(layout) if before is None else before
-            settle_boilerplate(store, before)
+    with locked(layout), recorded(layout), opened_server(settings) as server:
+        if server is not None and publishes and not full:
+            brought = _bring_changes(store, encoder, settings, server, engine, agrees, progress)
+            if brought is not None:
+                return brought
+        before = _counted(store, layout, progress, full=full)
         recipe = replace(Recipe.of(encoder, settings), boilerplate=store.boilerplate.read())
         progress.stage("embedding")
         failures: list[str] = []
@@ -166,7 +167,6 @@ def reindex(
             progress.stage("making lists ready")
             return lists(live.name)
 
-        server = open_server(settings)
         if server is not None:  # only where the extra is installed
             from recommend.jobs.generation import is_live, load_generation, prune_generations
 
@@ -202,6 +202,46 @@ def reindex(
             prune_generations(server, settings.indexing.keep)
         dropped = sum(map(store.embeddings.drop, fingerprints - _fingerprints(layout)))
         return done(manifest, canary=compared, dropped=dropped, listed=listed(manifest))
+
+
+def _counted(store: Store, layout: IndexLayout, progress: Progress, *, full: bool) -> Corpus | None:
+    """What is kept of the live snapshot, with which shared sentences were counted; None where nothing was to count."""
+    before = Corpus.empty() if full else None
+    if full or store.boilerplate.settled_at() != store.latest_revision():
+        progress.stage("counting shared sentences")
+        before = live_corpus(layout) if before is None else before
+        settle_boilerplate(store, before)
+    return before
+
+
+def _bring_changes(
+    store: Store,
+    encoder: Encoder,
+    settings: Settings,
+    server: Server,
+    engine: Engine | None,
+    agrees: Callable[[Server, str, FixedView | None], object],
+    progress: Progress,
+) -> ReindexResult | None:
+    """Brings to a server what changed since its live generation; None where a snapshot is to be built. Boilerplate is
+    counted when that is done."""
+    from recommend.jobs.generation import prune_generations  # only where the extra is installed
+    from recommend.jobs.steps import load_step, step_from
+
+    layout, recipe = IndexLayout(settings.index), Recipe.of(encoder, settings)
+    live = step_from(server, store, settings, replace(recipe, boilerplate=store.boilerplate.read()).digest)
+    if live is None:
+        return None
+    progress.stage("embedding")
+    embedded = embed_missing(store, encoder, engine, progress=progress.embedded, on_failure=progress.failed)
+    if not embedded and live.manifest.revision == store.latest_revision():
+        return ReindexResult(live.manifest, 0, built=False)
+    manifest, switch = load_step(server, store, settings, live, agrees=agrees, on_stage=progress.stage)
+    progress.stage("publishing")
+    embedded += publish_embedded(store, layout, manifest.name, encoder, switch=switch, progress=progress.embedded)
+    prune(layout, settings.indexing.keep, {live.base})
+    prune_generations(server, settings.indexing.keep)
+    return ReindexResult(manifest, embedded, built=True, set_aside=manifest.set_aside)
 
 
 def _fingerprints(layout: IndexLayout) -> set[str]:

@@ -7,7 +7,7 @@ from functools import partial
 
 from recommend.encoder import Encoder
 from recommend.errors import SnapshotError
-from recommend.index.opening import open_server
+from recommend.index.opening import opened_server
 from recommend.index.snapshot.catalog import previous_name
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import verify
@@ -40,8 +40,8 @@ def rollback(
             revision that a restore undid.
         EncoderError: when its encoder cannot be opened.
     """
-    layout, server, switch = IndexLayout(settings.index), open_server(settings), None
-    with locked(layout):
+    layout, switch = IndexLayout(settings.index), None
+    with locked(layout), opened_server(settings) as server:
         if server is None:
             manifest = verify(layout, previous_name(layout) if name is None else name)
         else:

@@ -114,3 +114,9 @@ class PgvectorSettings(Group):
         20, ge=0, le=10_000, description="boxes that are compared with the snapshot's before a switch"
     )
     verify_boxes: float = Field(0.95, ge=0.0, le=1.0, description="least share of these boxes that both give")
+    changes: float = Field(
+        0.05,
+        ge=0.0,
+        le=1.0,
+        description="up to which share of changed articles a re-index brings only these; 0: it builds anew each time",
+    )

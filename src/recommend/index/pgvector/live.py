@@ -12,6 +12,7 @@ from recommend.index.live import LiveView
 from recommend.index.pgvector.generations import generations, live_name
 from recommend.index.pgvector.server import Server
 from recommend.index.pgvector.statistics import open_generation
+from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.view import FixedView
@@ -60,6 +61,10 @@ class GenerationView(LiveView):
         self._asked, self._name = float("-inf"), live_name(server)
         super().__init__(store, layout, serving=serving)
 
+    def close(self) -> None:
+        """Gives back connections."""
+        self.server.close()
+
     def _stamp(self) -> object:
         if monotonic() - self._asked >= self._staleness:
             try:
@@ -81,7 +86,8 @@ class GenerationView(LiveView):
     def _read(self, name: str) -> Snapshot:
         snapshot = open_generation(self.server, self._layout, name)
         try:  # for those who ask the folder what is live
-            replace_file(self._layout.current, f"{name}\n".encode())
+            if current_name(self._layout) != name:
+                replace_file(self._layout.current, f"{name}\n".encode())
         except OSError as problem:
             logger.info("%s is not kept up to date: %s", self._layout.current, problem)
         return snapshot

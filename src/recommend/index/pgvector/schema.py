@@ -1,4 +1,8 @@
-"""Tables of a generation, each generation in a schema of its own, and of the catalog that names the live one."""
+"""Tables of generations, each in a schema of its own, and of the catalog that names the live one.
+
+A generation that was loaded whole has the tables; one that came of changes since is a further *step* on them: its
+schema has views that show the rows which hold from ``since`` until before ``until``.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ CREATE TABLE IF NOT EXISTS {CATALOG}.generations (
     manifest bytea NOT NULL,
     articles integer NOT NULL,
     accesses text[] NOT NULL,
+    step integer NOT NULL,
     verified_at timestamptz,
     published_at timestamptz
 );
@@ -25,9 +30,11 @@ CREATE TABLE IF NOT EXISTS {CATALOG}.live (
 
 # embeddings lie in the row itself: whoever compares a thousand does not look each up elsewhere
 _TABLES = """
-CREATE TABLE {schema}.articles (
+CREATE TABLE {schema}.rows (
     number integer NOT NULL,
-    id text NOT NULL,
+    since integer NOT NULL,
+    until integer NOT NULL DEFAULT 2147483647,
+    id text COLLATE "C" NOT NULL,
     published_at bigint,
     expires_at bigint,
     section text,
@@ -40,7 +47,7 @@ CREATE TABLE {schema}.articles (
     duplicates bigint NOT NULL,
     embedding halfvec({dimension}) NOT NULL
 );
-ALTER TABLE {schema}.articles ALTER COLUMN embedding SET STORAGE PLAIN;
+ALTER TABLE {schema}.rows ALTER COLUMN embedding SET STORAGE PLAIN;
 CREATE TABLE {schema}.records (
     number integer NOT NULL,
     neighbours integer[] NOT NULL,
@@ -48,25 +55,36 @@ CREATE TABLE {schema}.records (
     card bytea NOT NULL
 );
 ALTER TABLE {schema}.records ALTER COLUMN vectors SET STORAGE EXTERNAL;
-CREATE TABLE {schema}.postings (term integer NOT NULL, part integer NOT NULL, entries bytea NOT NULL);
-ALTER TABLE {schema}.postings ALTER COLUMN entries SET STORAGE EXTERNAL;
+CREATE TABLE {schema}.parts (
+    term integer NOT NULL, since integer NOT NULL, part integer NOT NULL, entries bytea NOT NULL);
+ALTER TABLE {schema}.parts ALTER COLUMN entries SET STORAGE EXTERNAL;
 CREATE TABLE {schema}.statistics (file text PRIMARY KEY, content bytea NOT NULL);
 """
 
 _KEYS = """
-ALTER TABLE {schema}.articles ADD PRIMARY KEY (number);
-CREATE UNIQUE INDEX ON {schema}.articles USING btree (id);
-CREATE INDEX ON {schema}.articles USING btree (published_at, number);
-CREATE INDEX ON {schema}.articles USING btree (expires_at) WHERE expires_at IS NOT NULL;
-CREATE INDEX ON {schema}.articles USING btree (section, published_at);
-CREATE INDEX ON {schema}.articles USING btree (site, published_at);
-CREATE INDEX ON {schema}.articles USING gin (tags);
-CREATE INDEX ON {schema}.articles USING hash (duplicates);
+ALTER TABLE {schema}.rows ADD PRIMARY KEY (number);
+CREATE UNIQUE INDEX ON {schema}.rows USING btree (id, since);
+CREATE INDEX ON {schema}.rows USING btree (published_at DESC NULLS LAST, id);
+CREATE INDEX ON {schema}.rows USING btree (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX ON {schema}.rows USING btree (section, published_at DESC NULLS LAST, id);
+CREATE INDEX ON {schema}.rows USING btree (site, published_at);
+CREATE INDEX ON {schema}.rows USING gin (tags);
+CREATE INDEX ON {schema}.rows USING hash (duplicates);
 ALTER TABLE {schema}.records ADD PRIMARY KEY (number);
-ALTER TABLE {schema}.postings ADD PRIMARY KEY (term, part);
+ALTER TABLE {schema}.parts ADD PRIMARY KEY (term, since, part);
 """
 
-_GRAPH = "CREATE INDEX ON {schema}.articles USING hnsw (embedding halfvec_ip_ops) WITH (m = 24, ef_construction = 200)"
+_VIEWS = """
+CREATE VIEW {schema}.articles AS SELECT * FROM {base}.rows WHERE since <= {step} AND until > {step};
+CREATE VIEW {schema}.postings AS SELECT term, part, entries FROM {base}.parts WHERE since <= {step};
+"""
+
+_SHARED = """
+CREATE VIEW {schema}.records AS SELECT * FROM {base}.records;
+CREATE VIEW {schema}.statistics AS SELECT * FROM {base}.statistics;
+"""
+
+_GRAPH = "CREATE INDEX ON {schema}.rows USING hnsw (embedding halfvec_ip_ops) WITH (m = 24, ef_construction = 200)"
 
 
 def schema_of(name: str) -> sql.Identifier:
@@ -75,8 +93,17 @@ def schema_of(name: str) -> sql.Identifier:
 
 
 def tables(name: str, dimension: int) -> sql.Composed:
-    """Creates the tables of a generation."""
-    return sql.SQL(_TABLES).format(schema=schema_of(name), dimension=sql.Literal(dimension))
+    """Creates the tables of a generation that is loaded whole, and its views."""
+    return sql.SQL(_TABLES + _VIEWS).format(
+        schema=schema_of(name), base=schema_of(name), step=sql.Literal(0), dimension=sql.Literal(dimension)
+    )
+
+
+def views(name: str, base: str, step: int) -> sql.Composed:
+    """Creates the views of a generation that is a step on the tables of another."""
+    return sql.SQL("CREATE SCHEMA {schema};" + _VIEWS + _SHARED).format(
+        schema=schema_of(name), base=schema_of(base), step=sql.Literal(step)
+    )
 
 
 def keys(name: str) -> sql.Composed:

@@ -28,7 +28,7 @@ IntArray = NDArray[np.int64]
 
 _KNOWN = 1_000  # articles that are kept once they were looked up
 _DENSE = 1  # of the bits that say how a row was found
-_LEXICAL_SPARE = 4  # times as many matches are looked at where conditions may leave some out
+_LEXICAL_SPARE = 4  # times as many matches are looked at where some may be left out
 
 _FETCHED = """,
 chosen AS MATERIALIZED (SELECT number, bit_or(kind) AS kinds FROM found GROUP BY number),
@@ -55,10 +55,10 @@ found AS (
 _NEAR_IN_TIME = """
 newer AS MATERIALIZED (SELECT number, row_number() OVER () AS place FROM (
     SELECT number FROM {schema}.articles WHERE published_at > %(published)s
-    ORDER BY published_at, number DESC LIMIT %(near)s) n),
+    ORDER BY published_at NULLS FIRST, id DESC LIMIT %(near)s) n),
 older AS MATERIALIZED (SELECT number, row_number() OVER () AS place FROM (
     SELECT number FROM {schema}.articles WHERE published_at <= %(published)s
-    ORDER BY published_at DESC, number LIMIT %(near)s) o),
+    ORDER BY published_at DESC NULLS LAST, id LIMIT %(near)s) o),
 beside AS MATERIALIZED (
     SELECT number FROM newer WHERE place <= greatest(%(near)s / 2, %(near)s - (SELECT count(*) FROM older))
     UNION ALL
@@ -84,6 +84,7 @@ class PgvectorSource:
         self._server = server
         self._schema = schema_of(generation.manifest.name)
         self._frequencies = frequencies
+        self._replaced = generation.step > 0
         self.name = generation.manifest.name
         self.articles = generation.manifest.articles
         self.accesses = generation.accesses
@@ -124,14 +125,14 @@ class PgvectorSource:
             given = given | {"newest_section": want.section}
         found = (
             "WITH found AS (SELECT number, 8 AS kind FROM (SELECT r.number FROM {schema}.articles r"
-            f" WHERE {condition} ORDER BY r.published_at DESC NULLS LAST, r.number LIMIT %(count)s) n)"
+            f" WHERE {condition} ORDER BY r.published_at DESC NULLS LAST, r.id LIMIT %(count)s) n)"
         )
         return self._fetched(found, given | {"count": want.count}, want.count)
 
     def _search(self, want: Search, gone: IntArray) -> Found:
         query = want.query
         condition, given = ("true", {}) if want.conditions is None else _condition(want.conditions, gone)
-        spare = 1 if want.conditions is None else _LEXICAL_SPARE
+        spare = _LEXICAL_SPARE if want.conditions is not None or self._replaced else 1
         matches = self._matches(query.terms, want.most_terms, spare * want.count)
         near = _NOTHING_NEAR
         if query.published_at != MISSING and want.near:
@@ -179,9 +180,11 @@ class PgvectorSource:
         statement = "SELECT number FROM {}.articles WHERE id = ANY(%(ids)s) ORDER BY number"
         return _column(self._ask(statement, given))
 
-    def ids(self) -> Iterator[tuple[int, str]]:
+    def ids(self, conditions: Conditions, gone: IntArray) -> Iterator[str]:
         """See :meth:`~recommend.index.candidate_source.CandidateSource.ids`."""
-        return iter([(number, one) for number, one in self._ask("SELECT number, id FROM {}.articles ORDER BY number")])
+        condition, given = _condition(conditions, gone)
+        statement = f"SELECT r.id FROM {{}}.articles r WHERE {condition} ORDER BY r.id"
+        return (one for (one,) in self._ask(statement, given))
 
     def of_group(self, group: int) -> Iterator[str]:
         """See :meth:`~recommend.index.candidate_source.CandidateSource.of_group`."""

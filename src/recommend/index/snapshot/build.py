@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,10 +102,11 @@ class Recipe:
         return sha256(orjson.dumps([FORMAT, self.encoder.fingerprint, mapped, *chosen])).hexdigest()[:8]
 
 
-def _free_name(layout: IndexLayout, revision: int, recipe: str) -> str:
-    """A snapshot that readers may have open is never overwritten: a rebuild of the same revision gets a number."""
+def free_name(layout: IndexLayout, revision: int, recipe: str, others: Iterable[str] = ()) -> str:
+    """A snapshot that readers may have open is never overwritten: a rebuild of the same revision gets a number, and
+    ``others`` are taken, too."""
     name = f"r{revision:010d}-{recipe}"
-    taken = {path.name for path in layout.snapshots.iterdir()}
+    taken = {path.name for path in layout.snapshots.iterdir()} | {*others}
     return next(n for n in (name, *(f"{name}.{i}" for i in range(2, len(taken) + 3))) if n not in taken)
 
 
@@ -206,7 +207,7 @@ def _write(
     np.save(layout.lengths, expanded_lengths(matrix, neighbours))
     manifest = Manifest(
         format=FORMAT,
-        name=_free_name(index_layout, reading.revision, recipe.digest),
+        name=free_name(index_layout, reading.revision, recipe.digest),
         revision=reading.revision,
         recipe=recipe.digest,
         articles=len(table),
@@ -240,7 +241,9 @@ def live_corpus(layout: IndexLayout) -> Corpus:
     """What the live snapshot holds of its articles; empty where there is none to rely upon."""
     name = current_name(layout)
     try:
-        return Corpus.empty() if name is None else Corpus.load(layout.snapshot(name))
+        if name is None:
+            return Corpus.empty()
+        return Corpus.load(layout.snapshot(layout.snapshot(name).read_manifest().base or name))
     except SnapshotError as problem:
         logger.warning("nothing is kept: %s", problem)
         return Corpus.empty()

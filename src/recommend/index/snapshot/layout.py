@@ -52,6 +52,7 @@ class Manifest(BaseModel):
         recall: sampled recall@10 of the dense candidates against exact search, when it was built.
         sha256: of every file, by its path inside the snapshot.
         set_aside: why articles of the store are not in it, by id; at most a thousand are named.
+        base: on a server, the snapshot whose statistics and most of whose rows it shares; None for one that was built.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,6 +81,7 @@ class Manifest(BaseModel):
     set_aside: dict[str, str] = {}
     label_worth: dict[str, float] = {}
     agreement: dict[str, tuple[float, int]] = {}
+    base: str | None = None
 
     @property
     def content(self) -> bytes:

@@ -17,7 +17,14 @@ from recommend.errors import SnapshotError, truncated_repr
 from recommend.index import labels, lexical, titles
 from recommend.index.dates import nearness, seconds
 from recommend.index.dense import KINDS, VectorIndex
-from recommend.index.expansion import CANDIDATES, NEIGHBOUR_COUNT, NEIGHBOUR_SHARE, TIME_SCALE, mixed_terms, pair_scores
+from recommend.index.expansion import (
+    CANDIDATES,
+    NEIGHBOUR_COUNT,
+    NEIGHBOUR_SHARE,
+    TIME_SCALE,
+    mixed_with_length,
+    pair_scores,
+)
 from recommend.index.lexicon import Lexicon
 from recommend.index.projection import Projection
 from recommend.index.query import Prepared
@@ -73,7 +80,9 @@ class Snapshot:
         others = to_float32(segment.embeddings[neighbours]).sum(axis=0)
         mixed = (1 - NEIGHBOUR_SHARE + own * share) * vector + share * others
         length = float(np.linalg.norm(mixed))
-        context = mixed_terms(terms, [*map(segment.matrix.vector, neighbours.tolist()), *[terms] * own])
+        context, context_length = mixed_with_length(
+            terms, [*map(segment.matrix.vector, neighbours.tolist()), *[terms] * own]
+        )
         return Prepared(
             article,
             row_of(article),
@@ -86,6 +95,8 @@ class Snapshot:
             titles.weigh(
                 titles.without_series(article.title, article.site, self.series), article.language, self.lexicon
             ),
+            neighbours=tuple(map(segment.table.id, neighbours.tolist())),
+            length=context_length,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -53,9 +53,9 @@ def point_to(layout: IndexLayout, name: str) -> None:
     replace_file(layout.current, f"{name}\n".encode())
 
 
-def prune(layout: IndexLayout, keep: int) -> list[str]:
-    """Removes all but the ``keep`` newest snapshots (the live one always stays) and what killed builds left. What no
-    job put there stays: links, say.
+def prune(layout: IndexLayout, keep: int, needed: Collection[str] = ()) -> list[str]:
+    """Removes all but the ``keep`` newest snapshots (the live one always stays, and so do those ``needed``) and what
+    killed builds left. What no job put there stays: links, say.
 
     Returns:
         The names removed.
@@ -67,7 +67,7 @@ def prune(layout: IndexLayout, keep: int) -> list[str]:
         leftover.unlink(missing_ok=True)
     others = [path for path in layout.snapshots.iterdir() if path.name != live and _is_snapshot(path)]
     newest_first = sorted(others, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
-    removed = [path.name for path in newest_first[max(keep - 1, 0) :]]
+    removed = [path.name for path in newest_first[max(keep - 1, 0) :] if path.name not in needed]
     for name in removed:
         remove(layout, name)
     drop_stamps(layout)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from time import time
 
-import numpy as np
 import pyarrow as pa
 
+from recommend.index.conditions import Conditions
 from recommend.index.filters import Filters
 from recommend.index.view import View
 from recommend.ranking.eligibility import Eligibility, Masks, both
@@ -34,7 +34,9 @@ class ExportFilter:
         """What it may hold now."""
         view, now = recommender.view(), time()
         eligibility = Eligibility(view, Filters(), now, recommender.settings)
-        unexpired = Masks(tuple(segment.table.timeline.unexpired(int(now)) for segment in view.segments))
+        unexpired = Masks(
+            tuple(segment.table.timeline.unexpired(int(now)) for segment in view.segments), Conditions(now=int(now))
+        )
         blocked = ((one, other) for one in view.curations for other in eligibility.curated(one)[1])
         return cls(
             frozenset(_ids(view, both(unexpired, Masks(view.alive)))),
@@ -57,5 +59,4 @@ class ExportFilter:
 
 def _ids(view: View, masks: Masks) -> Iterator[str]:
     for segment, mask in zip(view.segments, masks, strict=True):
-        rows = range(len(segment)) if mask is None else np.flatnonzero(mask).tolist()
-        yield from map(segment.table.id, rows)
+        yield from segment.ids(mask, masks.conditions)

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import time
 from typing import ClassVar
@@ -133,7 +134,7 @@ class _Worker:
 
 def _rows(recommender: Recommender, ids: Sequence[str], k: int) -> Iterator[dict[str, object]]:
     view = recommender.view()
-    unexpired = [article_id for article_id in ids if not _expired(view, article_id)]
+    unexpired = recommender.over(partial(_unexpired, ids=ids))
     for article_id, answer in zip(unexpired, recommender.answers(unexpired, k), strict=True):
         if answer is None:
             continue
@@ -149,6 +150,11 @@ def _rows(recommender: Recommender, ids: Sequence[str], k: int) -> Iterator[dict
                 "snapshot": view.snapshot.manifest.name,
                 "revision": view.revision,
             }
+
+
+def _unexpired(view: View, ids: Sequence[str]) -> list[str]:
+    view.segments[0].bring(ids)
+    return [one for one in ids if not _expired(view, one)]
 
 
 def _expired(view: View, article_id: str) -> bool:

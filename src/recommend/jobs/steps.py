@@ -1,0 +1,119 @@
+"""A re-index on a server that brings only what changed: see :mod:`recommend.index.pgvector.steps`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from psycopg import sql
+
+from recommend.errors import SnapshotError
+from recommend.index.changes import apply, unchanged
+from recommend.index.gathered import Gathered
+from recommend.index.pgvector.generations import Generation, confirm, generations, switch
+from recommend.index.pgvector.schema import schema_of
+from recommend.index.pgvector.server import Server
+from recommend.index.pgvector.statistics import open_generation
+from recommend.index.pgvector.steps import bring, withdraw
+from recommend.index.snapshot.build import free_name
+from recommend.index.snapshot.incremental import made_by
+from recommend.index.snapshot.kept import KeptChanges
+from recommend.index.snapshot.layout import FORMAT, IndexLayout, Manifest
+from recommend.index.view import FixedView
+from recommend.settings import Settings
+from recommend.store import Store
+from recommend.store.rows import ChangeSet
+
+_UNEMBEDDED = "it has no embedding yet: only its words find it until it is embedded and the index built anew"
+
+
+def step_from(server: Server, store: Store, settings: Settings, recipe: str) -> Generation | None:
+    """The live generation, where it is enough to bring what changed since; None where a snapshot is to be built: by
+    another recipe or another release, after a restore, for articles that were set aside, or since more changed since
+    its base than ``pgvector.changes`` says.
+
+    Args:
+        server: where it is.
+        store: the articles.
+        settings: how much may change.
+        recipe: digest of what a snapshot would be made by.
+    """
+    known = {one.manifest.name: one for one in generations(server)}
+    live = next((one for one in known.values() if one.live), None)
+    base = None if live is None else known.get(live.base)
+    if live is None or base is None or live.manifest.set_aside or store.is_rolled_back(live.manifest.revision):
+        return None
+    if (live.manifest.format, live.manifest.recipe, live.manifest.made_by) != (FORMAT, recipe, made_by()):
+        return None
+    changes = store.changes.count(base.manifest.revision)
+    return live if changes <= settings.pgvector.changes * base.manifest.articles else None
+
+
+def load_step(
+    server: Server,
+    store: Store,
+    settings: Settings,
+    live: Generation,
+    *,
+    agrees: Callable[[Server, str, FixedView | None], object] = lambda *_: None,
+    on_stage: Callable[[str], None] = lambda _: None,
+) -> tuple[Manifest, Callable[[], None]]:
+    """Brings what changed since the live generation, without making that live.
+
+    Args:
+        server: where to.
+        store: the articles, embedded.
+        settings: index folder, and how it is verified.
+        live: see :func:`step_from`.
+        agrees: raises where the boxes that it gives are others than those of a view, see
+            :func:`~recommend.jobs.agreement.agree`.
+        on_stage: called with a few words when a stage begins.
+
+    Returns:
+        The manifest of the new generation, and what makes it the live one, in one transaction.
+
+    Raises:
+        SnapshotError: when verification fails; nothing is left behind then.
+        StoreUnreachableError: when the server refuses.
+    """
+    layout = IndexLayout(settings.index)
+    on_stage("preparing what changed")
+    before = unchanged(open_generation(server, layout, live.manifest.name))
+    changed, known = {}, KeptChanges(layout, live.manifest)
+    change_set = store.changes.read(before.revision, 0, live.manifest.encoder)
+    if change_set.rolled_back:
+        raise SnapshotError(f"a restore of the store undid revision {before.revision}; run recommend reindex --full")
+    after = apply(before, changed, change_set, known)
+    first = after.segments[0]
+    assert isinstance(first, Gathered)
+    name = free_name(layout, after.revision, live.manifest.recipe, (one.manifest.name for one in generations(server)))
+    told = {
+        "name": name,
+        "base": live.base,
+        "revision": after.revision,
+        "articles": len(after),
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "set_aside": {**after.set_aside, **_unembedded(change_set)},
+    }
+    manifest = live.manifest.model_copy(update=told)
+    on_stage("copying to PostgreSQL")
+    bring(server, live, manifest, changed, first.gone.tolist(), first)
+    on_stage("comparing boxes")
+    try:
+        statement = sql.SQL("SELECT count(*) FROM {}.articles").format(schema_of(name))
+        ((count,),) = server.ask(statement)
+        if count != len(after):
+            raise SnapshotError(f"generation {name}: {server.name} holds {count} articles != {len(after)}")
+        confirm(server, name)
+        open_generation(server, layout, name)
+        agrees(server, name, FixedView(after))
+    except SnapshotError:
+        withdraw(server, live)
+        raise
+    return manifest, partial(switch, server, name)
+
+
+def _unembedded(change_set: ChangeSet) -> dict[str, str]:
+    published = (one for one in change_set.changes if one.article is not None and one.article.status == "published")
+    return {one.article_id: _UNEMBEDDED for one in published if one.embedding is None and one.fault is None}
