@@ -33,14 +33,15 @@ def _fill(writer: Any, store: Store) -> list[str]:
     extra = {"desk_note": "Zyxxalextra", "email": "Zyxxalextra@example.com"}
     named = []
     for access in ("members", "paid", "tiers"):
-        body = {**NEAR, **extra, "title": f"{TITLE}, part one", "text": BODY, "access": access}
+        text = BODY if access == "members" else BODY.replace(WORD, "trade")  # a word in many stories is no reason
+        body = {**NEAR, **extra, "title": f"{TITLE}, part one", "text": text, "access": access}
         named.append(f"secret-{access}")
         writer.article("PUT", named[-1], json=body)
     named += ["open", "about"]
     writer.article("PUT", "open", json={**NEAR, **extra, "title": f"{TITLE} again", "summary": "Short.", "text": BODY})
     # of a body that is not public its neighbour's headline must tell nothing
-    told = f"In Astana the leaders spoke of {WORD} and of the drone attack on Putin's residence in Novgorod."
-    title = f"What Central Asian leaders make of {WORD} and the drone attack"
+    told = f"Leaders spoke of {WORD} in Astana for hours. Wheat rose again, said traders."
+    title = f"{WORD} is on the table in Astana after the drone attack on a residence"
     writer.article("PUT", "about", json={**NEAR, "title": title, "text": told})
     for status in ("draft", "unpublished"):
         hidden = {**NEAR, **extra, "title": f"Zyxxaldraft {TITLE}", "text": BODY, "status": status}
@@ -100,7 +101,7 @@ def test_nothing_but_cards_comes_out_without_a_key(
     with serve(settings) as running, closing(Store(settings.store)) as store:
         ids = _fill(running.writer, store)
         answers += _public_answers(running.reader, ids)  # from what changed since the snapshot
-        reindex(store, encoder, settings)
+        running.reader.await_snapshot(reindex(store, encoder, settings).manifest.name)
         answers += _public_answers(running.reader, ids)  # from the snapshot
         assert f"{WORD}" in running.writer.article("GET", ids[0]).json()["text"]
         file = tmp_path / "related.jsonl"
