@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 import pytest
 
 from recommend.articles.curation import Curation
@@ -136,16 +137,46 @@ RANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "lexical/postings.data.npy": (lambda a: a * np.float32(np.nan), "not finite"),
     "lexical/weights.npy": (lambda a: a[:-1], "weights.npy"),
     "projection/mean.npy": (lambda a: a[:-1], r"\(47,\), not float32 \(48,\)"),
+    "sentences/starts.npy": (lambda a: a + 1, "does not divide"),
+    "boilerplate.npy": (lambda a: a.astype(np.int64), "not a row of uint64"),
+}
+OTHERWISE: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "neighbours.npy": (lambda a: a[1:], r"has shape \(59, \d+\), not of 60 articles"),
+    "lexical/rows.indices.npy": (lambda a: a.astype(np.float64), "is float64, not int32 or int64"),
 }
 
 
-@pytest.mark.parametrize("file", RANGES)
-def test_what_lies_out_of_range_is_refused_though_the_checksums_are_right(newsroom: Newsroom, file: str) -> None:
-    spoil, message = RANGES[file]
+@pytest.mark.parametrize(
+    ("file", "spoil", "message"), [(file, *way) for ways in (RANGES, OTHERWISE) for file, way in ways.items()]
+)
+def test_what_lies_out_of_range_is_refused_though_the_checksums_are_right(
+    newsroom: Newsroom, file: str, spoil: Callable[[Any], Any], message: str
+) -> None:
     parts = copied(newsroom)
     np.save(parts.root / file, spoil(np.load(parts.root / file)))
     signed(parts)
     with pytest.raises(SnapshotError, match=message):
+        verify(newsroom.layout, "copied")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"), [(range(59), "holds 59 articles != 60"), (range(59, -1, -1), "not in ascending order of ids")]
+)
+def test_a_table_of_other_articles_is_refused_though_the_checksums_are_right(
+    newsroom: Newsroom, rows: range, message: str
+) -> None:
+    parts = copied(newsroom)
+    table = pa.ipc.open_file(parts.articles.read_bytes()).read_all().take([*rows]).combine_chunks()
+    with pa.OSFile(str(parts.articles), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    signed(parts)
+    with pytest.raises(SnapshotError, match=message):
+        verify(newsroom.layout, "copied")
+
+
+def test_a_kind_of_index_that_does_not_exist_is_named(newsroom: Newsroom) -> None:
+    signed(copied(newsroom), kind="brute")
+    with pytest.raises(SnapshotError, match="kind of index 'brute', which does not exist"):
         verify(newsroom.layout, "copied")
 
 

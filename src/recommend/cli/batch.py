@@ -16,6 +16,7 @@ from recommend.cli.columns import AllowPrivate, Columns, Dates, Encoding, Items,
 from recommend.cli.console import Meter, counted, err, meter, out, plain, print_json
 from recommend.cli.encoders import check_unchanged, embed_as_served, serving_encoder
 from recommend.cli.intake import REJECTS, FormatName, Intake, RejectsFile
+from recommend.cli.opened import open_recommender, open_store
 from recommend.cli.output import Force, check_folder, check_target, existing
 from recommend.cpus import available_cores
 from recommend.encoder import AUTO, open_encoder
@@ -33,7 +34,6 @@ from recommend.jobs.exposure import spread_exposure
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import Plan, Progress, ReindexResult, plan
 from recommend.jobs.reindex import reindex as run_job
-from recommend.recommender import Recommender
 from recommend.sources import Reject, Web
 from recommend.store import Store
 
@@ -77,7 +77,7 @@ def ingest(
     with RejectsFile(rejects) as rejects_file:
         web = Web(allow_private or settings.sources.allow_private, settings.sources.pause)
         intake = Intake(locations, format, rejects_file.write, web, query, settings.sources)
-        store = Store(settings.store)
+        store = open_store(context, settings.store)
         articles: Iterable[Article] = intake
         if embed:
             settings, articles = decided_by(settings, store, intake)
@@ -166,7 +166,7 @@ def reindex(
     judged = None if qrels is None else read_qrels(qrels)
     if encoder is None and not dry_run and not no_publish:
         check_unchanged(settings, assignments or [])
-    store = Store(existing(settings), readonly=dry_run)
+    store = open_store(context, existing(settings), readonly=dry_run)
     if not dry_run and not allow_empty and not store.counts("")["published"]:
         raise StoreError("no published article is in the store: recommend ingest takes some in; --allow-empty goes on")
     settings = decided(settings, store, anew=encoder == AUTO)
@@ -279,7 +279,7 @@ def export(
     check_folder("--out", file)
     check_target(context, "--out", file, TABLE, settings, force=force)
     set_threads(1)
-    recommender = Recommender(Store(settings.store, readonly=True), settings)
+    recommender = open_recommender(context, settings)
     revision = recommender.view().revision  # what comes after it is for the next export with --since
     with meter("export", float(len(recommender) if since is None else recommender.store.changes.count(since))) as bar:
         count = write_export(

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from recommend.cli.app import Json, app, read_settings
 from recommend.cli.console import meter, out, plain, print_json
+from recommend.cli.opened import open_recommender
 from recommend.cli.output import Force, check_folder, check_target
 from recommend.evaluation.counted_exposure import keep
 from recommend.evaluation.exposure import TABLE, Exposed, Exposure
@@ -19,8 +20,6 @@ from recommend.evaluation.exposure import exposure as measure
 from recommend.evaluation.tables import write_table
 from recommend.index.dense import set_threads
 from recommend.index.snapshot.layout import IndexLayout
-from recommend.recommender import Recommender
-from recommend.store import Store
 
 _MOST_LINKED = 5
 _MOST_GROUPS = 12
@@ -43,7 +42,7 @@ def exposure(
         check_folder("--out", file)
         check_target(context, "--out", file, TABLE, settings, force=force)
     set_threads(1)
-    recommender = Recommender(Store(settings.store, readonly=True), settings).pinned()
+    recommender = open_recommender(context, settings).pinned()
     with meter("boxes", float(len(recommender))) as bar:
         told = measure(recommender, k, front=front, clicks=clicks, progress=lambda: bar.advance(1))
     if file is not None:

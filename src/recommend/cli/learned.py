@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,12 +42,11 @@ def working_folder(keep: Path | None) -> Iterator[Path]:
 def embedded(encoder: Encoder, articles: str, folder: Path) -> tuple[list[Article], FloatArray]:
     """The articles and what the encoder makes of them, (n, d)."""
     intake = Intake([articles])
-    store = Store(f"sqlite:///{folder / 'store.db'}")
-    with meter("embedding", intake.total) as bar:
-        ingest(store, encoder, intake, progress=lambda batch: bar.advance(batch.total, done=intake.consumed))
-    with store.published(encoder.fingerprint) as (_, changes):
-        pairs = [(c.article, c.embedding) for c in changes if c.article is not None and c.embedding is not None]
-    store.close()
+    with closing(Store(f"sqlite:///{folder / 'store.db'}")) as store:
+        with meter("embedding", intake.total) as bar:
+            ingest(store, encoder, intake, progress=lambda batch: bar.advance(batch.total, done=intake.consumed))
+        with store.published(encoder.fingerprint) as (_, changes):
+            pairs = [(c.article, c.embedding) for c in changes if c.article is not None and c.embedding is not None]
     return [article for article, _ in pairs], np.array([embedding for _, embedding in pairs], np.float32)
 
 

@@ -12,13 +12,12 @@ from recommend.articles.article import parse_article
 from recommend.cli.app import Json, app, read_settings
 from recommend.cli.console import out, plain, print_json
 from recommend.cli.near import near_ids
+from recommend.cli.opened import open_recommender
 from recommend.cli.text import read_text
 from recommend.errors import UnknownArticleError
 from recommend.index.dense import set_threads
 from recommend.linking import links_of, links_to
 from recommend.ranking.links import Link
-from recommend.recommender import Recommender
-from recommend.store import Store
 
 _AROUND = 40
 
@@ -39,7 +38,7 @@ def links(
         raise typer.BadParameter("give either an ID, or --text FILE; --incoming takes an ID")
     settings = read_settings(context)
     set_threads(1)
-    recommender = Recommender(Store(settings.store, readonly=True), settings)
+    recommender = open_recommender(context, settings)
     if text is not None:
         title, _, body = read_text(text).partition("\n")
         draft = parse_article({"id": "draft", "title": title, "text": body})

@@ -13,6 +13,7 @@ import typer
 from recommend.cli.app import FAILED, Json, app, read_settings
 from recommend.cli.console import err, out, plain, print_json, print_table
 from recommend.cli.encoders import open_recorded
+from recommend.cli.opened import open_store
 from recommend.cli.output import Force, check_folder, existing, protected
 from recommend.index.snapshot.catalog import Listed, list_snapshots
 from recommend.index.snapshot.layout import IndexLayout
@@ -21,7 +22,6 @@ from recommend.jobs.backup import restore as restore_backup
 from recommend.jobs.doctor import examine
 from recommend.jobs.rollback import rollback as roll_back
 from recommend.jobs.status import SKEW, Status, read_status, set_aside, told
-from recommend.store import Store
 
 
 @app.command()
@@ -77,7 +77,7 @@ def rollback(
     """Makes an earlier snapshot the live one; what was taken down since stays gone."""
     settings = read_settings(context)
     manifest = roll_back(
-        Store(existing(settings)),
+        open_store(context, existing(settings)),
         settings,
         partial(open_recorded, settings),
         name,
@@ -101,7 +101,7 @@ def backup(
     """Copies the SQLite store, consistently, while it is in use."""
     settings = read_settings(context)
     check_folder("--out", file)
-    store = Store(settings.store, readonly=True, any_schema=True)
+    store = open_store(context, settings.store, readonly=True, any_schema=True)
     revision = write_backup(store, file, kept=protected(context, settings), force=force)
     if json:
         print_json({"file": str(file), "revision": revision})
@@ -121,7 +121,9 @@ def restore(
     """Puts the articles of a backup into the store; what was taken down since stays gone."""
     settings = read_settings(context)
     layout = IndexLayout(settings.index)
-    done = restore_backup(Store(settings.store), file, layout, accept_lost_takedowns=accept_lost_takedowns)
+    done = restore_backup(
+        open_store(context, settings.store), file, layout, accept_lost_takedowns=accept_lost_takedowns
+    )
     if json:
         print_json(asdict(done))
         return
@@ -163,7 +165,7 @@ def status(
 ) -> None:
     """How old the snapshot is, how far behind the store, what waits for an embedding, how the last job ended."""
     settings = read_settings(context)
-    store = Store(settings.store, readonly=True)
+    store = open_store(context, settings.store, readonly=True)
     state = replace(read_status(store, settings), set_aside=set_aside(store, settings))
     if json:
         print_json(asdict(state))

@@ -18,14 +18,13 @@ from recommend.cli.app import QUARANTINED, Assignments, Flags, Json, app, given_
 from recommend.cli.console import err, out, plain, print_json, print_json_line
 from recommend.cli.metrics_folder import metrics_folder
 from recommend.cli.near import near_ids
+from recommend.cli.opened import open_recommender
 from recommend.cli.output import check_scratch
 from recommend.cli.text import read_text
 from recommend.errors import UnknownArticleError
 from recommend.index.dense import set_threads
 from recommend.index.filters import Filters, Prefer
-from recommend.recommender import Recommender
 from recommend.settings import Settings
-from recommend.store import Store
 
 if TYPE_CHECKING:
     from socket import socket
@@ -52,7 +51,7 @@ def related(
         raise typer.BadParameter("give either an ID or URL, or --text FILE")
     settings = read_settings(context, assignments or [])
     set_threads(1)
-    recommender = Recommender(Store(settings.store, readonly=True), settings)
+    recommender = open_recommender(context, settings)
     filters = Filters(prefer=prefer)
     if text is not None:
         title, _, body = read_text(text).partition("\n")
