@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from recommend.arrays import load_mmap, to_float32, unique_inverse
+from recommend.arrays import load_mmap, to_float32, union, unique_inverse
 
 
 def test_every_finite_half_widens_to_the_same_number() -> None:
@@ -46,3 +46,9 @@ def test_distinct_rows_are_those_of_a_sorting_search(rows: np.ndarray) -> None:
     found, at = unique_inverse(rows, 50)
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(at, places.reshape(rows.shape))
+
+
+@given(st.lists(st.lists(st.integers(-5, 40), max_size=20), min_size=1, max_size=4))
+def test_a_union_is_numpys_own(parts: list[list[int]]) -> None:
+    arrays = [np.array(part, np.int64) for part in parts]
+    assert union(arrays).tolist() == np.unique(np.concatenate(arrays)).tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
@@ -13,6 +14,10 @@ from recommend.settings import Settings
 from recommend.store import Store
 from recommend_service.cache.answers import AnswerCache, CacheKey
 from recommend_service.impressions import Arm, Impressions, settings_digest
+
+_TOUCHED, _ITEMS = 4, 5
+
+logger = logging.getLogger(__name__)
 
 
 class Recommenders:
@@ -44,6 +49,19 @@ class Recommenders:
                 teams = tuple(self._variants[one] for one in given.interleave)
                 digest = settings_digest(*(self._arms[one] for one in teams))
                 self._arms[self._variants[name]] = Arm(digest, name, teams)
+
+    def touch(self) -> None:
+        """Makes answers about the newest articles, so that no reader waits for what is made and read at first."""
+        view = self.own.view()
+        if not view.segments[0].is_whole:
+            return
+        table = view.segments[0].table
+        try:
+            for row in table.timeline.newest_first[:_TOUCHED].tolist():
+                for explain in (False, True):  # from its list, where it has one, and computed
+                    self.own.answer(table.id(row), _ITEMS, explain=explain, view=view)
+        except Exception as problem:  # whoever asks for such an answer meets it
+            logger.warning("snapshot %s is opened without answers: %s", view.snapshot.manifest.name, problem)
 
     def variant(self, name: str | None) -> Recommender:
         """That of a variant that the settings name; None: the one without."""

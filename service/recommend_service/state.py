@@ -103,7 +103,9 @@ class ServiceState:
                 if self._store is None:
                     # a quarter of the time for the store to repeat itself, the rest for the look to grow old
                     self._store = Store(self.settings.store, staleness=self.settings.service.staleness / 4)
-                self._recommenders = self._open_recommenders(self._store)
+                recommenders = self._open_recommenders(self._store)
+                recommenders.touch()
+                self._recommenders = recommenders
             except RecommendError as problem:
                 self._error = problem
                 raise

@@ -28,7 +28,7 @@ def test_an_article_is_weighed_alike_when_the_corpus_is_fitted_and_later(some: l
 def test_a_rare_label_that_is_shared_says_more_than_a_common_one_and_one_that_all_have_says_nothing() -> None:
     some = [["all", "common", "rare"], ["ALL", "rare"], *[["all", "common"]] * 8, ["all"], []]
     lexicon, matrix = labels.fit(labels.count(some))
-    found = labels.similarity(matrix.vector(0), matrix, np.array([1, 2, 11]))
+    found = labels.similarity([matrix.vector(0)], matrix, [np.array([1, 2, 11])])
     assert found[0] > 0.9 > 0.5 > found[1] > 0.0
     assert np.isnan(found[2])
     everyone = dict(zip(lexicon.vocabulary.to_pylist(), lexicon.weights.tolist(), strict=True))["all"]
@@ -37,12 +37,16 @@ def test_a_rare_label_that_is_shared_says_more_than_a_common_one_and_one_that_al
 
 def test_where_either_has_no_label_nothing_is_said() -> None:
     lexicon, matrix = labels.fit(labels.count([["storm"], [], ["budget"]]))
-    assert np.isnan(labels.similarity(labels.NONE, matrix, np.array([0, 1, 2]))).all()
-    assert np.isnan(labels.similarity(labels.weigh(lexicon, ["unheard of"]), matrix, np.array([0, 2]))).all()
-    assert labels.similarity(labels.weigh(lexicon, ["Storm"]), matrix, np.array([0, 2])).tolist() == [1.0, 0.0]
+    assert np.isnan(labels.similarity([labels.NONE], matrix, [np.array([0, 1, 2])])).all()
+    assert np.isnan(labels.similarity([labels.weigh(lexicon, ["unheard of"])], matrix, [np.array([0, 2])])).all()
+    assert labels.similarity([labels.weigh(lexicon, ["Storm"])], matrix, [np.array([0, 2])]).tolist() == [1.0, 0.0]
+    several = labels.similarity(
+        [labels.NONE, labels.weigh(lexicon, ["Storm"])], matrix, [np.array([0]), np.array([1, 2])]
+    )
+    np.testing.assert_array_equal(several, [np.nan, np.nan, 0.0])
 
 
 def test_a_corpus_without_labels_has_none() -> None:
     lexicon, matrix = labels.fit(labels.count([[], []]))
     assert (len(lexicon), matrix.rows.shape) == (0, (2, 0))
-    assert np.isnan(labels.similarity(labels.weigh(lexicon, ["storm"]), matrix, np.array([0, 1]))).all()
+    assert np.isnan(labels.similarity([labels.weigh(lexicon, ["storm"])], matrix, [np.array([0, 1])])).all()

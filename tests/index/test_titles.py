@@ -27,11 +27,11 @@ def query(lexicon: Lexicon, text: str) -> TermVector:
 def test_a_title_is_told_as_far_as_its_terms_are_in_the_text_by_their_weight(lexicon: Lexicon) -> None:
     matrix = titles.fit([*TEXTS, "Xyzzy", ""], [None] * 5, lexicon)
     rows = np.arange(5)
-    whole = titles.mentioned(query(lexicon, TEXTS[0]), matrix, rows)
+    whole = titles.mentioned([query(lexicon, TEXTS[0])], matrix, [rows])
     assert whole[0] == pytest.approx(1.0)
     assert 0 < whole[1] < whole[2] < 1, "of the second it has one word, of the third two"
     assert np.isnan(whole[3:]).all(), "titles without a term that the corpus has"
-    assert titles.mentioned(query(lexicon, "nothing of it"), matrix, rows[:3]).tolist() == [0, 0, 0]
+    assert titles.mentioned([query(lexicon, "nothing of it")], matrix, [rows[:3]]).tolist() == [0, 0, 0]
 
 
 def test_a_title_is_told_alike_from_either_side(lexicon: Lexicon) -> None:
@@ -39,8 +39,8 @@ def test_a_title_is_told_alike_from_either_side(lexicon: Lexicon) -> None:
     matrix = titles.fit([*TEXTS, ""], [None] * 4, lexicon)
     for row in range(4):
         seen = titles.mentions(texts, np.arange(3), matrix.vector(row))
-        wanted = [titles.mentioned(texts.vector(one), matrix, np.array([row]))[0] for one in range(3)]
-        assert seen == pytest.approx(np.array(wanted), abs=1e-6, nan_ok=True)
+        wanted = titles.mentioned([texts.vector(one) for one in range(3)], matrix, [np.array([row])] * 3)
+        assert seen == pytest.approx(wanted, abs=1e-6, nan_ok=True)
 
 
 def test_an_article_that_arrives_later_has_the_title_it_would_have_in_the_snapshot(lexicon: Lexicon) -> None:

@@ -21,7 +21,7 @@ from recommend.articles.article import Article, parse_article
 from recommend.articles.curation import Choice, Curation
 from recommend.encoder import Encoder
 from recommend.index.filters import Filters
-from recommend.index.lists import ReadyLists, block_count
+from recommend.index.lists import TOLD, ReadyLists, block_count
 from recommend.index.live import LiveView
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.view import FixedView
@@ -29,7 +29,7 @@ from recommend.ingest import ingest
 from recommend.jobs.exposure import spread_exposure
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
-from recommend.ranking.ready import ReadyShortlists
+from recommend.ranking.ready import ReadyShortlists, read_shortlist
 from recommend.ranking.shortlist import Scoring
 from recommend.recommender import Recommender
 from recommend.settings import IndexSettings, PolicySettings, RankingSettings, Settings
@@ -123,6 +123,41 @@ POLICIES = st.builds(
     max_age=st.sampled_from([{}, {}, {"World": 20.0, "*": 60.0}]),
     exposure=st.sampled_from([0.0, 0.1, 1.0]),
 )
+
+
+def test_shortlists_of_many_are_those_of_each_to_the_bit(recommender: Recommender) -> None:
+    view = recommender.view()
+    scoring = recommender.ranking.selection(view).scoring
+
+    @hypothesis_settings(max_examples=30)
+    @given(st.lists(st.integers(0, COUNT - 1), max_size=40))
+    def same(rows: list[int]) -> None:
+        queries = [view.segments[0].query(row) for row in rows]
+        together = scoring.shortlists(queries, [(0, row) for row in rows])
+        for query, row, one in zip(queries, rows, together, strict=True):
+            alone = scoring.shortlist(query, (0, row))
+            assert (one.exhaustive, one.count) == (alone.exhaustive, alone.count)
+            assert one.means.tolist() == alone.means.tolist()
+            for name in ("rows", "features", "contributions", "scores", "probabilities"):
+                np.testing.assert_array_equal(getattr(one.candidates, name), getattr(alone.candidates, name))
+
+    same()
+
+
+def test_a_list_tells_why_its_candidates_are_related_but_not_of_those_that_only_fill_a_box(
+    recommender: Recommender,
+) -> None:
+    lists, view = lists_of(recommender), recommender.view()
+    related = 0
+    for row in range(COUNT):
+        found = lists.get(row)
+        scoring = recommender.ranking.selection(view).scoring
+        short = read_shortlist(scoring, lists, view.segments[0].query(row).language, (0, row))
+        assert short is not None
+        told = short.candidates.probabilities[:TOLD] >= recommender.settings.policy.floor
+        assert (found["kinds"][: len(told)] != 255)[~told].sum() == 0
+        related += int(told.sum())
+    assert related > COUNT
 
 
 def test_whichever_way_an_answer_comes_it_is_the_same_after_any_changes(

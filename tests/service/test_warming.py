@@ -10,8 +10,12 @@ import pytest
 
 from recommend.encoder import Encoder
 from recommend.jobs.reindex import reindex
+from recommend.ranking.answer import Answer
+from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
+from recommend_service.metrics import Metrics
+from recommend_service.state import ServiceState
 
 BOXES = [
     f"/v1/articles/{one}/related" for one in ("a-central-asia-condemns-drone-attack", "a-lavrov-novgorod-drone-claim")
@@ -60,3 +64,28 @@ def test_a_snapshot_of_which_no_answer_can_be_made_ready_is_served_all_the_same(
     with serve(copied) as service, closing(Store(copied.store)) as store:
         service.reader.get(BOXES[0]).raise_for_status()
         switched(service.reader, reindex(store, encoder, copied, full=True).manifest.name)
+
+
+def test_answers_are_made_before_the_first_reader_comes(copied: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = list[str]()
+    answer = Recommender.answer
+
+    def watched(self: Recommender, article_id: str, *given: Any, **options: Any) -> Answer | None:
+        made.append(article_id)
+        return answer(self, article_id, *given, **options)
+
+    monkeypatch.setattr(Recommender, "answer", watched)
+    with closing(ServiceState(copied, Metrics())) as state:
+        state.open()
+        table = state.recommender().view().segments[0].table
+        assert table.id(table.timeline.newest_first[0]) in made
+
+
+def test_a_service_opens_where_no_answer_can_be_made(copied: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(Recommender, "answer", refused)
+    with closing(ServiceState(copied, Metrics())) as state:
+        state.open()
+        assert state.recommender().snapshot

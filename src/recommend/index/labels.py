@@ -54,9 +54,13 @@ def weigh(lexicon: Lexicon, labels: Sequence[str]) -> TermVector:
     return TermVector(columns, weights / length) if length else NONE
 
 
-def similarity(query: TermVector, matrix: TermMatrix, rows: IntArray) -> FloatArray:
-    """Cosines (m,) of a query's labels with those of the articles at ``rows`` (m,); NaN where either has none."""
-    if not query.weights.any():
-        return np.full(len(rows), np.nan, np.float32)
-    labelled = matrix.rows.indptr[rows + 1] > matrix.rows.indptr[rows]
-    return np.where(labelled, matrix.scores(rows, query)[0], np.float32(np.nan))
+def similarity(queries: Sequence[TermVector], matrix: TermMatrix, rows: Sequence[IntArray]) -> FloatArray:
+    """Cosines (n,) of the labels of some queries with those of the articles at some rows each, one query's after the
+    other's; NaN where either has none."""
+    labelled = [bool(query.weights.any()) for query in queries]
+    if not any(labelled):
+        return np.full(sum(map(len, rows)), np.nan, np.float32)
+    both = np.concatenate(rows)
+    known = matrix.rows.indptr[both + 1] > matrix.rows.indptr[both]
+    known &= np.repeat(labelled, [*map(len, rows)])
+    return np.where(known, matrix.short_scores_each(rows, queries), np.float32(np.nan))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -69,12 +70,32 @@ class TermMatrix:
 
     def scores(self, rows: IntArray, *queries: Terms) -> FloatArray:
         """Cosines (len(queries), len(rows)) float32 of queries with the articles at ``rows``."""
-        some, scores = self.rows[rows], np.empty((len(queries), len(rows)), np.float32)
-        for cosines, query in zip(scores, queries, strict=True):
-            weights = np.zeros(self.rows.shape[1], np.float32)
-            weights[query.terms] = query.weights
-            cosines[:] = some @ weights
+        return self.scores_each([rows], *([query] for query in queries))
+
+    def scores_each(self, rows: Sequence[IntArray], *queries: Sequence[Terms]) -> FloatArray:
+        """Cosines (len(queries), n) float32: those of one query of each kind with some articles, then those of the next
+        with others; n articles in all."""
+        scores = np.empty((len(queries), sum(map(len, rows))), np.float32)
+        weights, start = np.zeros(self.rows.shape[1], np.float32), 0
+        for some, *alike in zip(rows, *queries, strict=True):
+            articles, span = self.rows[some], slice(start, start + len(some))
+            for cosines, query in zip(scores, alike, strict=True):
+                weights[query.terms] = query.weights
+                cosines[span] = articles @ weights
+                weights[query.terms] = 0.0
+            start = span.stop
         return scores
+
+    def short_scores_each(self, rows: Sequence[IntArray], queries: Sequence[TermVector]) -> FloatArray:
+        """Cosines (n,) as :meth:`scores_each`, sooner where articles have a few terms each, as of titles and labels."""
+        some = self.rows[np.concatenate(rows)]
+        ends = some.indptr[np.cumsum([0, *map(len, rows)])].tolist()
+        weights, parts = np.zeros(self.rows.shape[1], np.float32), np.zeros(some.nnz + 1, np.float32)
+        for query, (start, stop) in zip(queries, pairwise(ends), strict=True):
+            weights[query.terms] = query.weights
+            np.multiply(weights[some.indices[start:stop]], some.data[start:stop], out=parts[start:stop])
+            weights[query.terms] = 0.0
+        return _row_sums(parts, some.indptr)
 
     def block(self, rows: IntArray, others: IntArray) -> FloatArray:
         """Cosines (m, c) float32 of the articles at ``rows`` (m,) with c others each, ``others`` (m, c)."""
@@ -89,9 +110,7 @@ class TermMatrix:
         own = np.repeat(np.arange(len(rows), dtype=np.int32) * width, lengths.reshape(others.shape).sum(axis=1))
         parts = np.zeros(right.nnz + 1, np.float32)
         np.multiply(dense.ravel()[own + place[right.indices]], right.data, out=parts[:-1])
-        sums = np.add.reduceat(parts, right.indptr[:-1])
-        sums[lengths == 0] = 0
-        return sums.reshape(others.shape)
+        return _row_sums(parts, right.indptr).reshape(others.shape)
 
     def pairs(self, left: IntArray, right: IntArray) -> FloatArray:
         """Cosines (m,) float32 of the articles at ``left`` with those at ``right``, pair by pair."""
@@ -122,6 +141,13 @@ class TermMatrix:
         if len(matched) > k:
             matched = matched[np.argpartition(-scores[matched], k - 1)[:k]]
         return matched.astype(np.int64)
+
+
+def _row_sums(parts: FloatArray, indptr: NDArray[np.integer]) -> FloatArray:
+    """Sums (n,) of the parts of each row, which are followed by one more number."""
+    sums = np.add.reduceat(parts, indptr[:-1])
+    sums[indptr[1:] == indptr[:-1]] = 0
+    return sums
 
 
 def _kth_greatest(scores: FloatArray, k: int) -> np.float32:

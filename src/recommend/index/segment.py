@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.arrays import to_float32
+from recommend.arrays import to_float32, union
 from recommend.index.conditions import Conditions
 from recommend.index.dates import MISSING
 from recommend.index.dense import KINDS, VectorIndex, exact_search, nearest_within, scans_exactly
@@ -200,7 +200,7 @@ class Segment:
         dense = self.nearest(query.embedding, count, allowed)
         lexical = self.matrix.search(query.terms, count, settings.lexical_terms, allowed)
         beside = self._near_in_time(query, count // 2, settings.near_in_time, allowed)
-        return np.unique(np.concatenate([dense, lexical, beside]))
+        return union([dense, lexical, beside])
 
     def retrieve_each(self, queries: Sequence[Query], count: int, settings: RankingSettings) -> list[IntArray]:
         """What :meth:`retrieve` brings for each of some queries, filtered by nothing."""
@@ -210,7 +210,7 @@ class Segment:
         dense = self._nearest_each(vectors, count)
         lexical = (self.matrix.search(query.terms, count, settings.lexical_terms) for query in queries)
         beside = self._near_in_time_each(queries, vectors, count // 2, settings.near_in_time)
-        return [np.unique(np.concatenate(parts)) for parts in zip(dense, lexical, beside, strict=True)]
+        return [union(parts) for parts in zip(dense, lexical, beside, strict=True)]
 
     def nearest(self, vector: FloatArray, count: int, allowed: BoolArray | None = None) -> IntArray:
         """Rows of the ``count`` embeddings nearest to ``vector`` (d,), nearest first."""

@@ -175,6 +175,10 @@ class ArticleTable:
         """The tags of a row."""
         return self._lists["tags"][row]
 
+    def authors(self, row: int) -> list[str]:
+        """The authors of a row."""
+        return self._lists["authors"][row]
+
     def tagged(self, tag: str) -> BoolArray:
         """(n,) which rows have a tag."""
         lists = self.batch.column("tags")

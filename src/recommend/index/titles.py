@@ -117,9 +117,10 @@ def mentions(matrix: TermMatrix, rows: IntArray, title: TermVector) -> FloatArra
     return np.bincount(having.indices, weights, minlength=matrix.rows.shape[0]).astype(np.float32)[rows]
 
 
-def mentioned(query: TermVector, matrix: TermMatrix, rows: IntArray) -> FloatArray:
-    """(m,) of 0…1, how much of the titles at ``rows`` (m,) the query has among its terms; NaN for those that have no
-    terms."""
-    known = matrix.rows.indptr[rows + 1] > matrix.rows.indptr[rows]
-    present = TermVector(query.terms, np.ones(len(query.terms), np.float32))
-    return np.where(known, matrix.scores(rows, present)[0], np.float32(np.nan))
+def mentioned(queries: Sequence[TermVector], matrix: TermMatrix, rows: Sequence[IntArray]) -> FloatArray:
+    """(n,) of 0…1, how much of the titles at some rows each of some queries has among its terms, one query's after the
+    other's; NaN for titles that have no terms."""
+    both = np.concatenate(rows)
+    known = matrix.rows.indptr[both + 1] > matrix.rows.indptr[both]
+    present = [TermVector(query.terms, np.ones(len(query.terms), np.float32)) for query in queries]
+    return np.where(known, matrix.short_scores_each(rows, present), np.float32(np.nan))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from operator import attrgetter
 from typing import Literal
 
@@ -23,7 +23,7 @@ from recommend.ranking.basis import Basis
 from recommend.ranking.candidates import Candidates, rounded
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.features import contributions
-from recommend.ranking.names import is_rare, names_among
+from recommend.ranking.names import is_rare, names_among_each
 from recommend.ranking.near_misses import NearMiss
 from recommend.ranking.reasons import Evidence, Reason, filler, pinned, reason, said, shared_terms, told_by
 from recommend.ranking.told import Told
@@ -111,8 +111,8 @@ def recommendations(
         elif ready is not None and not chosen.segments[i]:
             told = ready.get(int(chosen.rows[i]), headline_of(card.title, card.summary), query.headline)
             if told is not None:
-                reasons[i] = said(*told, _age(card, query), query.language)
-    lacking = {i: card for i, card in zip(which, cards, strict=True) if i not in reasons}
+                reasons[i] = said(*told, _age(view, query, chosen, i), query.language)
+    lacking = [i for i in which if i not in reasons]
     evidence = evidence_under(view, query, chosen, lacking, rules)
     reasons |= {i: reason(one, query.language) for i, one in zip(lacking, evidence, strict=True)}
     found = []
@@ -124,44 +124,47 @@ def recommendations(
 
 
 def evidence_under(
-    view: View, query: Query, chosen: Candidates, which: Mapping[int, Card], rules: PolicySettings
+    view: View, query: Query, chosen: Candidates, which: Sequence[int], rules: PolicySettings
 ) -> list[Evidence]:
-    """What tells why the candidates at some places, whose cards are given, are related to a query."""
+    """What tells why the candidates at some places are related to a query; each whatever the others are."""
     if not which:
         return []
-    some = chosen.take(np.array([*which]))
-    vectors = [view.segments[s].matrix.vector(row) for s, row in zip(some.segments, some.rows.tolist(), strict=True)]
-    lexicon, matrix = view.snapshot.lexicon, view.segments[0].matrix
-    shared = shared_terms(query.terms, vectors, lexicon)
-    names = names_among(frozenset().union(*shared), lexicon, matrix)
-    lexical = rounded(some.feature("lexical"))
-    updates = near_duplicates.updates_of(view, query, some, rules)
+    some = chosen.take(np.array(which))
+    places = list(zip(some.segments.tolist(), some.rows.tolist(), strict=True))
+    lexicon, snapshot, matrix = view.snapshot.lexicon, view.snapshot, view.segments[0].matrix
+    shared = shared_terms(query.terms, [view.segments[s].matrix.vector(row) for s, row in places], lexicon)
+    names = names_among_each([terms.keys() for terms in shared], lexicon, matrix)
+    lexical = rounded(some.feature("lexical")).tolist()
+    updates = near_duplicates.updates_of(view, query, some, rules).tolist()
     found = []
-    for i, (card, terms) in enumerate(zip(which.values(), shared, strict=True)):
-        headline = headline_of(card.title, card.summary)
-        told = [own for own, access in ((headline, card.access), (query.headline, query.access)) if access != _PUBLIC]
-        found.append(
-            Evidence(
-                told_by(terms, told),
-                float(lexical[i]),
-                float(some.probabilities[i]),
-                [headline, query.headline],
-                _age(card, query),
-                names,
-                bool(updates[i]),
-                _shared_labels(query.tags, card.tags, view.snapshot.tags, view.segments[0].tags),
-                _shared_labels(query.authors, card.authors, view.snapshot.authors, view.segments[0].authors),
-                card.language,
-            )
+    for i, (number, row) in enumerate(places):
+        table = view.segments[number].table
+        headline = table.headline(row)
+        texts = ((headline, table.access(row)), (query.headline, query.access))
+        tags = table.tags(row) if len(query.tags.terms) else []
+        authors = table.authors(row) if len(query.authors.terms) else []
+        evidence = Evidence(
+            told_by(shared[i], [text for text, access in texts if access != _PUBLIC]),
+            lexical[i],
+            float(some.probabilities[i]),
+            [headline, query.headline],
+            _age(view, query, some, i),
+            names[i],
+            updates[i],
+            _shared_labels(query.tags, tags, snapshot.tags, view.segments[0].tags),
+            _shared_labels(query.authors, authors, snapshot.authors, view.segments[0].authors),
+            table.value("language", row),
         )
+        found.append(evidence)
     return found
 
 
-def _age(card: Card, query: Query) -> timedelta | None:
-    """How much later than the query an article was published, None where one of the dates is unknown."""
-    if card.published_at is None or query.published_at == MISSING:
+def _age(view: View, query: Query, chosen: Candidates, i: int) -> timedelta | None:
+    """How much later than the query candidate ``i`` was published, None where one of the dates is unknown."""
+    published = int(view.segments[chosen.segments[i]].table.published_at[chosen.rows[i]])
+    if MISSING in (published, query.published_at):
         return None
-    return card.published_at - datetime.fromtimestamp(query.published_at, UTC)
+    return timedelta(seconds=published - query.published_at)
 
 
 def _shared_labels(query: TermVector, labels: Sequence[str], lexicon: Lexicon, matrix: TermMatrix) -> list[str]:

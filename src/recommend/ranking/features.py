@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,45 +36,59 @@ def comparable(features: FloatArray, unit: float) -> FloatArray:
 
 def compute_features(segment: Segment, number: int, query: Query, rows: IntArray) -> Candidates:
     """The articles at ``rows`` with their features; ``number`` is the segment's own in its view."""
-    lexical, context = _lexical(segment, query, rows)
-    days = days_apart(segment.table.published_at[rows], query.published_at)
+    return compute_features_each(segment, number, [query], [rows])
+
+
+def compute_features_each(
+    segment: Segment, number: int, queries: Sequence[Query], rows: Sequence[IntArray]
+) -> Candidates:
+    """The same of some queries, at least one, with the articles at some rows each, one query's after the other's."""
+    both, sizes = np.concatenate(rows), [*map(len, rows)]
+    days = days_apart(segment.table.published_at[both], np.repeat([query.published_at for query in queries], sizes))
+    lexical, context = _lexical(segment, queries, rows)
     features = np.column_stack(
         [
-            # not by BLAS, whose sums differ in the last place with what else is asked for
-            np.einsum("nd,d->n", to_float32(segment.embeddings[rows]), query.embedding),
+            np.concatenate([_dense(segment, query, some) for query, some in zip(queries, rows, strict=True)]),
             lexical,
             context,
-            mentioned(query.terms, segment.titles, rows),
+            mentioned([query.terms for query in queries], segment.titles, rows),
             segment.time_curve.at(days),
             -np.log1p(days),
-            _same_section(segment, query.section, rows),
-            similarity(query.tags, segment.tags, rows),
-            similarity(query.authors, segment.authors, rows),
+            _same_section(segment, [query.section for query in queries], rows),
+            similarity([query.tags for query in queries], segment.tags, rows),
+            similarity([query.authors for query in queries], segment.authors, rows),
         ]
     ).astype(np.float32)
-    return Candidates.of(number, rows, segment.groups[rows], features)
+    return Candidates.of(number, both, segment.groups[both], features)
 
 
-def _lexical(segment: Segment, query: Query, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+def _dense(segment: Segment, query: Query, rows: IntArray) -> FloatArray:
+    # not by BLAS, whose sums differ in the last place with what else is asked for
+    return np.einsum("nd,d->n", to_float32(segment.embeddings[rows]), query.embedding)
+
+
+def _lexical(segment: Segment, queries: Sequence[Query], rows: Sequence[IntArray]) -> tuple[FloatArray, FloatArray]:
     """Lexical cosines of the articles alone, and of articles and query both expanded."""
+    terms, contexts = [query.terms for query in queries], [query.context for query in queries]
     if segment.neighbours is None:
-        alone, context = segment.matrix.scores(rows, query.terms, query.context)
+        alone, context = segment.matrix.scores_each(rows, terms, contexts)
         return alone, context
-    members = np.column_stack([rows, segment.neighbours[rows]])
-    needed, place = unique_inverse(members, segment.matrix.rows.shape[0])
-    alone, both = segment.matrix.scores(needed, query.terms, query.context)
+    members = [np.column_stack([some, segment.neighbours[some]]) for some in rows]
+    needed, places = zip(*(unique_inverse(some, segment.matrix.rows.shape[0]) for some in members), strict=True)
+    starts = np.cumsum([0, *map(len, needed)])
+    place = np.concatenate([some + start for some, start in zip(places, starts.tolist(), strict=False)])
+    alone, both = segment.matrix.scores_each(needed, terms, contexts)
     scores = both[place]
     mixed = (1 - NEIGHBOUR_SHARE) * scores[:, 0] + NEIGHBOUR_SHARE * scores[:, 1:].mean(axis=1)
-    return alone[place[:, 0]], mixed / segment.lengths[rows]
+    return alone[place[:, 0]], mixed / segment.lengths[np.concatenate(rows)]
 
 
-def _same_section(segment: Segment, section: str | None, rows: IntArray) -> FloatArray:
+def _same_section(segment: Segment, sections: Sequence[str | None], rows: Sequence[IntArray]) -> FloatArray:
     """1 in the query's section, 0 in another, NaN where either is unknown."""
-    if section is None:
-        return np.full(len(rows), np.nan, np.float32)
-    codes = segment.table.codes("section")[rows]
-    same = codes == segment.table.code("section", section)
-    return np.where(codes < 0, np.nan, same).astype(np.float32)
+    codes = segment.table.codes("section")[np.concatenate(rows)]
+    own = np.repeat([segment.table.code("section", section) for section in sections], [*map(len, rows)])
+    unknown = (codes < 0) | (own == segment.table.code("section", None))
+    return np.where(unknown, np.nan, codes == own).astype(np.float32)
 
 
 def contributions(candidates: Candidates, i: int, told: Collection[str]) -> dict[str, dict[str, float | None]]:

@@ -38,19 +38,27 @@ def names_among(terms: Set[str], lexicon: Lexicon, matrix: TermMatrix) -> Names:
     A word is a name where most of the articles that have it write it with a capital, also those in which it begins no
     sentence; in a script without capitals any word may be one.
     """
-    stems = sorted({term.lower() for term in terms})
-    if not stems:
-        return Names(frozenset(), frozenset())
-    forms = [form for stem in stems for form in (stem, stem.capitalize())]
-    counts = frequencies(forms, lexicon, matrix).reshape(-1, 2).tolist()
+    return names_among_each([terms], lexicon, matrix)[0]
+
+
+def names_among_each(lists: Sequence[Set[str]], lexicon: Lexicon, matrix: TermMatrix) -> list[Names]:
+    """The same of several sets of terms, each by itself."""
+    stems = [{term.lower() for term in terms} for terms in lists]
+    ordered = sorted(set().union(*stems))
+    forms = [form for stem in ordered for form in (stem, stem.capitalize())]
+    counts = frequencies(forms, lexicon, matrix).reshape(-1, 2).tolist() if forms else []
     most = _most(matrix)
-    found, rare = set[str](), set[str]()
-    for stem, (with_it, capital) in zip(stems, counts, strict=True):
+    names, rare = set[str](), set[str]()
+    for stem, (with_it, capital) in zip(ordered, counts, strict=True):
         if with_it and (stem == stem.upper() or capital >= _A_NAME * with_it):
-            found |= {stem, stem.capitalize()}
+            names.add(stem)
             if with_it <= most:
-                rare |= {stem, stem.capitalize()}
-    return Names(frozenset(found), frozenset(rare))
+                rare.add(stem)
+    return [Names(_forms(own & names), _forms(own & rare)) for own in stems]
+
+
+def _forms(stems: Set[str]) -> frozenset[str]:
+    return frozenset(form for stem in stems for form in (stem, stem.capitalize()))
 
 
 def frequencies(terms: Sequence[str], lexicon: Lexicon, matrix: TermMatrix) -> IntArray:

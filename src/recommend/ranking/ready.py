@@ -12,7 +12,6 @@ from recommend.index.lists import LISTED, TOLD, Lists, ReadyLists, block_rows, l
 from recommend.index.query import Query
 from recommend.index.snapshot.layout import EXPOSURE
 from recommend.index.snapshot.open import Snapshot
-from recommend.index.table import headline_of
 from recommend.index.view import View
 from recommend.ranking import told
 from recommend.ranking.answer import evidence_under
@@ -120,8 +119,11 @@ def _fill(one: Any, view: View, rules: PolicySettings, query: Query, short: Shor
     one["count"], one["exhaustive"], one["means"] = count, short.exhaustive, short.means
     one["rows"][:count], one["scores"][:count] = found.rows, found.scores
     one["dense"][:count], one["lexical"][:count] = found.features[:, _DENSE], found.features[:, _LEXICAL]
-    cards = {i: view.segments[0].table.card(row) for i, row in enumerate(found.rows[:TOLD].tolist())}
-    headlines = [headline_of(card.title, card.summary) for card in cards.values()]
-    evidence = evidence_under(view, query, found, cards, rules)
-    reasons = [kind_and_terms(each, query.language) for each in evidence]
+    related = int(
+        np.count_nonzero(found.probabilities[:TOLD] >= rules.floor)
+    )  # of others no box says why: they fill it
+    reasons = [
+        kind_and_terms(each, query.language) for each in evidence_under(view, query, found, range(related), rules)
+    ]
+    headlines = [view.segments[0].table.headline(row) for row in found.rows[:related].tolist()]
     told.write(one, reasons, headlines, query.headline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,13 +16,24 @@ from recommend.ranking.model import Ranker
 FloatArray = NDArray[np.float32]
 
 
-def neutral(features: FloatArray, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
+def neutral(
+    features: FloatArray,
+    mean: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    sizes: Sequence[int] | None = None,
+) -> NDArray[np.float64]:
     """(f,) the mean of features (n, f) in deviations from the general mean, over the candidates of which each says
-    something; 0 where it says nothing of any."""
+    something; 0 where it says nothing of any. Of lists of some ``sizes``, one after the other, (lists, f)."""
+    lengths = np.array([len(features)] if sizes is None else sizes)
+    listed = lengths > 0
+    starts = (np.cumsum(lengths) - lengths)[listed]
     known = ~np.isnan(features)
-    total = np.where(known, (features - mean) / deviation, 0.0).sum(axis=0)
-    means: NDArray[np.float64] = total / np.maximum(known.sum(axis=0), 1)
-    return means
+    totals, counts = np.zeros((2, len(lengths), features.shape[1]))
+    if len(starts):
+        totals[listed] = np.add.reduceat(np.where(known, (features - mean) / deviation, 0.0), starts)
+        counts[listed] = np.add.reduceat(known.astype(np.float64), starts)
+    means: NDArray[np.float64] = totals / np.maximum(counts, 1)
+    return means[0] if sizes is None else means
 
 
 def standardise(

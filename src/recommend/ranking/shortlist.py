@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,8 @@ from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.corpus import Corpus
-from recommend.ranking.features import comparable, compute_features
-from recommend.ranking.model import Ranker, dense_share, length_weight
+from recommend.ranking.features import comparable, compute_features, compute_features_each
+from recommend.ranking.model import Ranker, dense_share, length_weight, length_weights
 from recommend.ranking.scores import neutral, score
 from recommend.ranking.told import Told
 from recommend.settings import RankingSettings
@@ -76,24 +77,27 @@ class Scoring:
 
     def shortlists(self, queries: Sequence[Query], owns: Sequence[Place | None]) -> list[Shortlist]:
         """The same under each of some queries: sooner than one by one."""
-        segment, count = self.view.segments[0], self.settings.candidates
-        parts = []
-        for query, own, rows in zip(queries, owns, segment.retrieve_each(queries, count, self.settings), strict=True):
-            others = rows if own is None or own[0] else rows[rows != own[1]]
-            parts.append(compute_features(segment, 0, query, others))
-        means = [self._means(query, part) for query, part in zip(queries, parts, strict=True)]
-        found = []
-        for query, own, part, mean in zip(queries, owns, parts, means, strict=True):
-            ranked = self.best_first(self.scored(query, part, mean))
-            total = segment.total - (own is not None and own[0] == 0)
-            found.append(Shortlist(ranked, mean, len(ranked) >= total, count))
-        return found
+        found = dict[int, Shortlist]()
+        for language in dict.fromkeys(query.language for query in queries):
+            some = [i for i, query in enumerate(queries) if query.language == language]
+            lists = self._of_one_language([queries[i] for i in some], [owns[i] for i in some])
+            found |= zip(some, lists, strict=True)
+        return [found[i] for i in range(len(queries))]
 
-    def _means(self, query: Query, candidates: Candidates) -> Means:
-        """(f,) what stands in for features that say nothing, rounded as ready lists hold it."""
-        ranker = self.ranker_of(query.language)
+    def _of_one_language(self, queries: Sequence[Query], owns: Sequence[Place | None]) -> Iterator[Shortlist]:
+        segment, count = self.view.segments[0], self.settings.candidates
+        brought = zip(owns, segment.retrieve_each(queries, count, self.settings), strict=True)
+        rows = [some if own is None or own[0] else some[some != own[1]] for own, some in brought]
+        candidates, sizes = compute_features_each(segment, 0, queries, rows), [*map(len, rows)]
+        ranker = self.ranker_of(queries[0].language)
         features = comparable(candidates.features, self.view.snapshot.manifest.units[0])
-        return neutral(features, ranker.means, ranker.deviations).astype(np.float32).astype(np.float64)
+        means = neutral(features, ranker.means, ranker.deviations, sizes).astype(np.float32).astype(np.float64)
+        weights = np.repeat(length_weights(np.array([query.term_count for query in queries])), sizes)[:, None]
+        scored = self.each(candidates, queries[0].language, weights, np.repeat(means, sizes, axis=0))
+        ends = np.cumsum([0, *sizes]).tolist()
+        for own, mean, (start, stop) in zip(owns, means, pairwise(ends), strict=True):
+            others = segment.total - (own is not None and own[0] == 0)
+            yield Shortlist(self.best_first(scored.take(slice(start, stop))), mean, stop - start >= others, count)
 
     def changed(self, query: Query, own: Place | None, means: Means) -> Candidates:
         """All articles that changed since the snapshot but the query's own, in no order."""
