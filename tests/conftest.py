@@ -269,7 +269,7 @@ def new_store(
         server: Server = request.getfixturevalue(dialect)
         url = server.create("store_1")
         articles = ("articles", "embeddings", "boilerplate")
-        tables = (*articles, "curation", "curation_log", "keys", "events", "refused_events", "sessions")
+        tables = (*articles, "curation", "curation_log", "rules", "keys", "events", "refused_events", "sessions")
         empty = "; ".join([*(f"DELETE FROM {table}" for table in tables), "UPDATE revision SET value = 0"])
 
         @contextmanager

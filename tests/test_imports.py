@@ -21,7 +21,7 @@ LAYERS = [  # from the base up; "recommend" is the package itself, with its few 
     "listing",
     "recommender",
     "inspection stand_ins",
-    "jobs linking pages story",
+    "jobs linking pages rule_trial story",
     "evaluation recommend",
     "training",
     "cli",

@@ -55,6 +55,7 @@ from recommend_service.routes import (
     page,
     reference,
     related,
+    rules,
     story,
 )
 from recommend_service.routes.newsroom import OWN, newsroom_router
@@ -116,6 +117,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         story,
         bulk,
         curation,
+        rules,
         listing,
         articles,
         events,

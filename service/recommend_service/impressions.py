@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 from recommend.articles.events import Event, ToldEvent
 from recommend.articles.impressions import HOUR, Impression, ImpressionError, Swap, pseudonym, sign
+from recommend.articles.rules import RuleBook
 from recommend.index.view import View
 from recommend.ranking.answer import Answer
 from recommend.ranking.arrangement import exchanged, interleaved
@@ -86,7 +87,7 @@ class Impressions:
         if not answer.items:
             return answer, None
         shown = [item.id for item in answer.items]
-        settings, variant = arm.settings, arm.variant
+        settings, variant = ruled_settings(arm.settings, view.rules), arm.variant
         return answer, sign(self._key, begun, article_id, shown, settings, variant=variant, swap=swap, teams=teams)
 
     def check(self, told: ToldEvent, user_agent: str, now: float) -> Event | Refusal:
@@ -134,3 +135,8 @@ def settings_digest(*parts: RankingSettings | PolicySettings | Arm) -> str:
     """Eight hexadecimal digits of the hash of what decides a ranking: its settings, or the arms of its teams."""
     decided = "".join(one.settings if isinstance(one, Arm) else one.model_dump_json() for one in parts)
     return blake2b(decided.encode(), digest_size=4).hexdigest()
+
+
+def ruled_settings(settings: str, rules: RuleBook) -> str:
+    """The digest of settings and the rules of editors, who change a ranking as settings do."""
+    return blake2b(f"{settings}{rules.digest}".encode(), digest_size=4).hexdigest() if rules else settings

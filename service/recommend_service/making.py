@@ -28,7 +28,8 @@ def asked_for(recommender: Recommender, name: str, article_id: str | None, given
         article_id: its id, None where no article has that name.
         given: the request's parameters.
     """
-    clock, now = by_the_clock(recommender.settings.policy, given.prefer), time()
+    rules, now = recommender.settings.policy, time()
+    clock = by_the_clock(rules, given.prefer) or (rules.on and recommender.view().rules.ages)
     return CacheKey(
         name if article_id is None else article_id,
         given.limit,

@@ -53,6 +53,14 @@ class SettingsError(RecommendError):
     """A setting has an unknown name or a value out of its range."""
 
 
+class RulesError(RecommendError):
+    """A document of rules names an unknown field, holds a value out of its range, or contradicts itself."""
+
+
+class RulesConflictError(RulesError):
+    """Somebody else put other rules meanwhile."""
+
+
 class StoreError(RecommendError):
     """The store cannot be opened, is of another schema, or holds contradicting data."""
 

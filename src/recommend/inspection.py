@@ -7,7 +7,7 @@ from recommend.index.filters import Filters
 from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
-from recommend.ranking.eligibility import Place
+from recommend.ranking.masks import Place
 from recommend.ranking.model import length_weight
 from recommend.ranking.why import Why, explain_pair
 from recommend.recommender import Recommender

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from recommend.index.filters import Filters
 from recommend.index.view import View
@@ -11,6 +12,7 @@ from recommend.ranking.answer import Answer
 from recommend.ranking.box import latest_box
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.popular import popular_box
+from recommend.ranking.rules import Ruling
 from recommend.recommender import Recommender
 
 
@@ -18,8 +20,8 @@ def latest_answer(recommender: Recommender, article_id: str | None, k: int, filt
     """The newest articles, labelled as such. Pins and blocks of the article hold here too."""
 
     def answered(view: View) -> Answer:
-        eligibility, pins = _beside(recommender, view, article_id, filters)
-        return latest_box(eligibility, article_id, k, pins)
+        eligibility, pins, ruling = _beside(recommender, view, article_id, filters)
+        return latest_box(eligibility, article_id, k, pins, ruling)
 
     return recommender.over(answered)
 
@@ -38,8 +40,8 @@ def popular_answer(
     """
 
     def answered(view: View) -> Answer:
-        eligibility, pins = _beside(recommender, view, article_id, filters)
-        return popular_box(eligibility, article_id, k, popular, pins)
+        eligibility, pins, ruling = _beside(recommender, view, article_id, filters)
+        return popular_box(eligibility, article_id, k, popular, pins, ruling)
 
     return recommender.over(answered)
 
@@ -60,9 +62,14 @@ def stand_in(
 
 def _beside(
     recommender: Recommender, view: View, article_id: str | None, filters: Filters
-) -> tuple[Eligibility, list[str]]:
-    """What may stand in for the box of an article, and what editors pinned there."""
-    pins, blocks = recommender.ranking.eligibility(view, filters).curated(article_id)
+) -> tuple[Eligibility, list[str], Ruling]:
+    """What may stand in for the box of an article, what editors pinned there, and what their rules say of it."""
+    given = recommender.ranking.eligibility(view, filters)
+    pins, blocks = given.curated(article_id)
+    place = None if article_id is None else view.locate(article_id)
+    card = None if place is None else partial(view.segments[place[0]].table.card, place[1])
+    ruling = given.ruling(card, article_id)
+    pins = [*pins, *ruling.pinned_ids(view, given.masks, {*pins, *blocks})]
     own = frozenset() if article_id is None else frozenset({article_id})
     narrowed = replace(filters, exclude=filters.exclude | own | blocks)
-    return recommender.ranking.eligibility(view, narrowed), pins
+    return recommender.ranking.eligibility(view, narrowed), pins, ruling

@@ -11,11 +11,13 @@ from math import fsum
 from typing import Literal
 
 from recommend.articles.card import CARD_FIELDS, Card
+from recommend.articles.rules import NO_RULES
 from recommend.index.filters import Filters
 from recommend.index.view import View
 from recommend.ranking.phrases import enumeration, phrase
 from recommend.ranking.reasons import Reason
 from recommend.recommender import Recommender
+from recommend.rule_trial import ruled_by
 
 _WIDTH = 20
 _MOST = 50
@@ -90,7 +92,7 @@ def story_of(
         filters: which others may be of it.
         least: how many articles make a story.
     """
-    pinned = recommender.pinned()
+    pinned = ruled_by(recommender, NO_RULES)  # what boxes leave out is of the story all the same
     fixed = pinned.with_settings(policy=pinned.settings.policy.model_copy(update={"floor": _NAMED_FROM}))
     own = fixed.over(lambda view: _card(view, article_id))
     if own is None:

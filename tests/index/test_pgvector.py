@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 from conftest import Newsroom
 from recommend.articles.article import Access, Article
 from recommend.articles.curation import Curation
+from recommend.articles.rule_documents import read_rules
 from recommend.encoder import Encoder
 from recommend.errors import SnapshotError, StoreUnreachableError
 from recommend.index.conditions import Conditions
@@ -33,6 +34,8 @@ from recommend.jobs.agreement import agree
 from recommend.jobs.generation import load_generation
 from recommend.jobs.rollback import rollback
 from recommend.ranking.eligibility import Eligibility
+from recommend.ranking.matching import Story
+from recommend.ranking.rules import Ruling
 from recommend.recommender import Recommender
 from recommend.settings import PgvectorSettings, PolicySettings, Settings
 from recommend.store import Store
@@ -160,6 +163,46 @@ def test_a_condition_says_of_all_rows_what_a_mask_says_of_those_at_hand(newsroom
         statement = sql.SQL("SELECT number FROM {}.articles r WHERE " + condition + " ORDER BY 1").format(schema)
         assert [number for (number,) in server.ask(statement, given)] == wanted.tolist()
     assert where(Conditions()) == ("true", {})
+    eligibility = Eligibility(here, Filters(), NOW.timestamp(), newsroom.settings)
+    for match, action in product(MATCHES, ("leave_out", "only")):
+        rules = read_rules({"rules": [{"name": "one", "then": {action: match}}]}).rules
+        masks = Ruling.of(rules, Story(), eligibility.today).masks(here, eligibility.under(None))
+        wanted = np.arange(60) if masks[0] is None else np.flatnonzero(masks[0])
+        condition, given = where(masks.conditions)
+        statement = sql.SQL("SELECT number FROM {}.articles r WHERE " + condition + " ORDER BY 1").format(schema)
+        assert [number for (number,) in server.ask(statement, given)] == wanted.tolist()
+
+
+MATCHES: list[dict[str, Any]] = [
+    {"section": ["World", "Nowhere"]},
+    {"tag": ["b", "c"], "genre": "news"},
+    {"language": "en", "not": {"site": "two"}},
+    {"max_age": 20, "min_age": 5},
+    {"id": ["story-05", "story-06"]},
+    {"any": [{"section": "World"}, {"all": [{"tag": "b"}, {"not": [{"min_age": 10}]}]}]},
+    {"not": [{"section": "World"}, {"tag": "b"}]},
+]
+
+
+def test_rules_of_editors_hold(newsroom: Newsroom, stories: list[Article]) -> None:
+    newsroom.take(*(story.model_copy(update={"authors": [f"author {n % 4}"]}) for n, story in enumerate(stories)))
+    newsroom.reindex()
+    recommender = newsroom.recommender()
+    box = shown(recommender, "story-00")
+    rules = [
+        {"name": "out", "then": {"leave_out": {"id": box[0]}}},
+        {"name": "by whom", "then": {"leave_out": {"author": "author 1"}}},
+        {"name": "few", "then": {"at_most": 2, "per": "author"}},
+        {"name": "pin", "then": {"pin": "story-38", "position": 2}},
+    ]
+    newsroom.store.rules.put(read_rules({"rules": rules}), "editor")
+    items = recommender.related("story-00", 6)
+    authors = [item.authors[0] for item in items]
+    assert len(items) == 6
+    assert "story-38" in {item.id for item in items[:2]}  # before what only fills
+    assert "author 1" not in authors
+    assert max(map(authors.count, authors)) == 2
+    assert box[0] not in {item.id for item in items}
 
 
 def _stories(newsroom: Newsroom) -> Iterator[Article]:

@@ -43,6 +43,16 @@ def test_a_share_of_boxes_has_one_pair_of_neighbours_exchanged_and_each_pair_as_
         assert counts[order] == pytest.approx(400, abs=90)
 
 
+def test_a_pin_between_others_stays_where_it_is() -> None:
+    first = answer("bcpdz", 4)
+    first.items[2] = replace(item("p", "pinned"), rank=3)
+    found, swap = exchanged(first, 1.0, b"x")
+    assert (shown(found), swap.chances(1)) == ("bcpdz", (0.0, 0.0))
+    for n in range(50):
+        both, teams = interleaved(first, answer("xcpyw", 4), 5, f"{n}".encode())
+        assert (len(shown(both)), shown(both)[2], teams[2]) == (5, "p", 0)
+
+
 @pytest.mark.parametrize(("names", "related", "pins"), [("b", 1, 0), ("bcd", 1, 0), ("bcd", 3, 2), ("", 0, 0)])
 def test_where_there_is_no_pair_nothing_is_exchanged_and_no_chance_is_told(names: str, related: int, pins: int) -> None:
     found, swap = exchanged(answer(names, related, pins), 1.0, b"x")

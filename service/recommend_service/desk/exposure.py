@@ -19,7 +19,7 @@ from recommend.evaluation.exposure import FACETS
 from recommend.index.filters import Filters
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.view import View
-from recommend.ranking.eligibility import places
+from recommend.ranking.masks import places
 from recommend.recommender import Recommender
 from recommend_service.desk.visit import RefusalError, Visit, signed_in
 

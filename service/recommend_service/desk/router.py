@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from recommend_service.desk import changes, door, drafts, exposure, eyes, operations, stories, trials
+from recommend_service.desk import changes, door, drafts, exposure, eyes, operations, rules, stories, trials
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.sessions import DESK
 
@@ -17,6 +17,7 @@ for path, get, post in (
     (f"/stories/{ARTICLE}", stories.show, None),
     ("/draft", drafts.show, drafts.preview),
     ("/try", trials.show, None),
+    ("/rules", rules.show, rules.act),
     ("/eyes", eyes.show, None),
     ("/exposure", exposure.show, None),
     ("/exposure.csv", exposure.as_csv, None),

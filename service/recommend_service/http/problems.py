@@ -20,6 +20,8 @@ from recommend.errors import (
     ArticleError,
     EncoderError,
     RecommendError,
+    RulesConflictError,
+    RulesError,
     SnapshotError,
     StoreError,
     StoreUnreachableError,
@@ -32,6 +34,8 @@ logger = logging.getLogger(__name__)
 _STATUS: dict[type[RecommendError], HTTPStatus] = {
     ArticleError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownArticleError: HTTPStatus.NOT_FOUND,
+    RulesError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    RulesConflictError: HTTPStatus.CONFLICT,
     SnapshotError: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreUnreachableError: HTTPStatus.SERVICE_UNAVAILABLE,

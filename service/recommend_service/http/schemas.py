@@ -28,6 +28,9 @@ class ReasonBody(BaseModel):
     terms: list[str] = Field(
         description="what is shared, as written, strongest first: names, tags, authors, a kind of event"
     )
+    rules: list[str] = Field(
+        default_factory=list, description="by which rules of editors it stands there; absent where there are none"
+    )
 
 
 class Contribution(BaseModel):

@@ -18,6 +18,7 @@ MODULES = {
     ),
     "related": ("serve", "The stories that belong under an article, or under a draft."),
     "links": ("links", "Words in an article, or in a draft, and the story that a link on each should lead to."),
+    "rules": ("rules", "What boxes show under kinds of stories, as editors want it."),
     "serve": ("serve", "Serves the HTTP API."),
     "snippet": (
         "snippet",

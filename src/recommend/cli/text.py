@@ -8,8 +8,8 @@ from pathlib import Path
 from recommend.errors import SourceError
 
 
-def read_text(path: Path) -> str:
-    """The text of a file, or of standard input for ``-``.
+def read_text(path: Path, what: str = "draft") -> str:
+    """The text of a file, or of standard input for ``-``; ``what`` is what it should hold.
 
     Raises:
         SourceError: it cannot be read.
@@ -17,4 +17,4 @@ def read_text(path: Path) -> str:
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise SourceError(f"draft {path} cannot be read: {problem}") from None
+        raise SourceError(f"{what} {path} cannot be read: {problem}") from None

@@ -45,7 +45,8 @@ def apply(
     aside = {i: why for i, why in after.set_aside.items() if why != _CURATION}
     aside |= {i: _CURATION for i, curation in curations.items() if curation == UNREADABLE}
     ids = [*(change.article_id for change in change_set.changes), *change_set.curations]
-    held = after.after(ids, curations=curations, revision=change_set.revision, set_aside=aside)
+    rules = view.rules if change_set.rules is None else change_set.rules
+    held = after.after(ids, curations=curations, rules=rules, revision=change_set.revision, set_aside=aside)
     return hide(view, held)
 
 

@@ -5,10 +5,21 @@ A mask is what holds of rows at hand; this is what whoever keeps the others is a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from recommend.articles.article import Access
+from recommend.articles.rules import Match
 from recommend.index.dates import MISSING
 from recommend.index.filters import Filters
+
+
+class Ruled(NamedTuple):
+    """That a rule's match means an article, or, not ``wanted``, that it does not; ages are those of ``today``, in
+    seconds since 1970."""
+
+    match: Match
+    wanted: bool
+    today: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,7 @@ class Conditions:
         before: seconds since 1970, before which it was published; MISSING: whenever.
         access: it has one of these; None: any.
         without: ids that it has not.
+        ruled: what rules of editors let stand.
     """
 
     filters: Filters = field(default_factory=Filters)
@@ -37,3 +49,4 @@ class Conditions:
     before: int = MISSING
     access: frozenset[Access] | None = None
     without: frozenset[str] = frozenset()
+    ruled: tuple[Ruled, ...] = ()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommend.articles.article import Access, Article
+from recommend.articles.card import Card, card_of
 from recommend.index.dates import seconds
 from recommend.index.labels import NONE
 from recommend.index.lexicon import Terms, TermVector
@@ -27,6 +30,7 @@ class Query:
         headline: title and standfirst, in which reasons look up how terms are written.
         access: of the article: where its body is not public, no reason says what only that holds.
         tags, authors: see :mod:`recommend.index.labels`.
+        card: gives the article's, which only rules ask for.
     """
 
     embedding: FloatArray
@@ -41,6 +45,7 @@ class Query:
     access: Access = Access.PUBLIC
     tags: TermVector = NONE
     authors: TermVector = NONE
+    card: Callable[[], Card] | None = None
 
     @property
     def term_count(self) -> int:
@@ -88,4 +93,5 @@ class Prepared:
             article.access,
             self.tags,
             self.authors,
+            card=partial(card_of, article),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +99,7 @@ class Segment:
             self.table.access(row),
             self.tags.vector(row),
             self.authors.vector(row),
+            card=partial(self.table.card, row),
         )
 
     def check(self) -> None:

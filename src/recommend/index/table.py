@@ -19,6 +19,7 @@ from recommend.articles.languages import primary_language
 from recommend.errors import SnapshotError
 from recommend.index.cells import Codes, Flags, Lists, Texts
 from recommend.index.dates import moment, seconds
+from recommend.index.label_codes import LabelCodes
 from recommend.index.timeline import Timeline
 
 IntArray = NDArray[np.int64]
@@ -72,6 +73,7 @@ class ArticleTable:
         self._evergreen = Flags(batch.column("evergreen"))
         self._codes: dict[str, NDArray[np.int32]] = {}
         self._speaking: dict[str, BoolArray | None] = {}
+        self._label_codes: dict[str, LabelCodes] = {}
 
     @classmethod
     def of(cls, articles: Sequence[Article]) -> ArticleTable:
@@ -192,6 +194,12 @@ class ArticleTable:
         """The tags or the authors of every row."""
         labels: list[list[str]] = self.batch.column(name).to_pylist()
         return labels
+
+    def label_codes(self, name: str) -> LabelCodes:
+        """The tags or the authors of all rows, by number."""
+        if name not in self._label_codes:
+            self._label_codes[name] = LabelCodes(self.batch.column(name))
+        return self._label_codes[name]
 
     def speaks(self, language: str) -> BoolArray | None:
         """(n,) whose language is ``language``, compared by its primary part ('en' of 'en-GB'), or unknown; None when

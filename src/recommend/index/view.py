@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Access, released_until
 from recommend.articles.curation import Curation
+from recommend.articles.rules import NO_RULES, RuleBook
 from recommend.index.segment import Segment
 from recommend.index.snapshot.open import Snapshot
 
@@ -46,6 +47,7 @@ class View:
         revision: of the store up to which changes are applied.
         curations: of every article that has one, by id.
         hidden: per segment the rows (h,) that editors hide, and until when (h,), float64 seconds since 1970.
+        rules: of editors, for kinds of stories.
         set_aside: why published articles are in no segment, by id: what the store holds of them cannot be used.
         steps: how it came about, the latest last; at most so many are kept.
     """
@@ -57,12 +59,13 @@ class View:
     curations: dict[str, Curation] = field(default_factory=dict)
     hidden: tuple[tuple[IntArray, NDArray[np.float64]], ...] = ()
     set_aside: Mapping[str, str] = field(default_factory=dict)
+    rules: RuleBook = NO_RULES
     steps: tuple[Step, ...] = ()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickled without what the snapshot's files hold: whoever unpickles it maps those again."""
         later = self.segments[1:], self.alive, self.revision, self.curations, self.hidden, self.set_aside
-        return _on, (self.snapshot, self.segments[0].gone, *later)
+        return _on, (self.snapshot, self.segments[0].gone, *later, self.rules)
 
     def __len__(self) -> int:
         return sum(segment.count(alive) for segment, alive in zip(self.segments, self.alive, strict=True))
@@ -102,6 +105,7 @@ class View:
         for curation in self.curations.values():
             ends = [curation.hidden_until, *(one.until for one in (*curation.pinned, *curation.blocked))]
             moments += [end.timestamp() for end in ends if end is not None and end.timestamp() > now]
+        moments.append(self.rules.next_change_at(now))
         return min((moment for moment in moments if moment is not None), default=None)
 
     def first_published(self, since: int) -> int | None:
@@ -117,8 +121,9 @@ class View:
 
     def changed_since(self, before: View) -> frozenset[str] | None:
         """Ids of the articles that changed, or whose curation did, since another view; None when that cannot be told:
-        it is of another snapshot, long ago, or too many are."""
-        if self.snapshot is not before.snapshot or self.revision < before.revision:
+        it is of another snapshot, long ago, too many are, or the rules are others."""
+        same = self.snapshot is before.snapshot and self.rules is before.rules
+        if not same or self.revision < before.revision:
             return None
         if self.revision == before.revision:
             return frozenset()

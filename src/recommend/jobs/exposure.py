@@ -12,9 +12,9 @@ from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import open_snapshot
 from recommend.index.snapshot.publishing import add_exposure
 from recommend.jobs.lists import make_lists
-from recommend.ranking.eligibility import passes
 from recommend.ranking.exposure import NOBODY, hosts
 from recommend.ranking.filtering import Filtering
+from recommend.ranking.masks import passes
 from recommend.ranking.ranking import Ranking
 from recommend.ranking.ready import read_shortlist, ready_lists
 from recommend.settings import Settings

@@ -86,6 +86,7 @@ def recommendations(
     *,
     explained: Collection[str] | None,
     ready: Told | None = None,
+    ruled: Sequence[Sequence[str]] | None = None,
 ) -> list[Recommendation]:
     """The items that the candidates at the places ``which`` of those chosen make under a query.
 
@@ -98,12 +99,13 @@ def recommendations(
         section: of the articles that may fill the box, where that is not the query's.
         explained: features whose parts in the ranking are told; None for no explanation.
         ready: reasons that need not be found.
+        ruled: by item of the box, the names of the rules of editors by which it stands there.
     """
     chosen = shown.candidates
     cards = [view.segments[chosen.segments[i]].table.card(int(chosen.rows[i])) for i in which]
     reasons = dict[int, Reason]()
     for i, card in zip(which, cards, strict=True):
-        if i < shown.pinned:
+        if shown.is_pinned(i):
             reasons[i] = pinned(query.language)
         elif i >= shown.related:
             kind = rules.fill if rules.on else "related"
@@ -119,7 +121,8 @@ def recommendations(
     for i, card in zip(which, cards, strict=True):
         score = round(float(chosen.probabilities[i]), 4)
         parts = None if explained is None else contributions(chosen, i, explained)
-        found.append(_item(*_shown(card), score, i + 1, reasons[i], parts))
+        why = reasons[i] if ruled is None else reasons[i].by(ruled[i])
+        found.append(_item(*_shown(card), score, i + 1, why, parts))
     return found
 
 

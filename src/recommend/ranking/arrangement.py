@@ -17,7 +17,8 @@ _PINNED = "pinned"
 def exchanged(answer: Answer, share: float, seed: bytes) -> tuple[Answer, Swap]:
     """The answer with two neighbouring related items exchanged, in a share of cases: any pair as often as another.
 
-    What editors pinned stays where it is, and so does what only fills the box.
+    What editors pinned stays where it is, and so does what only fills the box. A box with a pin of a rule between
+    others stays as it is: not any pair of it could be exchanged.
 
     Args:
         answer: as it was ranked.
@@ -26,8 +27,8 @@ def exchanged(answer: Answer, share: float, seed: bytes) -> tuple[Answer, Swap]:
     """
     pins = next((i for i, item in enumerate(answer.items) if item.reason.kind != _PINNED), len(answer.items))
     swap = Swap(share, pins + 1, answer.related)
-    pairs = swap.last - swap.first
-    if pairs < 1 or not share:
+    pairs, between = swap.last - swap.first, any(item.reason.kind == _PINNED for item in answer.items[pins:])
+    if pairs < 1 or not share or between:
         return answer, Swap()
     drawn, place = _numbers(seed)
     if drawn >= share * 2**32:
@@ -42,7 +43,8 @@ def interleaved(first: Answer, second: Answer, k: int, seed: bytes) -> tuple[Ans
     """The related items of two answers in one, by team draft (Radlinski, Kurup and Joachims, CIKM 2008): a coin decides
     who picks first in each round, and either team picks its best that is not there yet.
 
-    Pins, which both have, are of no team; what fills the box afterwards is the first answer's.
+    Pins, which both have, are of no team, and stand where the first answer has them; what fills the box afterwards is
+    its, too.
 
     Args:
         first, second: answers under the same article.
@@ -54,12 +56,14 @@ def interleaved(first: Answer, second: Answer, k: int, seed: bytes) -> tuple[Ans
     """
     pins = [item for item in first.items if item.reason.kind == _PINNED]
     there = {item.id: None for item in pins}
-    picked, teams = [*pins], [0] * len(pins)
+    leading = [item for place, item in enumerate(pins, start=1) if item.rank == place]
+    between = pins[len(leading) :]
+    picked, teams = [*leading], [0] * len(leading)
     left: list[list[Recommendation]] = [
         [item for item in one.items[: one.related] if item.id not in there] for one in (first, second)
     ]
     for turn in _turns(seed, k):
-        if len(picked) >= k:
+        if len(picked) + len(between) >= k:
             break
         own = left[turn]
         while own and own[0].id in there:
@@ -69,6 +73,10 @@ def interleaved(first: Answer, second: Answer, k: int, seed: bytes) -> tuple[Ans
             there[item.id] = None
             picked.append(item)
             teams.append(turn + 1)
+    for item in between:
+        place = min(item.rank - 1, len(picked))
+        picked.insert(place, item)
+        teams.insert(place, 0)
     related = len(picked)
     fill = [item for item in first.items[first.related :] if item.id not in there][: k - related]
     return _with(first, [*picked, *fill], related), teams + [0] * len(fill)

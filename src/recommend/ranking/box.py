@@ -16,7 +16,10 @@ from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.exposure import preferred
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection
+from recommend.ranking.rules import UNRULED, Ruling
 from recommend.ranking.shortlist import Shortlist
+from recommend.ranking.sifting import touched
+from recommend.ranking.signals import without_signals
 
 _REMOVED_BY = {"blocked": "editors"}
 
@@ -49,10 +52,13 @@ def related_box(
         ready = selection.scoring.shortlist(query, place)
     chosen = selection.choose(query, article_id, k, eligibility, ready)
     told = _explained(selection, explain)
-    ready_reasons = None if ready is None else ready.told
+    ready_reasons, heard, ruling = None if ready is None else ready.told, query, chosen.ruling
+    if chosen.rescored:
+        ready_reasons, heard = None, without_signals(view, query, ruling.ignored)
     items = recommendations(
-        view, query, chosen, range(len(chosen.candidates)), rules, section, explained=told, ready=ready_reasons
-    )
+        view, heard, chosen, range(len(chosen.candidates)), rules, section or query.section,
+        explained=told, ready=ready_reasons, ruled=touched(selection.scoring, chosen) if ruling else None,
+    )  # fmt: skip
     missed = None
     if explain:
         allowed = eligibility.under(query, any_kind=True)
@@ -96,8 +102,9 @@ def history_box(
     chosen = selection.choose_for_history(queries, groups, k, eligibility)
     rules, section = selection.settings.policy, eligibility.filters.one_section or queries[0].section
     told = _explained(selection, explain)
+    ruled = touched(selection.scoring, chosen)
     parts = (
-        recommendations(view, query, chosen, [i], rules, section, explained=told)
+        recommendations(view, query, chosen, [i], rules, section, explained=told, ruled=ruled)
         for i, query in enumerate(chosen.queries)
     )
     items = list(chain.from_iterable(parts))
@@ -107,10 +114,12 @@ def history_box(
     return Answer(None, name, view.revision, None, chosen.related, items, short, chosen.removed)
 
 
-def latest_box(eligibility: Eligibility, article_id: str | None, k: int, pins: Sequence[str] = ()) -> Answer:
-    """The newest articles after ``pins``, labelled as such."""
+def latest_box(
+    eligibility: Eligibility, article_id: str | None, k: int, pins: Sequence[str] = (), ruling: Ruling = UNRULED
+) -> Answer:
+    """The newest articles after ``pins``, labelled as such; without what rules leave out."""
     view = eligibility.view
-    items = latest(eligibility, k, pins)
+    items = latest(eligibility, k, pins, ruling=ruling)
     short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
     pinned = sum(item.reason.kind == "pinned" for item in items)
     return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", pinned, items, short)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from recommend.index.view import View
 from recommend.ranking import reasons
 from recommend.ranking.answer import Recommendation, listed
-from recommend.ranking.eligibility import Eligibility, Place, both, places
+from recommend.ranking.eligibility import Eligibility
+from recommend.ranking.masks import Masks, Place, both, places
 from recommend.ranking.newest import newest_first
+from recommend.ranking.rules import UNRULED, Ruling
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +23,13 @@ class Newest:
 
 
 def latest(
-    eligibility: Eligibility, k: int, pins: Sequence[str] = (), *, any_kind: bool = False
+    eligibility: Eligibility, k: int, pins: Sequence[str] = (), *, any_kind: bool = False, ruling: Ruling = UNRULED
 ) -> list[Recommendation]:
     """The items of the k newest articles, after those of ``pins`` that may be shown; ``any_kind`` lets every genre
-    pass."""
+    pass, and ``ruling`` leaves some out."""
     rules = eligibility.settings.policy
     readable = rules.readable if rules.on and not any_kind else 0
-    chosen = newest(eligibility, k, pins, any_kind=any_kind, readable=readable)
+    chosen = newest(eligibility, k, pins, any_kind=any_kind, readable=readable, ruling=ruling)
     items = []
     for rank, (number, row) in enumerate(chosen.places, start=1):
         card = eligibility.view.segments[number].table.card(row)
@@ -46,14 +48,23 @@ def sections(view: View) -> list[tuple[str, int]]:
 
 
 def newest(
-    eligibility: Eligibility, k: int, pins: Sequence[str] = (), *, any_kind: bool = False, readable: int = 0
+    eligibility: Eligibility,
+    k: int,
+    pins: Sequence[str] = (),
+    *,
+    any_kind: bool = False,
+    readable: int = 0,
+    ruling: Ruling = UNRULED,
 ) -> Newest:
     """The k newest articles, ties by id, after those of ``pins`` that may be shown.
 
     ``any_kind`` lets every genre pass. At least ``readable`` are such as the reader may open, if there are so many.
     """
-    view, masks = eligibility.view, eligibility.under(None, any_kind=any_kind)
+    view = eligibility.view
+    masks = ruling.masks(view, eligibility.under(None, any_kind=any_kind), strictly=False)
     first = places(view, eligibility.masks, pins)[:k]
+    if ruling.limits:
+        return Newest(_within_limits(view, masks, ruling, first, k), len(first))
     others = [one for one in newest_first(view, masks, None, k) if one[2:] not in first][: k - len(first)]
     if readable:
         open_ = newest_first(view, both(masks, eligibility.readable), None, k)
@@ -64,3 +75,13 @@ def newest(
         if len(others) - len(rest) < len(kept):
             others = sorted([*kept, *rest[: k - len(first) - len(kept)]])
     return Newest([*first, *(one[2:] for one in others)], len(first))
+
+
+def _within_limits(view: View, masks: Masks, ruling: Ruling, first: list[Place], k: int) -> list[Place]:
+    """Those first and the newest beside them, k in all, no more of a kind than rules allow."""
+    found, reached = first, -1
+    while reached < len(found) < k:
+        reached = len(found)
+        newer = newest_first(view, ruling.open_to(view, masks, found), None, 2 * k)
+        found = ruling.within(view, found, (one[2:] for one in newer), k)
+    return found

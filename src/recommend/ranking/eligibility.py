@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,38 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.articles.article import opens, released_until
+from recommend.articles.card import Card
 from recommend.articles.curation import UNCURATED
+from recommend.articles.rules import Rule
 from recommend.index.conditions import Conditions
 from recommend.index.dates import MISSING
 from recommend.index.filters import Filters, Prefer, allowed
 from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking import freshness, policy
+from recommend.ranking.masks import Masks, both, every
+from recommend.ranking.matching import Story
+from recommend.ranking.rules import UNRULED, Ruling
 from recommend.settings import Settings
 
 BoolArray = NDArray[np.bool_]
-Place = tuple[int, int]
 
 _KINDS_KEPT = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Masks:
-    """What may be shown.
-
-    Attributes:
-        rows: for each segment of a view (n,) bool, or None where all its rows pass.
-        conditions: the same of articles that are not at hand.
-    """
-
-    rows: tuple[BoolArray | None, ...]
-    conditions: Conditions = field(default_factory=Conditions)
-
-    def __getitem__(self, number: int) -> BoolArray | None:
-        return self.rows[number]
-
-    def __iter__(self) -> Iterator[BoolArray | None]:
-        return iter(self.rows)
 
 
 @dataclass(frozen=True)
@@ -72,7 +57,7 @@ class Eligibility:
     @cached_property
     def _end(self) -> float:
         change = self.view.next_change_at(self.now)
-        clock = freshness.by_the_clock(self.settings.policy, self.filters.prefer)
+        clock = freshness.by_the_clock(self.settings.policy, self.filters.prefer) or self.view.rules.ages
         return min(math.inf if change is None else change, self.today + freshness.DAY if clock else math.inf)
 
     @property
@@ -97,7 +82,7 @@ class Eligibility:
         """Rows that may be shown: alive, in their time, not hidden by editors, passing the request's filters."""
         if not self.settings.policy.on:
             return self.passing
-        shown = (_all([mask, self.view.shown(number, self.now)]) for number, mask in enumerate(self.passing))
+        shown = (every([mask, self.view.shown(number, self.now)]) for number, mask in enumerate(self.passing))
         return Masks(tuple(shown), replace(self.passing.conditions, without=self.view.hidden_ids(self.now)))
 
     @cached_property
@@ -117,17 +102,33 @@ class Eligibility:
     def under(self, query: Query | None, *, any_kind: bool = False) -> Masks:
         """Those rows that the rules let stand under a query, the same arrays for all that the rules treat alike;
         ``any_kind`` lets every genre, language and age pass."""
-        by_date = self.settings.ranking.as_of == "query" or bool(self.settings.policy.max_age)
-        dated = query is not None and by_date and query.published_at
-        kind = query and (query.genre, query.language), dated, any_kind
+        kind = self._kind(query), any_kind
         masks = self._ruled.get(kind)
         if masks is None:
             rows = (self._under(number, query, any_kind) for number in range(len(self.view.segments)))
-            masks = Masks(tuple(rows), self._conditions(query, any_kind))
-            if len(self._ruled) >= _KINDS_KEPT:
-                self._ruled.clear()
-            self._ruled[kind] = masks
+            masks = self._kept(kind, Masks(tuple(rows), self._conditions(query, any_kind)))
         return masks
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """Those of editors that are in force; none while the policy is off."""
+        return self.view.rules.active(datetime.fromtimestamp(self.now, UTC)) if self.settings.policy.on else ()
+
+    def ruling(self, card: Callable[[], Card] | None, article_id: str | None) -> Ruling:
+        """What they say of the box of an article with a card; None where it is unknown."""
+        if not self.rules:
+            return UNRULED
+        asked = any(not rule.when.is_empty or (rule.then.named and rule.then.named.compares) for rule in self.rules)
+        story = Story.of(card(), article_id, self.today) if asked and card is not None else Story(article_id)
+        return Ruling.of(self.rules, story, self.today)
+
+    def ruled(self, query: Query | None, ruling: Ruling) -> Masks:
+        """Rows that may stand under a query, and that a ruling does not leave out."""
+        if not ruling.sifts:
+            return self.under(query)
+        key = self._kind(query), ruling.key
+        masks = self._ruled.get(key)
+        return self._kept(key, ruling.masks(self.view, self.under(query))) if masks is None else masks
 
     def curated(self, article_id: str | None) -> tuple[list[str], frozenset[str]]:
         """Ids that editors pinned and blocked in the box of an article; none while the policy is off."""
@@ -135,6 +136,18 @@ class Eligibility:
         curation = self.view.curations.get(article_id, UNCURATED) if article_id and follows else UNCURATED
         moment = datetime.fromtimestamp(self.now, UTC)
         return curation.pins(moment), curation.blocks(moment)
+
+    def _kind(self, query: Query | None) -> object:
+        """What policy treats a query by."""
+        by_date = self.settings.ranking.as_of == "query" or bool(self.settings.policy.max_age)
+        dated = query is not None and by_date and query.published_at
+        return query and (query.genre, query.language), dated
+
+    def _kept(self, kind: object, masks: Masks) -> Masks:
+        if len(self._ruled) >= _KINDS_KEPT:
+            self._ruled.clear()
+        self._ruled[kind] = masks
+        return masks
 
     def _under(self, number: int, query: Query | None, any_kind: bool) -> BoolArray | None:
         table, rules = self.view.segments[number].table, self.settings.policy
@@ -148,7 +161,7 @@ class Eligibility:
             given.extend(~mask for mask in unwanted.values())
         if self.settings.ranking.as_of == "query" and query is not None and query.published_at != MISSING:
             given.append((table.published_at != MISSING) & (table.published_at < query.published_at))
-        return _all(given)
+        return every(given)
 
     def _conditions(self, query: Query | None, any_kind: bool) -> Conditions:
         """What :meth:`_under` tells of rows at hand."""
@@ -167,44 +180,3 @@ class Eligibility:
         if self.settings.ranking.as_of == "query" and query is not None and query.published_at != MISSING:
             conditions = replace(conditions, before=query.published_at)
         return conditions
-
-
-def places(view: View, masks: Masks, ids: Iterable[str]) -> list[Place]:
-    """Segments and rows of those of the articles that are alive and pass."""
-    wanted = list(ids)
-    view.segments[0].bring(wanted)
-    alive = [place for place in map(view.locate, wanted) if place is not None]
-    return [(number, row) for number, row in alive if (mask := masks[number]) is None or mask[row]]
-
-
-def excluding(view: View, masks: Masks, gone: Sequence[Place]) -> Masks:
-    """The masks without the rows at ``gone``."""
-    remaining = list(masks)
-    ids = frozenset(view.segments[number].table.id(row) for number, row in gone)
-    for number in {number for number, _ in gone}:
-        mask, rows = masks[number], [row for segment, row in gone if segment == number]
-        kept = np.ones(len(view.segments[number]), np.bool_) if mask is None else mask.copy()
-        kept[rows] = False
-        remaining[number] = kept
-    return Masks(tuple(remaining), replace(masks.conditions, without=masks.conditions.without | ids))
-
-
-def both(masks: Masks, others: Masks) -> Masks:
-    """The rows that pass both masks; their conditions are the first's, with the access that the others ask for."""
-    conditions = replace(masks.conditions, access=others.conditions.access)
-    return Masks(tuple(_all(pair) for pair in zip(masks, others, strict=True)), conditions)
-
-
-def passes(masks: Masks, segments: NDArray[np.int32], rows: NDArray[np.int64]) -> BoolArray:
-    """(n,) which of the rows (n,) of segments (n,) pass."""
-    passing = np.ones(len(rows), np.bool_)
-    for number, mask in enumerate(masks):
-        if mask is not None:
-            here = segments == number
-            passing[here] = mask[rows[here]]
-    return passing
-
-
-def _all(masks: Iterable[BoolArray | None]) -> BoolArray | None:
-    given = [mask for mask in masks if mask is not None]
-    return np.logical_and.reduce(given) if given else None

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
-from recommend.ranking.eligibility import Place
+from recommend.ranking.masks import Place
 from recommend.settings import PolicySettings
 
 FloatArray = NDArray[np.float64]

@@ -54,7 +54,7 @@ def compute_features_each(
             mentioned([query.terms for query in queries], segment.titles, rows),
             segment.time_curve.at(days),
             -np.log1p(days),
-            _same_section(segment, [query.section for query in queries], rows),
+            same_section(segment, [query.section for query in queries], rows),
             similarity([query.tags for query in queries], segment.tags, rows),
             similarity([query.authors for query in queries], segment.authors, rows),
         ]
@@ -83,7 +83,7 @@ def _lexical(segment: Segment, queries: Sequence[Query], rows: Sequence[IntArray
     return alone[place[:, 0]], mixed / segment.lengths[np.concatenate(rows)]
 
 
-def _same_section(segment: Segment, sections: Sequence[str | None], rows: Sequence[IntArray]) -> FloatArray:
+def same_section(segment: Segment, sections: Sequence[str | None], rows: Sequence[IntArray]) -> FloatArray:
     """1 in the query's section, 0 in another, NaN where either is unknown."""
     codes = segment.table.codes("section")[np.concatenate(rows)]
     own = np.repeat([segment.table.code("section", section) for section in sections], [*map(len, rows)])

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from recommend.index.query import Query
 from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.chosen import Chosen
-from recommend.ranking.eligibility import Eligibility, Place, both, passes
+from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.features import compute_features
 from recommend.ranking.filtering import SPARE, Filtering, without_read
+from recommend.ranking.masks import Place, both, passes
 from recommend.ranking.newest import newest_first
+from recommend.ranking.rules import UNRULED, Ruling, places_of
 from recommend.ranking.shortlist import Scoring
 from recommend.settings import PolicySettings
 
@@ -29,6 +31,7 @@ class Filling:
         queries: for which; others fill for the first one.
         eligibility: of the request.
         told: duplicate groups of what was read, of which nothing fills; None where no duplicates are hidden.
+        ruling: what rules of editors say of the box, which hold of what fills, too.
     """
 
     scoring: Scoring
@@ -36,6 +39,7 @@ class Filling:
     queries: Sequence[Query]
     eligibility: Eligibility
     told: NDArray[np.uint64] | None = None
+    ruling: Ruling = UNRULED
 
     def lacks(self, chosen: Chosen, k: int) -> bool:
         """Whether the newest of the section, or of all, are to fill what is chosen up to k."""
@@ -45,7 +49,8 @@ class Filling:
         """What is related with the newest of the section and then of all up to k, as ``policy.fill`` says; nothing at
         the places ``gone`` fills."""
         rules, shown, query, eligibility = self.rules, chosen.candidates, self.queries[0], self.eligibility
-        allowed, filtering = eligibility.under(query), Filtering(self.scoring, rules, query, eligibility)
+        allowed, ruling = eligibility.ruled(query, self.ruling), self.ruling
+        filtering = Filtering(self.scoring, rules, query, eligibility, ruling=ruling)
         lacking = rules.readable - int(np.count_nonzero(passes(eligibility.readable, shown.segments, shown.rows)))
         section = eligibility.filters.one_section or query.section
         sections = [section, None] if rules.fill == "section" and section is not None else [None]
@@ -54,14 +59,18 @@ class Filling:
             for one in sections:
                 width = size + SPARE
                 while len(shown) < size:
-                    there = set(zip(shown.segments.tolist(), shown.rows.tolist(), strict=True))
-                    found = [(number, row) for *_, number, row in newest_first(self.scoring.view, masks, one, width)]
-                    others = self._at([place for place in found if place not in there | gone])
+                    there, view = places_of(shown), self.scoring.view
+                    open_ = ruling.open_to(view, masks, there)
+                    found = [(number, row) for *_, number, row in newest_first(view, open_, one, width)]
+                    others = self._at([place for place in found if place not in {*there, *gone}])
                     more, _ = filtering.first(shown, others, size, fills=True)
-                    if len(more) == size or len(found) < width:
+                    enough, grew = len(more) == size or len(found) < width, len(more) > len(shown)
+                    if enough or (ruling.limits and grew):
                         shown = more
+                    else:
+                        width *= 4
+                    if enough:
                         break
-                    width *= 4
         removed = {rule: count for rule, count in chosen.removed.items() if rule != "floor"}
         return replace(chosen, candidates=shown, removed=removed, basis=None)
 

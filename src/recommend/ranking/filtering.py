@@ -13,7 +13,10 @@ from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking import exposure, freshness, history, near_duplicates, policy
 from recommend.ranking.candidates import Candidates
-from recommend.ranking.eligibility import Eligibility, Place, passes
+from recommend.ranking.eligibility import Eligibility
+from recommend.ranking.limits import over, together
+from recommend.ranking.masks import Place, passes
+from recommend.ranking.rules import UNRULED, Ruling, shifted
 from recommend.ranking.shortlist import Scoring
 from recommend.settings import PolicySettings
 
@@ -33,6 +36,7 @@ class Filtering:
         query: whose candidates.
         eligibility: of the request.
         own: where the query's article is, None where there is none.
+        ruling: what rules of editors say of the box.
     """
 
     scoring: Scoring
@@ -40,6 +44,7 @@ class Filtering:
     query: Query
     eligibility: Eligibility
     own: Place | None = None
+    ruling: Ruling = UNRULED
 
     def chosen(self, pins: Candidates, ranked: Candidates, k: int) -> tuple[Candidates, dict[str, int], bool]:
         """What :meth:`first` leaves, the lowest giving way where readers could open fewer than the policy says to the
@@ -81,9 +86,11 @@ class Filtering:
             removed["floor"] = len(kept) - len(above)
             kept = above
         diversity = 0.0 if fills else rules.diversity
-        if rules.hide_duplicates or diversity:
-            kept, repeats = self._without_repeats(pins, kept, k, diversity)
+        if rules.hide_duplicates or diversity or self.ruling.limits:
+            kept, repeats, passed = self._without_repeats(pins, kept, k, diversity)
             removed["duplicates"] = removed.get("duplicates", 0) + repeats
+            if passed:
+                removed["rules"] = passed
         elif len(pins):
             kept = Candidates.joined([pins, kept])
         return kept.first(k), removed
@@ -94,20 +101,22 @@ class Filtering:
         return exposure.preferred(self.scoring.view, self.own, self.rules)
 
     def _preferred(self, ranked: Candidates) -> Candidates:
-        """The candidates, best first, in the order that ``policy.freshness``, the request, or ``policy.exposure``
-        prefers."""
+        """The candidates, best first, in the order that ``policy.freshness``, the request, ``policy.exposure`` or rules
+        prefer."""
         worth = self._worth(ranked)
         if worth is None:
             return ranked
         return ranked.take(freshness.order(ranked.probabilities, worth, self.rules.floor))
 
     def _worth(self, some: Candidates) -> NDArray[np.float64] | None:
-        """What candidates are ordered by; None where it is their scores."""
-        left = self._left(some)
-        if self.preferred is None:
-            return None if left is None else some.probabilities * left
-        lifted = exposure.lifted(some, self.preferred, self.rules.exposure)
-        return lifted if left is None else lifted * left
+        """(n,) what candidates are ordered by; None where it is their scores."""
+        worth, left = None, self._left(some)
+        if self.preferred is not None:
+            worth = exposure.lifted(some, self.preferred, self.rules.exposure)
+        if left is not None:
+            worth = (some.probabilities if worth is None else worth) * left
+        shifts = self.ruling.shifts(self.scoring.view, some)
+        return worth if shifts is None else shifted(some.probabilities if worth is None else worth, shifts)
 
     def _left(self, some: Candidates) -> NDArray[np.float64] | None:
         """What age leaves of candidates; None where it takes nothing."""
@@ -117,9 +126,11 @@ class Filtering:
         tables = [segment.table for segment in self.scoring.view.segments]
         return freshness.left_of(some, tables, self.rules, prefer, moments)
 
-    def _without_repeats(self, pins: Candidates, kept: Candidates, k: int, diversity: float) -> tuple[Candidates, int]:
-        """The k to show, pins first, and how many were passed over because they repeat one; compares only as many as
-        needed."""
+    def _without_repeats(
+        self, pins: Candidates, kept: Candidates, k: int, diversity: float
+    ) -> tuple[Candidates, int, int]:
+        """The k to show, pins first, how many were passed over because they repeat one, and how many because rules
+        allow no more of their kind; compares only as many as needed."""
         rules, width = self.rules, k + SPARE
         while True:
             some = kept.first(width)
@@ -127,14 +138,17 @@ class Filtering:
             dense, repeats, updates = near_duplicates.among(self.scoring.view, both, rules)
             repeats &= rules.hide_duplicates
             worth = self._worth(both) if diversity else None
-            some_of_it = both if worth is None else replace(both, probabilities=worth.astype(np.float32))
-            taken = policy.marginal(some_of_it, dense, repeats, k, diversity, len(pins))
+            valued = both if worth is None else replace(both, probabilities=worth.astype(np.float32))
+            limits = self.ruling.limited(self.scoring.view, both)
+            taken = policy.marginal(valued, dense, repeats, k, diversity, len(pins), limits)
             if len(taken) == k or len(some) == len(kept):
                 if repeats.any():
-                    taken = near_duplicates.newest(self.scoring.view, both, taken, repeats, updates, len(pins))
+                    same = repeats | together(limits, len(both))
+                    taken = near_duplicates.newest(self.scoring.view, both, taken, same, updates, len(pins))
                     taken[len(pins) :] = taken[len(pins) :] if rules.diversity else np.sort(taken[len(pins) :])
                 repeats[:, taken] = False
-                return both.take(taken), int(np.count_nonzero(repeats[taken].any(axis=0)))
+                repeated = repeats[taken].any(axis=0)
+                return both.take(taken), int(np.count_nonzero(repeated)), over(limits, taken, repeated)
             width *= 4
 
 

@@ -14,12 +14,13 @@ from recommend.index.view import View
 from recommend.ranking import exposure, near_duplicates, policy
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.chosen import Chosen
-from recommend.ranking.eligibility import Masks, Place
+from recommend.ranking.masks import Masks, Place
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
 
 BLOCKED = "blocked by editors"
+RULED = "gives way to the rule"
 _MOST = 10
 
 
@@ -69,9 +70,9 @@ def near_misses(
     """
     if public and query.access != Access.PUBLIC:
         return []
-    chosen, pinned = box.candidates, box.pinned
+    chosen = box.candidates
     told = rules.on and rules.fill != "related"  # whether those that only fill stand where they do for another reason
-    ranked_by_score = np.arange(len(chosen)) >= pinned
+    ranked_by_score = np.array([not box.is_pinned(i) for i in range(len(chosen))], np.bool_)
     ranked_by_score[box.related if told else len(chosen) :] = False
     at_lifted = np.zeros(len(chosen), np.bool_) if lifted is None else exposure.is_at(chosen, lifted)
     lowest = chosen.scores[ranked_by_score & ~at_lifted].min(initial=np.inf)
@@ -90,8 +91,9 @@ def near_misses(
         kinds = policy.unwanted(table, rules, query.genre, query.language, moment) if rules.on else {}
         broken = next((rule for rule, mask in kinds.items() if mask[row]), None)
         twins = np.flatnonzero(alike[i] | (chosen.groups == missed.groups[i]))
-        if table.id(row) in blocked:
-            why = BLOCKED
+        decided = BLOCKED if table.id(row) in blocked else _ruled(view, box, (number, row))
+        if decided is not None:
+            why = decided
         elif broken == "age":
             why = "older than policy.max_age allows under this story"
         elif broken is not None:
@@ -111,13 +113,12 @@ def near_misses(
         ):
             why = "gives way to one that this reader may open"
         elif missed.scores[i] > lowest:
-            fresher = "gives way to a fresher one" + (" or one less like the others" if rules.diversity else "")
-            why = fresher if preferred else "too like another one that is shown"
+            why = _passed_over(box, rules, preferred=preferred)
         else:
             why = "gives way to one that no other box shows" if missed.scores[i] > lowest_lifted else "ranked lower"
         card = table.card(row)
         repeated = zip(chosen.segments[twins].tolist(), chosen.rows[twins].tolist(), strict=True)
-        if public and (why == BLOCKED or any(_is_closed(view, *place) for place in repeated)):
+        if public and (why == BLOCKED or why.startswith(RULED) or any(_is_closed(view, *place) for place in repeated)):
             continue
         found.append(NearMiss(card.id, card.title, round(float(missed.probabilities[i]), 4), why))
     return found
@@ -125,3 +126,17 @@ def near_misses(
 
 def _is_closed(view: View, segment: int, row: int) -> bool:
     return view.segments[segment].table.access(row) is not Access.PUBLIC
+
+
+def _ruled(view: View, box: Chosen, place: Place) -> str | None:
+    name = box.ruling.left_out_by(view, place)
+    return None if name is None else f"{RULED} {name!r}"
+
+
+def _passed_over(box: Chosen, rules: PolicySettings, *, preferred: bool) -> str:
+    """Why one that scores higher than some that are shown is not."""
+    if box.ruling:
+        return f"{RULED} {' or '.join(map(repr, box.ruling.names))}, or is too like another one"
+    if preferred:
+        return "gives way to a fresher one" + (" or one less like the others" if rules.diversity else "")
+    return "too like another one that is shown"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recommend.index.table import ArticleTable
 from recommend.index.view import View
-from recommend.ranking.eligibility import Masks
+from recommend.ranking.masks import Masks
 
 Dated = tuple[float, str, int, int]
 """Age, id, segment and row."""

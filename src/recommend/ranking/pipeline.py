@@ -14,12 +14,16 @@ from recommend.index.view import View
 from recommend.ranking import history
 from recommend.ranking.basis import Basis, key_of
 from recommend.ranking.candidates import Candidates
+from recommend.ranking.choosing import Choosing, related_first
 from recommend.ranking.chosen import Chosen
-from recommend.ranking.eligibility import Eligibility, Masks, Place, both, excluding, passes, places
+from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.features import compute_features
 from recommend.ranking.filling import Filling
 from recommend.ranking.filtering import Filtering, without_read
+from recommend.ranking.masks import Masks, Place, both, excluding, passes, places
+from recommend.ranking.rules import places_of
 from recommend.ranking.shortlist import Scoring, Shortlist
+from recommend.ranking.sifting import Sifting
 from recommend.settings import Settings
 
 
@@ -45,20 +49,25 @@ class Selection:
     def choose(
         self, query: Query, article_id: str | None, k: int, eligibility: Eligibility, ready: Shortlist | None = None
     ) -> Chosen:
-        """The k to show: the best after policy, then what fills; ``ready`` is the shortlist where it is there."""
-        chosen = self._best(query, article_id, k, eligibility, ready)
-        filling = Filling(self.scoring, self.settings.policy, [query], eligibility)
-        if not filling.lacks(chosen, k):
-            return chosen
+        """The k to show: the best after rules and policy, then what fills; ``ready`` is the shortlist where it is
+        there."""
+        ruling = eligibility.ruling(query.card, article_id)
         own = None if article_id is None else self.view.locate(article_id)
-        blocks = places(self.view, eligibility.under(query), eligibility.curated(article_id)[1])
-        return filling.filled(chosen, k, {*blocks, own})
+        found = self.scoring.shortlist(query, own) if ready is None else ready
+        sifting = Sifting(self.scoring, self.settings.policy, query, ruling, found.means, found.told)
+        chosen = self._best(sifting, article_id, k, eligibility, found)
+        filling = Filling(self.scoring, self.settings.policy, [query], eligibility, ruling=ruling)
+        if filling.lacks(chosen, k):
+            blocks = places(self.view, eligibility.under(query), eligibility.curated(article_id)[1])
+            chosen = filling.filled(chosen, k, {*blocks, own})
+        return sifting.placed(chosen) if chosen.ruled else chosen
 
     def _best(
-        self, query: Query, article_id: str | None, k: int, eligibility: Eligibility, ready: Shortlist | None = None
+        self, sifting: Sifting, article_id: str | None, k: int, eligibility: Eligibility, found: Shortlist
     ) -> Chosen:
-        """The k best after policy: of the shortlist and what changed since the snapshot or, where that leaves too few,
-        of what a search with all filters brings; ``ready`` is the shortlist where it is there."""
+        """The k best after rules and policy: of the shortlist and what changed since the snapshot or, where that leaves
+        too few, of what a search with all filters brings."""
+        query, ruling = sifting.query, sifting.ruling
         own = None if article_id is None else self.view.locate(article_id)
         wanted, blocks = eligibility.curated(article_id)
         pinned = [place for place in places(self.view, eligibility.masks, wanted) if place != own]
@@ -68,42 +77,82 @@ class Selection:
         if blocked:
             allowed = excluding(self.view, allowed, blocked)
             curated["blocked"] = len(blocked)
-        found = self.scoring.shortlist(query, own) if ready is None else ready
-        filtering = Filtering(self.scoring, self.settings.policy, query, eligibility, own)
-        count, readable = self._count(k), None
+        ruled = ruling.pinned(self.view, eligibility.masks, {*wanted, *blocks})
+        choosing = Choosing(sifting, eligibility, k, own, pinned[:k], ruled[: max(0, k - len(pinned))], curated)
+        count = self._count(k)
         first: Candidates | None = None
+        merged: Candidates | None = None
         if k <= LISTED and count == self.scoring.settings.candidates:
             listed = found.listed()
             merged = self._merged(query, own, listed, allowed)
-            pins, others = self._pinned(query, merged, pinned[:k], found.means)
-            chosen, removed, lacks = filtering.chosen(pins, others, k)
-            full = len(chosen) == k
-            if listed.exhaustive or (full and not lacks) or removed.get("floor"):
-                basis = None
-                if (
-                    article_id is not None
-                    and full
-                    and not self.settings.policy.readable
-                    and self.view.segments[0].is_whole
-                ):
-                    lowest = chosen.scores[len(pins) :].min(initial=np.inf)
-                    any_of_it = self.settings.policy.diversity or eligibility.prefer != "any" or filtering.preferred
-                    reach = float(listed.least if any_of_it else lowest)
-                    basis = self._basis(article_id, merged, reach, found.means, [*wanted, *blocks])
-                return self._told(chosen, len(pins), removed | curated, basis)
+            chosen, lacks = choosing.of(sifting.sift(merged))
+            full = len(chosen.candidates) == k
+            if listed.exhaustive or (full and not lacks) or chosen.removed.get("floor"):
+                kept = full and not self.settings.policy.readable and self.view.segments[0].is_whole
+                if article_id is None or not kept:
+                    return chosen
+                ordered = eligibility.prefer != "any" or choosing.filtering.preferred is not None or bool(ruling)
+                any_of_it = ordered or self.settings.policy.diversity
+                lowest = chosen.candidates.scores[len(pinned) :].min(initial=np.inf)
+                reach = float(listed.least if any_of_it else lowest)
+                others = [*wanted, *blocks, *(pin.id for pin in ruling.pins)]
+                return replace(chosen, basis=self._basis(article_id, merged, reach, found.means, others))
             first = merged if full else None
+        searched = eligibility.ruled(query, ruling)
+        if blocked:
+            searched = excluding(self.view, searched, blocked)
+        if ruling.limits and merged is not None:
+            chosen, lacks, exhausted = self._within_limits(choosing, searched, own, count, found, merged)
+            if exhausted or (len(chosen.candidates) == k and not lacks):
+                return chosen
+        if first is None:
+            choosing = replace(choosing, gone=_shut_out(self.view, allowed, searched))
+        return self._best_of_search(choosing, searched, own, count, found, first)
+
+    def _best_of_search(
+        self,
+        choosing: Choosing,
+        allowed: Masks,
+        own: Place | None,
+        count: int,
+        found: Shortlist,
+        first: Candidates | None,
+    ) -> Chosen:
+        """The best of what searches bring with all filters; ``first`` is what the first one would, where that is
+        known."""
+        query = choosing.sifting.query
+        readable: Masks | None = None
         while True:
             ranked = self._searched(query, allowed, own, count, found) if first is None else first
             if readable is not None:
-                ranked = self._beside(query, ranked, self._searched(query, readable, own, count, found), found.means)
-            pins, others = self._pinned(query, ranked, pinned[:k], found.means)
-            chosen, removed, lacks = filtering.chosen(pins, others, k)
+                opened = self._searched(query, readable, own, count, found)
+                ranked = self.scoring.beside(query, ranked, opened, found.means)
+            chosen, lacks, exhausted = self._within_limits(choosing, allowed, own, count, found, ranked)
             if lacks and readable is None:
-                readable = both(allowed, eligibility.readable)
+                readable = both(allowed, choosing.eligibility.readable)
                 continue
-            if self._complete(chosen, k, count, readable if lacks else None) or removed.get("floor"):
-                return self._told(chosen, len(pins), removed | curated, None)
+            complete = self._complete(chosen.candidates, choosing.k, count, readable if lacks else None)
+            if complete or exhausted or chosen.removed.get("floor"):
+                return chosen
             count *= 4
+
+    def _within_limits(
+        self, choosing: Choosing, allowed: Masks, own: Place | None, count: int, found: Shortlist, ranked: Candidates
+    ) -> tuple[Chosen, bool, bool]:
+        """What is chosen of candidates and, where rules allow no more of what most of them are, of searches for others;
+        whether readers could open too few of it; and whether there are no others."""
+        query, ruling = choosing.sifting.query, choosing.sifting.ruling
+        chosen, lacks = choosing.of(choosing.sifting.sift(ranked))
+        reached = -1
+        while ruling.limits and reached < len(chosen.candidates) < choosing.k:
+            reached = len(chosen.candidates)
+            open_ = ruling.open_to(self.view, allowed, places_of(chosen.candidates))
+            more = self._searched(query, open_, own, count, found)
+            if not len(more):
+                return chosen, lacks, True
+            ranked = self.scoring.beside(query, ranked, more, found.means)
+            chosen, lacks = choosing.of(choosing.sifting.sift(ranked))
+        return chosen, lacks, False
 
     def _merged(self, query: Query, own: Place | None, short: Shortlist, allowed: Masks) -> Candidates:
         """The shortlist and the changed articles that rank among it, of both those that are allowed, best first."""
@@ -133,9 +182,11 @@ class Selection:
             k: how many.
             eligibility: of the request.
         """
-        allowed = [eligibility.under(query) for query in queries]
+        last = queries[0].card
+        ruling = eligibility.ruling(last, None if last is None else last().id)
+        allowed = [eligibility.ruled(query, ruling) for query in queries]
         rules, count = self.settings.policy, self._count(k)
-        filtering = Filtering(self.scoring, rules, queries[0], eligibility)
+        filtering = Filtering(self.scoring, rules, queries[0], eligibility, ruling=ruling)
         readable: list[Masks] = []
         found = [self.scoring.shortlist(query, None) for query in queries]
         while True:
@@ -145,7 +196,7 @@ class Selection:
                 searched = zip(queries, readable, found, strict=True)
                 others = [self._searched(query, masks, None, count, short) for query, masks, short in searched]
                 pairs = zip(queries, lists, others, found, strict=True)
-                lists = [self._beside(query, one, other, short.means) for query, one, other, short in pairs]
+                lists = [self.scoring.beside(query, one, other, short.means) for query, one, other, short in pairs]
             if rules.on and rules.hide_duplicates:
                 lists = without_read(self.view, rules, queries, lists, groups)
             merged, strongest = history.combine(lists, history.weights(len(queries)))
@@ -155,24 +206,18 @@ class Selection:
                 readable = [both(masks, eligibility.readable) for masks in allowed]
                 continue
             complete = (self._complete(chosen, k, count, masks) for masks in (readable if lacks else [None]))
-            if all(complete) or removed.get("floor"):
+            searched_enough = ruling.limits and count > self._count(k)  # more is mostly of what there is enough of
+            if all(complete) or removed.get("floor") or searched_enough:
                 break
             count *= 4
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
         told = groups if rules.on and rules.hide_duplicates else None
-        filled = self._told(chosen, 0, removed, None)
-        filling = Filling(self.scoring, rules, queries, eligibility, told)
+        filled = replace(related_first(chosen, 0, removed, rules.floor), ruling=ruling)
+        filling = Filling(self.scoring, rules, queries, eligibility, told, ruling)
         if filling.lacks(filled, k):
             filled = filling.filled(filled, k)
         owing = [queries[owed.get(key, 0)] for key in history.keys(filled.candidates).tolist()]
         return replace(filled, queries=owing)
-
-    def _told(self, chosen: Candidates, pinned: int, removed: dict[str, int], basis: Basis | None) -> Chosen:
-        """What is chosen, the pinned and the related first."""
-        related = chosen.probabilities >= self.settings.policy.floor
-        related[:pinned] = True
-        first = chosen.take(np.argsort(~related, kind="stable"))
-        return Chosen(first, pinned, int(np.count_nonzero(related)), removed, basis)
 
     def ranked(
         self, query: Query, allowed: Masks, own: Place | None, count: int, short: Shortlist | None = None
@@ -181,11 +226,6 @@ class Selection:
         changed since, scored, best first, ties by id; ``own`` is the query article's place, and ``short`` the
         shortlist, where it is there."""
         return self._searched(query, allowed, own, count, short or self.scoring.shortlist(query, own))
-
-    def _beside(self, query: Query, ranked: Candidates, others: Candidates, means: NDArray[np.float64]) -> Candidates:
-        """The candidates and others beside them."""
-        places = list(zip(others.segments.tolist(), others.rows.tolist(), strict=True))
-        return self.scoring.best_first(Candidates.joined(list(self._pinned(query, ranked, places, means))))
 
     def _searched(self, query: Query, allowed: Masks, own: Place | None, count: int, found: Shortlist) -> Candidates:
         """What :meth:`ranked` gives; ``found`` is what the snapshot has without filters."""
@@ -216,19 +256,12 @@ class Selection:
         fewer = (n if mask is None else int(np.count_nonzero(mask)) for n, mask in passing)
         return (len(chosen) >= k or count >= max(sizes)) and count >= max(fewer, default=0)
 
-    def _pinned(
-        self, query: Query, ranked: Candidates, pinned: Sequence[Place], means: NDArray[np.float64]
-    ) -> tuple[Candidates, Candidates]:
-        """The candidates at ``pinned``, in that order, and the others. One that the search did not bring is scored."""
-        if not pinned:
-            return ranked.first(0), ranked
-        found = {place: i for i, place in enumerate(zip(ranked.segments.tolist(), ranked.rows.tolist(), strict=True))}
-        missing = [place for place in pinned if place not in found]
-        parts = [
-            compute_features(self.view.segments[number], number, query, np.array([row])) for number, row in missing
-        ]
-        scored = [self.scoring.scored(query, part, means) for part in parts]
-        both = Candidates.joined([ranked, *scored])
-        position = found | {place: len(ranked) + i for i, place in enumerate(missing)}
-        others = np.setdiff1d(np.arange(len(ranked)), [found[place] for place in pinned if place in found])
-        return both.take(np.array([position[place] for place in pinned], np.int64)), ranked.take(others)
+
+def _shut_out(view: View, allowed: Masks, searched: Masks) -> int:
+    """How many of the allowed rows are not searched."""
+
+    def count(masks: Masks) -> int:
+        sizes = zip(masks, map(len, view.segments), strict=True)
+        return sum(size if mask is None else int(np.count_nonzero(mask)) for mask, size in sizes)
+
+    return count(allowed) - count(searched)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,7 +49,13 @@ def floor(candidates: Candidates, least: float) -> Candidates:
 
 
 def marginal(
-    candidates: Candidates, similarity: FloatArray, repeats: BoolArray, most: int, diversity: float, pinned: int = 0
+    candidates: Candidates,
+    similarity: FloatArray,
+    repeats: BoolArray,
+    most: int,
+    diversity: float,
+    pinned: int = 0,
+    limits: Sequence[tuple[BoolArray, int]] = (),
 ) -> NDArray[np.int64]:
     """Positions of up to ``most`` candidates in the order to show them, none of which repeats one shown before it.
 
@@ -61,8 +69,9 @@ def marginal(
         most: how many to take.
         diversity: 0 keeps the order of ranking, 1 looks at nothing but variety.
         pinned: how many of the candidates are taken first, in their order, whatever they repeat.
+        limits: which (n,) candidates are of one kind, and how many of those may be taken.
     """
-    if not diversity and not repeats.any():
+    if not diversity and not limits and not repeats.any():
         return np.arange(min(most, len(candidates)))
     taken: list[int] = []
     open_ = np.ones(len(candidates), np.bool_)
@@ -77,5 +86,8 @@ def marginal(
         taken.append(position)
         open_ &= ~repeats[position]
         open_[position] = False
+        for kind, count in limits:
+            if kind[position] and np.count_nonzero(kind[taken]) >= count:
+                open_ &= ~kind
         most_similar = np.maximum(most_similar, similarity[position])
     return np.array(taken, np.int64)

@@ -12,7 +12,9 @@ from recommend.index.view import View
 from recommend.ranking import reasons
 from recommend.ranking.answer import Answer, Recommendation, listed
 from recommend.ranking.catalogue import latest
-from recommend.ranking.eligibility import Eligibility, Place, places
+from recommend.ranking.eligibility import Eligibility
+from recommend.ranking.masks import Place, places
+from recommend.ranking.rules import UNRULED, Ruling
 
 DAYS = 14
 """How far back clicks count."""
@@ -41,7 +43,12 @@ def most_clicked(clicks: Iterable[tuple[str, float, int]]) -> list[str]:
 
 
 def popular_box(
-    eligibility: Eligibility, article_id: str | None, k: int, popular: Sequence[str], pins: Sequence[str] = ()
+    eligibility: Eligibility,
+    article_id: str | None,
+    k: int,
+    popular: Sequence[str],
+    pins: Sequence[str] = (),
+    ruling: Ruling = UNRULED,
 ) -> Answer:
     """The popular articles after ``pins``, those of the article's own section first, labelled as such; then the newest.
     Where none is popular, it is the box of the newest.
@@ -52,19 +59,22 @@ def popular_box(
         k: how many.
         popular: ids, the most popular first.
         pins: ids that editors put in front.
+        ruling: what rules of editors say of the box.
     """
-    view, masks = eligibility.view, eligibility.under(None)
+    view = eligibility.view
+    masks = ruling.masks(view, eligibility.under(None), strictly=False)
     first = places(view, eligibility.masks, pins)[:k]
     own = None if article_id is None else view.locate(article_id)
     language, section = (None, None) if own is None else (_value(view, name, own) for name in ("language", "section"))
     others = (place for place in places(view, masks, popular) if place not in first)
     shown = [place for place in others if same_language(language, _value(view, "language", place))]
     shown.sort(key=lambda place: section is None or _value(view, "section", place) != section)
-    chosen = [*first, *shown[: k - len(first)]]
+    chosen = ruling.within(view, first, shown, k)
     items = [_item(view, place, rank, pinned=rank <= len(first)) for rank, place in enumerate(chosen, start=1)]
-    there = {item.id for item in items}
-    for item in latest(eligibility, k + len(items)):
-        if len(items) < k and item.id not in there:
+    for item in latest(eligibility, k + len(items), ruling=ruling):
+        place = view.locate(item.id)
+        if place is not None and len(ruling.within(view, chosen, [place], k)) > len(chosen):
+            chosen.append(place)
             items.append(listed(item, len(items) + 1, item.reason))
     short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
     fallback: Literal["latest", "popular"] = "popular" if shown and len(first) < k else "latest"

@@ -50,6 +50,17 @@ class Reason:
     text: str
     terms: tuple[str, ...] = ()
 
+    def by(self, rules: Sequence[str]) -> Reason:
+        """The same with the names of the rules of editors by which the story stands where it does."""
+        return RuledReason(self.kind, self.text, self.terms, tuple(rules)) if rules else self
+
+
+@dataclass(frozen=True, slots=True)
+class RuledReason(Reason):
+    """A reason, and the names of the rules that had a say."""
+
+    rules: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -159,9 +170,15 @@ def _is_update(evidence: Evidence) -> bool:
     return age <= _NEXT_DAY or counts_anew(evidence.texts[0], evidence.language)
 
 
+def near_enough(seconds: int, probability: float) -> bool:
+    """Whether two articles that share a name tell one story, so far apart and with such a probability of being
+    related."""
+    return any(abs(seconds) <= apart.total_seconds() and probability >= p for apart, p in _SAME_STORY)
+
+
 def _kind_of(names: Sequence[str], evidence: Evidence, language: str | None) -> Literal["story", "place", "topic"]:
     age, probability = evidence.age, evidence.probability
-    near = age is not None and any(abs(age) <= apart and probability >= p for apart, p in _SAME_STORY)
+    near = age is not None and near_enough(round(age.total_seconds()), probability)
     if near and not _is_another(evidence, language):
         return "story"
     extents = [extent(name, language) for name in names]

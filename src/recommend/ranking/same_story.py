@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 
 from recommend.ranking.reasons import Reason
 
-_KINDS = frozenset({"story", "update"})
+KINDS = frozenset({"story", "update"})
+"""Of reasons of such items."""
 NO_STORY = -1
 
 
 def tells_same_story(reason: Reason) -> bool:
     """Whether an item that is shown for this reason tells the story of the article whose box it is in."""
-    return reason.kind in _KINDS
+    return reason.kind in KINDS
 
 
 def superseded(stories: NDArray[np.int64], published_at: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from recommend.articles.text import terms
 from recommend.index.lexicon import Lexicon
 from recommend.index.segment import Segment
 from recommend.index.view import View
-from recommend.ranking.eligibility import Masks, both
+from recommend.ranking.masks import Masks, both
 from recommend.ranking.newest import Dated, newest_first
 
 FloatArray = NDArray[np.float64]

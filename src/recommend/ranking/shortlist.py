@@ -145,3 +145,25 @@ class Scoring:
     def id(self, candidates: Candidates, i: int) -> str:
         """The id of candidate ``i``."""
         return self.view.segments[int(candidates.segments[i])].table.id(int(candidates.rows[i]))
+
+    def apart(
+        self, query: Query, ranked: Candidates, pinned: Sequence[Place], means: Means
+    ) -> tuple[Candidates, Candidates]:
+        """The candidates at ``pinned``, in that order, and the others. One that the search did not bring is scored."""
+        if not pinned:
+            return ranked.first(0), ranked
+        found = {place: i for i, place in enumerate(zip(ranked.segments.tolist(), ranked.rows.tolist(), strict=True))}
+        missing = [place for place in pinned if place not in found]
+        parts = [
+            compute_features(self.view.segments[number], number, query, np.array([row])) for number, row in missing
+        ]
+        scored = [self.scored(query, part, means) for part in parts]
+        both = Candidates.joined([ranked, *scored])
+        position = found | {place: len(ranked) + i for i, place in enumerate(missing)}
+        others = np.setdiff1d(np.arange(len(ranked)), [found[place] for place in pinned if place in found])
+        return both.take(np.array([position[place] for place in pinned], np.int64)), ranked.take(others)
+
+    def beside(self, query: Query, ranked: Candidates, others: Candidates, means: Means) -> Candidates:
+        """The candidates and others beside them, best first."""
+        places = list(zip(others.segments.tolist(), others.rows.tolist(), strict=True))
+        return self.best_first(Candidates.joined(list(self.apart(query, ranked, places, means))))

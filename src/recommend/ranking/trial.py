@@ -9,7 +9,7 @@ import numpy as np
 
 from recommend.index.view import View
 from recommend.ranking.answer import Answer, Recommendation
-from recommend.ranking.eligibility import Masks
+from recommend.ranking.masks import Masks
 
 Step = Literal["same", "moved", "came", "left"]
 

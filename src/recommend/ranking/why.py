@@ -12,11 +12,13 @@ from recommend.index.dates import MISSING
 from recommend.index.query import Query
 from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.chosen import Chosen
-from recommend.ranking.eligibility import Eligibility, Place
+from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.exposure import preferred
 from recommend.ranking.features import compute_features, contributions
+from recommend.ranking.masks import Place
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection
+from recommend.ranking.sifting import touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,9 @@ def explain_pair(
         related = (
             "related: its score reaches the floor" if shown < box.related else "not related: it only fills the box"
         )
-        said = "editors pinned it" if shown < box.pinned else related
+        said = "editors pinned it" if box.is_pinned(shown) else related
+        names = touched(scoring, box)[shown]
+        said += f"; by the rule {', '.join(map(repr, names))}" if names else ""
     else:
         said = _kept_out(eligibility, other) or _outranked(selection, eligibility, query, article_id, own, one, box)
     rank, among = (None if at is None else at + 1 for at in (shown, place))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, func, select
 
 from recommend.store import curation as curations
-from recommend.store import revisions
+from recommend.store import revisions, rules
 from recommend.store.database import Watch, reading
 from recommend.store.revisions import Revisions
 from recommend.store.rows import ARTICLE, Change, ChangeSet, change_of, with_vectors
@@ -26,8 +26,8 @@ class Changes:
         return self.read(revision, revision, fingerprint).changes
 
     def read(self, since: int, curated_since: int, fingerprint: str) -> ChangeSet:
-        """What changed after revision ``since``, and the curations after ``curated_since``, at one moment; or that a
-        restore undid ``since``."""
+        """What changed after revision ``since``, and the curations and rules after ``curated_since``, at one moment; or
+        that a restore undid ``since``."""
         columns = [*ARTICLE, articles.c.revision, articles.c.content_hash, articles.c.deleted_at, embeddings.c.vector]
         query = select(*columns).select_from(with_vectors(fingerprint))
         query = query.where(articles.c.revision > since).order_by(articles.c.revision)
@@ -37,7 +37,8 @@ class Changes:
             if revisions.is_rolled_back(connection, since):
                 return ChangeSet(revision, [], {}, rolled_back=True)
             changes = [change_of(row) for row in readable(connection, query)]
-            change_set = ChangeSet(revision, changes, curations.changed_since(connection, curated_since))
+            curated = curations.changed_since(connection, curated_since)
+            change_set = ChangeSet(revision, changes, curated, rules=rules.changed_since(connection, curated_since))
         self._revisions.saw(version, revision)
         return change_set
 

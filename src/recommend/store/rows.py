@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Join, Row, and_, exists
 
 from recommend.articles.article import ID_LIMIT, LINE_LIMIT, TEXT_LIMIT, Article, Status, canonical_url, read_access
 from recommend.articles.curation import Curation
+from recommend.articles.rules import RuleBook
 from recommend.errors import ArticleError
 from recommend.store.schema import articles, embeddings
 
@@ -130,14 +131,15 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """What changed up to ``revision``: changes of articles in order, and the present curation of each article whose
-    curation changed, None where it was erased. ``rolled_back``: nothing is told, as a restore undid what the reader
-    knows."""
+    """What changed up to ``revision``: changes of articles in order, the present curation of each article whose
+    curation changed, None where it was erased, and the present rules, None where they are those of before.
+    ``rolled_back``: nothing is told, as a restore undid what the reader knows."""
 
     revision: int
     changes: list[Change]
     curations: dict[str, Curation | None]
     rolled_back: bool = False
+    rules: RuleBook | None = None
 
 
 class HasText(Protocol):

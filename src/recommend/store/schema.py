@@ -24,7 +24,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0008"
+HEAD = "0009"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -121,6 +121,15 @@ curation_log = Table(
     Column("before", JSON),
     Column("after", JSON),
     Index("curation_log_by_article", "article_id"),
+)
+
+rules = Table(  # every document that was ever put; the last one holds
+    "rules",
+    metadata,
+    Column("revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("document", JSON, nullable=False),
 )
 
 keys = Table(

@@ -36,6 +36,7 @@ from recommend.store.rows import (
     lacks_vector,
     some_at_a_time,
 )
+from recommend.store.rules import Rules
 from recommend.store.salvage import readable
 from recommend.store.schema import articles, embeddings, tombstone
 from recommend.store.sessions import Sessions
@@ -53,7 +54,7 @@ class Store:
         embeddings: of the articles.
         boilerplate: the sentences that many of them share.
         changes: of articles and curations since a revision.
-        curations: of editors.
+        curations: of editors; ``rules`` of theirs for kinds of stories.
         health: whether the database can be read, and takes changes.
         events: what the service was told of readers.
         keys: the API keys of the service; ``sessions`` those that the desk opened with them.
@@ -79,6 +80,7 @@ class Store:
         self._takedowns = Takedowns(self._engine)
         self.changes = Changes(self._engine, self._watch, self._revisions)
         self.curations = Curations(self._engine, self._watch)
+        self.rules = Rules(self._engine, self._watch)
         self.health = Health(self._engine, self._watch)
         self.boilerplate = SharedSentences(self._engine, self._watch)
         self.embeddings = Embeddings(self._engine, self._watch, self.boilerplate)

@@ -16,7 +16,10 @@ from recommend.store import Store
 from recommend.store.keys import Scope
 
 STORY = "a-central-asia-condemns-drone-attack"
-PAGES = ("/desk", f"/desk/stories/{STORY}", "/desk/draft", "/desk/try", "/desk/eyes", "/desk/exposure", "/desk/history")
+PAGES = (
+    "/desk", f"/desk/stories/{STORY}", "/desk/draft", "/desk/try", "/desk/rules", "/desk/eyes", "/desk/exposure",
+    "/desk/history",
+)  # fmt: skip
 Enter = Callable[..., Any]
 
 
@@ -318,3 +321,39 @@ def test_a_curator_sees_the_status_only_where_operations_are_open(newsroom: Any,
     with serve(newsroom.settings.model_copy(update={"service": service})) as closed:
         assert enter(Scope.CURATE, at=closed).get("/desk/status").status_code == 403
         assert enter(Scope.READ, at=closed).get("/desk/status").status_code == 200
+
+
+def test_rules_are_written_tried_published_and_taken_back(newsroom: Any, editor: Any) -> None:
+    first, second = newsroom.reader.shown(STORY)[:2]
+    document = f'[[rules]]\nname = "Not <this>"\nwhen.id = "{STORY}"\nthen.leave_out.id = "{first}"\n'
+
+    def send(**fields: Any) -> Any:
+        return editor.post("/desk/rules", data={"form_token": token(editor), **fields})
+
+    tried = send(do="try", document=document)
+    assert tried.status_code == 200
+    assert "1 of 1 boxes would be others" in tried.text
+    assert "Not &lt;this&gt;" in tried.text
+    assert newsroom.reader.shown(STORY)[0] == first
+    refused = send(do="put", document=document.replace("leave_out", "leaf_out"))
+    assert refused.status_code == 422
+    assert "then.leaf_out is unknown" in unescape(refused.text)
+    assert unescape(refused.text).count("leaf_out.id") == 1, "what was written is still there"
+    published = send(do="put", document=document, over=_held(editor))
+    assert (published.status_code, published.headers["Location"]) == (303, "/desk/rules")
+    assert newsroom.reader.shown(STORY)[0] == second
+    page = editor.get("/desk/rules").text
+    assert 'then.leave_out = { id = "' in unescape(page)
+    assert "gives way to the rule" in unescape(editor.get(f"/desk/stories/{STORY}").text)
+    late = send(do="put", document="", over=0)
+    assert late.status_code == 409
+    assert "read them anew" in late.text
+    revision = re.findall(r'name="undo" value="(\d+)"', page)[0]
+    assert send(undo=revision).status_code == 303
+    assert newsroom.reader.shown(STORY)[0] == first
+
+
+def _held(client: Any) -> str:
+    found = re.search(r'name="over" value="(\d+)"', client.get("/desk/rules").text)
+    assert found is not None
+    return found[1]

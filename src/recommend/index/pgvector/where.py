@@ -10,6 +10,7 @@ from recommend.articles.languages import primary_language
 from recommend.index.conditions import Conditions
 from recommend.index.dates import MISSING, seconds
 from recommend.index.filters import NAMED, Filters, all_of, alternatives
+from recommend.index.pgvector.ruled import of_rules
 
 _DAY = 86_400
 
@@ -40,6 +41,8 @@ def where(conditions: Conditions) -> tuple[str, dict[str, Any]]:
         add("r.access = ANY(%(readable)s)", readable=_values(conditions.access))
     if conditions.without:
         add("r.id <> ALL(%(without)s)", without=sorted(conditions.without))
+    for term, values in of_rules(conditions.ruled):
+        add(term, **values)
     return " AND ".join(terms) or "true", given
 
 

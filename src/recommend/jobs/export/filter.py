@@ -11,7 +11,8 @@ import pyarrow as pa
 from recommend.index.conditions import Conditions
 from recommend.index.filters import Filters
 from recommend.index.view import View
-from recommend.ranking.eligibility import Eligibility, Masks, both
+from recommend.ranking.eligibility import Eligibility
+from recommend.ranking.masks import Masks, both
 from recommend.recommender import Recommender
 
 

@@ -1,0 +1,142 @@
+"""Bodies of requests and answers about rules, as the OpenAPI document shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from recommend.articles.card import Card
+from recommend.articles.rule_documents import read_rules
+from recommend.articles.rules import RuleBook
+from recommend.errors import RulesError
+from recommend.ranking.rule_check import Checked
+from recommend.ranking.trial import Change, Trial
+from recommend.store.rules import RulesChange
+
+
+class RulesDocument(RuleBook):
+    """All rules, in their order."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _told_by_rule(cls, given: Any, handler: Callable[[Any], RulesDocument]) -> RulesDocument:
+        try:
+            read_rules(given)
+        except RulesError as problem:
+            raise ValueError(str(problem)) from None
+        return handler(given)
+
+
+class CheckedRule(BaseModel):
+    """What one rule comes to in the archive."""
+
+    rule: str
+    stories: int = Field(description="how many have a box that it holds of")
+    candidates: int | None = Field(description="how many it means; of one that compares, on average; null: none named")
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, checked: Sequence[Checked]) -> list[CheckedRule]:
+        """Those of some rules."""
+        return [cls(rule=o.rule, stories=o.stories, candidates=o.candidates, warnings=[*o.warnings]) for o in checked]
+
+
+class RulesStored(BaseModel):
+    """Acknowledged rules: durable, and in force for every answer from now on."""
+
+    revision: int
+    checked: list[CheckedRule] = Field(description="empty where no snapshot is served that they could be held against")
+
+
+class RulesEntry(BaseModel):
+    """One document of rules that was put."""
+
+    revision: int
+    changed_at: datetime
+    changed_by: str = Field(description="name of the key, or of the account that ran a command")
+    rules: list[dict[str, Any]]
+
+
+class RulesBody(BaseModel):
+    """The rules that hold, and those before them."""
+
+    rules: list[dict[str, Any]] = Field(description="as they were put")
+    revision: int = Field(description="from which on they hold; 0: there were never any")
+    history: list[RulesEntry] = Field(description="latest first, at most 20; the first is what holds")
+
+    @classmethod
+    def of(cls, history: Sequence[RulesChange]) -> RulesBody:
+        """That of a history, latest first."""
+        entries = [
+            RulesEntry(revision=o.revision, changed_at=o.changed_at, changed_by=o.changed_by, rules=_rules(o.book))
+            for o in history
+        ]
+        return cls(
+            rules=entries[0].rules if entries else [], revision=entries[0].revision if entries else 0, history=entries
+        )
+
+
+class TriedItem(BaseModel):
+    """One item of a box, and what becomes of it."""
+
+    id: str
+    title: str
+    score: float
+    step: Literal["same", "moved", "came", "left"]
+    related: bool
+    rules: list[str] = Field(description="by which it stands there")
+
+    @classmethod
+    def of(cls, changes: Sequence[Change]) -> list[TriedItem]:
+        """Those of one side of a trial."""
+        return [
+            cls(
+                id=change.item.id,
+                title=change.item.title,
+                score=change.item.score,
+                step=change.step,
+                related=change.related,
+                rules=[*getattr(change.item.reason, "rules", ())],
+            )
+            for change in changes
+        ]
+
+
+class TriedBox(BaseModel):
+    """The box of one story, as it is and as it would be."""
+
+    id: str
+    title: str
+    changed: bool
+    before: list[TriedItem]
+    after: list[TriedItem]
+
+
+class TrialBody(BaseModel):
+    """What rules would come to."""
+
+    checked: list[CheckedRule]
+    boxes: list[TriedBox]
+
+    @classmethod
+    def of(cls, checked: Sequence[Checked], tried: Sequence[tuple[Card, Trial]]) -> TrialBody:
+        """That of a check and of trials."""
+        boxes = [
+            TriedBox(
+                id=card.id,
+                title=card.title,
+                changed=trial.changed,
+                before=TriedItem.of(trial.before),
+                after=TriedItem.of(trial.after),
+            )
+            for card, trial in tried
+        ]
+        return cls(checked=CheckedRule.of(checked), boxes=boxes)
+
+
+def _rules(book: RuleBook) -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = book.document()["rules"]
+    return rules

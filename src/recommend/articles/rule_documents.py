@@ -1,0 +1,107 @@
+"""Documents of rules: read, with what is wrong in words, and written as TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from recommend.articles.rules import Match, Part, Rule, RuleBook, Signals, Then
+from recommend.errors import RulesError, truncated_repr
+
+_DEEPEST = 8
+_LEVELS = 2 * _DEEPEST + 6  # of tables and lists around and within as many matches
+
+
+def read_rules(given: object) -> RuleBook:
+    """The rules of a document.
+
+    Raises:
+        RulesError: naming the rule, the field, the value and the way out.
+    """
+    if _levels(given) > _LEVELS:
+        raise RulesError(f"rules: any, all and not stand within each other more than {_DEEPEST} times")
+    try:
+        return RuleBook.model_validate(given)
+    except ValidationError as problem:
+        raise RulesError(_explained(given, problem)) from None
+
+
+def read_toml(text: str) -> RuleBook:
+    """The rules of a TOML document; errors as :func:`read_rules`."""
+    try:
+        given = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+        raise RulesError(f"rules: not TOML: {problem}") from None
+    return read_rules(given)
+
+
+def written(book: RuleBook) -> str:
+    """A document that :func:`~recommend.articles.rules.read_toml` reads as these rules."""
+    blocks = []
+    for rule in book.document()["rules"]:
+        lines = ["[[rules]]"]
+        for name, value in rule.items():
+            if name in ("when", "then"):
+                lines += [f"{name}.{key} = {_value(one)}" for key, one in value.items()]
+            else:
+                lines.append(f"{name} = {_value(value)}")
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def _levels(given: object) -> int:
+    """How deep tables and lists stand within each other."""
+    depth, level = 0, [given]
+    while level and depth <= _LEVELS:
+        depth += 1
+        within = (one.values() if isinstance(one, Mapping) else one for one in level if isinstance(one, Mapping | list))
+        level = [one for some in within for one in some]
+    return depth
+
+
+def _explained(given: object, problem: ValidationError) -> str:
+    first = problem.errors(include_url=False)[0]
+    place = [str(part) for part in first["loc"]]
+    where, parts = "rules: ", place
+    if len(place) > 1 and place[0] == "rules":
+        number, parts = int(place[1]), place[2:]
+        where = f"rule {number + 1}{_called(given, number)}: "
+    name = ".".join(parts)
+    if first["type"] == "extra_forbidden":
+        known = _known_beside(parts) if parts is not place else _names(RuleBook)
+        return f"{where}{name} is unknown: there are {', '.join(known)}"
+    if first["type"] == "missing":
+        return f"{where}{name} is missing"
+    value = "" if first["type"] == "value_error" else f" {truncated_repr(first['input'])}"
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{where}{name}{value}: {said}" if name else f"{where}{said}"
+
+
+def _called(given: object, number: int) -> str:
+    rules = given.get("rules") if isinstance(given, Mapping) else None
+    rule = rules[number] if isinstance(rules, list) and number < len(rules) else None
+    name = rule.get("name") if isinstance(rule, Mapping) else None
+    return f" {truncated_repr(name)}" if isinstance(name, str) else ""
+
+
+def _known_beside(parts: list[str]) -> list[str]:
+    """The fields of what lacks the one that a path within a rule ends in."""
+    kinds: dict[str, type[Part]] = {"then": Then, "ignore": Signals}
+    above = next((part for part in reversed(parts[:-1]) if not part.isdigit()), None)
+    return _names(Rule if above is None else kinds.get(above, Match))
+
+
+def _names(kind: type[Part]) -> list[str]:
+    return [field.alias or name for name, field in kind.model_fields.items()]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {_value(one)}' for name, one in value.items())} }}"
+    if isinstance(value, list):
+        return _value(value[0]) if len(value) == 1 else f"[{', '.join(map(_value, value))}]"
+    return orjson.dumps(value).decode().replace("\x7f", "\\u007f")

@@ -1,0 +1,97 @@
+"""What rules of editors make of candidates before policy chooses, and of what was chosen after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommend.index.query import Query
+from recommend.ranking.candidates import Candidates
+from recommend.ranking.chosen import Chosen
+from recommend.ranking.latest_piece import latest_piece
+from recommend.ranking.masks import Place
+from recommend.ranking.rules import Ruling, places_of
+from recommend.ranking.shortlist import Scoring
+from recommend.ranking.signals import rescored, without_signals
+from recommend.ranking.told import Told
+from recommend.settings import PolicySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """Candidates that rules let stand, best first.
+
+    Attributes:
+        gone: how many they did not.
+        rescored: whether they score otherwise than without rules.
+        piece: the one that is left of a story; None where nothing gave way to it.
+    """
+
+    candidates: Candidates
+    gone: int = 0
+    piece: Place | None = None
+    rescored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sifting:
+    """Sifts the candidates of one query.
+
+    Attributes:
+        scoring: has scored them.
+        rules: of policy.
+        query: whose candidates.
+        ruling: what rules of editors say.
+        means: as in :class:`~recommend.ranking.shortlist.Shortlist`.
+        told: reasons that need not be found.
+    """
+
+    scoring: Scoring
+    rules: PolicySettings
+    query: Query
+    ruling: Ruling
+    means: NDArray[np.float64]
+    told: Told | None = None
+
+    def sift(self, candidates: Candidates) -> Sifted:
+        """The candidates without what rules leave out, scored as they say."""
+        ruling, query, told = self.ruling, self.query, self.told
+        if not ruling:
+            return Sifted(candidates)
+        view = self.scoring.view
+        kept = candidates.take(ruling.passes(view, candidates)) if ruling.sifts else candidates
+        gone, other = len(candidates) - len(kept), False
+        if ruling.ignored:
+            scored = rescored(self.scoring, query, kept, self.means, ruling.ignored)
+            other, kept = scored is not kept, scored
+            query, told = (without_signals(view, query, ruling.ignored), None) if other else (query, told)
+        if not ruling.latest_of_story:
+            return Sifted(kept, gone, rescored=other)
+        latest = latest_piece(view, query, kept, self.rules, told)
+        return Sifted(latest.candidates, gone + latest.gone, latest.place, other)
+
+    def placed(self, chosen: Chosen) -> Chosen:
+        """What is chosen with what rules pin, which stands after what editors pinned in this very box, at its position,
+        or as far up as something related stands."""
+        first = chosen.pinned
+        positions = {pin.id: pin.position for pin in self.ruling.pins}
+        at = [self._position(chosen, i, positions) for i in range(first, first + chosen.ruled)]
+        order: list[int] = [*range(first), *range(first + chosen.ruled, len(chosen.candidates))]
+        for i, position in sorted(zip(range(first, first + chosen.ruled), at, strict=True), key=lambda one: one[1]):
+            order.insert(max(first, min(position - 1, chosen.related - 1)), i)
+        placed = tuple(place for place, i in enumerate(order) if first <= i < first + chosen.ruled)
+        return replace(chosen, candidates=chosen.candidates.take(np.array(order, np.int64)), placed=placed)
+
+    def _position(self, chosen: Chosen, i: int, positions: dict[str, int]) -> int:
+        return positions[self.scoring.id(chosen.candidates, i)]
+
+
+def touched(scoring: Scoring, chosen: Chosen) -> list[list[str]]:
+    """By item of a box, the names of the rules by which it stands there."""
+    if not chosen.ruling:
+        return [[] for _ in range(len(chosen.candidates))]
+    found = places_of(chosen.candidates)
+    latest = [found.index(chosen.piece)] if chosen.piece in found else []
+    return chosen.ruling.touched(scoring.view, chosen.candidates, chosen.placed, latest)

@@ -1,0 +1,93 @@
+"""Rules from the command line: tried, put, shown, taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from recommend.articles.rule_documents import read_rules, read_toml, written
+from recommend.cli.app import app
+from recommend.errors import RulesError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Newsroom
+
+
+@pytest.fixture
+def run(newsroom: Newsroom) -> Callable[..., str]:
+    """Runs ``recommend rules`` on the newsroom, and gives what it printed."""
+    where = ["--store", newsroom.settings.store, "--index", str(newsroom.settings.index)]
+
+    def command(*arguments: str) -> str:
+        ran = CliRunner().invoke(app, [*where, "rules", *arguments])
+        assert ran.exit_code == 0, ran.output
+        return ran.stdout
+
+    return command
+
+
+def test_an_editor_tries_rules_puts_them_and_takes_them_back(
+    newsroom: Newsroom, run: Callable[..., str], tmp_path: Path
+) -> None:
+    recommender = newsroom.recommender()
+    first, second, third = (item.id for item in recommender.related("story-00", 3))
+    file, qrels = tmp_path / "rules.toml", tmp_path / "qrels.txt"
+    file.write_text(
+        f'[[rules]]\nname = "out"\nwhen.id = "story-00"\nthen.leave_out.id = "{first}"\n'
+        '[[rules]]\nname = "idle"\nthen.prefer.tag = "unheard-of"\n',
+        encoding="utf-8",
+    )
+    qrels.write_text(f"story-00 0 {first} 1\nstory-00 0 {third} 1\n", encoding="utf-8")
+    told = run("try", str(file), "story-00", "-k", "2", "--qrels", str(qrels))
+    assert "out  1 stories, 1 candidates" in told
+    assert "! prefer: matches no story" in told
+    assert "0 boxes better, 1 worse" in told
+    as_json = orjson.loads(run("try", str(file), "story-00", "-k", "2", "--json"))
+    (box,) = as_json["boxes"]
+    assert [item["id"] for item in box["before"]] == [first, second]
+    assert [(item["id"], item["step"]) for item in box["after"]] == [(second, "moved"), (third, "came")]
+    assert recommender.related("story-00", 1)[0].id == first
+
+    assert "2 rules hold from revision" in run("put", str(file), "--by", "Ana")
+    assert [item.id for item in recommender.related("story-00", 2)] == [second, third]
+    assert read_toml(run("show")) == read_toml(file.read_text(encoding="utf-8"))
+    (change,) = orjson.loads(run("history", "--json"))
+    assert (change["changed_by"], [rule["name"] for rule in change["rules"]]) == ("Ana", ["out", "idle"])
+
+    assert "holds again" in run("undo", str(change["revision"]))
+    assert recommender.related("story-00", 1)[0].id == first
+    assert [line.split()[-1] for line in run("history").splitlines()] == ["none", "idle"]
+
+
+def test_what_is_wrong_in_the_file_is_told_and_nothing_is_put(newsroom: Newsroom, tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text('[[rules]]\nname = "A"\nthen.boost = 3\n', encoding="utf-8")
+    ran = CliRunner().invoke(app, ["--store", newsroom.settings.store, "rules", "put", str(file)])
+    assert ran.exit_code != 0
+    assert isinstance(ran.exception, RulesError)
+    assert "then.boost is unknown" in str(ran.exception)
+    assert newsroom.store.rules.get() is None
+
+
+def test_every_document_is_written_so_that_it_can_be_read() -> None:
+    book = read_rules(
+        {
+            "rules": [
+                {
+                    "name": 'a "quoted"\u007f name\n',
+                    "on": False,
+                    "from": "2026-01-01T00:00:00Z",
+                    "when": {"not": [{"any": [{"tag": ["x", "y"]}, {"max_age": 2.5}]}]},
+                    "then": {"at_most": 2, "per": "author"},
+                },
+                {"name": "b", "then": {"only": {"series": "Serie: ", "all": [{"id": "1"}]}}},
+            ]
+        }
+    )
+    assert read_toml(written(book)) == book
