@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from threading import Lock, Thread
 from time import monotonic
 from typing import Annotated, TypeVar
@@ -23,17 +21,19 @@ from recommend.jobs.status import Status, read_status
 from recommend.recommender import Recommender
 from recommend.settings import EncoderSettings, Settings
 from recommend.store import Store
-from recommend.store.keys import Key, Scope
+from recommend.store.keys import Key
 from recommend_service.cache.answers import AnswerCache
 from recommend_service.cache.articles import ArticlesCache
 from recommend_service.checks import Check
 from recommend_service.event_intake import EventIntake
 from recommend_service.followed import STALL, FollowedView
+from recommend_service.in_use import InUse
 from recommend_service.metrics import Metrics
 from recommend_service.popular import PopularArticles
 from recommend_service.probe import Probe
 from recommend_service.put_groups import PutGroups
 from recommend_service.recommenders import Recommenders
+from recommend_service.settings_keys import SettingsKeys
 from recommend_service.threads import Threads
 
 logger = logging.getLogger(__name__)
@@ -74,19 +74,18 @@ class ServiceState:
         self._tried = float("-inf")
         self.warmer: Callable[[], Callable[[View], object] | None] = lambda: None
         self._compute_lock = asyncio.Lock()
-        self._keys_of_settings = [
-            (bytes.fromhex(known), Key(f"settings:{known[:8].lower()}", frozenset(Scope), datetime.now(UTC)))
-            for known in settings.service.api_keys
-        ]
+        self._settings_keys = SettingsKeys(settings.service.api_keys)
         self.threads = Threads()
         self.puts = PutGroups(settings.service.put_batch)
         self.popular = PopularArticles(self.threads)
-        self._look = Probe(self._catch_up)
-        self._state = Probe(lambda: read_status(self.store, settings))
-        self.readable = Check("the store can be read", lambda: self.store.health.check_readable())  # noqa: PLW0108 - no store yet
-        self.writable = Check("the store takes changes", lambda: self.store.health.check_writable())  # noqa: PLW0108
-        self.encodes = Check("the encoder is there", lambda: self.recommender().check_encoder())
-        self.searchable = Check("the index can be searched", self._check_searchable)
+        self._in_use = InUse(self._close)
+        during = self._in_use.during
+        self._look = Probe(during(self._catch_up))
+        self._state = Probe(during(lambda: read_status(self.store, settings)))
+        self.readable = Check("the store can be read", during(lambda: self.store.health.check_readable()))  # noqa: PLW0108
+        self.writable = Check("the store takes changes", during(lambda: self.store.health.check_writable()))  # noqa: PLW0108
+        self.encodes = Check("the encoder is there", during(lambda: self.recommender().check_encoder()))
+        self.searchable = Check("the index can be searched", during(self._check_searchable))
 
     def open(self) -> None:
         """Opens what is not open yet, and waits for that.
@@ -137,7 +136,7 @@ class ServiceState:
             Thread(target=self._try_to_open, daemon=True).start()
 
     def _try_to_open(self) -> None:
-        with suppress(RecommendError):  # kept, for those who ask
+        with suppress(RecommendError), self._in_use.work():  # kept, for those who ask
             self.open()
 
     @property
@@ -191,17 +190,12 @@ class ServiceState:
         return [] if self._recommenders is None else self._recommenders.caches()
 
     async def find_key(self, hashed: bytes) -> Key | None:
-        """The valid key whose secret has this SHA-256. Those of ``service.api_keys`` have every scope, and are named
-        ``settings:`` and the first 8 digits of their hash.
+        """The valid key whose secret has this SHA-256, of the settings or of the store.
 
         Raises:
             StoreError: when the store cannot be read.
         """
-        match = None
-        for known, key in self._keys_of_settings:
-            if hmac.compare_digest(known, hashed):
-                match = key
-        return match or await self.read(self.store.keys.find, hashed)
+        return self._settings_keys.find(hashed) or await self.read(self.store.keys.find, hashed)
 
     async def follow(self) -> None:
         """Looks for changes in a database that the event loop does not ask itself, until it is cancelled."""
@@ -280,7 +274,10 @@ class ServiceState:
             self.recommender().check_searchable()
 
     def close(self) -> None:
-        """Closes store and index."""
+        """Closes store and index, after what is asked of them in threads that nobody waits for."""
+        self._in_use.end()
+
+    def _close(self) -> None:
         if self._live is not None:
             self._live.close()
         if self._store is not None:

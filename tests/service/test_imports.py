@@ -10,7 +10,7 @@ from imports import statements
 
 PACKAGE = Path(recommend_service.__file__).parent
 LAYERS = [  # from the base up; modules and packages of the service
-    "connections counters group_commit http logs probe put_groups robots threads",
+    "connections counters group_commit http in_use logs probe put_groups robots settings_keys threads",
     "checks followed impressions metrics cache popular",
     "event_intake recommenders",
     "state",
@@ -64,6 +64,6 @@ def test_routes_do_not_know_each_other_beside_what_they_share() -> None:
 
 
 def test_what_waits_and_counts_knows_no_web_framework() -> None:
-    plain = {"counters", "group_commit", "probe", "threads", "checks", "followed"}
+    plain = {"counters", "group_commit", "in_use", "probe", "threads", "checks", "followed"}
     found = {(unit(path), module.split(".")[0]) for path in PACKAGE.glob("*.py") for module in imported(path)}
     assert {name for name, module in found if module in WEB} & plain == set()
