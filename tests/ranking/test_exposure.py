@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +18,10 @@ from numpy.typing import NDArray
 
 from recommend.articles.article import Article
 from recommend.errors import SnapshotError
+from recommend.evaluation.experiment import scratch
 from recommend.evaluation.exposure import exposure
 from recommend.index.snapshot.open import verify
+from recommend.jobs.export.export import export
 from recommend.jobs.exposure import spread_exposure
 from recommend.jobs.reindex import reindex
 from recommend.ranking.exposure import NOBODY, hosts
@@ -164,3 +168,18 @@ def test_a_row_beyond_the_snapshot_is_refused(spread: Newsroom) -> None:
     parts.manifest.write_bytes(manifest.content)
     with pytest.raises(SnapshotError, match=r"exposure\.npy holds"):
         verify(spread.layout, manifest.name)
+
+
+def test_an_export_gives_what_readers_see_and_an_evaluation_finds_boxes_too(
+    spread: Newsroom, stories: list[Article], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recommender = spread.recommender()
+    export(recommender, tmp_path / "boxes.jsonl", 5, workers=1)
+    exported: dict[str, list[str]] = {}
+    for line in (tmp_path / "boxes.jsonl").read_bytes().splitlines():
+        row = orjson.loads(line)
+        exported.setdefault(row["article_id"], []).append(row["related_id"])
+    assert exported == {one: [item.id for item in recommender.related(one)] for one in recommender.view().ids()}
+    monkeypatch.setattr("recommend.evaluation.experiment.open_encoder", lambda *_: spread.encoder)
+    with scratch(stories, spread.settings) as evaluated:
+        assert evaluated.view().snapshot.exposure is not None

@@ -25,7 +25,9 @@ import httpx
 import pytest
 import uvicorn
 from sqlalchemy import make_url
+from typer.testing import CliRunner
 
+from recommend.cli.app import app
 from recommend.encoder import Encoder
 from recommend.index.pgvector.server import Server as IndexServer
 from recommend.index.snapshot.catalog import current_name
@@ -288,6 +290,18 @@ def reader(sample: Settings, serve: Any) -> Iterator[Client]:
     """A client of a service on the unchanged sample corpus."""
     with serve(sample) as service:
         yield service.reader
+
+
+@pytest.fixture(scope="session")
+def count_exposure() -> Callable[[Settings], None]:
+    """Runs the job that counts which stories boxes lead to, for the desk."""
+
+    def counted(settings: Settings) -> None:
+        line = ["--store", settings.store, "--index", str(settings.index), "exposure", "--desk", "--json"]
+        done = CliRunner().invoke(app, line, env={"RECOMMEND_MODELS": str(settings.models)})
+        assert done.exit_code == 0, done.output
+
+    return counted
 
 
 @pytest.fixture

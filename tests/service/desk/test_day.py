@@ -144,8 +144,9 @@ def test_an_editors_day_reaches_every_worker(copied: Settings, serve_workers: An
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_every_page_fits_and_satisfies_axe(
-    newsroom: Any, browser: Browser, scheme: Any, width: int, request: pytest.FixtureRequest
+    newsroom: Any, count_exposure: Any, browser: Browser, scheme: Any, width: int, request: pytest.FixtureRequest
 ) -> None:
+    count_exposure(newsroom.settings)
     with closing(Store(newsroom.settings.store)) as store:
         secret = store.keys.create(f"Ana {request.node.name}", [Scope.CURATE, Scope.READ])
     options: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from html import unescape
 from io import StringIO
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from recommend.cli.app import app
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.settings import Settings
 from recommend.store import Store
@@ -35,12 +34,9 @@ def editor(running: Any, connect: Any) -> Iterator[Any]:
         yield client
 
 
-def count(running: Any) -> None:
-    """Runs the job."""
-    given = running.settings
-    line = ["--store", given.store, "--index", str(given.index), "exposure", "--desk", "--json"]
-    done = CliRunner().invoke(app, line, env={"RECOMMEND_MODELS": str(given.models)})
-    assert done.exit_code == 0, done.output
+@pytest.fixture
+def count(running: Any, count_exposure: Any) -> Callable[[], None]:
+    return partial(count_exposure, running.settings)
 
 
 def rows(editor: Any, **asked: str) -> list[dict[str, str]]:
@@ -56,8 +52,8 @@ def test_before_the_first_count_the_page_says_so_and_how_to_make_one(editor: Any
     assert editor.get("/desk/exposure.csv").status_code == 422
 
 
-def test_a_story_in_no_box_is_found_and_mended_by_a_pin(running: Any, editor: Any) -> None:
-    count(running)
+def test_a_story_in_no_box_is_found_and_mended_by_a_pin(running: Any, editor: Any, count: Callable[[], None]) -> None:
+    count()
     alone = rows(editor, kind="nowhere")
     assert alone
     assert all(row["boxes"] == "0" for row in alone)
@@ -76,12 +72,14 @@ def test_a_story_in_no_box_is_found_and_mended_by_a_pin(running: Any, editor: An
     page = editor.get("/desk/exposure").text
     assert "Pinned under" in page
     assert "has changed 1 time since" in page
-    count(running)
+    count()
     assert orphan not in {row["id"] for row in rows(editor, kind="nowhere")}
 
 
-def test_what_is_taken_down_is_gone_from_the_count_at_once(running: Any, editor: Any) -> None:
-    count(running)
+def test_what_is_taken_down_is_gone_from_the_count_at_once(
+    running: Any, editor: Any, count: Callable[[], None]
+) -> None:
+    count()
     gone = rows(editor, kind="nowhere")[0]
     running.writer.article("DELETE", gone["id"])
     assert gone["id"] not in {row["id"] for row in rows(editor, kind="nowhere")}
@@ -89,8 +87,10 @@ def test_what_is_taken_down_is_gone_from_the_count_at_once(running: Any, editor:
     assert gone["title"].encode() not in IndexLayout(running.settings.index).exposure.read_bytes()
 
 
-def test_every_kind_is_listed_by_section_month_and_language(running: Any, editor: Any) -> None:
-    count(running)
+def test_every_kind_is_listed_by_section_month_and_language(
+    running: Any, editor: Any, count: Callable[[], None]
+) -> None:
+    count()
     everybody = {row["id"]: row for kind in ("nowhere", "unreached", "most") for row in rows(editor, kind=kind)}
     most = [int(row["boxes"]) for row in rows(editor, kind="most")]
     assert most == sorted(most, reverse=True)
