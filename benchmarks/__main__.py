@@ -14,6 +14,8 @@ BENCHMARKS = (
     "scale",
     "index_kinds",
     "export",
+    "pgvector",
+    "partitions",
     "ranking",
     "relevance",
     "exposure",

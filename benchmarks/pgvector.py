@@ -47,7 +47,8 @@ _MEGA = 1e6
 
 def main() -> None:
     """Measures each size in a process of its own and writes the table."""
-    measured = {size: _step("compared", size) for size in map(int, sys.argv[1:] or SIZES)}
+    sizes = [int(given) for given in sys.argv[1:] if given.isdigit()]
+    measured = {size: _step("compared", size) for size in sizes or SIZES}
     names = list(next(iter(measured.values())))
     rows = [[name, *(found[name] for found in measured.values())] for name in names]
     table = report.table(["", *(f"{size:,}" for size in measured)], rows)
@@ -98,12 +99,6 @@ def _compared(size: int, folder: Path, url: str) -> dict[str, str]:
         share = agree(store, remote, server, name)
         stages = {stage: end - start for (stage, start), (_, end) in pairwise(marks)}
         found = _answers(store, settings, remote)
-        brought, rows = _a_day(store, encoder, settings, remote)
-        everything = built + sum(stages.values())
-        found |= {
-            f"{rows:,} articles changed: re-index": f"{brought:.1f} s",
-            "… of building and loading everything": f"{brought / everything:.1%}",
-        }
     bytes_there = server.ask(
         "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname = %(schema)s AND c.relkind = 'r'",
@@ -111,12 +106,16 @@ def _compared(size: int, folder: Path, url: str) -> dict[str, str]:
     )[0][0]
     size_here = sum(p.stat().st_size for p in settings.index.rglob("*") if p.is_file())
     opened = [_step("opened", size, str(folder), given) for given in ("", url)]
+    with closing(Store(settings.store)) as store:
+        brought, rows = _a_day(store, encoder, settings, remote)
     return {
         "re-index into a folder": f"{built:.0f} s",
         "then into PostgreSQL": f"{sum(stages.values()):.0f} s",
         "… of that, the graph": f"{stages.get('indexing embeddings in PostgreSQL', 0.0):.0f} s",
         "on disk, folder / PostgreSQL": f"{size_here / _MEGA:,.0f} / {float(bytes_there) / _MEGA:,.0f} MB",
         "canary boxes that both give": f"{share:.3f}",
+        f"{rows:,} articles changed: re-index": f"{brought:.1f} s",
+        "… of building and loading everything": f"{brought / (built + sum(stages.values())):.1%}",
         **found,
         "a process: start to first answer, folder / PostgreSQL": " / ".join(f"{one['start']:.2f} s" for one in opened),
         "… its own memory then": " / ".join(f"{one['own']:,.0f} MB" for one in opened),

@@ -88,7 +88,7 @@ class Gathered(Segment):
         self._searched(Newest(conditions, section, count))
 
     def around(self, vector: FloatArray, count: int) -> Segment:
-        """A segment that has the ``count`` embeddings nearest to a vector (d,) at hand."""
+        """A segment that has the ``count`` embeddings nearest to a vector (d,) at hand, without their neighbours."""
         return self.gather(Nearest(vector.astype(np.float32), count))
 
     def retrieve(
@@ -162,7 +162,7 @@ class Gathered(Segment):
         """With what is wanted at hand."""
         brought = self.source.find(want, self.gone)
         records = self.records.joined(brought.records)
-        segment, numbers = assemble(records, self)
+        segment, numbers = assemble(records, self, alone=isinstance(want, Nearest))
         found, absent = self.found, self.absent
         if isinstance(want, Search | Newest):
             found = {**found, want.key: replace(brought, records=Records())}

@@ -16,8 +16,8 @@ from recommend.index.segment import Segment
 IntArray = NDArray[np.int64]
 
 _WORD = np.dtype("<i4")
-_COUNTS, _LENGTH, _GROUP, _NEIGHBOURS = slice(4), slice(4, 5), slice(5, 7), slice(7, 7 + NEIGHBOUR_COUNT)
-_HEADER = _NEIGHBOURS.stop
+_COUNTS, _LENGTH, _GROUP, NEIGHBOURS = slice(4), slice(4, 5), slice(5, 7), slice(7, 7 + NEIGHBOUR_COUNT)
+_HEADER = NEIGHBOURS.stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def pack(segment: Segment, row: int) -> bytes:
     header[_COUNTS] = [len(columns) for columns, _ in parts]
     header[_LENGTH] = segment.lengths[row : row + 1].astype("<f4").view(_WORD)
     header[_GROUP] = segment.groups[row : row + 1].astype("<u8").view(_WORD)
-    header[_NEIGHBOURS] = segment.neighbours[row]
+    header[NEIGHBOURS] = segment.neighbours[row]
     return b"".join([header.tobytes(), *(array.tobytes() for pair in parts for array in pair)])
 
 
@@ -69,4 +69,4 @@ def unpack(records: Sequence[bytes], widths: Sequence[int]) -> Vectors:
     terms, titles, tags, authors = matrices
     lengths = np.ascontiguousarray(header[:, _LENGTH]).view("<f4").ravel()
     groups = np.ascontiguousarray(header[:, _GROUP]).view("<u8").ravel()
-    return Vectors(header[:, _NEIGHBOURS], lengths, groups, (terms, titles, tags, authors))
+    return Vectors(header[:, NEIGHBOURS], lengths, groups, (terms, titles, tags, authors))

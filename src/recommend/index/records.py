@@ -45,17 +45,18 @@ def card_bytes(row: Mapping[str, Any]) -> bytes:
     return orjson.dumps([row[name] for name in SCHEMA.names])
 
 
-def assemble(records: Records, beside: Segment) -> tuple[Segment, IntArray]:
+def assemble(records: Records, beside: Segment, *, alone: bool = False) -> tuple[Segment, IntArray]:
     """The records as a segment, ascending by id, and (n,) their numbers.
 
     Args:
         records: n of them.
         beside: any segment of the generation: of its dimensions, terms and labels.
+        alone: whether their neighbours are not at hand, nor asked for.
     """
     rows, count = records.rows, len(records.rows)
     cards, numbers = _by_id(rows)
     ordered = [rows[number] for number in numbers.tolist()]
-    others = [number for number in records.neighbours if number not in rows]
+    others = [] if alone else [number for number in records.neighbours if number not in rows]
     packed = [record.vectors for record in ordered] + [records.neighbours[number] for number in others]
     widths = [matrix.rows.shape[1] for matrix in (beside.matrix, beside.titles, beside.tags, beside.authors)]
     vectors = unpack(packed, widths)
@@ -63,9 +64,11 @@ def assemble(records: Records, beside: Segment) -> tuple[Segment, IntArray]:
         TermMatrix(matrix.rows[:count], corpus=known.corpus)
         for matrix, known in zip(vectors.matrices[1:], (beside.titles, beside.tags, beside.authors), strict=True)
     )
-    all_numbers = np.concatenate([numbers, np.array(others, np.int64)])
-    order = np.argsort(all_numbers)
-    neighbours = order[np.searchsorted(all_numbers, vectors.neighbours[:count], sorter=order)]
+    neighbours = None
+    if not alone:
+        all_numbers = np.concatenate([numbers, np.array(others, np.int64)])
+        order = np.argsort(all_numbers)
+        neighbours = order[np.searchsorted(all_numbers, vectors.neighbours[:count], sorter=order)].astype(np.int32)
     dimension = beside.embeddings.shape[1]
     embeddings = np.frombuffer(b"".join(record.embedding for record in ordered), np.float16).reshape(-1, dimension)
     segment = replace(
@@ -74,7 +77,7 @@ def assemble(records: Records, beside: Segment) -> tuple[Segment, IntArray]:
         embeddings=embeddings,
         matrix=TermMatrix(vectors.matrices[0].rows, corpus=beside.matrix.corpus),
         groups=vectors.groups[:count],
-        neighbours=neighbours.astype(np.int32),
+        neighbours=neighbours,
         lengths=vectors.lengths[:count],
         titles=titles,
         tags=tags,

@@ -16,6 +16,7 @@ from recommend.index.pgvector.schema import schema_of
 from recommend.index.pgvector.server import Server
 from recommend.index.pgvector.statistics import open_generation
 from recommend.index.pgvector.steps import bring, withdraw
+from recommend.index.query import Prepared
 from recommend.index.snapshot.build import free_name
 from recommend.index.snapshot.incremental import made_by
 from recommend.index.snapshot.kept import KeptChanges
@@ -80,7 +81,7 @@ def load_step(
     layout = IndexLayout(settings.index)
     on_stage("preparing what changed")
     before = unchanged(open_generation(server, layout, live.manifest.name))
-    changed, known = {}, KeptChanges(layout, live.manifest)
+    changed, known = dict[str, Prepared](), KeptChanges(layout, live.manifest)
     change_set = store.changes.read(before.revision, 0, live.manifest.encoder)
     if change_set.rolled_back:
         raise SnapshotError(f"a restore of the store undid revision {before.revision}; run recommend reindex --full")

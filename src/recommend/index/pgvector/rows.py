@@ -34,7 +34,7 @@ _ROWS = {
     "duplicates": "int8",
     "embedding": "halfvec",
 }
-_RECORDS = {"number": "int4", "neighbours": "int4[]", "vectors": "bytea", "card": "bytea"}
+RECORDS = {"number": "int4", "neighbours": "int4[]", "vectors": "bytea", "card": "bytea"}
 _PARTS = {"term": "int4", "since": "int4", "part": "int4", "entries": "bytea"}
 
 
@@ -49,7 +49,7 @@ def copy_segment(cursor: Any, base: str, segment: Segment, *, first: int = 0, si
         since: the step from which on they hold.
     """
     copy(cursor, base, "rows", _ROWS, _rows(segment, first, since))
-    copy(cursor, base, "records", _RECORDS, _records(segment, first))
+    copy(cursor, base, "records", RECORDS, _records(segment, first))
     copy(cursor, base, "parts", _PARTS, postings.parts(segment.matrix, first, since))
 
 

@@ -30,12 +30,15 @@ _KNOWN = 1_000  # articles that are kept once they were looked up
 _DENSE = 1  # of the bits that say how a row was found
 _LEXICAL_SPARE = 4  # times as many matches are looked at where some may be left out
 
-_FETCHED = """,
+_CHOSEN = """,
 chosen AS MATERIALIZED (SELECT number, bit_or(kind) AS kinds FROM found GROUP BY number),
 had AS MATERIALIZED (
     SELECT c.number, c.kinds, r.embedding, t.neighbours, t.vectors, t.card
     FROM chosen c JOIN {schema}.articles r USING (number) JOIN {schema}.records t USING (number))
 SELECT number, kinds, embedding, vectors, card FROM had
+"""
+
+_NEIGHBOURS = """
 UNION ALL
 SELECT number, 0, NULL, vectors, NULL FROM {schema}.records WHERE number IN (
     SELECT unnest(neighbours) FROM had EXCEPT SELECT number FROM had)
@@ -104,7 +107,8 @@ class PgvectorSource:
                 "WITH found AS (SELECT number, 8 AS kind FROM (SELECT number FROM {schema}.articles"
                 " ORDER BY embedding <#> %(vector)s LIMIT %(count)s) n)"
             )
-            return self._fetched(found, {"vector": HalfVector(want.vector), "count": want.count}, want.count)
+            given = {"vector": HalfVector(want.vector), "count": want.count}
+            return self._counted(found, given, want.count, alone=True)[0]
         return self._newest(want, gone)
 
     def _looked_up(self, ids: frozenset[str]) -> Found:
@@ -163,9 +167,12 @@ class PgvectorSource:
         """What a query finds, with records."""
         return self._counted(found, given, count)[0]
 
-    def _counted(self, found: str, given: dict[str, Any], count: int, *, exact: bool = False) -> tuple[Found, int]:
-        """The same, and how many of it dense search found; ``exact`` looks at all that fulfil the conditions."""
-        statement = sql.SQL(found + _FETCHED).format(schema=self._schema)
+    def _counted(
+        self, found: str, given: dict[str, Any], count: int, *, exact: bool = False, alone: bool = False
+    ) -> tuple[Found, int]:
+        """The same, and how many of it dense search found; ``exact`` looks at all that fulfil the conditions,
+        ``alone`` brings no neighbours."""
+        statement = sql.SQL(found + _CHOSEN + ("" if alone else _NEIGHBOURS)).format(schema=self._schema)
         rows = self._server.ask(statement, given, effort=count, exact=exact)
         chosen = [row for row in rows if row[1]]
         records = {n: Record(_half(embedding), vectors, card) for n, _, embedding, vectors, card in chosen}
