@@ -26,9 +26,9 @@ from recommend.story import story_of
 
 SETS = {"2024, on which thresholds were chosen": ("current_events_2002_2024", 2024),
         "2025": ("current_events_2025", 2025)}  # fmt: skip
-LINKAGES = ("average", "complete")
-THRESHOLDS = np.arange(0.1, 0.96, 0.05)
+THRESHOLDS = np.arange(0.3, 0.86, 0.05)
 SMALLEST = (2, 3, 5, 10)
+LEAST = 3
 _SAME_STORY = 2
 """The least grade of two that are of one running story, and not only of one wider story."""
 
@@ -57,14 +57,13 @@ class Year:
         return b_cubed({one: found.get(one, set()) - self.unknown[one] for one in self.judged}, self.judged)
 
     def clustered(self, method: Method) -> BCubed:
-        """How right those of a method are."""
+        """How right those of a method are, of which fewer than three are no story either."""
         labels = method.labels(self.distances[method.of])
         members: dict[int, set[str]] = {}
         for one, label in zip(self.ids, labels, strict=True):
             members.setdefault(label, set()).add(one)
-        noise = members.pop(-1, set())
-        groups = {one: group for group in members.values() for one in group}
-        return self.measured(groups | {one: {one} for one in noise})
+        members.pop(-1, None)
+        return self.measured({one: group for group in members.values() if len(group) >= LEAST for one in group})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def main() -> None:
     """Writes the part ``stories`` of docs/relevance.md."""
     years = {label: _year(*of) for label, of in SETS.items()}
     tuned = next(iter(years.values()))
-    methods = [_best(tuned, of, how) for of in tuned.distances for how in (*LINKAGES, "HDBSCAN")]
+    methods = [_best(tuned, of, how) for of in tuned.distances for how in ("average", "HDBSCAN")]
     rows = [row for label, year in years.items() for row in _rows(label, year, methods)]
     header = ["articles of", "judged", "grouped by", "precision (95 %)", "recall (95 %)", "F1"]
     report.write("relevance.md", "stories", report.table(header, rows))

@@ -14,7 +14,7 @@ from recommend.index.filters import Filters
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
-from recommend.story import grown, story_of
+from recommend.story import Link, grown, story_of
 
 
 @pytest.fixture
@@ -76,25 +76,47 @@ def test_a_story_in_few_articles_keeps_the_one_asked_for_its_latest_its_beginnin
     assert story.brief(50) == story
 
 
-LINKS = st.dictionaries(st.sampled_from("abcdefg"), st.dictionaries(st.sampled_from("abcdefg"), st.floats(0, 1)))
+LINKS = st.dictionaries(
+    st.sampled_from("abcdefg"),
+    st.dictionaries(st.sampled_from("abcdefg"), st.builds(Link, st.floats(0, 1), st.booleans())),
+)
 
 
-def _grown(links: Mapping[str, Mapping[str, float]], copies: str = "") -> list[str]:
-    return grown("a", lambda one: links.get(one, {}), lambda one: 0 if one in copies else ord(one))
+def _grown(links: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Where all share names."""
+    return grown("a", lambda one: {other: Link(score, True) for other, score in links.get(one, {}).items()})
 
 
 def test_the_nearest_comes_first_and_what_only_one_of_many_leads_to_does_not_come() -> None:
-    links = {"a": {"b": 0.5, "c": 0.3, "x": 0.2}, "b": {"c": 0.4, "d": 0.5}, "c": {"d": 0.1}}
-    assert _grown(links) == ["a", "b", "c", "d"]
-    assert _grown({"a": {"b": 0.5, "c": 0.27}}) == ["a", "b"]
-    assert _grown({"a": {"b": 0.13}}) == ["a"]
+    assert _grown({"a": {"b": 0.5, "c": 0.3, "x": 0.2}, "b": {"c": 0.4, "d": 0.5}, "c": {"d": 0.1}}) == list("abcd")
+    assert _grown({"a": {"b": 0.5, "c": 0.25}}) == ["a", "b"]
+    assert _grown({"a": {"b": 0.12}}) == ["a"]
 
 
-@given(LINKS, st.sampled_from(["", "ab", "bcd"]))
-def test_a_story_holds_its_article_once_and_of_copies_one(links: dict[str, dict[str, float]], copies: str) -> None:
-    members = _grown(links, copies)
+def test_what_scores_far_below_the_best_of_a_story_is_not_of_it() -> None:
+    assert _grown({"a": {"b": 0.9, "c": 0.5}, "b": {"c": 0.02}}) == ["a", "b"]
+    assert _grown({"a": {"b": 0.5, "c": 0.5}, "b": {"c": 0.02}}) == ["a", "b", "c"]
+
+
+def test_what_shares_no_name_with_any_of_it_is_not_of_a_story() -> None:
+    links = {"a": {"b": Link(0.9, False), "c": Link(0.5, True)}, "c": {"b": Link(0.9, False)}}
+    assert grown("a", lambda one: links.get(one, {})) == ["a", "c"]
+
+
+@given(LINKS)
+def test_a_story_holds_its_article_and_others_that_are_led_to_once_in_whatever_order_they_are_told(
+    links: dict[str, dict[str, Link]],
+) -> None:
+    members = grown("a", lambda one: links.get(one, {}))
     assert members[0] == "a"
     assert len({*members}) == len(members)
-    assert sum(one in copies for one in members) <= 1
-    assert {*members} <= {"a", *(one for of in links.values() for one in of)}
-    assert members == _grown({one: dict(reversed(of.items())) for one, of in links.items()}, copies)
+    assert {*members} <= {"a", *(one for of in links.values() for one, link in of.items() if link.named)}
+    assert members == grown("a", lambda one: dict(reversed(links.get(one, {}).items())))
+
+
+def test_of_near_duplicates_a_story_tells_one(recommender: Recommender, corpus: list[Article]) -> None:
+    copies = {"b-korea-court-removes-yoon", "b-wire-korea-court-removes-yoon"}
+    told = [one for a in corpus if (one := story_of(recommender, a.id)) and one.articles]
+    assert len(told) > 20
+    for story in told:
+        assert len(copies & {part.id for part in story.articles}) <= 1

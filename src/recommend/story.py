@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from heapq import nlargest
 from math import fsum
 from typing import Literal
 
+import numpy as np
+
 from recommend.articles.card import CARD_FIELDS, Card
 from recommend.articles.rules import NO_RULES
+from recommend.articles.text import folded
 from recommend.index.filters import Filters
 from recommend.index.view import View
+from recommend.ranking import near_duplicates
+from recommend.ranking.candidates import FEATURES, Candidates
+from recommend.ranking.common_names import nationalities
 from recommend.ranking.phrases import enumeration, phrase
+from recommend.ranking.places import extent
 from recommend.ranking.reasons import Reason
 from recommend.recommender import Recommender
 from recommend.rule_trial import ruled_by
+from recommend.settings import PolicySettings
 
 _WIDTH = 20
 _MOST = 50
 _LEAST = 3
 _NAMES = 3
-_JOINS, _LINKS = 0.14, 6
-"""The least mean probability with which an article joins a story, and of how many of its links at most."""
+_JOINS, _SHARE = 0.13, 0.3
+"""The least mean score with which an article joins a story, and the least share of the best score in it."""
+_LINKS = 6
 _APART = timedelta(days=90)
-_NAMED_FROM = 0.05
-"""The least score of a link that counts and may tell the names of the story."""
+_FLOOR = 0.05
 _NAMING = frozenset({"story", "topic", "place"})
 _UNDATED = datetime.max.replace(tzinfo=UTC)
 
@@ -77,14 +85,26 @@ class Story:
         return replace(self, articles=[self.articles[place] for place in sorted(kept)])
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What leads from an article to another.
+
+    Attributes:
+        score: probability that they belong together.
+        named: whether they share a name, or one counts anew what the other counted.
+    """
+
+    score: float
+    named: bool
+
+
 def story_of(
     recommender: Recommender, article_id: str, filters: Filters = Filters(), *, least: int = _LEAST
 ) -> Story | None:
     """The story of a published article; None when no published article has the id.
 
-    It grows from the article: next comes whichever has the greatest mean score in the boxes of those that are of it,
-    of the six in which it scores best, as long as that mean says so and less than three months lie between. Of
-    near-duplicates one is told. A story that shares no name is none: precise before complete.
+    It grows from the article by what boxes say of those that are of it (:func:`grown`), of near-duplicates one, and
+    less than three months lie between an article and one that leads to it.
 
     Args:
         recommender: tells what is related.
@@ -93,54 +113,61 @@ def story_of(
         least: how many articles make a story.
     """
     pinned = ruled_by(recommender, NO_RULES)  # what boxes leave out is of the story all the same
-    fixed = pinned.with_settings(policy=pinned.settings.policy.model_copy(update={"floor": _NAMED_FROM}))
+    rules = pinned.settings.policy
+    fixed = pinned.with_settings(policy=rules.model_copy(update={"floor": _FLOOR}))
     own = fixed.over(lambda view: _card(view, article_id))
     if own is None:
         return None
-    cards, names = {article_id: own}, defaultdict[str, Counter[str]](Counter)
-    reasons: dict[str, dict[str, Reason]] = {}
+    cards, reasons = {article_id: own}, dict[str, dict[str, Reason]]()
 
-    def links(one: str) -> dict[str, float]:
+    def links(one: str) -> dict[str, Link]:
         answer = fixed.answer(one, _WIDTH, filters)
         items = [] if answer is None else answer.items[: answer.related]
-        near = [item for item in items if item.id != article_id and _near(cards[one], item)]
+        near = [item for item in items if item.reason.kind != "pinned" and _near(cards[one], item)]
         cards.update({item.id: item for item in near if item.id not in cards})
         reasons[one] = {item.id: item.reason for item in near}
-        return {item.id: item.score for item in near}
+        return {item.id: Link(item.score, _named(item.reason)) for item in near}
 
-    def group(one: str) -> int:
-        return fixed.over(lambda view: _group(view, one))
-
-    members = grown(article_id, links, group)
-    for one in members:
+    members = grown(article_id, links)
+    told = fixed.over(lambda view: _without_copies(view, members, rules))
+    names = defaultdict[str, Counter[str]](Counter)
+    for one in told:
         for other, reason in reasons.get(one, {}).items():
-            if other in members and reason.kind in _NAMING:
+            if other in told and reason.kind in _NAMING:
                 names[one].update(reason.terms)
                 names[other].update(reason.terms)
-    return _told(article_id, {one: cards[one] for one in members}, names, least)
+    return _told(article_id, {one: cards[one] for one in told}, names, least)
 
 
-def grown(first: str, links: Callable[[str], Mapping[str, float]], group: Callable[[str], int]) -> list[str]:
-    """The articles of a story, in the order in which they came in; ties by id.
+def grown(first: str, links: Callable[[str], Mapping[str, Link]]) -> list[str]:
+    """The articles of a story, in the order in which they came in.
+
+    Next comes whichever has the greatest mean score under those that are of it, of the six under which it scores best,
+    as long as that is neither low nor far below the best there is in the story, and one of them shares a name with it;
+    ties by id.
 
     Args:
         first: that it grows from.
-        links: the articles that one leads to, with the probability that they belong with it.
-        group: of near-duplicates that an article is of.
+        links: those that an article leads to.
     """
-    members, groups, found = [first], {group(first)}, defaultdict[str, list[float]](list)
+    members, scores, named, best = [first], defaultdict[str, list[float]](list), set[str](), 0.0
     while len(members) < _MOST:
-        for one, score in links(members[-1]).items():
-            found[one].append(score)
+        for one, link in links(members[-1]).items():
+            scores[one].append(link.score)
+            if link.named:
+                named.add(one)
+            best = max(best, link.score)
         count = min(_LINKS, len(members))
-        means = {one: fsum(nlargest(count, scores)) / count for one, scores in found.items()}
-        ahead = sorted((one for one, mean in means.items() if mean >= _JOINS), key=lambda one: (-means[one], one))
-        joins = next((one for one in ahead if one not in members and group(one) not in groups), None)
-        if joins is None:
+        means = {one: fsum(nlargest(count, scores[one])) / count for one in named.difference(members)}
+        joins = min(means, key=lambda one: (-means[one], one), default=None)
+        if joins is None or means[joins] < max(_JOINS, _SHARE * best):
             break
         members.append(joins)
-        groups.add(group(joins))
     return members
+
+
+def _named(reason: Reason) -> bool:
+    return reason.kind == "update" or (reason.kind in _NAMING and bool(reason.terms))
 
 
 def _near(one: Card, other: Card) -> bool:
@@ -153,10 +180,18 @@ def _card(view: View, article_id: str) -> Card | None:
     return None if place is None else view.segments[place[0]].table.card(place[1])
 
 
-def _group(view: View, article_id: str) -> int:
-    place = view.locate(article_id)
-    assert place is not None  # in a view that stays as it is
-    return view.group(place)
+def _without_copies(view: View, ids: Sequence[str], rules: PolicySettings) -> list[str]:
+    """Those of some published articles that say what none before them says in the same words."""
+    view.segments[0].bring(ids)
+    places = [place for place in map(view.locate, ids) if place is not None]
+    parts = [
+        Candidates.of(number, np.array([row]), view.segments[number].groups[[row]], np.zeros((1, len(FEATURES)), "f4"))
+        for number, row in places
+    ]
+    _, same, updates = near_duplicates.among(view, Candidates.joined(parts), rules)
+    groups = np.array([view.group(place) for place in places], np.uint64)
+    copies = np.tril((same & ~updates) | (groups[:, None] == groups), -1)
+    return [one for one, copied in zip(ids, copies.any(axis=1).tolist(), strict=True) if not copied]
 
 
 def _told(article_id: str, cards: dict[str, Card], names: Mapping[str, Counter[str]], least: int) -> Story:
@@ -164,7 +199,7 @@ def _told(article_id: str, cards: dict[str, Card], names: Mapping[str, Counter[s
     if len(cards) < least or not carried:
         return Story(article_id, None, (), [])
     language = cards[article_id].language
-    terms = tuple(sorted(carried, key=lambda term: (-carried[term], term))[:_NAMES])
+    terms = _strongest(carried, sum(names.values(), Counter()), language)
     ordered = sorted(cards.values(), key=lambda card: (card.published_at or _UNDATED, card.id))
     seen: set[str] = set()
     parts = []
@@ -177,3 +212,25 @@ def _told(article_id: str, cards: dict[str, Card], names: Mapping[str, Counter[s
         parts.append(Part(**{name: getattr(card, name) for name in CARD_FIELDS}, role=role, label=label))
     name = enumeration(terms, language) or None
     return Story(article_id, name, terms, parts, phrase("heading-story", language), len(parts))
+
+
+def _strongest(carried: Counter[str], told: Counter[str], language: str | None) -> tuple[str, ...]:
+    """The names that a story goes by: those that most of its articles carry, a country or nationality half as much,
+    and none that is a piece of another.
+
+    Args:
+        carried: how many articles carry each.
+        told: how many links tell each.
+        language: of the story.
+    """
+
+    def weight(term: str) -> float:
+        wide = extent(term, language) == "country" or folded(term) in nationalities()
+        return carried[term] / 2 if wide else carried[term]
+
+    chosen: list[str] = []
+    for term in sorted(carried, key=lambda term: (-weight(term), -told[term], term)):
+        words = {*folded(term).split()}
+        if not any(words <= (other := {*folded(one).split()}) or other <= words for one in chosen):
+            chosen.append(term)
+    return tuple(chosen[:_NAMES])

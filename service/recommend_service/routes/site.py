@@ -112,13 +112,14 @@ class Site:
         if article is None or running is None:
             return self.pages.missing(request)
         root = request.scope.get("root_path", "").rstrip("/")
+        spoken = "en-GB" if article.language in {None, "en"} else article.language
         look = Look("timeline", link=f"{root}/stories/{{id}}", root=root)
         context = {
             "current": None,
             "language": article.language,
             "article": known.card(article),
             "running": running,
-            "box": render_story(running, article.language, look, None) if running.articles else None,
+            "box": render_story(running, spoken, look, None) if running.articles else None,
         }
         return self.pages.render(request, "timeline.html", context)
 
