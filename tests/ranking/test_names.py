@@ -57,8 +57,8 @@ def test_a_word_that_a_corpus_seldom_writes_with_a_capital_is_no_name() -> None:
     found = names_among({"prote", "Prote", "tunis", "spain", "nobody"}, lexicon, matrix)
     assert found == Names(frozenset({"tunis", "Tunis", "spain", "Spain"}), frozenset({"tunis", "Tunis"}))
     assert names_among(frozenset(), lexicon, matrix) == Names(frozenset(), frozenset())
-    each = names_among_each([{"tunis"}, set(), {"Spain", "rain"}], lexicon, matrix)
-    assert each == [names_among(terms, lexicon, matrix) for terms in ({"tunis"}, frozenset(), {"Spain", "rain"})]
+    several = [frozenset({"tunis"}), frozenset[str](), frozenset({"Spain", "rain"})]
+    assert names_among_each(several, lexicon, matrix) == [names_among(terms, lexicon, matrix) for terms in several]
 
 
 @pytest.mark.parametrize(

@@ -180,8 +180,13 @@ def _foreign_word(word: str, language: str) -> tuple[str, tuple[str, ...]]:
     return stemmed, (first, *beside)
 
 
-def spans(text: str, wanted: Set[str]) -> list[Span]:
-    """The words of a text that stand for at least one of the terms ``wanted``, in order, see :func:`terms`."""
+def spans(text: str, wanted: Set[str], *, often: bool = False) -> list[Span]:
+    """The words of a text that stand for at least one of the terms ``wanted``, in order, see :func:`terms`; one that is
+    asked for ``often`` is looked through once."""
+    if often:
+        places = _places(text)
+        together = {span.start: span for term in wanted for span in places.get(term, ())}
+        return [together[start] for start in sorted(together)]
     if not text.isascii() and _FOREIGN.search(text):
         return [span for span in _all_spans(text) if not wanted.isdisjoint(span.terms)]
     # here a word begins with each of its terms, so that few words need be looked at
@@ -206,6 +211,16 @@ def runs(text: str, words: Sequence[Span]) -> Iterator[Sequence[Span]]:
         if i == len(words) or text[word.end : words[i].start] not in {"", " ", "-"}:
             yield words[start:i]
             start = i
+
+
+@lru_cache(maxsize=16)
+def _places(text: str) -> dict[str, list[Span]]:
+    """The words of a text by the terms that they stand for."""
+    places = dict[str, list[Span]]()
+    for span in _all_spans(text):
+        for term in span.terms:
+            places.setdefault(term, []).append(span)
+    return places
 
 
 @lru_cache(maxsize=256)  # one headline is asked for with every story in its box

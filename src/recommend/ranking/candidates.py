@@ -50,6 +50,8 @@ class Candidates:
 
     def take(self, which: IntArray | BoolArray | slice) -> Candidates:
         """Those at the given positions, or where the mask is true."""
+        if not isinstance(which, slice) and which.dtype == np.bool_ and which.all():
+            return self
         return Candidates(
             self.segments[which],
             self.rows[which],

@@ -64,7 +64,8 @@ def compute_features_each(
 
 def _dense(segment: Segment, query: Query, rows: IntArray) -> FloatArray:
     # not by BLAS, whose sums differ in the last place with what else is asked for
-    return np.einsum("nd,d->n", to_float32(segment.embeddings[rows]), query.embedding)
+    cosines: FloatArray = np.einsum("nd,d->n", to_float32(segment.embeddings[rows]), query.embedding)
+    return cosines
 
 
 def _lexical(segment: Segment, queries: Sequence[Query], rows: Sequence[IntArray]) -> tuple[FloatArray, FloatArray]:

@@ -33,9 +33,7 @@ _LEAST_LEXICAL = 0.4  # what has less has too few words in common, whatever the 
 def among(view: View, candidates: Candidates, rules: PolicySettings) -> tuple[FloatArray, BoolArray, BoolArray]:
     """Dense cosines (n, n) between candidates, which (n, n) are near-duplicates, and which of those are updates, one of
     the other."""
-    places = list(zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True))
-    rows = [view.segments[s].embeddings[row] for s, row in places]
-    embeddings = to_float32(np.array(rows, np.float16).reshape(len(rows), view.snapshot.manifest.dimension))
+    embeddings = to_float32(_embeddings(view, candidates))
     dense = embeddings @ embeddings.T
     near = dense >= rules.duplicate_dense
     np.fill_diagonal(near, False)
@@ -121,8 +119,18 @@ def newest(
 
 def published(view: View, candidates: Candidates) -> IntArray:
     """(n,) seconds since 1970, MISSING where unknown."""
+    if not candidates.segments.any():
+        return view.segments[0].table.published_at[candidates.rows]
     places = zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True)
     return np.array([view.segments[s].table.published_at[row] for s, row in places], np.int64)
+
+
+def _embeddings(view: View, candidates: Candidates) -> NDArray[np.float16]:
+    """(n, d), as segments hold them."""
+    if not candidates.segments.any():
+        return view.segments[0].embeddings[candidates.rows]
+    places = zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True)
+    return np.array([view.segments[s].embeddings[row] for s, row in places])
 
 
 def _vectors(view: View, candidates: Candidates) -> list[TermVector]:

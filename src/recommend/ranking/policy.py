@@ -38,8 +38,9 @@ def unwanted(
 
 def first_of_groups(groups: NDArray[np.uint64]) -> BoolArray:
     """(n,) which are the first of their duplicate group, ``groups`` (n,)."""
-    mask = np.zeros(len(groups), np.bool_)
-    mask[np.unique(groups, return_index=True)[1]] = True
+    order = np.argsort(groups, kind="stable")
+    mask = np.ones(len(groups), np.bool_)
+    mask[order[1:]] = groups[order[1:]] != groups[order[:-1]]
     return mask
 
 

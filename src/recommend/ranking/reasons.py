@@ -241,7 +241,7 @@ def as_written(shares: Mapping[str, float], texts: Sequence[str]) -> list[str]:
     phrases: dict[str, float] = {}
     covered: set[str] = set()
     for text in texts:
-        for run in runs(text, spans(text, shares.keys())):
+        for run in runs(text, spans(text, shares.keys(), often=text is texts[-1])):  # the query's, with every story
             written = text[run[0].start : run[-1].end]
             new = {term for word in run for term in word.terms if term in shares} - covered
             if new and not (written.islower() and len(written) <= _SHORT):
