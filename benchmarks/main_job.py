@@ -19,7 +19,6 @@ from recommend.settings import Settings
 from recommend.store import Store
 
 ANSWERS = 1_000
-STEPS = ("ingest", "reindex", "ingest again, nothing new", "reindex again, nothing new")
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from recommend.store import Store
 
 
 class Listing:
-    """Lists published articles; see :attr:`Recommender.listing <recommend.recommender.Recommender>`."""
+    """Lists published articles; a :class:`~recommend.recommender.Recommender` has one, ``listing``."""
 
     def __init__(self, store: Store, live: FixedView | LiveView, ranking: Ranking) -> None:
         """

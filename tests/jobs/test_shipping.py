@@ -99,3 +99,42 @@ def test_a_place_that_cannot_be_is_told(newsroom: Newsroom, tmp_path: Path) -> N
     (tmp_path / "file").touch()
     with pytest.raises(SnapshotError, match="file"):
         ship(newsroom.layout, str(tmp_path / "file" / "below"))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("CURRENT", b"../elsewhere\n", "CURRENT names '../elsewhere', which is no snapshot"),
+        ("CURRENT", b"r" * 1_001, "CURRENT has more than 1,000 bytes"),
+        ("snapshots/{name}/manifest.json", b"{}", r"manifest\.json of {name}: Field required"),
+    ],
+)
+def test_what_is_no_shipment_is_refused_and_nothing_is_brought(
+    newsroom: Newsroom, there: IndexLayout, tmp_path: Path, file: str, content: bytes, message: str
+) -> None:
+    name = ship(newsroom.layout, str(tmp_path / "shelf")).name
+    (tmp_path / "shelf" / file.format(name=name)).write_bytes(content)
+    with pytest.raises(SnapshotError, match=message.format(name=name)):
+        fetch(there, str(tmp_path / "shelf"), keep=2)
+    assert current_name(there) is None
+
+
+def test_without_a_live_snapshot_there_is_nothing_to_ship(tmp_path: Path) -> None:
+    with pytest.raises(SnapshotError, match="holds no published snapshot; run recommend reindex"):
+        ship(IndexLayout(tmp_path / "index"), str(tmp_path / "shelf"))
+    assert not (tmp_path / "shelf").exists()
+
+
+def test_where_the_live_manifest_is_torn_everything_is_fetched_anew(
+    newsroom: Newsroom, there: IndexLayout, tmp_path: Path, stories: list[Article]
+) -> None:
+    url = str(tmp_path / "shelf")
+    first = ship(newsroom.layout, url)
+    fetch(there, url, keep=2)
+    there.snapshot(first.name).manifest.write_bytes(b"{")
+    newsroom.take(stories[0].model_copy(update={"id": "story-99"}))
+    newsroom.reindex()
+    second = ship(newsroom.layout, url)
+    fetched = fetch(there, url, keep=2)
+    assert fetched is not None
+    assert (fetched.name, fetched.files) == (second.name, len(newsroom.live.sha256))

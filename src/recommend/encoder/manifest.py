@@ -64,11 +64,6 @@ class EncoderManifest(BaseModel):
             orjson.dumps([*recipe, self.prefix] if self.prefix else recipe, option=orjson.OPT_SORT_KEYS)
         ).hexdigest()[:16]
 
-    @property
-    def is_installed(self) -> bool:
-        """Whether its package is there."""
-        return find_spec(self.module) is not None
-
     def installed(self) -> Path:
         """The folder with the original weights, as the package brought it.
 
