@@ -14,7 +14,7 @@ from recommend.evaluation.experiment import scratch
 from recommend.index.dense import set_threads
 from recommend.ranking.corpus import Corpus
 from recommend.ranking.features import compute_features
-from recommend.ranking.model import Ranker, length_weight
+from recommend.ranking.model import Ranker
 from recommend.ranking.scores import score
 from recommend.sources import read
 
@@ -40,7 +40,7 @@ def main() -> None:
             started = time.perf_counter()
             candidates = compute_features(segment, 0, query, rows)
             featured = time.perf_counter()
-            scored = score(candidates, ranker, length_weight(query.term_count), corpus)
+            scored = score(candidates, ranker, corpus.length_weight(query.term_count), corpus)
             np.lexsort((scored.rows, -scored.scores))
             parts.append((featured - started, time.perf_counter() - featured))
     features, scores = 1000 * np.median(parts, axis=0)

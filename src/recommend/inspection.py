@@ -8,7 +8,6 @@ from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.masks import Place
-from recommend.ranking.model import length_weight
 from recommend.ranking.why import Why, explain_pair
 from recommend.recommender import Recommender
 
@@ -42,7 +41,7 @@ def candidates_of(recommender: Recommender, article_id: str) -> tuple[list[str],
         selection, allowed = recommender.ranking.selection(view), recommender.ranking.eligibility(view).under(query)
         ranked = selection.ranked(query, allowed, place, recommender.settings.ranking.candidates)
         ids = [selection.scoring.id(ranked, i) for i in range(len(ranked))]
-        return ids, ranked, length_weight(query.term_count)
+        return ids, ranked, selection.scoring.corpus.length_weight(query.term_count)
 
     return recommender.over(found)
 

@@ -127,10 +127,20 @@ def test_an_unknown_feature_to_leave_out_is_named() -> None:
 
 
 def test_weights_turn_from_those_under_brief_items_to_those_under_full_text() -> None:
-    assert [model.length_weight(terms) for terms in (0, 45, 54, 63, 90, 9_000)] == [0.0, 0.0, 0.2, 0.4, 1.0, 1.0]
+    assert [Corpus(1.0).length_weight(terms) for terms in (0, 30, 34, 38, 50, 9_000)] == [0.0, 0.0, 0.2, 0.4, 1.0, 1.0]
     np.testing.assert_allclose(RANKER.weights(0.0, Corpus(0.5)), 1.5 - np.arange(WIDTH) / 10)
     np.testing.assert_allclose(RANKER.weights(1.0, Corpus(1.0)), 0.5 + np.arange(WIDTH) / 10)
     np.testing.assert_allclose(RANKER.weights(0.25, Corpus(1.0)), 1.25 - np.arange(WIDTH) / 20)
+
+
+@pytest.mark.parametrize(("typical", "expected"), [(15, 0.0), (40, 0.5), (200, 1.0)])
+def test_a_piece_is_as_long_as_it_is_among_the_pieces_beside_it(typical: float, expected: float) -> None:
+    corpus = Corpus(1.0, typical_terms=typical)
+    assert corpus.length_weight(40) == pytest.approx(expected)
+    lengths = np.arange(300)
+    weights = corpus.length_weights(lengths)
+    assert (np.diff(weights) >= 0).all()
+    assert weights.tolist() == [corpus.length_weight(terms) for terms in lengths.tolist()]
 
 
 def test_where_events_are_told_many_times_short_items_begin_elsewhere() -> None:

@@ -254,8 +254,9 @@ def test_of_a_running_story_only_the_latest_stays(indexed: tuple[Settings, Store
             assert [getattr(item.reason, "rules", ()) for item in left] == [("latest",)]
             moments = [item.published_at for item in (*same, *left)]
             assert left[0].published_at == max(moment for moment in moments if moment is not None)
-        else:
-            assert [item.id for item in left] == [item.id for item in same]
+        else:  # of copies, which a box shows once, the latest
+            assert len(left) == len(same)
+            assert [str(item.published_at) for item in left] >= [str(item.published_at) for item in same]
     assert shortened > 5
 
 

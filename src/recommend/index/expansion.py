@@ -26,7 +26,7 @@ IntArray = NDArray[np.int64]
 NEIGHBOUR_COUNT = 3
 NEIGHBOUR_SHARE = 0.3
 CANDIDATES = 48
-LEAST_SIMILARITY, LONG_TERMS = 0.35, 68
+LEAST_SIMILARITY, LONG_TERMS = 0.42, 68
 COPIES = 0.9
 _DENSE = 1.7
 TIME_SCALE = 30.0
@@ -128,16 +128,21 @@ def mean_similarity(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> float:
     return round(float(told.mean()), 4) if len(told) else 0.0
 
 
-def expansion_pays(matrix: TermMatrix, similarity: float) -> bool:
+def median_terms(matrix: TermMatrix) -> float:
+    """How many different terms the articles of a corpus have, the median; 0 of none."""
+    terms = np.diff(matrix.rows.indptr)
+    return float(np.median(terms)) if len(terms) else 0.0
+
+
+def expansion_pays(typical_terms: float, similarity: float) -> bool:
     """Whether an article's nearest say more of it. They do of short items, and of reports of the same events; of long
     texts whose nearest are about something else, they tell what those are about.
 
     Args:
-        matrix: of the corpus.
+        typical_terms: see :func:`median_terms`.
         similarity: see :func:`mean_similarity`.
     """
-    terms = np.diff(matrix.rows.indptr)
-    return similarity >= LEAST_SIMILARITY or not len(terms) or float(np.median(terms)) < LONG_TERMS
+    return similarity >= LEAST_SIMILARITY or typical_terms < LONG_TERMS
 
 
 def expanded_vectors(vectors: FloatArray, neighbours: NDArray[np.int32]) -> NDArray[np.float16]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from recommend.index.snapshot.layout import Manifest
 from recommend.ranking.features import DENSE_UNIT
 
 APART, ALIKE = 0.3, 0.45
+BRIEF_TERMS, FULL_TERMS = 30, 50
 UNCOVERED, COVERED = 0.48, 0.6
 
 
@@ -19,12 +23,14 @@ class Corpus:
     Attributes:
         similarity: how far, 0…1, an article's nearest may speak for it.
         coverage: how far, 0…1, what happens is told many times here, so that the nearest are as good as always related.
+        typical_terms: how many different terms its articles have, the median; 0 where that is unknown.
         unit: deviation of dense cosines over random pairs.
         label_worth: see :mod:`recommend.index.label_worth`.
     """
 
     similarity: float
     coverage: float = 0.0
+    typical_terms: float = 0.0
     unit: float = DENSE_UNIT
     label_worth: Mapping[str, float] = field(default_factory=dict)
 
@@ -32,7 +38,23 @@ class Corpus:
     def of(cls, manifest: Manifest) -> Corpus:
         """That of a snapshot."""
         alike = manifest.mean_similarity
-        return cls(similarity_weight(alike), coverage(alike), manifest.units[0], manifest.label_worth)
+        return cls(
+            similarity_weight(alike), coverage(alike), manifest.typical_terms, manifest.units[0], manifest.label_worth
+        )
+
+    def length_weight(self, terms: int) -> float:
+        """How far, 0…1, an article of so many different terms is ranked as full text, and not as a brief item.
+
+        0 where the geometric mean of that number and ``typical_terms`` is at most 30, 1 from 50 on, straight in
+        between: a page of 40 words is full text among pages, and a long item among briefs.
+        """
+        return float(self.length_weights(np.array(terms)))
+
+    def length_weights(self, terms: NDArray[np.integer]) -> NDArray[np.float64]:
+        """:meth:`length_weight` of each of several."""
+        means = np.sqrt(terms * (self.typical_terms or terms))
+        weights: NDArray[np.float64] = np.clip((means - BRIEF_TERMS) / (FULL_TERMS - BRIEF_TERMS), 0.0, 1.0)
+        return weights
 
 
 def similarity_weight(mean_similarity: float) -> float:

@@ -21,7 +21,6 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-SHORT_TERMS, LONG_TERMS = 45, 90
 _MOST_WORTH = 2.0
 
 _SEEN, _ENOUGH = 10, 50
@@ -33,7 +32,8 @@ class FeatureWeight(BaseModel):
     """How one feature counts.
 
     Attributes:
-        long: weight for an article of many terms; ``short`` for an item of a few sentences, see :func:`length_weight`.
+        long: weight for an article of many terms; ``short`` for an item of a few sentences, see
+            :meth:`~recommend.ranking.corpus.Corpus.length_weight`.
         apart: for long articles where even the nearest articles have few words in common, see
             :class:`~recommend.ranking.corpus.Corpus`.
         mean, deviation: those it has over candidates in general, the scale it is brought to.
@@ -259,17 +259,3 @@ def dense_share(agreement: Mapping[str, tuple[float, int]], own: str, language: 
     told, articles = agreement[language]
     error = ((1 - told) * articles + least / usual ** (1 / _POWER) * _SEEN) / (articles + _SEEN)
     return round(float(min(max((least / error) ** _POWER, _LEAST_SHARE), 1.0)), 3)
-
-
-def length_weight(terms: int) -> float:
-    """0 for an article of at most SHORT_TERMS different terms, 1 from LONG_TERMS on, straight in between.
-
-    Words tell more of full text than of a few sentences, so weights follow it.
-    """
-    return float(length_weights(np.array(terms)))
-
-
-def length_weights(terms: NDArray[np.integer]) -> NDArray[np.float64]:
-    """:func:`length_weight` of each of several."""
-    weights: NDArray[np.float64] = np.clip((terms - SHORT_TERMS) / (LONG_TERMS - SHORT_TERMS), 0.0, 1.0)
-    return weights

@@ -18,7 +18,6 @@ from recommend.index.segment import Segment
 from recommend.index.titles import mentions
 from recommend.index.view import View
 from recommend.ranking.candidates import FEATURES, Candidates
-from recommend.ranking.model import length_weights
 from recommend.ranking.shortlist import Place, Scoring
 
 FloatArray = NDArray[np.float32]
@@ -32,7 +31,7 @@ def scores_under(scoring: Scoring, number: int, rows: IntArray, means: FloatArra
     segment = view.segments[number]
     features = features_under(view, number, rows, place)
     terms = np.diff(segment.matrix.rows.indptr)[rows]
-    weights = length_weights(terms)[:, None]
+    weights = scoring.corpus.length_weights(terms)[:, None]
     languages = segment.table.codes("language")[rows]
     scores = np.empty(len(rows), np.float32)
     for code in np.unique(languages).tolist():

@@ -23,7 +23,7 @@ from recommend.ranking.told import Told
 from recommend.settings import PolicySettings
 
 _AT_ONCE = 128
-_FORMAT = 3  # another one when lists are made otherwise
+_FORMAT = 4  # another one when lists are made otherwise
 _TOLD_BY = {"duplicate_dense", "duplicate_lexical", "update_lexical"}
 _DENSE, _LEXICAL = FEATURES.index("dense"), FEATURES.index("lexical")
 

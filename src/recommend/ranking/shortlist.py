@@ -17,7 +17,7 @@ from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.corpus import Corpus
 from recommend.ranking.features import comparable, compute_features, compute_features_each
-from recommend.ranking.model import Ranker, dense_share, length_weight, length_weights
+from recommend.ranking.model import Ranker, dense_share
 from recommend.ranking.scores import neutral, score
 from recommend.ranking.told import Told
 from recommend.settings import RankingSettings
@@ -92,7 +92,8 @@ class Scoring:
         ranker = self.ranker_of(queries[0].language)
         features = comparable(candidates.features, self.view.snapshot.manifest.units[0])
         means = neutral(features, ranker.means, ranker.deviations, sizes).astype(np.float32).astype(np.float64)
-        weights = np.repeat(length_weights(np.array([query.term_count for query in queries])), sizes)[:, None]
+        lengths = self.corpus.length_weights(np.array([query.term_count for query in queries]))
+        weights = np.repeat(lengths, sizes)[:, None]
         scored = self.each(candidates, queries[0].language, weights, np.repeat(means, sizes, axis=0))
         ends = np.cumsum([0, *sizes]).tolist()
         for own, mean, (start, stop) in zip(owns, means, pairwise(ends), strict=True):
@@ -111,7 +112,7 @@ class Scoring:
 
     def scored(self, query: Query, candidates: Candidates, means: Means) -> Candidates:
         """The candidates with scores and probabilities, in the order they came; each whatever the others are."""
-        return self.each(candidates, query.language, length_weight(query.term_count), means)
+        return self.each(candidates, query.language, self.corpus.length_weight(query.term_count), means)
 
     def each(
         self, candidates: Candidates, language: str | None, weights: float | NDArray[np.float64], means: Means

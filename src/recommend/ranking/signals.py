@@ -16,7 +16,6 @@ from recommend.index.view import View
 from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.features import same_section
 from recommend.ranking.matching import having
-from recommend.ranking.model import length_weight
 from recommend.ranking.shortlist import Scoring
 
 FloatArray = NDArray[np.float32]
@@ -46,7 +45,7 @@ def rescored(
     if not columns:
         return candidates
     ranker = scoring.ranker_of(query.language)
-    weights = ranker.weights(length_weight(query.term_count), scoring.corpus)
+    weights = ranker.weights(scoring.corpus.length_weight(query.term_count), scoring.corpus)
     features, contributions = candidates.features.copy(), candidates.contributions.copy()
     scores = candidates.scores
     for column, (before, after) in columns.items():

@@ -29,6 +29,7 @@ from recommend.index.expansion import (
     expanded_vectors,
     expansion_pays,
     mean_similarity,
+    median_terms,
     nearest,
     units,
 )
@@ -178,7 +179,7 @@ def _write(
     neighbours, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.expansion_time)
     alike = mean_similarity(matrix, timeless)
     curve = measure(table.published_at, timeless, reading.groups)
-    expands = settings.expansion and expansion_pays(matrix, alike)
+    expands = settings.expansion and expansion_pays(median_terms(matrix), alike)
     alone_only = foreign if expands else np.ones(len(table), np.bool_)
     neighbours = neighbours if alone_only is None else _without(neighbours, alone_only)
     on_stage("indexing expanded embeddings")
@@ -220,6 +221,7 @@ def _write(
         expansion_time=settings.expansion_time,
         units=deviations,
         mean_similarity=alike,
+        typical_terms=median_terms(matrix),
         time_curve=curve,
         label_worth=label_worth.measure(
             table.codes("section"), labelled["tags"], labelled["authors"], timeless, reading.groups

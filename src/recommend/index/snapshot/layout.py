@@ -42,6 +42,7 @@ class Manifest(BaseModel):
         expansion_time: how much nearness in time counted for who is nearest.
         units: deviations of dense and lexical cosines over random pairs.
         mean_similarity: mean lexical cosine of articles and their nearest by content.
+        typical_terms: median of how many different terms articles have; 0 where that was not counted.
         time_curve: what nearness in time says here.
         label_worth: what sections, tags and authors say here, see :mod:`recommend.index.label_worth`.
         agreement: see :mod:`recommend.index.agreement`; empty where all articles are in the encoder's language.
@@ -79,6 +80,7 @@ class Manifest(BaseModel):
     recall: float
     sha256: dict[str, str]
     set_aside: dict[str, str] = {}
+    typical_terms: float = 0.0
     label_worth: dict[str, float] = {}
     agreement: dict[str, tuple[float, int]] = {}
     base: str | None = None
