@@ -24,13 +24,12 @@ from recommend.index.view import FixedView, View
 from recommend.listing import Listing
 from recommend.ranking.answer import Answer, Recommendation
 from recommend.ranking.box import history_box, related_box
+from recommend.ranking.many_boxes import many_boxes
 from recommend.ranking.ranking import Ranking
 from recommend.settings import PolicySettings, RankingSettings, Settings
 from recommend.store import Store
 
 T = TypeVar("T")
-
-_AT_ONCE = 128
 
 
 class Recommender:
@@ -210,20 +209,7 @@ class Recommender:
             pinned = self.pinned()
             yield from (pinned.answer(one, k) for one in ids)
             return
-        selection, eligibility = self.ranking.selection(view), self.ranking.eligibility(view)
-        for start in range(0, len(ids), _AT_ONCE):
-            some = ids[start : start + _AT_ONCE]
-            places = {one: place for one in some if (place := view.locate(one)) is not None}
-            queries = {one: view.segments[number].query(row) for one, (number, row) in places.items()}
-            listed = places.items() if k <= LISTED else ()
-            kept, scoring = self.ranking.ready, selection.scoring
-            ready = {one: kept.read(scoring, queries[one].language, place) for one, place in listed}
-            lacking = [one for one in places if ready.get(one) is None]
-            asked, owns = [queries[one] for one in lacking], [places[one] for one in lacking]
-            ready |= zip(lacking, scoring.shortlists(asked, owns), strict=True)
-            for one in some:
-                known = one in queries
-                yield related_box(selection, eligibility, queries[one], one, k, ready=ready[one]) if known else None
+        yield from many_boxes(self.ranking, view, ids, k)
 
     def answer_to(
         self, article: Article, k: int, filters: Filters = Filters(), *, explain: bool = False, nameless: bool = False
