@@ -113,6 +113,9 @@ class Joined:
     def ids(self, conditions: Conditions, gone: IntArray) -> Iterator[str]:
         return merge(*(ids for _, ids in self._each(lambda part, own: part.ids(conditions, own), gone)))
 
+    def count(self, conditions: Conditions, gone: IntArray) -> int:
+        return sum(count for _, count in self._each(lambda part, own: part.count(conditions, own), gone))
+
     def of_group(self, group: int) -> Iterator[str]:
         return iter([one for _, ids in self._each(lambda part, _: [*part.of_group(group)]) for one in ids])
 

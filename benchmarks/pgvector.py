@@ -97,6 +97,7 @@ def _compared(size: int, folder: Path, url: str) -> dict[str, str]:
         marks.append(("", time.perf_counter()))
         switch()
         share = agree(store, remote, server, name)
+        marks.append(("", time.perf_counter()))
         stages = {stage: end - start for (stage, start), (_, end) in pairwise(marks)}
         found = _answers(store, settings, remote)
     bytes_there = server.ask(
@@ -115,7 +116,7 @@ def _compared(size: int, folder: Path, url: str) -> dict[str, str]:
         "on disk, folder / PostgreSQL": f"{size_here / _MEGA:,.0f} / {float(bytes_there) / _MEGA:,.0f} MB",
         "canary boxes that both give": f"{share:.3f}",
         f"{rows:,} articles changed: re-index": f"{brought:.1f} s",
-        "… of building and loading everything": f"{brought / (built + sum(stages.values())):.1%}",
+        "… of building, loading and comparing everything": f"{brought / (built + sum(stages.values())):.1%}",
         **found,
         "a process: start to first answer, folder / PostgreSQL": " / ".join(f"{one['start']:.2f} s" for one in opened),
         "… its own memory then": " / ".join(f"{one['own']:,.0f} MB" for one in opened),

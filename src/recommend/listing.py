@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from recommend.errors import SnapshotError
 from recommend.index.filters import Filters
 from recommend.index.live import LiveView
 from recommend.index.over import over
@@ -57,33 +56,20 @@ class Listing:
             filters: which articles.
             after: where the page before ended.
             hidden: whether articles that editors hide are found, too.
-
-        Raises:
-            SnapshotError: when the index is on a server.
         """
-        view = self._whole()
         if words.strip().startswith(("https://", "http://")):
             words = self._store.find_url(words.strip()) or words
         ruled = self._ranking.settings.model_copy(update={"policy": PolicySettings(on=True)})
-        eligibility = Eligibility(view, filters, time.time(), ruled)
-        masks = eligibility.passing if hidden else eligibility.masks
-        return search(view, masks, words, count, after, public=self._ranking.public)
+        now = time.time()
+
+        def found(view: View) -> Found:
+            eligibility = Eligibility(view, filters, now, ruled)
+            masks = eligibility.passing if hidden else eligibility.masks
+            return search(view, masks, words, count, after, public=self._ranking.public)
+
+        return over(self._live.refresh(), found)
 
     def spread(self, count: int) -> list[str]:
-        """Ids of some published articles from the newest to the oldest, evenly spread over the archive.
-
-        Raises:
-            SnapshotError: when the index is on a server.
-        """
-        view = self._whole()
-        return trial.spread(view, self._ranking.eligibility(view).masks, count)
-
-    def _whole(self) -> View:
-        """The present view, of which all articles can be listed."""
-        view = self._live.refresh()
-        if not view.segments[0].is_whole:
-            raise SnapshotError(
-                "articles cannot be listed where the index is on PostgreSQL: open a story by its id, or list them on "
-                "an index of snapshots (recommend reindex and recommend serve with --index FOLDER)"
-            )
-        return view
+        """Ids of some published articles from the newest to the oldest, evenly spread over the archive; where that is
+        on a server, the newest."""
+        return over(self._live.refresh(), lambda view: trial.spread(view, self._ranking.eligibility(view).masks, count))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recommend.errors import RecommendError
 from recommend.index.conditions import Conditions
+from recommend.index.lexicon import TermVector
 from recommend.index.query import Query
 from recommend.index.records import Records
 
@@ -71,7 +72,21 @@ class Newest:
         return "newest", self.conditions, self.section
 
 
-Want = Wanted | Nearest | Search | Newest
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """About the ``count`` best matches of some terms that fulfil the conditions."""
+
+    terms: TermVector
+    conditions: Conditions
+    count: int
+
+    @property
+    def key(self) -> object:
+        """The same but for ``count``."""
+        return "matching", self.terms.terms.tobytes(), self.conditions
+
+
+Want = Wanted | Nearest | Search | Newest | Matching
 
 
 class NotAtHand(RecommendError):  # noqa: N818  # no fault: it asks for rows
@@ -127,6 +142,9 @@ class CandidateSource(Protocol):
 
     def ids(self, conditions: Conditions, gone: IntArray) -> Iterator[str]:
         """The ids of all that fulfil the conditions without the numbers ``gone``, in their order."""
+
+    def count(self, conditions: Conditions, gone: IntArray) -> int:
+        """How many those are."""
 
     def of_group(self, group: int) -> Iterator[str]:
         """The ids of the articles of a duplicate group."""

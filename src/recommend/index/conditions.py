@@ -36,6 +36,7 @@ class Conditions:
         before: seconds since 1970, before which it was published; MISSING: whenever.
         access: it has one of these; None: any.
         without: ids that it has not.
+        after: minus the date (seconds since 1970) and the id of what it comes after, newest first; None: anything.
         ruled: what rules of editors let stand.
     """
 
@@ -49,4 +50,5 @@ class Conditions:
     before: int = MISSING
     access: frozenset[Access] | None = None
     without: frozenset[str] = frozenset()
+    after: tuple[float, str] | None = None
     ruled: tuple[Ruled, ...] = ()

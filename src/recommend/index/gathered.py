@@ -13,8 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.index.candidate_source import CandidateSource, Found, Nearest, Newest, NotAtHand, Search, Want, Wanted
+from recommend.index.candidate_source import (
+    CandidateSource,
+    Found,
+    Matching,
+    Nearest,
+    Newest,
+    NotAtHand,
+    Search,
+    Want,
+    Wanted,
+)
 from recommend.index.conditions import Conditions
+from recommend.index.lexicon import TermVector
 from recommend.index.query import Query
 from recommend.index.records import Records, assemble, beside_parts
 from recommend.index.segment import Segment
@@ -87,6 +98,11 @@ class Gathered(Segment):
         """Has the ``count`` newest articles at hand that fulfil the conditions, of a section if one is given."""
         self._searched(Newest(conditions, section, count))
 
+    def bring_matching(self, terms: TermVector, conditions: Conditions, count: int) -> None:
+        """Has about the ``count`` best matches of some terms at hand that fulfil the conditions."""
+        if len(terms.terms):
+            self._searched(Matching(terms, conditions, count))
+
     def around(self, vector: FloatArray, count: int) -> Segment:
         """A segment that has the ``count`` embeddings nearest to a vector (d,) at hand, without their neighbours."""
         return self.gather(Nearest(vector.astype(np.float32), count))
@@ -124,6 +140,10 @@ class Gathered(Segment):
         """(n,) which rows are not gone; None when none is."""
         mask = ~np.isin(self.numbers, self.gone)
         return None if mask.all() else mask
+
+    def passing(self, mask: BoolArray | None, conditions: Conditions) -> int:
+        """How many articles fulfil the conditions."""
+        return self.source.count(conditions, self.gone)
 
     def without_numbers(self, gone: IntArray) -> Segment:
         """See :meth:`~recommend.index.segment.Segment.without_numbers`."""
@@ -164,7 +184,7 @@ class Gathered(Segment):
         records = self.records.joined(brought.records)
         segment, numbers = assemble(records, self, alone=isinstance(want, Nearest))
         found, absent = self.found, self.absent
-        if isinstance(want, Search | Newest):
+        if isinstance(want, Search | Newest | Matching):
             found = {**found, want.key: replace(brought, records=Records())}
         elif isinstance(want, Wanted):
             absent |= {one for one in want.ids if segment.table.row(one) is None}
@@ -178,7 +198,7 @@ class Gathered(Segment):
             absent=absent,
         )
 
-    def _searched(self, want: Search | Newest) -> IntArray:
+    def _searched(self, want: Search | Newest | Matching) -> IntArray:
         found = self.found.get(want.key)
         if found is None or (found.count < want.count and not found.exhaustive):
             raise NotAtHand(want)

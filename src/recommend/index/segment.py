@@ -125,6 +125,9 @@ class Segment:
     def bring_newest(self, conditions: Conditions, section: str | None, count: int) -> None:
         """Has the ``count`` newest articles at hand that fulfil the conditions, of a section if one is given."""
 
+    def bring_matching(self, terms: TermVector, conditions: Conditions, count: int) -> None:
+        """Has about the ``count`` best matches of some terms at hand that fulfil the conditions."""
+
     def around(self, vector: FloatArray, count: int) -> Segment:
         """A segment that has the ``count`` embeddings nearest to a vector (d,) at hand."""
         return self
@@ -138,6 +141,10 @@ class Segment:
         remaining = np.ones(len(self), np.bool_) if alive is None else alive.copy()
         remaining[rows] = False
         return self, remaining
+
+    def passing(self, mask: BoolArray | None, conditions: Conditions) -> int:
+        """How many articles pass a mask (n,), None where all do, and where others are not at hand, the conditions."""
+        return len(self) if mask is None else int(np.count_nonzero(mask))
 
     @property
     def gone(self) -> IntArray:

@@ -22,8 +22,12 @@ _AT_ONCE = 4_096
 def newest_first(view: View, masks: Masks, section: str | None, count: int) -> Iterator[Dated]:
     """The first ``count`` articles that pass the masks, of a section if one is given, newest first, ties by id."""
     view.segments[0].bring_newest(masks.conditions, section, count)
-    found = merge(*(_of(number, s.table, masks[number], section) for number, s in enumerate(view.segments)))
-    return islice(found, count)
+    return islice(at_hand(view, masks, section), count)
+
+
+def at_hand(view: View, masks: Masks, section: str | None) -> Iterator[Dated]:
+    """The articles at hand that pass the masks, likewise."""
+    return merge(*(_of(number, s.table, masks[number], section) for number, s in enumerate(view.segments)))
 
 
 def _of(number: int, table: ArticleTable, mask: NDArray[np.bool_] | None, section: str | None) -> Iterator[Dated]:

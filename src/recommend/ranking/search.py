@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import islice
 
@@ -15,17 +15,18 @@ from recommend.articles.article import Access
 from recommend.articles.card import Card
 from recommend.articles.languages import primary_language
 from recommend.articles.text import terms
-from recommend.index.lexicon import Lexicon
+from recommend.index.lexicon import Lexicon, TermVector
 from recommend.index.segment import Segment
 from recommend.index.view import View
 from recommend.ranking.masks import Masks, both
-from recommend.ranking.newest import Dated, newest_first
+from recommend.ranking.newest import Dated, at_hand
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Mark = tuple[float, str]
 """Where an article stands in a listing: minus its score or its date (seconds since 1970), and its id; less is first."""
 
+_MATCHED = 200
 _MOST_WORDS = 8
 _MOST_LANGUAGES = 8
 _NAMED = 10.0  # more than any words come to
@@ -54,7 +55,8 @@ def search(
     there are no words; ties by id.
 
     A word counts by its weight in the text, again where the headline has it, and one that the corpus did not have when
-    it was indexed where it stands in the headline as written. An id finds its article first.
+    it was indexed where it stands in the headline as written. An id finds its article first. Where most articles are
+    not at hand, the 200 best matches are looked at, and headlines only of these.
 
     Args:
         view: the articles.
@@ -65,13 +67,14 @@ def search(
         public: whether anybody is told: no word of a body that is not public finds its article then.
     """
     if not words.strip():
-        total = sum(
-            len(segment) if mask is None else int(np.count_nonzero(mask))
-            for segment, mask in zip(view.segments, masks, strict=True)
-        )
+        pairs = zip(view.segments, masks, strict=True)
+        total = sum(segment.passing(mask, masks.conditions) for segment, mask in pairs)
         return _page(view, _newest(view, masks, count + 1, after), count, total)
     lexicon = view.snapshot.lexicon
     columns, unknown = _looked_up(view, lexicon, words)
+    view.segments[0].bring([words.strip()])
+    wanted = TermVector(columns, _weights(lexicon, columns).astype(np.float32))
+    view.segments[0].bring_matching(wanted, masks.conditions, _MATCHED)
     total, found = 0, []
     for number, (segment, mask) in enumerate(zip(view.segments, masks, strict=True)):
         scores = _scores(segment, lexicon, words.strip(), columns, unknown, public=public)
@@ -93,8 +96,8 @@ def _newest(view: View, masks: Masks, count: int, after: Mark | None) -> list[Da
     if after is not None:
         later = [-segment.table.published_at.astype(np.float64) >= after[0] for segment in view.segments]
         masks = both(masks, Masks(tuple(later)))
-    ordered = newest_first(view, masks, None, sum(map(len, view.segments)))
-    return list(islice((one for one in ordered if after is None or one[:2] > after), count))
+    view.segments[0].bring_newest(replace(masks.conditions, after=after), None, count)
+    return list(islice((one for one in at_hand(view, masks, None) if after is None or one[:2] > after), count))
 
 
 def _best(segment: Segment, number: int, scores: FloatArray, after: Mark | None) -> Iterator[Dated]:
@@ -126,7 +129,7 @@ def _scores(
     scores = np.zeros(len(segment))
     if len(columns):
         weights = lexicon.weights[columns].astype(np.float64)
-        body = segment.matrix.postings[columns].T @ (weights / np.linalg.norm(weights))
+        body = segment.matrix.postings[columns].T @ _weights(lexicon, columns)
         if public:
             closed = segment.table.of_access([Access.PUBLIC])
             body = body if closed is None else np.where(closed, body, 0.0)
@@ -139,6 +142,12 @@ def _scores(
     if row is not None:
         scores[row] += _NAMED
     return scores.round(_PLACES)
+
+
+def _weights(lexicon: Lexicon, columns: IntArray) -> FloatArray:
+    """(t,) of unit length."""
+    weights = lexicon.weights[columns].astype(np.float64)
+    return weights / np.linalg.norm(weights) if len(columns) else weights
 
 
 def _holds(segment: Segment, written: str) -> NDArray[np.int8]:

@@ -42,7 +42,9 @@ class Trial:
 
 
 def spread(view: View, masks: Masks, count: int) -> list[str]:
-    """Ids of some articles of the snapshot that pass, evenly spread from the newest to the oldest."""
+    """Ids of some articles of the snapshot that pass, evenly spread from the newest to the oldest; the newest, where
+    most are not at hand."""
+    view.segments[0].bring_newest(masks.conditions, None, count)
     table, mask = view.segments[0].table, masks[0]
     rows = table.timeline.newest_first
     rows = rows if mask is None else rows[mask[rows]]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from pgvector import HalfVector
-from recommend.index.candidate_source import Found, Nearest, Newest, Search, Want, Wanted
+from recommend.index.candidate_source import Found, Matching, Nearest, Newest, Search, Want, Wanted
 from recommend.index.conditions import Conditions
 from recommend.index.dates import MISSING
 from recommend.index.lexicon import TermVector
@@ -109,7 +109,7 @@ class PgvectorSource:
             )
             given = {"vector": HalfVector(want.vector), "count": want.count}
             return self._counted(found, given, want.count, alone=True)[0]
-        return self._newest(want, gone)
+        return self._matching(want, gone) if isinstance(want, Matching) else self._newest(want, gone)
 
     def _looked_up(self, ids: frozenset[str]) -> Found:
         """The articles of some ids: one request asks for the same several times, and they never change here."""
@@ -132,6 +132,16 @@ class PgvectorSource:
             f" WHERE {condition} ORDER BY r.published_at DESC NULLS LAST, r.id LIMIT %(count)s) n)"
         )
         return self._fetched(found, given | {"count": want.count}, want.count)
+
+    def _matching(self, want: Matching, gone: IntArray) -> Found:
+        condition, given = _condition(want.conditions, gone)
+        matches = self._matches(want.terms, len(want.terms.terms), _LEXICAL_SPARE * want.count)
+        found = (
+            "WITH found AS (SELECT number, 8 AS kind FROM (SELECT r.number FROM unnest(%(matches)s::integer[])"
+            " WITH ORDINALITY m(number, place) JOIN {schema}.articles r USING (number)"
+            f" WHERE {condition} ORDER BY m.place LIMIT %(count)s) n)"
+        )
+        return self._fetched(found, given | {"matches": matches.tolist(), "count": want.count}, want.count)
 
     def _search(self, want: Search, gone: IntArray) -> Found:
         query = want.query
@@ -192,6 +202,11 @@ class PgvectorSource:
         condition, given = _condition(conditions, gone)
         statement = f"SELECT r.id FROM {{}}.articles r WHERE {condition} ORDER BY r.id"
         return (one for (one,) in self._ask(statement, given))
+
+    def count(self, conditions: Conditions, gone: IntArray) -> int:
+        """See :meth:`~recommend.index.candidate_source.CandidateSource.count`."""
+        condition, given = _condition(conditions, gone)
+        return int(self._ask(f"SELECT count(*) FROM {{}}.articles r WHERE {condition}", given)[0][0])
 
     def of_group(self, group: int) -> Iterator[str]:
         """See :meth:`~recommend.index.candidate_source.CandidateSource.of_group`."""

@@ -43,6 +43,9 @@ def where(conditions: Conditions) -> tuple[str, dict[str, Any]]:
         add("r.id <> ALL(%(without)s)", without=sorted(conditions.without))
     for term, values in of_rules(conditions.ruled):
         add(term, **values)
+    if conditions.after is not None:
+        listed = "(-(COALESCE(r.published_at, %(missing)s)::float8), r.id) > (%(age)s::float8, %(after)s)"
+        add(listed, missing=int(MISSING), age=conditions.after[0], after=conditions.after[1])
     return " AND ".join(terms) or "true", given
 
 

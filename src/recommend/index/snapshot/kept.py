@@ -134,7 +134,8 @@ def prepared_of(row: Mapping[str, Any], article: Article) -> Prepared:
     }
     embedding = to_float32(np.frombuffer(row["embedding"], _EMBEDDING))
     card = {name: row[name] for name in SCHEMA.names}
-    return Prepared(article, card, embedding, group=row["group"], key=row["key"], **vectors)
+    prepared: dict[str, Any] = {"group": row["group"], "key": row["key"], **vectors}
+    return Prepared(article, card, embedding, **prepared)
 
 
 def prune_kept(layout: IndexLayout) -> None:
