@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
 from recommend.articles.article import Article
 from recommend.articles.links import links as read_links
 from recommend.articles.passages import passages
+from recommend.articles.rules import NO_RULES
 from recommend.errors import UnknownArticleError
 from recommend.index.dates import moment
 from recommend.index.filters import Filters
@@ -43,7 +44,7 @@ def links_of(recommender: Recommender, draft: Article, body: str, most: int = 10
     Raises:
         EncoderError: when the snapshot's encoder cannot be opened.
     """
-    view = recommender.view()
+    view = _unruled(recommender)
     there = [*islice(read_links(body), _READ)]
     linked = {found for link in there if (found := recommender.store.find_url(link.address)) is not None}
     query, name = recommender.query_of(view, draft), None if nameless else draft.id
@@ -69,7 +70,12 @@ def links_to(recommender: Recommender, article_id: str, most: int = 10) -> list[
     Raises:
         UnknownArticleError: when no published article has the id.
     """
-    return recommender.over(partial(_links_to, recommender, article_id=article_id, most=most))
+    return over(_unruled(recommender), partial(_links_to, recommender, article_id=article_id, most=most))
+
+
+def _unruled(recommender: Recommender) -> View:
+    """The present state without rules: what boxes leave out or pin is no reason for a link."""
+    return replace(recommender.view(), rules=NO_RULES)
 
 
 def _links_to(recommender: Recommender, view: View, *, article_id: str, most: int) -> list[Linked]:

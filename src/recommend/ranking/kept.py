@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,6 +138,8 @@ class Comparison:
         changed = view.changed_since(before)
         if changed is None or now < then or not view.segments[0].is_whole:
             return None
+        if turned and view.rules.active(_moment(then)) != view.rules.active(_moment(now)):
+            return None
         ids = changed | frozenset(_turned(view, then, now)) if turned else changed
         if len(ids) > MOST_CHANGES:
             return None
@@ -156,6 +159,10 @@ class Comparison:
     def _was_shown(self, before: View, then: float, place: Place) -> bool:
         mask = Eligibility(before, Filters(), then, self.settings).masks[place[0]]
         return mask is None or bool(mask[place[1]])
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _turned(view: View, then: float, now: float) -> Iterator[str]:

@@ -14,6 +14,7 @@ import pytest
 
 from recommend.articles.article import Article, Status, parse_article
 from recommend.articles.curation import Choice, Curation
+from recommend.articles.rule_documents import read_rules
 from recommend.encoder import Encoder
 from recommend.index.filters import Filters
 from recommend.ingest import ingest
@@ -58,7 +59,19 @@ def rows(chance: Random, count: int, prefix: str) -> list[dict[str, Any]]:
     return [row(n) for n in range(count)]
 
 
-@pytest.fixture(params=["plain", "diverse", "readable", "near", "fresh"])
+RULES: list[dict[str, Any]] = [
+    {"name": "few", "then": {"at_most": 2, "per": "author"}},
+    {"name": "prefer", "when": {"section": ["World", "Sport"]}, "then": {"prefer": {"tag": "a"}, "factor": 4}},
+    {"name": "aged", "when": {"max_age": 20}, "then": {"leave_out": {"min_age": 45}}},
+    {"name": "same", "when": {"tag": "b"}, "then": {"leave_out": {"same": "author"}}},
+    {"name": "pin", "when": {"section": "World"}, "then": {"pin": "a007", "position": 2}},
+    {"name": "ignore", "then": {"ignore": {"tag": "b", "section": "Sport"}}},
+    {"name": "latest", "then": {"latest_of_story": True}},
+    {"name": "soon", "from": (NOW + DAY / 48).isoformat(), "then": {"leave_out": {"genre": "news"}}},
+]
+
+
+@pytest.fixture(params=["plain", "diverse", "readable", "near", "fresh", "ruled"])
 def recommender(request: Any, tmp_path: Path, models: Path, toy_encoder: Encoder) -> Iterator[Recommender]:
     rules = PolicySettings(
         diversity=0.3 if request.param == "diverse" else 0.0,
@@ -74,6 +87,8 @@ def recommender(request: Any, tmp_path: Path, models: Path, toy_encoder: Encoder
     with closing(Store(settings.store)) as store:
         ingest(store, toy_encoder, map(parse_article, rows(Random(7), COUNT, "a")))
         reindex(store, toy_encoder, settings)
+        if request.param == "ruled":
+            store.rules.put(read_rules({"rules": RULES}), "editor")
         yield Recommender(store, settings, toy_encoder)
 
 
@@ -122,7 +137,7 @@ def test_after_any_changes_no_kept_answer_is_stale_and_most_are_kept(
     monkeypatch.setattr("recommend.recommender.time.time", lambda: now)
     cache = AnswerCache(1_000, 10**8, recommender.ranking.comparison)
     looked, survived = 0, 0
-    clock = by_the_clock(recommender.settings.policy, None)
+    clock = by_the_clock(recommender.settings.policy, None) or recommender.view().rules.ages
 
     def made(asked: CacheKey) -> CachedResponse | None:
         answer = recommender.answer(asked.article_id, asked.limit, asked.filters)
@@ -151,13 +166,32 @@ def test_after_any_changes_no_kept_answer_is_stale_and_most_are_kept(
     assert survived > (0 if recommender.settings.policy.readable else 0.5 * looked)
 
 
+def test_no_answer_is_kept_from_before_a_rule_begins_or_ends(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, now = recommender.store, NOW.timestamp()
+    monkeypatch.setattr("recommend.recommender.time.time", lambda: now)
+    shown = [item.id for item in recommender.related("a001", 5)]
+    rule = {"name": "soon", "from": (NOW + DAY / 24).isoformat(), "until": (NOW + DAY / 12).isoformat()}
+    store.rules.put(read_rules({"rules": [{**rule, "then": {"leave_out": {"id": shown[0]}}}]}), "editor")
+    cache, asked = AnswerCache(1_000, 10**8, recommender.ranking.comparison), CacheKey("a001", 5, "none")
+    for later, there in ((0, True), (3_600, False), (7_200, True)):
+        now = NOW.timestamp() + later
+        assert cache.get(recommender.view(), now, asked) is None
+        answer = recommender.answer("a001", 5)
+        assert answer is not None
+        assert (shown[0] in {item.id for item in answer.items}) == there
+        cache.put(recommender.view(), asked, CachedResponse.of(answer, "", explain=False))
+        assert cache.get(recommender.view(), now + 1, asked) is not None
+
+
 def test_answers_of_the_next_snapshot_that_are_ready_when_it_is_served_are_what_would_be_answered_then(
     recommender: Recommender, toy_encoder: Encoder
 ) -> None:
     store, chance, now = recommender.store, Random(2), NOW.timestamp()
     changing = Changing(recommender, toy_encoder, chance)
     cache, day = AnswerCache(1_000, 10**8, recommender.ranking.comparison), int(now // 86_400)
-    clock = by_the_clock(recommender.settings.policy, None)
+    clock = by_the_clock(recommender.settings.policy, None) or recommender.view().rules.ages
 
     def made(by: Recommender, asked: CacheKey) -> CachedResponse | None:
         answer = by.answer(asked.article_id, asked.limit)
