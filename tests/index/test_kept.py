@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from recommend.articles.article import Article, parse_article
 from recommend.index.live import LiveView
 from recommend.index.segment import Segment
+from recommend.index.snapshot.kept import _digest
 from recommend.index.snapshot.open import Snapshot
 
 if TYPE_CHECKING:
@@ -160,3 +162,33 @@ def test_what_was_kept_goes_with_its_snapshot(newsroom: Newsroom, stories: list[
     newsroom.indexing(keep=1).reindex()
     assert files(newsroom) == []
     assert not any(newsroom.layout.changes.iterdir())
+
+
+def test_where_nothing_can_be_kept_changes_are_served_all_the_same(
+    newsroom: Newsroom, stories: list[Article], caplog: pytest.LogCaptureFixture
+) -> None:
+    newsroom.layout.changes.write_bytes(b"")  # where a folder would be
+    newsroom.take(*variants(stories, FEW + 2))
+    with caplog.at_level("INFO"):
+        view = opened(newsroom).refresh()
+    assert (len(view), len(view.segments[1])) == (60, FEW + 2)
+    assert "what was prepared of changes is not kept: " in caplog.text
+    assert "are prepared anew: " in caplog.text
+
+
+def test_a_file_of_other_columns_is_told_of_and_its_articles_are_prepared_anew(
+    newsroom: Newsroom, stories: list[Article], prepared: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    newsroom.take(*variants(stories, FEW + 2))
+    opened(newsroom)
+    [file] = files(newsroom)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, pa.schema([("key", pa.binary())])) as writer:
+        writer.write_table(pa.table({"key": [b"k"]}))
+    other = sink.getvalue().to_pybytes()
+    file.unlink()
+    file.with_name(f"{_digest(other)}.arrow").write_bytes(other)
+    prepared.clear()
+    opened(newsroom)
+    assert len(prepared) == FEW + 2
+    assert "it has other columns" in caplog.text

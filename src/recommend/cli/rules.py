@@ -15,6 +15,7 @@ from recommend.articles.rule_documents import read_toml, written
 from recommend.articles.rules import NO_RULES, RuleBook
 from recommend.cli.app import Json, app, read_settings
 from recommend.cli.console import err, out, plain, print_json
+from recommend.cli.opened import open_store
 from recommend.cli.output import existing
 from recommend.cli.text import read_text
 from recommend.errors import SnapshotError
@@ -70,7 +71,7 @@ def try_(
     """Shows what rules would come to, and boxes before and after; nobody else sees any of it."""
     book = read_toml(read_text(file, "rules"))
     settings = read_settings(context)
-    recommender = _recommender(settings)
+    recommender = _recommender(context, settings)
     checked = check(recommender, book)
     tried = try_rules(recommender, book, ids or (), boxes=boxes, k=k) if boxes or ids else []
     measured = None if qrels is None else _measured(recommender, book, qrels)
@@ -136,9 +137,9 @@ def undo(
     out.print(f"what held before revision {revision} holds again, from revision {held} on")
 
 
-def _recommender(settings: Settings) -> Recommender:
+def _recommender(context: typer.Context, settings: Settings) -> Recommender:
     set_threads(1)
-    return Recommender(Store(existing(settings), readonly=True), settings)
+    return Recommender(open_store(context, existing(settings), readonly=True), settings)
 
 
 def _checked(store: Store, settings: Settings, book: RuleBook) -> list[Checked]:

@@ -147,7 +147,7 @@ class Filtering:
                     taken = near_duplicates.newest(self.scoring.view, both, taken, same, updates, len(pins))
                     taken[len(pins) :] = taken[len(pins) :] if rules.diversity else np.sort(taken[len(pins) :])
                 repeats[:, taken] = False
-                repeated = repeats[taken].any(axis=0)
+                repeated = np.asarray(repeats[taken].any(axis=0))
                 return both.take(taken), int(np.count_nonzero(repeated)), over(limits, taken, repeated)
             width *= 4
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,7 @@ class Story:
         """The match with its own values in the place of ``same`` and ``series``; None where it lacks one."""
         if not match.compares:
             return match
-        wanted = [({name: self.values(name)}) for name in match.same]
+        wanted: list[dict[str, Any]] = [{name: self.values(name)} for name in match.same]
         wanted += [{"tag": self.series(match.series)}] if match.series is not None else []
         if not all(value for one in wanted for value in one.values()):
             return None
@@ -81,8 +82,8 @@ class Story:
                 return None
             within[name] = tuple(part for part in parts if part is not None)
         within["all"] += tuple(Match.model_construct(**one) for one in wanted)
-        kept = {name: getattr(match, name) for name in ("max_age", "min_age")}
-        return Match.model_construct(**kept, **dict(match.named), **within)
+        kept: dict[str, Any] = {name: getattr(match, name) for name in ("max_age", "min_age")}
+        return Match.model_construct(**kept | dict(match.named) | within)
 
 
 def holds(match: Match, story: Story, today: int) -> bool:

@@ -171,7 +171,8 @@ class Ruling:
             counts = Counter(value for place in shown for value in _values(view, place, limit.per))
             values = tuple(sorted(value for value, count in counts.items() if count >= limit.most))
             if values:
-                full.append(Match.model_construct(**{limit.per: values}))
+                wanted: dict[str, Any] = {limit.per: values}
+                full.append(Match.model_construct(**wanted))
         return _sifted(view, masks, [(match, False) for match in full], self.today)
 
     def within(self, view: View, shown: Sequence[Place], others: Iterable[Place], most: int) -> list[Place]:

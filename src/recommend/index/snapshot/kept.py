@@ -128,7 +128,7 @@ class KeptChanges:
 
 def prepared_of(row: Mapping[str, Any], article: Article) -> Prepared:
     """What was prepared of an article, from its row among :meth:`KeptChanges.read`."""
-    vectors = {
+    vectors: dict[str, Any] = {
         name: TermVector(*(np.frombuffer(row[f"{name}.{part}"], kind) for part, kind in _PARTS.items()))
         for name in _VECTORS
     }
