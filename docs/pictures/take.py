@@ -27,6 +27,7 @@ from playwright.sync_api import Browser, sync_playwright
 HERE = Path(__file__).parent
 CORPUS = HERE.parents[1] / "examples" / "corpus"
 STORY = "a-central-asia-condemns-drone-attack"
+RUNNING = "d-louvre-reopens-director-senate"
 DESK = (1280, 900)
 WIDE, PHONE = (1000, 820), (390, 760)
 _COLOURS = 64
@@ -48,6 +49,7 @@ def main() -> None:
             shoot(browser, f"{address}/stories/{STORY}", PHONE, "phone", to="related-articles")
             cards = f"{address}/stories/{STORY}?layout=cards"
             shoot(browser, cards, WIDE, "cards", to="related-articles", scheme="dark")
+            shoot(browser, f"{address}/timelines/{RUNNING}", WIDE, "timeline")
             shoot(browser, f"{address}/docs", DESK, "api")
             at_the_desk(browser, address, Path(folder) / "demo" / "recommend.db")
         report = Path(folder) / "report.html"
