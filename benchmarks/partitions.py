@@ -88,6 +88,10 @@ class Joined:
     def accesses(self) -> frozenset[str]:
         return frozenset().union(*(part.accesses for part in self.parts))
 
+    @property
+    def languages(self) -> list[str]:
+        return sorted({one for _, some in self._each(lambda part, _: part.languages) for one in some})
+
     def find(self, want: Want, gone: IntArray) -> Found:
         if isinstance(want, Wanted):
             asked = [

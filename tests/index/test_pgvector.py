@@ -212,6 +212,26 @@ def _stories(newsroom: Newsroom) -> Iterator[Article]:
         yield article
 
 
+def test_words_find_what_they_find_in_the_snapshot_in_every_language(newsroom: Newsroom) -> None:
+    text = "Las inundaciones dejaron varias familias sin casa en la provincia de Valencia"
+    flood = Article(id="flood", title="Inundaciones en Valencia", text=text, language="es-ES")
+    newsroom.take(flood, *(one.model_copy(update={"language": "en"}) for one in _stories(newsroom)))
+    newsroom.reindex(full=True)
+    view = SnapshotView(newsroom.layout, newsroom.live.name)
+    here = Recommender(newsroom.store, newsroom.settings, newsroom.encoder, view=view).listing
+    there = newsroom.recommender().listing
+    assert [card.id for card in there.search("inundación", 5).cards] == ["flood"]
+    word = newsroom.recommender().view().snapshot.lexicon.terms(np.array([3]))[0]
+    for words in ("inundación", "familia provincia", word, "story-03", "unheard of", ""):
+        one, other = here.search(words, 5), there.search(words, 5)
+        assert ([card.id for card in one.cards], one.total, one.last) == (
+            [card.id for card in other.cards],
+            other.total,
+            other.last,
+        )
+    assert len(there.spread(7)) == 7
+
+
 def test_a_reindex_switches_and_a_rollback_goes_back(
     newsroom: Newsroom, server: Server, stories: list[Article]
 ) -> None:

@@ -128,6 +128,22 @@ def test_a_step_that_dies_or_differs_leaves_the_live_generation(
     assert rows_of(server, "articles", base) == 60
 
 
+def test_what_failed_verification_is_built_anew(
+    sharing: Newsroom, server: Server, stories: list[Article], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = live_name(server)
+
+    def differs(*_: object) -> None:
+        raise SnapshotError("it differs")
+
+    sharing.take(shortened(stories[6], "story-99"))
+    monkeypatch.setattr("recommend.jobs.steps.confirm", differs)
+    built = sharing.reindex().manifest
+    assert (built.base, built.articles) == (None, 61)
+    assert {one.manifest.name for one in generations(server)} == {base, built.name}
+    assert "story-99" in shown(sharing.recommender(), "story-00")
+
+
 def test_what_changed_too_much_or_by_another_encoder_is_built_anew(
     sharing: Newsroom, server: Server, stories: list[Article], other_toy_encoder: Encoder
 ) -> None:

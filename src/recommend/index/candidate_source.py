@@ -130,6 +130,10 @@ class CandidateSource(Protocol):
     def accesses(self) -> frozenset[str]:
         """Those that any of them has."""
 
+    @property
+    def languages(self) -> list[str]:
+        """Primary parts of those that any of them has."""
+
     def find(self, want: Want, gone: IntArray) -> Found:
         """What is wanted, where conditions are set without the numbers ``gone``.
 

@@ -170,6 +170,11 @@ class Gathered(Segment):
         """Those that any article has."""
         return self.source.accesses
 
+    @property
+    def languages(self) -> list[str]:
+        """Primary parts of those that any article has."""
+        return self.source.languages
+
     def next_change_at(self, now: int, embargo: int) -> int | None:
         """See :meth:`~recommend.index.timeline.Timeline.next_change_at`."""
         return self.source.next_change_at(now, embargo)

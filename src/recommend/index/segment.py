@@ -180,6 +180,11 @@ class Segment:
         """Those that any article has."""
         return frozenset(self.table.values("access"))
 
+    @property
+    def languages(self) -> list[str]:
+        """Those that any article has."""
+        return self.table.values("language")
+
     def next_change_at(self, now: int, embargo: int) -> int | None:
         """See :meth:`~recommend.index.timeline.Timeline.next_change_at`."""
         return self.table.timeline.next_change_at(now, embargo)

@@ -223,8 +223,8 @@ def _bring_changes(
     agrees: Callable[[Server, str, FixedView | None], object],
     progress: Progress,
 ) -> ReindexResult | None:
-    """Brings to a server what changed since its live generation; None where a snapshot is to be built. Boilerplate is
-    counted when that is done."""
+    """Brings to a server what changed since its live generation; None where a snapshot is to be built, or what was
+    brought failed verification. Boilerplate is counted when that is done."""
     from recommend.jobs.generation import prune_generations  # only where the extra is installed
     from recommend.jobs.steps import load_step, step_from
 
@@ -236,7 +236,11 @@ def _bring_changes(
     embedded = embed_missing(store, encoder, engine, progress=progress.embedded, on_failure=progress.failed)
     if not embedded and live.manifest.revision == store.latest_revision():
         return ReindexResult(live.manifest, 0, built=False)
-    manifest, switch = load_step(server, store, settings, live, agrees=agrees, on_stage=progress.stage)
+    try:
+        manifest, switch = load_step(server, store, settings, live, agrees=agrees, on_stage=progress.stage)
+    except SnapshotError as problem:
+        logger.warning("building anew: %s", problem)
+        return None
     progress.stage("publishing")
     embedded += publish_embedded(store, layout, manifest.name, encoder, switch=switch, progress=progress.embedded)
     prune(layout, settings.indexing.keep, {live.base})

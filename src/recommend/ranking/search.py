@@ -110,7 +110,7 @@ def _best(segment: Segment, number: int, scores: FloatArray, after: Mark | None)
 def _looked_up(view: View, lexicon: Lexicon, words: str) -> tuple[IntArray, list[str]]:
     """The columns (t,) of the terms that the words give in any of the corpus's languages, and the words that give none
     it has."""
-    spoken = [primary_language(value) for segment in view.segments for value in segment.table.values("language")]
+    spoken = [primary_language(value) for segment in view.segments for value in segment.languages]
     languages = list(dict.fromkeys([None, *spoken]))[:_MOST_LANGUAGES]
     columns, unknown = set[int](), list[str]()
     for word in dict.fromkeys(words.split()):
@@ -129,7 +129,7 @@ def _scores(
     scores = np.zeros(len(segment))
     if len(columns):
         weights = lexicon.weights[columns].astype(np.float64)
-        body = segment.matrix.postings[columns].T @ _weights(lexicon, columns)
+        body = (segment.matrix.postings[columns].T @ _weights(lexicon, columns))[: len(segment)]  # neighbours follow
         if public:
             closed = segment.table.of_access([Access.PUBLIC])
             body = body if closed is None else np.where(closed, body, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -95,6 +96,12 @@ class PgvectorSource:
         self._counted_sections: tuple[bytes, list[tuple[str, int]]] | None = None
         self._lock = Lock()
         self._turn: tuple[int, int, int | None] | None = None
+
+    @cached_property
+    def languages(self) -> list[str]:
+        """See :attr:`~recommend.index.candidate_source.CandidateSource.languages`."""
+        found = self._ask("SELECT DISTINCT language FROM {}.articles WHERE language IS NOT NULL ORDER BY 1")
+        return [language for (language,) in found]
 
     def find(self, want: Want, gone: IntArray) -> Found:
         """See :meth:`~recommend.index.candidate_source.CandidateSource.find`."""
