@@ -341,5 +341,5 @@ def test_long_texts_whose_nearest_are_about_something_else_are_not_expanded(
     texts = [" ".join(f"{n}w{word}" for word in range(words)) for n in range(3)] if words else []
     counts = TermCounts.of(texts)
     matrix = term_weights.fit(counts, np.zeros((len(texts), 2), np.float32))[1]
-    assert median_terms(matrix) == words
-    assert expansion_pays(median_terms(matrix), similarity) is pays
+    assert median_terms(matrix.rows) == words
+    assert expansion_pays(median_terms(matrix.rows), similarity) is pays

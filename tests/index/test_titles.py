@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recommend.articles.article import parse_article
 from recommend.index import term_weights, titles
 from recommend.index.lexicon import Lexicon, TermVector
+from recommend.index.table import ArticleTable, row_of
 from recommend.index.term_counts import TermCounts
 
 TEXTS = ["Storm closes harbour", "Harbour fees rise again", "Minister on harbour storm"]
@@ -60,6 +62,33 @@ def test_what_a_column_repeats_in_its_titles_is_left_out_at_its_own_site() -> No
     assert titles.without_series("Ferry 7 sinks | Harbour News", None, found) == "Ferry 7 sinks"
     assert titles.without_series("Trends on Tuesday: Once", "b", found) == "Trends on Tuesday: Once"
     assert titles.without_series("Rates: up", "a", found) == "Rates: up"
+
+
+def test_what_the_name_of_a_series_says_counts_for_nothing_and_else_stays() -> None:
+    told = [("Trends on Tuesday: Phones", "a"), ("Trends on Tuesday: Trends in fares", "a"), ("Tuesday", "b")]
+    told += [(f"Trends on Tuesday: Topic {n}", "a") for n in range(titles.LEAST_IN_SERIES)]
+    articles = [
+        parse_article({"id": f"{n:02}", "title": title, "text": f"Said by word{n}.", "site": site, "language": "en"})
+        for n, (title, site) in enumerate(told)
+    ]
+    table = ArticleTable.of_rows([row_of(article) for article in articles])
+    counts, languages = TermCounts.of([article.full_text for article in articles]), ["en"] * len(articles)
+    left = titles.without_names(counts, table, languages)
+    assert left.rows.indices.tolist() == counts.rows.indices.tolist()
+    words = [
+        {left.vocabulary[at]: int(left.rows[[row]].toarray()[0, at]) for at in counts.rows[[row]].indices.tolist()}
+        for row in range(3)
+    ]
+    assert {word for word, count in words[0].items() if not count} == {"Trend", "Tuesd", "trend", "tuesd"}
+    assert {word for word, count in words[0].items() if count} == {"Phone", "Said", "phone", "said", "word0"}
+    assert (words[1]["Trend"], words[1]["tuesd"], words[2]["tuesd"]) == (1, 0, 1)
+    lexicon, matrix = term_weights.fit(left, np.eye(len(articles), dtype=np.float32), languages)
+    names = titles.series(told)
+    for row, article in enumerate(articles):
+        name = titles.series_of(article.title, article.site, names)
+        made = lexicon.weigh(article.full_text, "en", name)
+        assert made.terms.tolist() == matrix.vector(row).terms.tolist()
+        assert made.weights == pytest.approx(matrix.vector(row).weights)
 
 
 def test_what_is_written_is_read_again(lexicon: Lexicon, tmp_path: Path) -> None:

@@ -128,9 +128,13 @@ def mean_similarity(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> float:
     return round(float(told.mean()), 4) if len(told) else 0.0
 
 
-def median_terms(matrix: TermMatrix) -> float:
-    """How many different terms the articles of a corpus have, the median; 0 of none."""
-    terms = np.diff(matrix.rows.indptr)
+def median_terms(rows: sparse.csr_array) -> float:
+    """How many different terms the articles of a corpus have, the median; 0 of none.
+
+    Args:
+        rows: (n, v) counts or weights.
+    """
+    terms = np.diff(rows.indptr)
     return float(np.median(terms)) if len(terms) else 0.0
 
 
@@ -142,7 +146,12 @@ def expansion_pays(typical_terms: float, similarity: float) -> bool:
         typical_terms: see :func:`median_terms`.
         similarity: see :func:`mean_similarity`.
     """
-    return similarity >= LEAST_SIMILARITY or typical_terms < LONG_TERMS
+    return similarity >= LEAST_SIMILARITY or not is_long(typical_terms)
+
+
+def is_long(typical_terms: float) -> bool:
+    """Whether articles that have so many different terms are long ones."""
+    return typical_terms >= LONG_TERMS
 
 
 def expanded_vectors(vectors: FloatArray, neighbours: NDArray[np.int32]) -> NDArray[np.float16]:

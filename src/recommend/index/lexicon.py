@@ -84,9 +84,19 @@ class Lexicon:
         """(v,) the vocabulary in UTF-8, whose bytes are in the order of its characters."""
         return np.array([_bytes(term) for term in self.vocabulary.to_pylist()], np.bytes_)
 
-    def weigh(self, text: str, language: str | None = None) -> TermVector:
-        """The vector that fitting would give the text; terms that the corpus does not have are left out."""
-        counts = sorted(Counter(terms(text, self.stop_words, language and primary_language(language))).items())
+    def weigh(self, text: str, language: str | None = None, unsaid: str = "") -> TermVector:
+        """The vector that fitting would give the text; terms that the corpus does not have are left out.
+
+        Args:
+            text: of an article.
+            language: of the text.
+            unsaid: a part of the text that counts for nothing: terms that nothing else says weigh 0.
+        """
+        primary = language and primary_language(language)
+        told = Counter(terms(text, self.stop_words, primary))
+        for term, count in Counter(terms(unsaid, self.stop_words, primary)).items():
+            told[term] = max(told[term] - count, 0)
+        counts = sorted(told.items())
         places = self.columns([term for term, _ in counts])
         known = places >= 0
         columns = places[known]

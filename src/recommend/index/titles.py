@@ -7,8 +7,10 @@ left out.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,8 @@ from recommend.articles.languages import primary_language
 from recommend.articles.text import terms
 from recommend.index.lexical import TermMatrix
 from recommend.index.lexicon import Lexicon, TermVector
+from recommend.index.table import ArticleTable
+from recommend.index.term_counts import TermCounts
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -55,6 +59,12 @@ def without_series(title: str, site: str | None, names: Mapping[str, Sequence[st
     return next((rest for part, rest in _parts(title) if part in known), title)
 
 
+def series_of(title: str, site: str | None, names: Mapping[str, Sequence[str]]) -> str:
+    """The name of a title's series as it is written there, empty when it belongs to none."""
+    rest = without_series(title, site, names)
+    return title.removesuffix(rest) if title.endswith(rest) else title.removeprefix(rest)
+
+
 def _parts(title: str) -> Iterator[tuple[str, str]]:
     """The beginning and the end of a title that is divided, in lower case, each with what is left then."""
     borders = list(_BORDER.finditer(title))
@@ -85,6 +95,42 @@ def fit(titles: Iterable[str], languages: Iterable[str | None], lexicon: Lexicon
     weights = lexicon.weights[indices].astype(np.float32)
     weights /= np.maximum(np.bincount(rows, weights, minlength=len(places)), 1e-9)[rows].astype(np.float32)
     return TermMatrix(sparse.csr_array((weights, indices, indptr), shape=(len(places), len(lexicon))))
+
+
+def fit_table(
+    table: ArticleTable, languages: Sequence[str | None], lexicon: Lexicon
+) -> tuple[TermMatrix, dict[str, list[str]]]:
+    """What :func:`fit` makes of the titles of a table's articles without the names of their series, and these by
+    site."""
+    told = _told(table)
+    names = series(told)
+    return fit((without_series(*one, names) for one in told), languages, lexicon), names
+
+
+def without_names(counts: TermCounts, table: ArticleTable, languages: Sequence[str | None]) -> TermCounts:
+    """The counts of a table's n articles without what the names of their series say. A term that nothing else says
+    stays, with a count of 0.
+
+    Args:
+        counts: of titles and texts.
+        table: of the articles.
+        languages: (n,) by their primary part.
+    """
+    rows, numbers, told = counts.rows, counts.rows.data.copy(), _told(table)
+    names = series(told)
+    for row, (one, language) in enumerate(zip(told, languages, strict=True)):
+        start, end = rows.indptr[row : row + 2].tolist()
+        for term, said in Counter(terms(series_of(*one, names), counts.stop_words, language)).items():
+            column = bisect_left(counts.vocabulary, term)
+            place = start + int(np.searchsorted(rows.indices[start:end], column))
+            if place < end and rows.indices[place] == column and counts.vocabulary[column] == term:
+                numbers[place] = max(numbers[place] - said, 0)
+    return replace(counts, rows=sparse.csr_array((numbers, rows.indices, rows.indptr), shape=rows.shape))
+
+
+def _told(table: ArticleTable) -> list[tuple[str, str | None]]:
+    sites = [*table.values("site"), None]
+    return list(zip(table.batch.column("title").to_pylist(), (sites[c] for c in table.codes("site")), strict=True))
 
 
 def save(matrix: TermMatrix, names: Mapping[str, Sequence[str]], folder: Path) -> None:

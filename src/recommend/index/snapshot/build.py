@@ -28,18 +28,18 @@ from recommend.index.expansion import (
     expanded_lengths,
     expanded_vectors,
     expansion_pays,
+    is_long,
     mean_similarity,
     median_terms,
     nearest,
     units,
 )
-from recommend.index.lexical import TermMatrix
-from recommend.index.lexicon import Lexicon
 from recommend.index.projection import Projection
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.incremental import Corpus, made_by, read
 from recommend.index.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout
 from recommend.index.table import ArticleTable
+from recommend.index.term_counts import TermCounts
 from recommend.index.time_curve import measure
 from recommend.settings import IndexSettings, Settings
 from recommend.store import Store
@@ -171,7 +171,7 @@ def _write(
     with ThreadPoolExecutor(1) as pool:  # FAISS computes while Python counts words
         building = pool.submit(VectorIndex.build, alone, kind)
         counts = pending.counts()
-        lexicon, matrix = term_weights.fit(counts, trusted, _languages(table))
+        lexicon, matrix = term_weights.fit(_telling(counts, table), trusted, _languages(table))
         index = building.result()
     del pending, trusted
     on_stage("finding neighbours")
@@ -179,7 +179,7 @@ def _write(
     neighbours, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.expansion_time)
     alike = mean_similarity(matrix, timeless)
     curve = measure(table.published_at, timeless, reading.groups)
-    expands = settings.expansion and expansion_pays(median_terms(matrix), alike)
+    expands = settings.expansion and expansion_pays(median_terms(matrix.rows), alike)
     alone_only = foreign if expands else np.ones(len(table), np.bool_)
     neighbours = neighbours if alone_only is None else _without(neighbours, alone_only)
     on_stage("indexing expanded embeddings")
@@ -203,7 +203,7 @@ def _write(
         numbers = labels.count(table.labels(name))
         names, labelled[name] = labels.fit(numbers)
         lexical.save(names, labelled[name], numbers, folder)
-    titles.save(*_titles(table, lexicon), layout.titles)
+    titles.save(*titles.fit_table(table, _languages(table), lexicon), layout.titles)
     np.save(layout.neighbours, neighbours)
     np.save(layout.lengths, expanded_lengths(matrix, neighbours))
     manifest = Manifest(
@@ -221,7 +221,7 @@ def _write(
         expansion_time=settings.expansion_time,
         units=deviations,
         mean_similarity=alike,
-        typical_terms=median_terms(matrix),
+        typical_terms=median_terms(matrix.rows),
         time_curve=curve,
         label_worth=label_worth.measure(
             table.codes("section"), labelled["tags"], labelled["authors"], timeless, reading.groups
@@ -284,13 +284,9 @@ def _without(neighbours: NDArray[np.int32], alone: NDArray[np.bool_]) -> NDArray
     return np.where(alone[:, None], np.arange(len(alone), dtype=np.int32)[:, None], neighbours)
 
 
-def _titles(table: ArticleTable, lexicon: Lexicon) -> tuple[TermMatrix, dict[str, list[str]]]:
-    """Of each article, the terms of its title, and by site the series there are."""
-    sites = [*table.values("site"), None]
-    told = list(zip(table.batch.column("title").to_pylist(), (sites[c] for c in table.codes("site")), strict=True))
-    series = titles.series(told)
-    stripped = (titles.without_series(*one, series) for one in told)
-    return titles.fit(stripped, _languages(table), lexicon), series
+def _telling(counts: TermCounts, table: ArticleTable) -> TermCounts:
+    """The counts that tell of an article: of long texts, those without the names of series."""
+    return titles.without_names(counts, table, _languages(table)) if is_long(median_terms(counts.rows)) else counts
 
 
 def _languages(table: ArticleTable) -> list[str | None]:

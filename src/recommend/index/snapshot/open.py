@@ -22,6 +22,7 @@ from recommend.index.expansion import (
     NEIGHBOUR_COUNT,
     NEIGHBOUR_SHARE,
     TIME_SCALE,
+    is_long,
     mixed_with_length,
     pair_scores,
 )
@@ -61,7 +62,9 @@ class Snapshot:
         article = self.boilerplate.without(article)
         vector = self.projection.apply(embedding[None, :])[0]
         segment = self.segment.around(vector, CANDIDATES)
-        terms = self.lexicon.weigh(article.full_text, article.language)
+        name = titles.series_of(article.title, article.site, self.series)
+        said_apart = is_long(self.manifest.typical_terms)
+        terms = self.lexicon.weigh(article.full_text, article.language, name if said_apart else "")
         near = segment.nearest(vector, CANDIDATES)
         near = near[near != segment.table.row(article.id)]
         if not self.manifest.expansion or not same_language(article.language, self.manifest.language):
