@@ -25,6 +25,8 @@ READ = [
     f"/v1/articles/{STORY}/related?section=Nowhere&max_age=1&exclude={OTHER}",
     "/v1/articles/nowhere/related?fallback=popular",
     f"/v1/articles/{STORY}/story",
+    f"/v1/articles/{STORY}/related.html?layout=timeline",
+    f"/timelines/{STORY}",
     f"/v1/articles/{STORY}/why?other={OTHER}",
     "/",
     "/?section=World",
@@ -121,3 +123,10 @@ def test_what_is_written_holds_at_once(service: Any) -> None:
     assert reader.post("/v1/events", json=told).json() == {"kept": 1, "refused": []}
     popular = reader.get("/v1/articles/nowhere/related", params={"fallback": "popular", "exclude": "first"})
     assert popular.status_code == 200
+
+
+@pytest.mark.parametrize("article_id", [STORY, "d-louvre-reopens-director-senate", "c-mpox-emergency-ends"])
+def test_a_story_is_the_same_wherever_the_index_is(service: Any, reader: Any, article_id: str) -> None:
+    there, here = (one.get(f"/v1/articles/{article_id}/story").json() for one in (service.reader, reader))
+    assert there == here
+    assert len(there["articles"]) > 2
