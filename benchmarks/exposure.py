@@ -24,13 +24,13 @@ class Set:
 
     Attributes:
         name: of the folder that keeps them.
-        file: of the data, without its ending; of the archive the articles of one ``year`` alone.
+        file: of the data, without its ending; of the archive the articles of some ``years`` alone.
         tolerances: settings that are tried on it.
     """
 
     name: str
     file: str
-    year: int | None
+    years: range | None
     tolerances: tuple[float, ...]
 
     def read(self) -> tuple[list[Article], Qrels]:
@@ -46,11 +46,12 @@ class Set:
         return articles, {query: grades for query, grades in judged.items() if any(one > 0 for one in grades.values())}
 
     def _has(self, article: Article) -> bool:
-        return self.year is None or (article.published_at is not None and article.published_at.year == self.year)
+        return self.years is None or (article.published_at is not None and article.published_at.year in self.years)
 
 
 SETS = (
-    Set("exposure-2024", "current_events_2002_2024", 2024, TUNED),
+    Set("exposure-2024", "current_events_2002_2024", range(2024, 2025), TUNED),
+    Set("exposure-years", "current_events_2002_2024", range(2022, 2025), (CHOSEN,)),
     Set("exposure-2025", "current_events_2025", None, (CHOSEN,)),
 )
 
@@ -74,7 +75,7 @@ def main() -> None:
             "Gini",
             "most",
         ]
-        which = f"The archive's {one.year}" if one.year else "2025"
+        which = "2025" if one.years is None else f"The archive's {' and '.join(map(str, one.years))}"
         parts += [f"{which}: {len(articles):,} articles, {len(qrels):,} queries.", report.table(header, rows)]
     report.write("relevance.md", "exposure", "\n\n".join(parts))
 
