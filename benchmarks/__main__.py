@@ -21,6 +21,7 @@ BENCHMARKS = (
     "exposure",
     "kinds",
     "stories",
+    "rules",
     "near_duplicates",
     "service",
     "goals",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -429,13 +429,12 @@ def _hold(recommender: Recommender, answer: Answer, k: int, filters: Filters, bo
                 _hold_item(match, item, rule.then.action, today)
         if rule.then.at_most is not None and rule.then.per is not None:
             free = [item for item in answer.items if item.reason.kind != "pinned"]
-            plural: dict[str, Callable[[Any], Sequence[str | None]]] = {
-                "author": lambda i: i.authors,
-                "section": lambda i: [i.section],
-                "site": lambda i: [i.site],
-            }
-            counts = Counter(value for item in free for value in plural[rule.then.per](item) if value)
+            counts = Counter(value for item in free for value in _values(item, rule.then.per) if value)
             assert max(counts.values(), default=0) <= rule.then.at_most
+
+
+def _values(item: Recommendation, per: str) -> list[str | None]:
+    return [*item.authors] if per == "author" else [item.section if per == "section" else item.site]
 
 
 def _hold_item(match: Match, item: Recommendation, action: str, today: int) -> None:

@@ -76,6 +76,11 @@ class Match(Part):
         """Whether every story fulfils it."""
         return all(getattr(self, name) in ((), None) for name in Match.model_fields)
 
+    @classmethod
+    def made(cls, **fields: Any) -> Match:
+        """One of fields that were checked before."""
+        return cls.model_construct(**fields)
+
     def parts(self) -> Iterator[Match]:
         """It and all within it."""
         yield self

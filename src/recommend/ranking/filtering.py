@@ -131,9 +131,9 @@ class Filtering:
     ) -> tuple[Candidates, int, int]:
         """The k to show, pins first, how many were passed over because they repeat one, and how many because rules
         allow no more of their kind; compares only as many as needed."""
-        rules, width = self.rules, k + SPARE
+        rules, width, spare = self.rules, k + SPARE, 2
         while True:
-            some = kept.first(width)
+            some = self.ruling.thinned(self.scoring.view, kept, width, spare)
             both = Candidates.joined([pins, some]) if len(pins) else some
             dense, repeats, updates = near_duplicates.among(self.scoring.view, both, rules)
             repeats &= rules.hide_duplicates
@@ -141,7 +141,7 @@ class Filtering:
             valued = both if worth is None else replace(both, probabilities=worth.astype(np.float32))
             limits = self.ruling.limited(self.scoring.view, both)
             taken = policy.marginal(valued, dense, repeats, k, diversity, len(pins), limits)
-            if len(taken) == k or len(some) == len(kept):
+            if len(taken) == k or len(some) == len(kept) or (len(some) < width and spare > len(kept)):
                 if repeats.any():
                     same = repeats | together(limits, len(both))
                     taken = near_duplicates.newest(self.scoring.view, both, taken, same, updates, len(pins))
@@ -149,7 +149,7 @@ class Filtering:
                 repeats[:, taken] = False
                 repeated = np.asarray(repeats[taken].any(axis=0))
                 return both.take(taken), int(np.count_nonzero(repeated)), over(limits, taken, repeated)
-            width *= 4
+            width, spare = width * 4, spare * 4
 
 
 def without_read(

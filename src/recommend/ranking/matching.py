@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,19 +71,29 @@ class Story:
         """The match with its own values in the place of ``same`` and ``series``; None where it lacks one."""
         if not match.compares:
             return match
-        wanted: list[dict[str, Any]] = [{name: self.values(name)} for name in match.same]
-        wanted += [{"tag": self.series(match.series)}] if match.series is not None else []
-        if not all(value for one in wanted for value in one.values()):
+        wanted: list[tuple[str, tuple[str, ...]]] = [(name, self.values(name)) for name in match.same]
+        wanted += [("tag", self.series(match.series))] if match.series is not None else []
+        if not all(values for _, values in wanted):
             return None
+        if not (match.any or match.all or match.not_):
+            return _with_values(match, tuple(wanted))
         within: dict[str, tuple[Match, ...]] = {}
         for name in ("any", "all", "not_"):
             parts = [self.resolved(part) for part in getattr(match, name)]
             if None in parts:
                 return None
             within[name] = tuple(part for part in parts if part is not None)
-        within["all"] += tuple(Match.model_construct(**one) for one in wanted)
-        kept: dict[str, Any] = {name: getattr(match, name) for name in ("max_age", "min_age")}
-        return Match.model_construct(**kept | dict(match.named) | within)
+        within["all"] += tuple(Match.made(**{name: values}) for name, values in wanted)
+        kept = {name: getattr(match, name) for name in ("max_age", "min_age")}
+        return Match.made(**kept, **dict(match.named), **within)
+
+
+@lru_cache(maxsize=4_096)
+def _with_values(match: Match, wanted: tuple[tuple[str, tuple[str, ...]], ...]) -> Match:
+    """A match without parts, with values in the place of what it compares."""
+    kept = {name: getattr(match, name) for name in ("max_age", "min_age")}
+    parts = tuple(Match.made(**{name: values}) for name, values in wanted)
+    return Match.made(**kept, **dict(match.named), all=parts)
 
 
 def holds(match: Match, story: Story, today: int) -> bool:

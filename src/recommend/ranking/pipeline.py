@@ -126,7 +126,7 @@ class Selection:
             ranked = self._searched(query, allowed, own, count, found) if first is None else first
             if readable is not None:
                 opened = self._searched(query, readable, own, count, found)
-                ranked = self.scoring.beside(query, ranked, opened, found.means)
+                ranked = self.scoring.beside(ranked, opened)
             chosen, lacks, exhausted = self._within_limits(choosing, allowed, own, count, found, ranked)
             if lacks and readable is None:
                 readable = both(allowed, choosing.eligibility.readable)
@@ -150,7 +150,7 @@ class Selection:
             more = self._searched(query, open_, own, count, found)
             if not len(more):
                 return chosen, lacks, True
-            ranked = self.scoring.beside(query, ranked, more, found.means)
+            ranked = self.scoring.beside(ranked, more)
             chosen, lacks = choosing.of(choosing.sifting.sift(ranked))
         return chosen, lacks, False
 
@@ -195,8 +195,7 @@ class Selection:
             if readable:
                 searched = zip(queries, readable, found, strict=True)
                 others = [self._searched(query, masks, None, count, short) for query, masks, short in searched]
-                pairs = zip(queries, lists, others, found, strict=True)
-                lists = [self.scoring.beside(query, one, other, short.means) for query, one, other, short in pairs]
+                lists = [self.scoring.beside(one, other) for one, other in zip(lists, others, strict=True)]
             if rules.on and rules.hide_duplicates:
                 lists = without_read(self.view, rules, queries, lists, groups)
             merged, strongest = history.combine(lists, history.weights(len(queries)))

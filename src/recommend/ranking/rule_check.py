@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,8 +95,7 @@ class _Archive:
         if then.ignore is not None:
             for name, field in (("section", "section"), ("tag", "tag"), ("author", "author")):
                 for value in getattr(then.ignore, name):
-                    wanted: dict[str, Any] = {field: (value,)}
-                    if not _count(self._rows(Match.model_construct(**wanted))):
+                    if not _count(self._rows(Match.made(**{field: (value,)}))):
                         yield f"ignore: no story has the {name} {value!r}"
         if looked.emptied:
             yield f"leaves nothing for the boxes of {looked.emptied:,} stories: they show the newest in its place"

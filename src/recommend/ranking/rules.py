@@ -164,6 +164,21 @@ class Ruling:
                     found.append((kind, limit.most))
         return found
 
+    def thinned(self, view: View, candidates: Candidates, most: int, spare: int) -> Candidates:
+        """The first ``most`` of the candidates without those of which so many come before that, repeats aside, no more
+        may be taken: ``spare`` more of a kind than there may be."""
+        if not self.limits:
+            return candidates.first(most)
+        found, counts = list[int](), Counter[tuple[Limit, str]]()
+        for i, place in enumerate(places_of(candidates)):
+            kinds = self._kinds(view, place)
+            if all(counts[kind] < kind[0].most + spare for kind in kinds):
+                found.append(i)
+                counts.update(kinds)
+                if len(found) == most:
+                    break
+        return candidates.take(np.array(found, np.int64))
+
     def open_to(self, view: View, masks: Masks, shown: Sequence[Place]) -> Masks:
         """The masks without the rows of which no more may be taken, beside those that are shown."""
         full = list[Match]()
@@ -171,8 +186,7 @@ class Ruling:
             counts = Counter(value for place in shown for value in _values(view, place, limit.per))
             values = tuple(sorted(value for value, count in counts.items() if count >= limit.most))
             if values:
-                wanted: dict[str, Any] = {limit.per: values}
-                full.append(Match.model_construct(**wanted))
+                full.append(Match.made(**{limit.per: values}))
         return _sifted(view, masks, [(match, False) for match in full], self.today)
 
     def within(self, view: View, shown: Sequence[Place], others: Iterable[Place], most: int) -> list[Place]:

@@ -17,6 +17,7 @@ from recommend.index.view import View
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.corpus import Corpus
 from recommend.ranking.features import comparable, compute_features, compute_features_each
+from recommend.ranking.history import keys
 from recommend.ranking.model import Ranker, dense_share
 from recommend.ranking.scores import neutral, score
 from recommend.ranking.told import Told
@@ -164,7 +165,6 @@ class Scoring:
         others = np.setdiff1d(np.arange(len(ranked)), [found[place] for place in pinned if place in found])
         return both.take(np.array([position[place] for place in pinned], np.int64)), ranked.take(others)
 
-    def beside(self, query: Query, ranked: Candidates, others: Candidates, means: Means) -> Candidates:
+    def beside(self, ranked: Candidates, others: Candidates) -> Candidates:
         """The candidates and others beside them, best first."""
-        places = list(zip(others.segments.tolist(), others.rows.tolist(), strict=True))
-        return self.best_first(Candidates.joined(list(self.apart(query, ranked, places, means))))
+        return self.best_first(Candidates.joined([ranked, others.take(~np.isin(keys(others), keys(ranked)))]))
