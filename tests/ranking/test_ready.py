@@ -29,6 +29,7 @@ from recommend.ingest import ingest
 from recommend.jobs.exposure import spread_exposure
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
+from recommend.ranking.near_duplicates import of_query
 from recommend.ranking.ready import ReadyShortlists, read_shortlist
 from recommend.ranking.shortlist import Scoring
 from recommend.recommender import Recommender
@@ -144,20 +145,27 @@ def test_shortlists_of_many_are_those_of_each_to_the_bit(recommender: Recommende
     same()
 
 
-def test_a_list_tells_why_its_candidates_are_related_but_not_of_those_that_only_fill_a_box(
+def test_a_list_tells_why_of_what_boxes_show_first_and_not_of_what_only_fills_them_or_tells_nothing_new(
     recommender: Recommender,
 ) -> None:
-    lists, view = lists_of(recommender), recommender.view()
-    related = 0
+    lists, view, rules = lists_of(recommender), recommender.view(), recommender.settings.policy
+    scoring = recommender.ranking.selection(view).scoring
+    written = 0
     for row in range(COUNT):
-        found = lists.get(row)
-        scoring = recommender.ranking.selection(view).scoring
-        short = read_shortlist(scoring, lists, view.segments[0].query(row).language, (0, row))
+        query = view.segments[0].query(row)
+        short = read_shortlist(scoring, lists, query.language, (0, row))
         assert short is not None
-        told = short.candidates.probabilities[:TOLD] >= recommender.settings.policy.floor
-        assert (found["kinds"][: len(told)] != 255)[~told].sum() == 0
-        related += int(told.sum())
-    assert related > COUNT
+        assert short.told is not None
+        related = short.candidates.probabilities >= rules.floor
+        repeats = of_query(view, query, short.candidates, rules)
+        places = [place for place in lists.get(row)["places"].tolist() if place < 255]
+        assert len(places) <= TOLD
+        assert related[places].all()
+        assert not repeats[places].any()
+        told = [short.told.get(short.told.rows[place], "", "") for place in range(len(short.candidates))]
+        assert [place for place, one in enumerate(told) if one is not None] == sorted(places)
+        written += len(places)
+    assert written > COUNT
 
 
 def test_whichever_way_an_answer_comes_it_is_the_same_after_any_changes(

@@ -19,12 +19,13 @@ NAMES = st.lists(st.sampled_from(["Moon", "Inner Mongolia", "Chang'e 6", "Mars"]
 @given(st.lists(st.tuples(KINDS, NAMES.map(tuple)), max_size=TOLD))
 def test_kind_and_terms_are_those_that_were_written(reasons: list[tuple[ReasonKind, tuple[str, ...]]]) -> None:
     one = np.zeros(1, lists_type(3))[0]
-    write(one, reasons, [HEADLINE] * len(reasons), OWN)
-    told = Told([10 * i for i in range(TOLD)], one)
-    for place, (kind, terms) in enumerate(reasons):
+    places = range(1, 3 * len(reasons), 3)
+    write(one, places, reasons, [HEADLINE] * len(reasons), OWN)
+    told = Told([10 * i for i in range(3 * TOLD)], one)
+    for place, (kind, terms) in zip(places, reasons, strict=True):
         written = "Mars" not in terms and len(terms) <= NAMED
         assert told.get(10 * place, HEADLINE, OWN) == ((kind, terms) if written else None)
-    for place in range(len(reasons), TOLD):
+    for place in {*range(3 * TOLD)} - {*places}:
         assert told.get(10 * place, HEADLINE, OWN) is None
     assert told.get(5, HEADLINE, OWN) is None
 
@@ -32,5 +33,5 @@ def test_kind_and_terms_are_those_that_were_written(reasons: list[tuple[ReasonKi
 @pytest.mark.parametrize("term", ["x" * 300, "far"])
 def test_a_term_that_is_too_long_or_too_far_on_is_not_written(term: str) -> None:
     one = np.zeros(1, lists_type(3))[0]
-    write(one, [("topic", (term,))], ["y" * 40_000 + term], term * 2 if len(term) > 255 else OWN)
+    write(one, [0], [("topic", (term,))], ["y" * 40_000 + term], term * 2 if len(term) > 255 else OWN)
     assert Told([1], one).get(1, "", "") is None

@@ -26,7 +26,7 @@ Lists = NDArray[np.void]
 LISTED = 28
 """Candidates of a list: enough for a box of ten, with what is hidden and what repeats."""
 TOLD, NAMED = 8, 3
-"""Candidates of a list whose reasons are in it, and the most terms that one of these names."""
+"""Candidates of a list whose reasons are in it at most, and the most terms that one of these names."""
 A_BLOCK = 1_024
 """Articles whose lists are one file."""
 
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 def lists_type(features: int) -> np.dtype[np.void]:
     """One list: ``count`` candidates, best first, with their rows, ranking scores, and dense and lexical cosines with
     the article; whether it is ``exhaustive``; and ``means`` (f,), all as in
-    :class:`~recommend.ranking.shortlist.Shortlist`; and the reasons of the first, see
+    :class:`~recommend.ranking.shortlist.Shortlist`; and the reasons of those at some ``places``, see
     :mod:`recommend.ranking.ready`."""
     fields: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = [
         ("count", "<i2"),
@@ -49,6 +49,7 @@ def lists_type(features: int) -> np.dtype[np.void]:
         ("scores", "<f4", (LISTED,)),
         ("dense", "<f2", (LISTED,)),
         ("lexical", "<f2", (LISTED,)),
+        ("places", "u1", (TOLD,)),
         ("kinds", "u1", (TOLD,)),
         ("starts", "<u2", (TOLD, NAMED)),
         ("lengths", "u1", (TOLD, NAMED)),

@@ -18,10 +18,10 @@ _LONGEST = 255
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The reasons for the first candidates of one list.
+    """The reasons for some candidates of one list.
 
     Attributes:
-        rows: of these candidates, in order.
+        rows: of all its candidates.
         found: the list.
     """
 
@@ -37,7 +37,10 @@ class Told:
         """
         if row not in self.rows:
             return None
-        place = self.rows.index(row)
+        places, at = self.found["places"].tolist(), self.rows.index(row)
+        if at not in places:
+            return None
+        place = places.index(at)
         kind = int(self.found["kinds"][place])
         if kind >= len(_KINDS):
             return None
@@ -45,22 +48,30 @@ class Told:
         return _KINDS[kind], tuple(_cut(start, length, headline, own) for start, length in spans if length)
 
 
-def write(one: Any, reasons: Sequence[tuple[ReasonKind, tuple[str, ...]]], headlines: Sequence[str], own: str) -> None:
-    """Writes the reasons for the first candidates into a list.
+def write(
+    one: Any,
+    places: Sequence[int],
+    reasons: Sequence[tuple[ReasonKind, tuple[str, ...]]],
+    headlines: Sequence[str],
+    own: str,
+) -> None:
+    """Writes the reasons for some candidates into a list.
 
     Args:
         one: the list.
-        reasons: kind and terms of those for at most TOLD candidates.
+        places: of at most TOLD candidates in it.
+        reasons: kind and terms of those.
         headlines: of these candidates; ``own`` of the article whose list it is.
     """
-    kinds, starts, lengths = [_OTHER] * TOLD, [[0] * NAMED for _ in range(TOLD)], [[0] * NAMED for _ in range(TOLD)]
-    for place, ((kind, terms), headline) in enumerate(zip(reasons[:TOLD], headlines, strict=False)):
+    at, kinds = [_OTHER] * TOLD, [_OTHER] * TOLD
+    starts, lengths = [[0] * NAMED for _ in range(TOLD)], [[0] * NAMED for _ in range(TOLD)]
+    for i, (place, (kind, terms), headline) in enumerate(zip(places, reasons, headlines, strict=True)):
         spans = [_span(term, headline, own) for term in terms]
         if len(spans) <= NAMED and None not in spans:
-            kinds[place] = _PLACES[kind]
+            at[i], kinds[i] = place, _PLACES[kind]
             for number, (start, length) in enumerate(filter(None, spans)):
-                starts[place][number], lengths[place][number] = start, length
-    one["kinds"], one["starts"], one["lengths"] = kinds, starts, lengths
+                starts[i][number], lengths[i][number] = start, length
+    one["places"], one["kinds"], one["starts"], one["lengths"] = at, kinds, starts, lengths
 
 
 def _span(term: str, headline: str, own: str) -> tuple[int, int] | None:
