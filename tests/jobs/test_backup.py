@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -40,6 +40,17 @@ def log_of(newsroom: Newsroom) -> Path:
     return next(file_of(newsroom.settings).parent.glob("recommend.db.takedowns-*"))
 
 
+REOPENED: list[Store] = []
+
+
+@pytest.fixture(autouse=True)
+def reopened() -> Iterator[None]:
+    """Closes what :func:`lose` has opened."""
+    yield
+    while REOPENED:
+        REOPENED.pop().close()
+
+
 def lose(newsroom: Newsroom, *, log: bool) -> Newsroom:
     """The same after the database, and perhaps the log, is gone."""
     newsroom.store.close()
@@ -47,7 +58,8 @@ def lose(newsroom: Newsroom, *, log: bool) -> Newsroom:
     for path in file.parent.glob(f"{file.name}*"):
         if log or ".takedowns" not in path.name:
             path.unlink()
-    return replace(newsroom, store=Store(newsroom.settings.store))
+    REOPENED.append(Store(newsroom.settings.store))
+    return replace(newsroom, store=REOPENED[-1])
 
 
 def published(store: Store) -> dict[str, str]:

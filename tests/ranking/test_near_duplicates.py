@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -77,7 +79,7 @@ def test_texts_without_words_are_no_copies() -> None:
 @pytest.fixture(scope="module")
 def harbour(
     tmp_path_factory: pytest.TempPathFactory, corpus: list[Article], encoder: Encoder, models: object
-) -> Recommender:
+) -> Iterator[Recommender]:
     """The sample corpus with three versions of one report, and what followed."""
     from conftest import Newsroom
 
@@ -85,7 +87,6 @@ def harbour(
     settings = Settings.model_validate(
         {"store": f"sqlite:///{folder / 'recommend.db'}", "index": folder / "index", "models": models}
     )
-    newsroom = Newsroom(Store(settings.store), settings, encoder)
     tolls = [
         Article(
             id=name,
@@ -99,9 +100,11 @@ def harbour(
         Article(id=name, title=title, text=text, published_at=DAY + timedelta(days=days))
         for name, (days, title, text) in OTHERS.items()
     ]
-    newsroom.take(*corpus, *tolls, *others)
-    newsroom.reindex()
-    return newsroom.recommender()
+    with closing(Store(settings.store)) as store:
+        newsroom = Newsroom(store, settings, encoder)
+        newsroom.take(*corpus, *tolls, *others)
+        newsroom.reindex()
+        yield newsroom.recommender()
 
 
 def box(recommender: Recommender, article_id: str) -> set[str]:
