@@ -52,7 +52,10 @@ def assert_alike(kept: Query, made: Query, width: int, least: float) -> None:
     for name in ("tags", "authors"):
         np.testing.assert_allclose(getattr(kept, name).weights, getattr(made, name).weights, atol=1e-5)
         assert getattr(kept, name).terms.tolist() == getattr(made, name).terms.tolist()
-    blank: dict[str, Any] = dict.fromkeys(("embedding", "terms", "context", "tags", "authors"))
+    assert kept.card is not None
+    assert made.card is not None
+    assert kept.card() == made.card()
+    blank: dict[str, Any] = dict.fromkeys(("embedding", "terms", "context", "tags", "authors", "card"))
     assert replace(kept, **blank) == replace(made, **blank)
 
 
