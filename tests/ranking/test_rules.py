@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -26,6 +28,7 @@ from recommend.index.live import LiveView
 from recommend.index.view import FixedView
 from recommend.ingest import ingest
 from recommend.inspection import ranking_of, why
+from recommend.jobs.export.export import export
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
 from recommend.ranking.answer import Answer, Recommendation
@@ -312,6 +315,17 @@ def test_drafts_histories_and_rankings_follow_the_same_rules(
     assert ranked == [item.id for item in found[2]]
     off = recommender.with_settings(policy=PolicySettings(on=False))
     assert {item.section for item in off.related(QUERY, 20)} >= {"Culture"}
+
+
+def test_an_export_holds_what_is_answered_also_where_other_processes_make_it(
+    recommender: Recommender, plain: list[Recommendation], tmp_path: Path
+) -> None:
+    ruled(recommender, {"then": {"leave_out": {"id": plain[0].id}}}, {"then": {"pin": "a123", "position": 2}})
+    export(recommender, tmp_path / "boxes.jsonl", 5)
+    rows = [orjson.loads(line) for line in (tmp_path / "boxes.jsonl").read_bytes().splitlines()]
+    assert [row["related_id"] for row in rows if row["article_id"] == QUERY] == [item.id for item in box(recommender)]
+    view = recommender.view()
+    assert pickle.loads(pickle.dumps(view)).rules == view.rules
 
 
 IDS = st.sampled_from([*ARTICLES])

@@ -68,3 +68,14 @@ def test_a_rule_that_cannot_be_read_costs_no_other_its_place(newsroom: Newsroom)
     assert present is not None
     assert present.book == book("story-07")
     assert newsroom.recommender().related("story-00")[0].id == "story-07"
+
+
+def test_what_one_worker_puts_holds_in_the_next_answer_of_another(newsroom: Newsroom) -> None:
+    recommender = newsroom.recommender()
+    first = recommender.related("story-00")[0].id
+    leaves_out = read_rules({"rules": [{"name": "out", "then": {"leave_out": {"id": first}}}]})
+    with closing(Store(newsroom.settings.store)) as elsewhere:
+        revision = elsewhere.rules.put(leaves_out, "Ana")
+        assert first not in {item.id for item in recommender.related("story-00", 59)}
+        elsewhere.rules.undo(revision, "Ana")
+    assert recommender.related("story-00")[0].id == first
