@@ -150,8 +150,7 @@ class Ruling:
         for rule, match in self._weighing:
             sign = 1.0 if rule.then.prefer is not None else -1.0
             shifts += sign * np.log(rule.then.factor) * self._meant(view, candidates, match)
-        most = np.log(MOST_FACTOR)
-        return np.clip(shifts, -most, most)
+        return np.clip(shifts, -np.log(MOST_FACTOR), np.log(MOST_FACTOR))
 
     def limited(self, view: View, candidates: Candidates) -> list[tuple[BoolArray, int]]:
         """For each kind of which rules limit the number, which (n,) candidates are of it, and how many may be taken."""
