@@ -10,7 +10,7 @@ from recommend.ranking.answer import Answer
 from recommend.ranking.box import related_box
 from recommend.ranking.ranking import Ranking
 
-_AT_ONCE = 128
+_AT_ONCE = 1_024
 
 
 def many_boxes(ranking: Ranking, view: View, ids: Sequence[str], k: int) -> Iterator[Answer | None]:

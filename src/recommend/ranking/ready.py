@@ -24,7 +24,7 @@ from recommend.ranking.shortlist import Place, Scoring, Shortlist
 from recommend.ranking.told import Told
 from recommend.settings import PolicySettings
 
-_AT_ONCE = 128
+_AT_ONCE = 1_024
 _FORMAT = 5  # another one when lists are made otherwise
 _TOLD_BY = {"duplicate_dense", "duplicate_lexical", "update_lexical"}
 _DENSE, _LEXICAL = FEATURES.index("dense"), FEATURES.index("lexical")

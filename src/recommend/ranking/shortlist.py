@@ -25,6 +25,9 @@ from recommend.settings import RankingSettings
 
 Place = tuple[int, int]
 Means = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_SCORED_AT_ONCE = 128  # more leave the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,17 @@ class Scoring:
         return [found[i] for i in range(len(queries))]
 
     def _of_one_language(self, queries: Sequence[Query], owns: Sequence[Place | None]) -> Iterator[Shortlist]:
+        brought = self.view.segments[0].retrieve_each(queries, self.settings.candidates, self.settings)
+        for start in range(0, len(queries), _SCORED_AT_ONCE):
+            some = slice(start, start + _SCORED_AT_ONCE)
+            yield from self._of_brought(queries[some], owns[some], brought[some])
+
+    def _of_brought(
+        self, queries: Sequence[Query], owns: Sequence[Place | None], brought: Sequence[IntArray]
+    ) -> Iterator[Shortlist]:
         segment, count = self.view.segments[0], self.settings.candidates
-        brought = zip(owns, segment.retrieve_each(queries, count, self.settings), strict=True)
-        rows = [some if own is None or own[0] else some[some != own[1]] for own, some in brought]
+        pairs = zip(owns, brought, strict=True)
+        rows = [some if own is None or own[0] else some[some != own[1]] for own, some in pairs]
         candidates, sizes = compute_features_each(segment, 0, queries, rows), [*map(len, rows)]
         ranker = self.ranker_of(queries[0].language)
         features = comparable(candidates.features, self.view.snapshot.manifest.units[0])
