@@ -126,7 +126,10 @@ POLICIES = st.builds(
 )
 
 
-def test_shortlists_of_many_are_those_of_each_to_the_bit(recommender: Recommender) -> None:
+def test_shortlists_of_many_are_those_of_each_to_the_bit(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recommend.ranking.shortlist._SCORED_AT_ONCE", 16)
     view = recommender.view()
     scoring = recommender.ranking.selection(view).scoring
 
