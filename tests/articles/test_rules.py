@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recommend.articles.rule_documents import read_rules, read_toml
+from recommend.articles.rule_documents import read_rules, read_toml, written
 from recommend.articles.rules import RuleBook
 from recommend.errors import RulesError
 
@@ -60,12 +60,13 @@ def test_a_rule_holds_from_its_beginning_to_its_end_and_only_where_it_is_on() ->
         ),
         (
             {"name": "A", "when": {"sektion": "x"}, "then": {"pin": "a"}},
-            "when.sektion is unknown: there are id",
+            "when.sektion is unknown: did you mean section?",
         ),
         (
             {"name": "A", "when": {"not": {"tags": "x"}}, "then": {"pin": "a"}},
-            "when.not.0.tags is unknown: there are",
+            "when.not.0.tags is unknown: did you mean tag?",
         ),
+        ({"name": "A", "when": {"x": "y"}, "then": {"pin": "a"}}, "author, max_age, min_age, any, all, not"),
         ({"name": "A", "then": {"boost": 2}}, "then.boost is unknown: there are prefer, hold_back"),
         ({"name": "A", "then": {}}, "then: says nothing: a rule does one of prefer"),
         ({"name": "A", "then": {"pin": "a", "at_most": 1}}, "then: says at_most and pin: a rule does one of"),
@@ -95,10 +96,12 @@ def test_two_rules_of_one_name_unknown_tables_and_what_is_no_toml_are_refused() 
     rule = {"name": "A", "then": {"pin": "a"}}
     with pytest.raises(RulesError, match="two rules are called 'A'"):
         read_rules({"rules": [rule, rule]})
-    with pytest.raises(RulesError, match="rules: rule is unknown: there are rules"):
+    with pytest.raises(RulesError, match="rules: rule is unknown: did you mean rules"):
         read_rules({"rule": [rule]})
     with pytest.raises(RulesError, match=r"rules: not TOML: .*line 2"):
         read_toml("a = 1\nb = = 2")
+    with pytest.raises(RulesError, match=r"write \[\[rules\]\], with two brackets"):
+        read_toml('[rules]\nname = "A"\nthen.pin = "a"')
 
 
 def test_parts_may_stand_within_each_other_but_not_without_end() -> None:
@@ -127,6 +130,9 @@ def test_every_recipe_of_the_documentation_is_a_document() -> None:
     }
 
 
-def test_nothing_is_no_rule() -> None:
-    assert read_toml("") == RuleBook()
+def test_no_rules_are_written_out_and_a_document_that_says_nothing_is_refused() -> None:
+    assert read_toml(written(RuleBook())) == read_rules({"rules": []}) == RuleBook()
     assert not RuleBook()
+    for empty in ("", "\n# nothing\n"):
+        with pytest.raises(RulesError, match=r"says nothing; .*write rules = \[\]"):
+            read_toml(empty)

@@ -75,6 +75,20 @@ def test_what_is_wrong_in_the_file_is_told_and_nothing_is_put(newsroom: Newsroom
     assert newsroom.store.rules.get() is None
 
 
+def test_an_empty_file_takes_no_rules_away_and_a_written_out_none_does(
+    newsroom: Newsroom, run: Callable[..., str], tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text('[[rules]]\nname = "A"\nthen.leave_out.tag = "x"\n', encoding="utf-8")
+    assert "1 rule holds from" in run("put", str(file))
+    ran = CliRunner().invoke(app, ["--store", newsroom.settings.store, "rules", "put", "-"], input="")
+    assert isinstance(ran.exception, RulesError)
+    assert "write rules = []" in str(ran.exception)
+    assert [rule.name for rule in newsroom.store.rules.get().book.rules] == ["A"]  # type: ignore[union-attr]
+    file.write_text("rules = []\n", encoding="utf-8")
+    assert "no rules hold from" in run("put", str(file))
+
+
 def test_every_document_is_written_so_that_it_can_be_read() -> None:
     book = read_rules(
         {

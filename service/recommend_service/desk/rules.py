@@ -59,7 +59,7 @@ async def act(visit: Visit) -> Response:
 async def _page(visit: Visit, text: str | None = None, status: int = HTTPStatus.OK, **told: Any) -> Response:
     history = await visit.state.threads.read(visit.state.store.rules.history, _HISTORY)
     revision = history[0].revision if history else 0
-    document = text if text is not None else written(history[0].book) if history else ""
+    document = text if text is not None else written(history[0].book) if history and history[0].book else ""
     nothing: dict[str, Any] = {"problem": None, "checked": [], "trials": [], "tried": False}
     context = {"over": visit.given("over"), **nothing, **told, "document": document}
     context["over"] = context["over"] or revision

@@ -188,7 +188,7 @@ def refuse_unknown(request: Request, known: type[BaseModel]) -> None:
     for name, _ in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
         if name not in names:
             near = [_ELSEWHERE[name]] if _ELSEWHERE.get(name) in names else get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
             detail = f"query.{truncated_repr(name)}: is no parameter; {hint}"
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from recommend.articles.card import Card
 from recommend.articles.rule_documents import read_rules
-from recommend.articles.rules import RuleBook
+from recommend.articles.rules import MOST_RULES, Rule, RuleBook
 from recommend.errors import RulesError
 from recommend.ranking.rule_check import Checked
 from recommend.ranking.trial import Change, Trial
@@ -20,13 +21,17 @@ from recommend.store.rules import RulesChange
 class RulesDocument(RuleBook):
     """All rules, in their order."""
 
+    rules: Annotated[
+        tuple[Rule, ...], Field(max_length=MOST_RULES, description="all of them; an empty list: none hold")
+    ]
+
     @model_validator(mode="wrap")
     @classmethod
     def _told_by_rule(cls, given: Any, handler: Callable[[Any], RulesDocument]) -> RulesDocument:
         try:
             read_rules(given)
         except RulesError as problem:
-            raise ValueError(str(problem)) from None
+            raise PydanticCustomError("rules", "{said}", {"said": str(problem)}) from None
         return handler(given)
 
 

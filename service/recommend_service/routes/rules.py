@@ -18,6 +18,7 @@ from recommend.recommender import Recommender
 from recommend.rule_trial import check, try_rules
 from recommend.store.keys import Key
 from recommend_service.http.auth import KeyFirstRoute, require_curator
+from recommend_service.http.parameters import no_others
 from recommend_service.http.problems import BODY_PROBLEMS, INDEX_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM
 from recommend_service.http.rules import CheckedRule, RulesBody, RulesDocument, RulesStored, TrialBody
 from recommend_service.state import RecommenderOf, StateOf
@@ -46,8 +47,26 @@ Curator = Annotated[Key, Depends(require_curator)]
 Document = Annotated[RulesDocument, Body(examples=[_EXAMPLE])]
 
 
+class TrialParameters(BaseModel):
+    """On which stories rules are tried."""
+
+    ids: str = Field("", description="up to 20, separated by commas; none: ten of which one of the rules holds")
+    limit: int = Field(5, ge=1, le=50, description="items of a box")
+
+
+class NoParameters(BaseModel):
+    """Those of a route that has none."""
+
+
+class PutParameters(BaseModel):
+    """What rules take the place of."""
+
+    over: int | None = Field(None, ge=0, description="the revision of the rules that these take the place of")
+
+
 @router.get(
     "/rules",
+    dependencies=[Depends(require_curator), no_others(NoParameters)],
     response_class=Response,
     responses={200: {"model": RulesBody, "description": "The rules that hold, and their history"}, **_RESPONSES},
 )
@@ -58,6 +77,7 @@ async def get_rules(state: StateOf, _: Curator) -> Response:
 
 @router.put(
     "/rules",
+    dependencies=[Depends(require_curator), no_others(PutParameters)],
     response_class=Response,
     responses={
         200: {"model": RulesStored, "description": "In force for every answer from now on"},
@@ -70,9 +90,7 @@ async def put_rules(
     state: StateOf,
     curator: Curator,
     document: Document,
-    over: Annotated[
-        int | None, Query(ge=0, description="the revision of the rules that these take the place of")
-    ] = None,
+    given: Annotated[PutParameters, Query()],
 ) -> Response:
     """Puts these rules in the place of all that hold.
 
@@ -80,20 +98,14 @@ async def put_rules(
     it matches nothing, leaves boxes empty or is at odds with another one: to be looked at, but no reason to refuse it.
     """
     book = RuleBook(rules=document.rules)
-    revision = await state.in_writer(partial(state.store.rules.put, book, curator.name, over=over))
+    revision = await state.in_writer(partial(state.store.rules.put, book, curator.name, over=given.over))
     checked = await state.threads.read(_checked, state.recommender, book)
     return _json(RulesStored(revision=revision, checked=checked))
 
 
-class TrialParameters(BaseModel):
-    """On which stories rules are tried."""
-
-    ids: str = Field("", description="up to 20, separated by commas; none: ten of which one of the rules holds")
-    limit: int = Field(5, ge=1, le=50, description="items of a box")
-
-
 @router.post(
     "/rules:try",
+    dependencies=[Depends(require_curator), no_others(TrialParameters)],
     response_class=Response,
     responses={
         200: {"model": TrialBody, "description": "What the rules would come to"},

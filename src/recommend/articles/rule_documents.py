@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from recommend.articles.rules import Match, Part, Rule, RuleBook, Signals, Then
 from recommend.errors import RulesError, truncated_repr
 
 _DEEPEST = 8
+_OF_CANDIDATES = ("same", "series")
 _LEVELS = 2 * _DEEPEST + 6  # of tables and lists around and within as many matches
 
 
@@ -25,9 +27,12 @@ def read_rules(given: object) -> RuleBook:
     if _levels(given) > _LEVELS:
         raise RulesError(f"rules: any, all and not stand within each other more than {_DEEPEST} times")
     try:
-        return RuleBook.model_validate(given)
+        book = RuleBook.model_validate(given)
     except ValidationError as problem:
         raise RulesError(_explained(given, problem)) from None
+    if "rules" not in book.model_fields_set:
+        raise RulesError('rules: the document says nothing; to do without any, write rules = [], in JSON {"rules": []}')
+    return book
 
 
 def read_toml(text: str) -> RuleBook:
@@ -41,7 +46,7 @@ def read_toml(text: str) -> RuleBook:
 
 def written(book: RuleBook) -> str:
     """A document that :func:`~recommend.articles.rules.read_toml` reads as these rules."""
-    blocks = []
+    blocks = [] if book else ["rules = []\n"]
     for rule in book.document()["rules"]:
         lines = ["[[rules]]"]
         for name, value in rule.items():
@@ -73,11 +78,15 @@ def _explained(given: object, problem: ValidationError) -> str:
     name = ".".join(parts)
     if first["type"] == "extra_forbidden":
         known = _known_beside(parts) if parts is not place else _names(RuleBook)
-        return f"{where}{name} is unknown: there are {', '.join(known)}"
+        near = get_close_matches(parts[-1], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        return f"{where}{name} is unknown: {hint}"
     if first["type"] == "missing":
         return f"{where}{name} is missing"
+    if first["type"] == "tuple_type" and name == "rules":
+        return "rules: is no list: write [[rules]], with two brackets each side, above every rule"
     value = "" if first["type"] == "value_error" else f" {truncated_repr(first['input'])}"
-    said = first["msg"].removeprefix("Value error, ")
+    said = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "one value, or a list of them")
     return f"{where}{name}{value}: {said}" if name else f"{where}{said}"
 
 
@@ -92,7 +101,8 @@ def _known_beside(parts: list[str]) -> list[str]:
     """The fields of what lacks the one that a path within a rule ends in."""
     kinds: dict[str, type[Part]] = {"then": Then, "ignore": Signals}
     above = next((part for part in reversed(parts[:-1]) if not part.isdigit()), None)
-    return _names(Rule if above is None else kinds.get(above, Match))
+    names = _names(Rule if above is None else kinds.get(above, Match))
+    return [name for name in names if name not in _OF_CANDIDATES] if parts[0] == "when" else names
 
 
 def _names(kind: type[Part]) -> list[str]:

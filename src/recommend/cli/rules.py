@@ -105,7 +105,9 @@ def put(context: typer.Context, file: _File, by: _By = "command line", json: Jso
         print_json({"revision": revision, "checked": [asdict(one) for one in checked]})
         return
     _print_checked(checked)
-    out.print(f"{len(book.rules)} rules hold from revision {revision} on")
+    count = len(book.rules)
+    said = "1 rule holds" if count == 1 else f"{count} rules hold" if count else "no rules hold"
+    out.print(f"{said} from revision {revision} on")
 
 
 @rules.command()

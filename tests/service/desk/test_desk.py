@@ -345,7 +345,10 @@ def test_rules_are_written_tried_published_and_taken_back(newsroom: Any, editor:
     page = editor.get("/desk/rules").text
     assert 'then.leave_out = { id = "' in unescape(page)
     assert "gives way to the rule" in unescape(editor.get(f"/desk/stories/{STORY}").text)
-    late = send(do="put", document="", over=0)
+    emptied = send(do="put", document="", over=_held(editor))
+    assert emptied.status_code == 422
+    assert "write rules = []" in unescape(emptied.text)
+    late = send(do="put", document="rules = []", over=0)
     assert late.status_code == 409
     assert "read them anew" in late.text
     revision = re.findall(r'name="undo" value="(\d+)"', page)[0]

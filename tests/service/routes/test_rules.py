@@ -78,9 +78,10 @@ def test_the_rules_and_their_history_are_told_to_editors_and_to_nobody_else(unru
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"rules": [{"name": "A", "then": {"boost": 3}}]}, "rule 1 'A': then.boost is unknown: there are prefer"),
+        ({"rules": [{"name": "A", "then": {"boost": 3}}]}, "body: rule 1 'A': then.boost is unknown: there are prefer"),
         ({"rules": [{"name": "A", "then": {"prefer": {"tag": "x"}, "factor": 99}}]}, "then.factor 99: Input should be"),
-        ({"rule": []}, "rule is unknown: there are rules"),
+        ({"rule": []}, "rule is unknown: did you mean rules?"),
+        ({}, "body: rules: the document says nothing; to do without any, write rules = []"),
         ([], "Input should be"),
     ],
 )
@@ -88,6 +89,17 @@ def test_what_is_wrong_is_refused_by_name(unruled: Any, body: Any, said: str) ->
     for response in (
         unruled.writer.put("/v1/rules", json=body),
         unruled.writer.post("/v1/rules:try", json=body),
+    ):
+        assert response.status_code == 422
+        assert said in response.json()["detail"]
+
+
+def test_parameters_that_the_routes_do_not_have_are_refused(unruled: Any) -> None:
+    body = {"rules": []}
+    for response, said in (
+        (unruled.writer.put("/v1/rules", json=body, params={"ovr": 1}), "did you mean over?"),
+        (unruled.writer.post("/v1/rules:try", json=body, params={"idz": "nope"}), "did you mean ids?"),
+        (unruled.writer.get("/v1/rules", params={"limit": 1}), "is no parameter; there are none"),
     ):
         assert response.status_code == 422
         assert said in response.json()["detail"]
