@@ -65,6 +65,19 @@ def test_an_editor_tries_rules_puts_them_and_takes_them_back(
     assert [line.split()[-1] for line in run("history").splitlines()] == ["none", "idle"]
 
 
+def test_the_rule_by_which_an_item_stands_in_a_box_is_printed_below_it(
+    newsroom: Newsroom, run: Callable[..., str], tmp_path: Path
+) -> None:
+    third = newsroom.recommender().related("story-00", 3)[2].id
+    file = tmp_path / "rules.toml"
+    file.write_text(f'[[rules]]\nname = "Guide first"\nthen.pin = "{third}"\n', encoding="utf-8")
+    run("put", str(file))
+    where = ["--store", newsroom.settings.store, "--index", str(newsroom.settings.index)]
+    lines = CliRunner().invoke(app, [*where, "related", "story-00", "-k", "3"]).stdout.splitlines()
+    assert lines[2] == "      by the rule Guide first"
+    assert sum("by the rule" in line for line in lines) == 1
+
+
 def test_what_is_wrong_in_the_file_is_told_and_nothing_is_put(newsroom: Newsroom, tmp_path: Path) -> None:
     file = tmp_path / "rules.toml"
     file.write_text('[[rules]]\nname = "A"\nthen.boost = 3\n', encoding="utf-8")

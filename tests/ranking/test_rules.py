@@ -132,6 +132,26 @@ def test_what_is_left_out_makes_room_and_comes_back_when_the_rule_goes(
     assert box(recommender) == plain
 
 
+def test_near_misses_name_rules_that_can_be_the_reason_and_no_others(
+    recommender: Recommender, plain: list[Recommendation]
+) -> None:
+    of_others = [
+        {"then": {"leave_out": {"tag": "t9"}}},
+        {"then": {"hold_back": {"id": plain[4].id}, "factor": 1.01}},
+        {"then": {"ignore": {"tag": "unheard-of"}}},
+    ]
+    ruled(recommender, {"then": {"at_most": 1, "per": "section"}}, *of_others)
+    answer = recommender.answer(QUERY, 5, explain=True)
+    assert answer is not None
+    shown = {item.section for item in answer.items}
+    misses = {miss.id: miss.why for miss in answer.near_misses or ()}
+    full = [one for one in misses if "rule 0" in misses[one]]
+    assert full
+    assert {ARTICLES[one].section for one in full} <= shown - {None}
+    assert not any(name in said for said in misses.values() for name in ("'rule 1'", "'rule 3'"))
+    assert {one for one, said in misses.items() if "'rule 2'" in said} <= {plain[4].id}
+
+
 def test_a_rule_holds_of_the_stories_that_it_means_and_of_no_others(
     recommender: Recommender, plain: list[Recommendation]
 ) -> None:

@@ -77,6 +77,8 @@ def related(
         closed = "" if item.access == Access.PUBLIC else f" · {item.access}"
         out.print(f"{item.rank:>2}. [bold]{plain(item.title)}[/bold]{closed}")
         out.print(f"    {item.score:.2f} · {date} · {plain(item.reason.text)} · [dim]{plain(item.id)}[/dim]")
+        if by := getattr(item.reason, "rules", ()):
+            out.print(f"      by the rule {plain(', '.join(by))}", style="dim")
         for name, part in (item.explanation or {}).items():
             value = "unknown" if part["value"] is None else f"{part['value']:.3f}"
             out.print(f"      {name:<10} {value:>8}  adds {part['adds']:+.3f}", style="dim")

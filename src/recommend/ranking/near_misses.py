@@ -14,6 +14,7 @@ from recommend.index.view import View
 from recommend.ranking import exposure, near_duplicates, policy
 from recommend.ranking.candidates import Candidates
 from recommend.ranking.chosen import Chosen
+from recommend.ranking.giving_way import full_by, moved_by
 from recommend.ranking.masks import Masks, Place
 from recommend.settings import PolicySettings
 
@@ -113,7 +114,7 @@ def near_misses(
         ):
             why = "gives way to one that this reader may open"
         elif missed.scores[i] > lowest:
-            why = _passed_over(box, rules, preferred=preferred)
+            why = _passed_over(view, box, (number, row), rules, preferred=preferred)
         else:
             why = "gives way to one that no other box shows" if missed.scores[i] > lowest_lifted else "ranked lower"
         card = table.card(row)
@@ -133,10 +134,16 @@ def _ruled(view: View, box: Chosen, place: Place) -> str | None:
     return None if name is None else f"{RULED} {name!r}"
 
 
-def _passed_over(box: Chosen, rules: PolicySettings, *, preferred: bool) -> str:
+def _passed_over(view: View, box: Chosen, place: Place, rules: PolicySettings, *, preferred: bool) -> str:
     """Why one that scores higher than some that are shown is not."""
-    if box.ruling:
-        return f"{RULED} {' or '.join(map(repr, box.ruling.names))}, or is too like another one"
+    if names := full_by(view, box, place):
+        return f"{RULED} {_any_of(names)}"
+    if names := moved_by(view, box, place):
+        return f"{RULED} {_any_of(names)}, or is too like another one"
     if preferred:
         return "gives way to a fresher one" + (" or one less like the others" if rules.diversity else "")
     return "too like another one that is shown"
+
+
+def _any_of(names: list[str]) -> str:
+    return " or ".join(map(repr, names))

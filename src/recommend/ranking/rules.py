@@ -81,11 +81,6 @@ class Ruling:
         """Where it is the same, so is what :meth:`masks` lets stand."""
         return tuple((match, rule.then.only is None) for rule, match in self._sifting)
 
-    @property
-    def names(self) -> list[str]:
-        """Of the rules."""
-        return [rule.name for rule, _ in self.rules]
-
     @cached_property
     def limits(self) -> tuple[Limit, ...]:
         """How many items of one kind there may be."""
@@ -156,7 +151,7 @@ class Ruling:
         """For each kind of which rules limit the number, which (n,) candidates are of it, and how many may be taken."""
         found = []
         for limit in self.limits:
-            values = [_values(view, place, limit.per) for place in places_of(candidates)]
+            values = [values_of(view, place, limit.per) for place in places_of(candidates)]
             for value in sorted(set().union(*values)):
                 kind = np.array([value in own for own in values])
                 if np.count_nonzero(kind) > limit.most:
@@ -182,7 +177,7 @@ class Ruling:
         """The masks without the rows of which no more may be taken, beside those that are shown."""
         full = list[Match]()
         for limit in self.limits:
-            counts = Counter(value for place in shown for value in _values(view, place, limit.per))
+            counts = Counter(value for place in shown for value in values_of(view, place, limit.per))
             values = tuple(sorted(value for value, count in counts.items() if count >= limit.most))
             if values:
                 full.append(Match.made(**{limit.per: values}))
@@ -241,7 +236,7 @@ class Ruling:
         return tuple(self._matches("prefer", "hold_back"))
 
     def _kinds(self, view: View, place: Place) -> list[tuple[Limit, str]]:
-        return [(limit, value) for limit in self.limits for value in _values(view, place, limit.per)]
+        return [(limit, value) for limit in self.limits for value in values_of(view, place, limit.per)]
 
     def _matches(self, *actions: str) -> Iterator[tuple[Rule, Match]]:
         for rule, match in self.rules:
@@ -287,7 +282,7 @@ def places_of(candidates: Candidates) -> list[Place]:
     return list(zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True))
 
 
-def _values(view: View, place: Place, per: Per) -> list[str]:
+def values_of(view: View, place: Place, per: Per) -> list[str]:
     """The authors, the section or the site of an article."""
     table, row = view.segments[place[0]].table, place[1]
     if per == "author":
