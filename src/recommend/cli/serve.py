@@ -24,6 +24,7 @@ from recommend.cli.text import read_text
 from recommend.errors import UnknownArticleError
 from recommend.index.dense import set_threads
 from recommend.index.filters import Filters, Prefer
+from recommend.ranking.answer import Recommendation
 from recommend.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,15 +74,7 @@ def related(
     for item in answer.items:
         if item.rank == answer.related + 1:
             out.print(f"{'—' * 12} not related, but to fill the box", style="dim")
-        date = f"{item.published_at:%Y-%m-%d}" if item.published_at else "undated   "
-        closed = "" if item.access == Access.PUBLIC else f" · {item.access}"
-        out.print(f"{item.rank:>2}. [bold]{plain(item.title)}[/bold]{closed}")
-        out.print(f"    {item.score:.2f} · {date} · {plain(item.reason.text)} · [dim]{plain(item.id)}[/dim]")
-        if by := getattr(item.reason, "rules", ()):
-            out.print(f"      by the rule {plain(', '.join(by))}", style="dim")
-        for name, part in (item.explanation or {}).items():
-            value = "unknown" if part["value"] is None else f"{part['value']:.3f}"
-            out.print(f"      {name:<10} {value:>8}  adds {part['adds']:+.3f}", style="dim")
+        _print_item(item)
     if answer.short:
         err.print(answer.short)
     if explain:
@@ -89,6 +82,18 @@ def related(
         out.print(f"candidates removed: {removed}", style="dim")
         for miss in answer.near_misses or []:
             out.print(f"not shown: {miss.score:.2f} {plain(miss.title)} · {miss.why} · {plain(miss.id)}", style="dim")
+
+
+def _print_item(item: Recommendation) -> None:
+    date = f"{item.published_at:%Y-%m-%d}" if item.published_at else "undated   "
+    closed = "" if item.access == Access.PUBLIC else f" · {item.access}"
+    out.print(f"{item.rank:>2}. [bold]{plain(item.title)}[/bold]{closed}")
+    out.print(f"    {item.score:.2f} · {date} · {plain(item.reason.text)} · [dim]{plain(item.id)}[/dim]")
+    if by := getattr(item.reason, "rules", ()):
+        out.print(f"      by the rule {plain(', '.join(by))}", style="dim")
+    for name, part in (item.explanation or {}).items():
+        value = "unknown" if part["value"] is None else f"{part['value']:.3f}"
+        out.print(f"      {name:<10} {value:>8}  adds {part['adds']:+.3f}", style="dim")
 
 
 @app.command()
