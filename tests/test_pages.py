@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -96,20 +96,76 @@ def test_under_an_unknown_article_stand_the_newest_that_no_other_box_shows(recom
     assert len({*shown([known, unknown])}) == 10
 
 
-@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=10, unique=True), min_size=1, max_size=6), st.data())
-def test_whatever_boxes_want_a_page_shows_no_story_twice(wishes: list[list[int]], data: st.DataObject) -> None:
-    scores = data.draw(st.lists(st.floats(0, 1), min_size=60, max_size=60))
+Wishes = dict[int, float]
+"""What a box may show: by story, the score."""
 
-    def item(number: int, story: int, rank: int) -> Recommendation:
-        card = asdict(card_of(Article(id=str(story), title="Title")))
-        return Recommendation(**card, score=scores[number * 10 + story], rank=rank, reason=Reason("topic", ""))
+SCORES = st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.6, 0.9])
+PAGES = st.lists(st.dictionaries(st.integers(0, 15), SCORES, max_size=16), min_size=1, max_size=8)
+
+
+def asking(
+    wishes: list[Wishes], asked: list[int] | None = None, k: int = 3
+) -> Callable[[int, Collection[int]], Answer]:
+    """Boxes of k in which what scores .5 or more is related, and the rest fills."""
 
     def ask(number: int, without: Collection[int]) -> Answer:
-        left = [one for one in wishes[number] if one not in without]
-        ordered = sorted(left, key=lambda one: -scores[number * 10 + one])[:3]
-        items = [item(number, story, rank) for rank, story in enumerate(ordered, 1)]
-        return Answer(str(number), "snapshot", 1, None, len(items), items, None)
+        if asked is not None:
+            asked.append(number)
+        left = {one: score for one, score in wishes[number].items() if one not in without}
+        ordered = sorted(left, key=lambda one: (-left[one], one))[:k]
+        cards = [asdict(card_of(Article(id=str(one), title="Title"))) for one in ordered]
+        items = [
+            Recommendation(**card, score=left[one], rank=rank, reason=Reason("topic", ""))
+            for rank, (one, card) in enumerate(zip(ordered, cards, strict=True), 1)
+        ]
+        related = sum(item.score >= 0.5 for item in items)
+        return Answer(str(number), "snapshot", 1, None, related, items, None)
 
-    told = shown(share_out(len(wishes), ask, int, {9}))
+    return ask
+
+
+@given(PAGES)
+def test_whatever_boxes_want_a_page_shows_no_story_twice_and_asks_a_bounded_number_of_times(
+    wishes: list[Wishes],
+) -> None:
+    asked: list[int] = []
+    boxes = share_out(len(wishes), asking(wishes, asked), int, {9})
+    told = shown(boxes)
     assert len({*told}) == len(told)
     assert "9" not in told
+    assert len(asked) <= 18 * len(wishes)
+    assert boxes == share_out(len(wishes), asking(wishes), int, {9})
+
+
+@given(PAGES)
+def test_nothing_fills_a_box_that_is_related_in_another_where_a_filler_stands(wishes: list[Wishes]) -> None:
+    boxes = share_out(len(wishes), asking(wishes), int, ())
+    roomy = [number for number, box in enumerate(boxes) if box.related < 3]
+    for box in boxes:
+        for item in box.items[box.related :]:
+            assert all(wishes[number].get(int(item.id), 0.0) < 0.5 for number in roomy)
+
+
+@given(PAGES)
+def test_what_is_related_in_several_boxes_stands_where_its_score_is_highest(wishes: list[Wishes]) -> None:
+    boxes = share_out(len(wishes), asking(wishes), int, ())
+    for number, box in enumerate(boxes):
+        for item in box.items[: box.related]:
+            for other, there in enumerate(boxes):
+                score = wishes[other].get(int(item.id), 0.0)
+                if (score, -other) > (item.score, -number):  # it has no room for it
+                    assert there.related == 3
+                    assert all(one.score >= score for one in there.items)
+
+
+@given(PAGES)
+def test_each_box_stays_full_while_there_are_stories_enough_for_all(wishes: list[Wishes]) -> None:
+    enough = [{story: 0.0 for story in range(100, 100 + 3 * len(wishes))} | one for one in wishes]
+    assert all(len(box.items) == 3 for box in share_out(len(enough), asking(enough), int, ()))
+
+
+def test_a_story_that_is_related_to_a_later_box_does_not_fill_an_earlier_one() -> None:
+    fillers = {story: 0.3 for story in range(10, 30)}
+    crowd = [{story: 0.1 for story in range(6)} | fillers] * 7
+    boxes = share_out(8, asking([*crowd, {story: 0.9 for story in range(3)}]), int, ())
+    assert [box.related for box in boxes] == [0] * 7 + [3]

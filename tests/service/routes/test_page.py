@@ -27,6 +27,17 @@ def test_the_boxes_of_a_page_repeat_no_story_and_come_in_the_order_asked_for(rea
     assert not {*ids} & {*front}
 
 
+def test_no_story_only_fills_a_box_while_another_of_the_page_has_room_in_which_it_is_related(
+    reader: Any, front: list[str]
+) -> None:
+    boxes = PageBody.model_validate_json(reader.post("/v1/related:page", json={"ids": front[:9]}).content).boxes
+    fillers = {item.id for box in boxes for item in box.items[box.related :]}
+    for box in boxes:
+        if box.article_id is not None and box.related < len(box.items):
+            own = reader.box(box.article_id, limit=50)
+            assert not fillers & {item.id for item in own.items[: own.related]}
+
+
 def test_filters_and_what_the_page_shows_hold_for_every_box(reader: Any, front: list[str]) -> None:
     params = {"limit": 3, "section": "World,Politics", "exclude": front[5]}
     response = reader.post("/v1/related:page", json={"ids": front[:5]}, params=params)
