@@ -15,8 +15,9 @@ from recommend.store import Store
 from recommend_service.app import create_app
 
 
-def asked_at_once(settings: Settings, paths: Sequence[str]) -> list[tuple[str, Response]]:
-    """What each of requests is answered that come in before the first is attended to, as they are answered."""
+def asked_at_once(settings: Settings, paths: Sequence[str], made: list[str]) -> list[tuple[str, Response]]:
+    """What each of requests is answered that come in before the first is attended to, as they are answered; what was
+    made before the service was ready leaves ``made``."""
     answered = []
 
     async def ask(client: AsyncClient, path: str) -> None:
@@ -29,6 +30,7 @@ def asked_at_once(settings: Settings, paths: Sequence[str]) -> list[tuple[str, R
             app.router.lifespan_context(app),
             AsyncClient(transport=transport, base_url="http://service") as client,
         ):
+            made.clear()
             await asyncio.gather(*(ask(client, path) for path in paths))
 
     asyncio.run(ask_all())
@@ -57,7 +59,7 @@ def boxes(indexed: tuple[Settings, Store], count: int) -> list[str]:
 def test_a_request_behind_many_for_boxes_that_are_not_ready_waits_for_few_of_them(
     sample: Settings, indexed: tuple[Settings, Store], made: list[str]
 ) -> None:
-    answered = asked_at_once(sample, [*boxes(indexed, 40), "/healthz"])
+    answered = asked_at_once(sample, [*boxes(indexed, 40), "/healthz"], made)
     assert [answer.status_code for _, answer in answered] == [200] * 41
     assert len(made) == 40
     assert [path for path, _ in answered].index("/healthz") < 10
@@ -67,6 +69,6 @@ def test_requests_for_one_box_that_is_not_ready_have_it_made_once(
     sample: Settings, indexed: tuple[Settings, Store], made: list[str]
 ) -> None:
     path = boxes(indexed, 1)[0]
-    answered = asked_at_once(sample, [path, f"{path}?limit=5", path, path])
+    answered = asked_at_once(sample, [path, f"{path}?limit=5", path, path], made)
     assert len(made) == 1
     assert len({answer.headers["etag"] for _, answer in answered}) == 1

@@ -120,7 +120,7 @@ def test_an_impression_holds_for_three_days_and_is_the_same_all_day_long(
 
 
 def test_answers_in_which_nothing_was_chosen_for_readers_have_no_impression(newsroom: Any) -> None:
-    for params in ({"explain": True}, {"language": "mi"}):
+    for params in ({"explain": True}, {"section": "Nowhere"}):
         assert newsroom.reader.get(BOX, params=params).json()["impression"] is None
     assert newsroom.reader.get("/v1/articles/unknown/related").json()["impression"] is None
     assert (
