@@ -160,12 +160,12 @@ def test_what_is_related_in_several_boxes_stands_where_its_score_is_highest(wish
 
 @given(PAGES)
 def test_each_box_stays_full_while_there_are_stories_enough_for_all(wishes: list[Wishes]) -> None:
-    enough = [{story: 0.0 for story in range(100, 100 + 3 * len(wishes))} | one for one in wishes]
+    enough = [dict.fromkeys(range(100, 100 + 3 * len(wishes)), 0.0) | one for one in wishes]
     assert all(len(box.items) == 3 for box in share_out(len(enough), asking(enough), int, ()))
 
 
 def test_a_story_that_is_related_to_a_later_box_does_not_fill_an_earlier_one() -> None:
-    fillers = {story: 0.3 for story in range(10, 30)}
-    crowd = [{story: 0.1 for story in range(6)} | fillers] * 7
-    boxes = share_out(8, asking([*crowd, {story: 0.9 for story in range(3)}]), int, ())
+    fillers = dict.fromkeys(range(10, 30), 0.3)
+    crowd = [dict.fromkeys(range(6), 0.1) | fillers] * 7
+    boxes = share_out(8, asking([*crowd, dict.fromkeys(range(3), 0.9)]), int, ())
     assert [box.related for box in boxes] == [0] * 7 + [3]

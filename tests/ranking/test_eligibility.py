@@ -14,7 +14,7 @@ from recommend.inspection import ranking_of
 from recommend.ranking.eligibility import Eligibility
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
-from recommend.stand_ins import latest_answer
+from recommend.stand_ins import latest_answer, popular_answer
 from recommend.store import Store
 
 if TYPE_CHECKING:
@@ -91,3 +91,22 @@ def test_a_story_is_followed_in_its_own_language(
         if query.status == Status.PUBLISHED and query.language == "es":
             assert {sample.store.get(i.id).language for i in sample.related(query.id)} == {"es"}  # type: ignore[union-attr]
             assert len(sample.related(query.id, language="en")) == 5
+
+
+def test_whoever_leaves_out_the_language_of_a_story_gets_what_is_related_in_others(
+    newsroom: "Newsroom", stories: list[Article]
+) -> None:
+    spoken = {0: "en", 6: "en-GB", 12: "de", 18: "fr"}
+    newsroom.take(*(stories[n].model_copy(update={"language": language}) for n, language in spoken.items()))
+    recommender = newsroom.recommender()
+
+    def related(**filters: str) -> set[str]:
+        answer = recommender.answer("story-00", 59, Filters(**filters))  # type: ignore[arg-type]
+        assert answer is not None
+        return {item.id for item in answer.items} & {"story-06", "story-12", "story-18"}
+
+    assert related() == {"story-06"}
+    assert related(not_language="en") == related(language="de,fr") == {"story-12", "story-18"}
+    assert related(not_language="en,fr") == {"story-12"}
+    popular = popular_answer(recommender, "story-00", 5, ["story-06", "story-12"], Filters(not_language="en"))
+    assert (popular.fallback, popular.items[0].id) == ("popular", "story-12")

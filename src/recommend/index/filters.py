@@ -58,6 +58,11 @@ class Filters:
         return self != Filters()
 
     @property
+    def names_language(self) -> bool:
+        """Whether it is said which languages pass, in place of that of the article."""
+        return self.language is not None or self.not_language is not None
+
+    @property
     def one_section(self) -> str | None:
         """The section, where only one can be meant."""
         return self.section if self.section is not None and "," not in self.section else None

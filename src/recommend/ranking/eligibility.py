@@ -154,7 +154,7 @@ class Eligibility:
         given = [self.masks[number]]
         if rules.on and not any_kind:
             genre, language = (None, None) if query is None else (query.genre, query.language)
-            asked = self.filters.language is not None
+            asked = self.filters.names_language
             unwanted = policy.unwanted(
                 table, rules, genre, None if asked else language, self.moment(query), any_genre=bool(self.filters.genre)
             )
@@ -168,7 +168,7 @@ class Eligibility:
         conditions, rules = self.masks.conditions, self.settings.policy
         if rules.on and not any_kind:
             genre, language = (None, None) if query is None else (query.genre, query.language)
-            asked = not rules.same_language or self.filters.language is not None
+            asked = not rules.same_language or self.filters.names_language
             moment = self.moment(query)
             conditions = replace(
                 conditions,

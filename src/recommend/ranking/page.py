@@ -53,10 +53,9 @@ def _settled(boxes: list[Answer], ask: Ask, story_of: Callable[[str], int], with
     settled, taken = list[Answer](), set[int]()
     for number, box in enumerate(boxes):
         others = taken.union(*related[number + 1 :])
-        if others & claims[number].keys():
-            box = ask(number, without[number] | others)
-        settled.append(box)
-        taken |= _claims(box, number, story_of, fillers=True).keys()
+        kept = not others & claims[number].keys()
+        settled.append(box if kept else ask(number, without[number] | others))
+        taken |= _claims(settled[number], number, story_of, fillers=True).keys()
     return settled
 
 

@@ -66,6 +66,7 @@ def popular_box(
     first = places(view, eligibility.masks, pins)[:k]
     own = None if article_id is None else view.locate(article_id)
     language, section = (None, None) if own is None else (_value(view, name, own) for name in ("language", "section"))
+    language = None if eligibility.filters.names_language else language
     others = (place for place in places(view, masks, popular) if place not in first)
     shown = [place for place in others if same_language(language, _value(view, "language", place))]
     shown.sort(key=lambda place: section is None or _value(view, "section", place) != section)
