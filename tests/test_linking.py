@@ -45,7 +45,7 @@ def recommender(newsroom: Newsroom, stories: list[Article]) -> Recommender:
 
 
 def proposed(recommender: Recommender, draft: Article, body: str, most: int = 10) -> list[Link]:
-    return links_of(recommender, draft, body, most, nameless=True).links
+    return links_of(recommender, draft, body, most, nameless=True, floor=0.0).links
 
 
 def draft(body: str) -> Article:
@@ -107,9 +107,55 @@ def test_links_that_are_taken_over_one_by_one_stand_no_nearer_to_each_other(reco
 
 
 def test_older_stories_are_told_where_they_should_lead_to_a_new_one(recommender: Recommender) -> None:
-    found = links_to(recommender, "s3")
+    found = links_to(recommender, "s3", floor=0.0)
     assert found
     for one in found:
         [link] = one.links
         assert one.article_id in {"s1", "s2"}
         assert (link.id, one.text[link.offset : link.offset + link.length]) == ("s3", link.text)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "anchor"),
+    [
+        ("They met at the Stade de France on Monday.", None),
+        ("The storm was a Category 5 by then.", None),
+        ("It was said by Haldane of the ministry.", "Haldane"),
+        ("The Temple of Kirovets was shut.", None),
+        ("Robert F. Haldane spoke.", None),
+        ("Back then Petra Haldane spoke.", "Petra Haldane"),
+        ("They heard Haldane. Donald Crane spoke. 30 left.", "Haldane"),
+        ("They heard Haldane. 30 people left.", "Haldane"),
+    ],
+)
+def test_a_link_stands_on_a_whole_name(
+    newsroom: Newsroom, stories: list[Article], sentence: str, anchor: str | None
+) -> None:
+    title = "Haldane at Stade in Category for Kirovets"
+    older = story(9, 1, title, "Once, said Petra, the Stade was in a Category with Kirovets and Haldane. So Petra.")
+    newsroom.take(older, *stories)
+    newsroom.reindex()
+    policy = newsroom.settings.policy.model_copy(update={"floor": 0.0})
+    links = proposed(newsroom.recommender().with_settings(policy=policy), draft(sentence), sentence)
+    assert [link.text for link in links if link.id == "s9"] == ([] if anchor is None else [anchor])
+
+
+def test_a_story_that_is_hardly_related_gets_no_link(recommender: Recommender) -> None:
+    links = proposed(recommender, draft(BODY), BODY)
+    most = max(link.score for link in links)
+    kept = links_of(recommender, draft(BODY), BODY, nameless=True, floor=most).links
+    assert kept
+    assert all(round(link.score, 3) >= round(most, 3) for link in kept)
+    assert links_of(recommender, draft(BODY), BODY, nameless=True, floor=1.0).links == []
+
+
+def test_a_place_is_linked_only_near_the_beginning(newsroom: Newsroom, stories: list[Article]) -> None:
+    older = story(9, 1, "Farms near Poltava are flooded", "The water of the flood stands on the farms near Poltava.")
+    newsroom.take(older, *stories)
+    newsroom.reindex()
+    policy = newsroom.settings.policy.model_copy(update={"floor": 0.0})
+    recommender = newsroom.recommender().with_settings(policy=policy)
+    told = "The water of the flood now stands near Poltava, at the farms too."
+    early, late = f"{told} {FILLER}", f"{FILLER} {told}"
+    assert [link.text for link in proposed(recommender, draft(early), early) if link.id == "s9"] == ["Poltava"]
+    assert [link.text for link in proposed(recommender, draft(late), late) if link.id == "s9"] == []

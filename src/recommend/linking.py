@@ -20,6 +20,8 @@ from recommend.recommender import Recommender
 
 _CONSIDERED = 40
 _READ = 200
+FLOOR = 0.35
+"""The least calibrated score of a story that a link leads to: below it, one of six would be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,15 @@ class Linked:
     links: list[Link]
 
 
-def links_of(recommender: Recommender, draft: Article, body: str, most: int = 10, *, nameless: bool = False) -> Linked:
+def links_of(
+    recommender: Recommender,
+    draft: Article,
+    body: str,
+    most: int = 10,
+    *,
+    nameless: bool = False,
+    floor: float = FLOOR,
+) -> Linked:
     """The links that a draft should have to published stories, see :func:`~recommend.ranking.links.propose`.
 
     Args:
@@ -40,6 +50,7 @@ def links_of(recommender: Recommender, draft: Article, body: str, most: int = 10
         body: its text as it is written, HTML or plain, in which offsets count; what it links is not proposed again.
         most: how many.
         nameless: whether the draft's id is a stand-in, and so that of no article.
+        floor: least calibrated score of a story that a link leads to.
 
     Raises:
         EncoderError: when the snapshot's encoder cannot be opened.
@@ -52,12 +63,12 @@ def links_of(recommender: Recommender, draft: Article, body: str, most: int = 10
     def linked_in(view: View) -> Linked:
         eligibility = recommender.ranking.eligibility(view, Filters(exclude=frozenset(linked)))
         chosen = recommender.ranking.selection(view).choose(query, name, _CONSIDERED, eligibility)
-        return Linked(name, body, propose(view, query, chosen, passages(body), most, linked=there))
+        return Linked(name, body, propose(view, query, chosen, passages(body), most, linked=there, floor=floor))
 
     return over(view, linked_in)
 
 
-def links_to(recommender: Recommender, article_id: str, most: int = 10) -> list[Linked]:
+def links_to(recommender: Recommender, article_id: str, most: int = 10, *, floor: float = FLOOR) -> list[Linked]:
     """The older articles that should lead to a published one, each with the place; those most related first.
 
     Texts are stored without markup, so that a link which is there already is not known.
@@ -66,11 +77,12 @@ def links_to(recommender: Recommender, article_id: str, most: int = 10) -> list[
         recommender: finds them.
         article_id: of the story.
         most: how many.
+        floor: least calibrated score of the story under the older one.
 
     Raises:
         UnknownArticleError: when no published article has the id.
     """
-    return over(_unruled(recommender), partial(_links_to, recommender, article_id=article_id, most=most))
+    return over(_unruled(recommender), partial(_links_to, recommender, article_id=article_id, most=most, floor=floor))
 
 
 def _unruled(recommender: Recommender) -> View:
@@ -78,7 +90,7 @@ def _unruled(recommender: Recommender) -> View:
     return replace(recommender.view(), rules=NO_RULES)
 
 
-def _links_to(recommender: Recommender, view: View, *, article_id: str, most: int) -> list[Linked]:
+def _links_to(recommender: Recommender, view: View, *, article_id: str, most: int, floor: float) -> list[Linked]:
     place = view.locate(article_id)
     if place is None:
         raise UnknownArticleError(article_id)
@@ -93,6 +105,6 @@ def _links_to(recommender: Recommender, view: View, *, article_id: str, most: in
         if stored is None or len(found) == most:
             continue
         under = selection.choose(query, one, _CONSIDERED, anything)
-        if links := propose(view, query, under, passages(stored.text), 1, only=article_id):
+        if links := propose(view, query, under, passages(stored.text), 1, only=article_id, floor=floor):
             found.append(Linked(one, stored.text, links))
     return found

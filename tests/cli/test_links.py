@@ -29,16 +29,16 @@ def of_dams(recommend: Recommend, corpus: list[Article]) -> Recommend:
 
 
 def test_a_published_story_is_told_where_it_should_link_and_what_should_lead_to_it(of_dams: Recommend) -> None:
-    links = of_dams("links", "dam-2", "--json").json
+    links = of_dams("links", "dam-2", "--floor", 0, "--json").json
     [link] = [one for one in links if one["id"] == "dam-1"]
     assert "Kirovets" in link["text"]
     assert NEW[link["offset"] : link["offset"] + link["length"]] == link["text"]
-    told = of_dams("links", "dam-2").out
+    told = of_dams("links", "dam-2", "--floor", 0).out
     assert f"{NEW[: link['offset']]}{link['text']}" in told
     assert "dam-1" in told
-    [incoming] = of_dams("links", "dam-2", "--incoming", "--json").json
+    [incoming] = of_dams("links", "dam-2", "--incoming", "--floor", 0, "--json").json
     assert (incoming["article_id"], incoming["id"]) == ("dam-1", "dam-2")
-    assert of_dams("links", "dam-2", "--incoming").out.startswith("dam-1: …")
+    assert of_dams("links", "dam-2", "--incoming", "--floor", 0).out.startswith("dam-1: …")
 
 
 def test_what_has_nothing_in_common_gets_no_link_and_what_is_unknown_is_named(of_dams: Recommend) -> None:

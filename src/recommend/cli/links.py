@@ -16,7 +16,7 @@ from recommend.cli.opened import open_recommender
 from recommend.cli.text import read_text
 from recommend.errors import UnknownArticleError
 from recommend.index.dense import set_threads
-from recommend.linking import links_of, links_to
+from recommend.linking import FLOOR, links_of, links_to
 from recommend.ranking.links import Link
 
 _AROUND = 40
@@ -31,6 +31,7 @@ def links(
         bool, typer.Option("--incoming", help="Instead: places in older articles that should lead to this one.")
     ] = False,
     most: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 10,
+    floor: Annotated[float, typer.Option(min=0, max=1, help="Least score of a story that a link leads to.")] = FLOOR,
     json: Json = False,
 ) -> None:
     """Words in an article, or in a draft, and the story that a link on each should lead to."""
@@ -42,13 +43,16 @@ def links(
     if text is not None:
         title, _, body = read_text(text).partition("\n")
         draft = parse_article({"id": "draft", "title": title, "text": body})
-        found = [links_of(recommender, draft, body, most, nameless=True)]
+        found = [links_of(recommender, draft, body, most, nameless=True, floor=floor)]
     else:
         assert article is not None
         stored = recommender.article(article)
         if stored is None:
             raise UnknownArticleError(article, near_ids(article, recommender.view().ids()))
-        found = links_to(recommender, article, most) if incoming else [links_of(recommender, stored, stored.text, most)]
+        if incoming:
+            found = links_to(recommender, article, most, floor=floor)
+        else:
+            found = [links_of(recommender, stored, stored.text, most, floor=floor)]
     if json:
         print_json([{"article_id": one.article_id, **asdict(link)} for one in found for link in one.links])
         return

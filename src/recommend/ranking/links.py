@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -13,12 +14,22 @@ from recommend.articles.text import Span, runs, spans
 from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking.chosen import Chosen
+from recommend.ranking.common_names import names_nothing
 from recommend.ranking.names import Names, frequencies, names_among, names_in
 from recommend.ranking.places import extent
 
 _RARE, _FEW = 0.005, 10
 _APART = 60
 _AROUND = 200
+_PLACE_ALONE = 0.5
+_SETTING = 100
+_GOES_ON = re.compile(
+    r" (?:\d|(?:(?:of|for|de|del|der|di|do|da|des|du|von|van)(?: (?:the|la))? )[^\W\d_a-z])"
+    r"|(?<=\b[A-Z])\. [^\W\d_a-z]"
+)
+_BEFORE = re.compile(r"([^\W\d_a-z][\w’'-]*) $")
+_INITIAL = re.compile(r"\b[^\W\d_a-z]\. $")
+_OF_BEFORE = re.compile(r"(?<=[\w,] )([^\W\d_a-z][\w’'-]*) (?:of|for|de|del|do|da|des|du|von|van)(?: (?:the|la))? $")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +59,14 @@ def propose(
     most: int,
     only: str | None = None,
     linked: Sequence[Written] = (),
+    floor: float = 0.0,
 ) -> list[Link]:
     """The links that a draft should have, in order of place.
 
     A link stands on the first name that the draft and the story share with few others: that of a person, a work, an
-    organisation, an event or a place within a country, whole, that the story's title or summary holds as well. The
-    story that is more probably related comes first; a story gets one link, a name too, and there is at most one link
-    in sixty words.
+    organisation or an event, whole, that the story's title or summary holds as well; else on that of a place within a
+    country in the first hundred words, where the story is probably related or shares more. The story that is more
+    probably related comes first; a story gets one link, a name too, and there is at most one link in sixty words.
 
     Args:
         view: where the stories are.
@@ -64,19 +76,21 @@ def propose(
         most: how many links.
         only: the id of the one story that may get a link.
         linked: links that the draft has: none stands near one of them, nor on its words.
+        floor: least calibrated score of a story that gets one.
     """
     own = frozenset(view.snapshot.lexicon.terms(query.terms.terms))
     candidates = chosen.candidates
     stories = []
     for i in range(chosen.related):
         table, row = view.segments[candidates.segments[i]].table, int(candidates.rows[i])
-        if only is not None and table.id(row) != only:
+        if (only is not None and table.id(row) != only) or candidates.probabilities[i] < floor:
             continue
         told = {term for span in spans(table.headline(row), own) for term in span.terms} & own
         stories.append((table, row, told, float(candidates.probabilities[i])))
     shared = frozenset().union(*(told for _, _, told, _ in stories))
     names = names_among(shared, view.snapshot.lexicon, view.segments[0].matrix)
     rare = _few(view, names.rare)
+    capitals = names_among(own, view.snapshot.lexicon, view.segments[0].matrix).all
     found = [(passage, spans(passage.text, shared)) for passage in passages]
     counts = [*accumulate((len(passage.text.split()) for passage in passages), initial=0)]
     starts = [passage.start for passage in passages]
@@ -86,13 +100,19 @@ def propose(
     links: list[Link] = []
     for table, row, told, probability in stories:
         headline = table.headline(row)
-        for passage, words in found:
-            places = runs(passage.text, [word for word in words if not told.isdisjoint(word.terms)])
-            named = (_name_at(passage.text, run, headline, names, rare, query.language) for run in places)
-            place = next((one for one in named if one is not None), None)
-            if place is None:
-                continue
-            start, written = place
+        named = (
+            (passage, *_with_given_name(passage.text, *anchor, capitals, query.language))
+            for passage, words in found
+            for run in runs(passage.text, [word for word in words if not told.isdisjoint(word.terms)])
+            if (anchor := _name_at(passage.text, run, headline, names, rare, query.language)) is not None
+        )
+        near = (
+            (passage, start, written)
+            for passage, start, written in named
+            if extent(written, query.language) is None
+            or before[passage.start] + len(passage.text[:start].split()) < _SETTING
+        )
+        for passage, start, written in _best(near, told & rare, probability, query.language):
             at = before[passage.start] + len(passage.text[:start].split())
             if all(abs(at - other) >= _APART for other in taken) and written not in said:
                 taken.append(at)
@@ -101,7 +121,7 @@ def propose(
                 score = round(probability, 4)
                 link = Link(passage.start + start, len(written), written, card.id, card.title, card.url, score)
                 links.append(link)
-            break
+                break
         if len(links) == most:
             break
     return sorted(links, key=lambda link: link.offset)
@@ -119,9 +139,47 @@ def _name_at(
         at = text.find(name, max(first, start - len(name)))
         if not 0 <= at < end or extent(name, language) == "country":
             continue
-        if any(not rare.isdisjoint(span.terms) for span in spans(name, rare)):
+        if not _is_piece(text, at, at + len(name), language) and spans(name, rare):
             return at, name
     return None
+
+
+def _is_piece(text: str, start: int, end: int, language: str | None) -> bool:
+    """Whether a text goes on with the name that some words of it are of: "Stade" of "Stade de France"."""
+    if _GOES_ON.match(text, end):
+        return True
+    if _INITIAL.search(text, max(0, start - 4), start):
+        return True
+    before = _OF_BEFORE.search(text, max(0, start - _AROUND), start)
+    return before is not None and not names_nothing(before[1], language)
+
+
+def _best(
+    named: Iterable[tuple[Passage, int, str]], shared: Set[str], probability: float, language: str | None
+) -> list[tuple[Passage, int, str]]:
+    """Of the names of a draft that a story has too, in order, the first that is of no place, then the first of a place
+    where the story is related for its own sake or shares another rare term."""
+    place: tuple[Passage, int, str] | None = None
+    best: list[tuple[Passage, int, str]] = []
+    for one in named:
+        if extent(one[2], language) is None:
+            best = [one]
+            break
+        place = place or one
+    if place is None:
+        return best
+    own = {term for span in spans(place[2], shared) for term in span.terms}
+    return [*best, place] if probability >= _PLACE_ALONE or shared - own else best
+
+
+def _with_given_name(text: str, start: int, written: str, capitals: Set[str], language: str | None) -> tuple[int, str]:
+    """Words of a text with the name before them that belongs to them: "Olaf" of "Olaf Scholz"."""
+    before = _BEFORE.search(text, max(0, start - _AROUND), start)
+    if before is None or not spans(before[1], capitals):
+        return start, written
+    if any(extent(one, language) or names_nothing(one, language) for one in (before[1], written)):
+        return start, written
+    return before.start(), text[before.start() : start] + written
 
 
 def _few(view: View, names: Set[str]) -> frozenset[str]:
