@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,12 @@ def test_an_editor_tries_rules_puts_them_and_takes_them_back(
     assert "out  1 stories, 1 candidates" in told
     assert "! prefer: matches no story" in told
     assert "0 boxes better, 1 worse" in told
+    assert "related items in the boxes tried: " in told
+    bare = tmp_path / "bare.toml"
+    bare.write_text('[[rules]]\nname = "bare"\nthen.only.tag = "unheard-of"\n', encoding="utf-8")
+    told = run("try", str(bare), "story-00", "-k", "2")
+    assert "nothing is left; what stands in, fallback: latest" in told
+    assert len(re.findall(r"^  [ +↕] 0\.\d\d  ", told, re.MULTILINE)) == 2
     as_json = orjson.loads(run("try", str(file), "story-00", "-k", "2", "--json"))
     (box,) = as_json["boxes"]
     assert [item["id"] for item in box["before"]] == [first, second]

@@ -14,7 +14,7 @@ from recommend.articles.rule_documents import read_toml, written
 from recommend.articles.rules import RuleBook
 from recommend.errors import RulesConflictError, RulesError
 from recommend.ranking.rule_check import Checked
-from recommend.ranking.trial import Trial
+from recommend.ranking.trial import Tally, Trial
 from recommend.recommender import Recommender
 from recommend.rule_trial import check, try_rules
 from recommend_service.desk.stories import K
@@ -53,14 +53,14 @@ async def act(visit: Visit) -> Response:
         return await _page(visit, text, HTTPStatus.UNPROCESSABLE_ENTITY, problem=str(problem))
     ids = [same_id(one) for one in visit.given("ids").split()][:_MOST_NAMED]
     checked, trials = await visit.compute(_tried, visit.recommender, book, ids)
-    return await _page(visit, text, checked=checked, trials=trials, tried=True)
+    return await _page(visit, text, checked=checked, trials=trials, tally=Tally.of([one for _, one in trials]))
 
 
 async def _page(visit: Visit, text: str | None = None, status: int = HTTPStatus.OK, **told: Any) -> Response:
     history = await visit.state.threads.read(visit.state.store.rules.history, _HISTORY)
     revision = history[0].revision if history else 0
     document = text if text is not None else written(history[0].book) if history and history[0].book else ""
-    nothing: dict[str, Any] = {"problem": None, "checked": [], "trials": [], "tried": False}
+    nothing: dict[str, Any] = {"problem": None, "checked": [], "trials": [], "tally": None}
     context = {"over": visit.given("over"), **nothing, **told, "document": document}
     context["over"] = context["over"] or revision
     return visit.page("rules.html", status, history=history, ids=visit.given("ids"), **context)

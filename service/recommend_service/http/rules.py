@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from recommend.articles.rule_documents import read_rules
 from recommend.articles.rules import MOST_RULES, Rule, RuleBook
 from recommend.errors import RulesError
 from recommend.ranking.rule_check import Checked
-from recommend.ranking.trial import Change, Trial
+from recommend.ranking.trial import Change, Tally, Trial
 from recommend.store.rules import RulesChange
 
 
@@ -118,6 +119,19 @@ class TriedBox(BaseModel):
     changed: bool
     before: list[TriedItem]
     after: list[TriedItem]
+    before_fallback: Literal["latest", "popular"] | None = Field(
+        description="latest: nothing was left, and the newest stand in"
+    )
+    after_fallback: Literal["latest", "popular"] | None
+
+
+class TriedTally(BaseModel):
+    """What becomes of the boxes together."""
+
+    related_before: int = Field(description="how many items are related")
+    related_after: int
+    shorter: int = Field(description="how many boxes have fewer items than before")
+    emptied: int = Field(description="how many lose all that they had: the newest stand in")
 
 
 class TrialBody(BaseModel):
@@ -125,6 +139,7 @@ class TrialBody(BaseModel):
 
     checked: list[CheckedRule]
     boxes: list[TriedBox]
+    tally: TriedTally
 
     @classmethod
     def of(cls, checked: Sequence[Checked], tried: Sequence[tuple[Card, Trial]]) -> TrialBody:
@@ -136,10 +151,13 @@ class TrialBody(BaseModel):
                 changed=trial.changed,
                 before=TriedItem.of(trial.before),
                 after=TriedItem.of(trial.after),
+                before_fallback=trial.before_fallback,
+                after_fallback=trial.after_fallback,
             )
             for card, trial in tried
         ]
-        return cls(checked=CheckedRule.of(checked), boxes=boxes)
+        tally = TriedTally(**asdict(Tally.of([trial for _, trial in tried])))
+        return cls(checked=CheckedRule.of(checked), boxes=boxes, tally=tally)
 
 
 def _rules(book: RuleBook) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from recommend.evaluation.judgements import read_qrels
 from recommend.evaluation.metrics import per_query
 from recommend.index.dense import set_threads
 from recommend.ranking.rule_check import Checked
-from recommend.ranking.trial import Change, Trial
+from recommend.ranking.trial import Change, Tally, Trial
 from recommend.recommender import Recommender
 from recommend.rule_trial import check, ruled_by, try_rules
 from recommend.settings import Settings
@@ -74,12 +74,14 @@ def try_(
     recommender = _recommender(context, settings)
     checked = check(recommender, book)
     tried = try_rules(recommender, book, ids or (), boxes=boxes, k=k) if boxes or ids else []
+    tally = Tally.of([trial for _, trial in tried])
     measured = None if qrels is None else _measured(recommender, book, qrels)
     if json:
         print_json(
             {
                 "checked": [asdict(one) for one in checked],
                 "boxes": [_as_json(card, trial) for card, trial in tried],
+                "tally": asdict(tally),
                 "measured": None if measured is None else {"measure": _MEASURE, **asdict(measured)},
             }
         )
@@ -87,6 +89,8 @@ def try_(
     _print_checked(checked)
     for card, trial in tried:
         _print_trial(card, trial)
+    if tried:
+        out.print(f"\n{tally}")
     if measured is not None:
         told = measured.difference
         counts = f"{measured.better:,} boxes better, {measured.worse:,} worse"
@@ -175,6 +179,8 @@ def _print_trial(card: Card, trial: Trial) -> None:
     if not trial.changed:
         out.print("    stays as it is")
         return
+    if trial.after_fallback and not trial.before_fallback:
+        out.print(f"    nothing is left; what stands in, fallback: {trial.after_fallback}", style="yellow")
     gone = [change for change in trial.before if change.step == "left"]
     for change in (*trial.after, *gone):
         names = ", ".join(getattr(change.item.reason, "rules", ())) if change.step != "left" else ""
@@ -184,7 +190,8 @@ def _print_trial(card: Card, trial: Trial) -> None:
 
 def _as_json(card: Card, trial: Trial) -> dict[str, Any]:
     sides = {name: [_item(change) for change in getattr(trial, name)] for name in ("before", "after")}
-    return {"id": card.id, "title": card.title, "changed": trial.changed, **sides}
+    fallbacks = {name: getattr(trial, name) for name in ("before_fallback", "after_fallback")}
+    return {"id": card.id, "title": card.title, "changed": trial.changed, **sides, **fallbacks}
 
 
 def _item(change: Change) -> dict[str, Any]:

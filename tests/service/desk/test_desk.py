@@ -335,6 +335,10 @@ def test_rules_are_written_tried_published_and_taken_back(newsroom: Any, editor:
     assert "1 of 1 boxes would be others" in tried.text
     assert "Not &lt;this&gt;" in tried.text
     assert newsroom.reader.shown(STORY)[0] == first
+    assert "related items in the boxes tried: " in tried.text
+    bare = send(do="try", document=document.replace("leave_out.id", "only.tag"))
+    assert "the newest stand in (<code>fallback: latest</code>)" in bare.text
+    assert "1 left with nothing of their own" in bare.text
     refused = send(do="put", document=document.replace("leave_out", "leaf_out"))
     assert refused.status_code == 422
     assert "then.leaf_out is unknown" in unescape(refused.text)

@@ -122,3 +122,25 @@ def test_what_is_tried_shows_boxes_before_and_after_and_changes_none(unruled: An
         (ids[2], False, 3),
     ]
     assert unruled.writer.post("/v1/rules:try", json=rules, params={"ids": "unheard-of"}).status_code == 404
+
+
+def test_where_nothing_would_be_left_the_trial_shows_what_readers_would_see(unruled: Any) -> None:
+    rule = {"name": "nothing", "when": {"id": STORY}, "then": {"only": {"tag": "unheard-of"}}}
+    tried = unruled.writer.post("/v1/rules:try", json={"rules": [rule]}).json()
+    (box,) = tried["boxes"]
+    assert (box["before_fallback"], box["after_fallback"]) == (None, "latest")
+    assert tried["tally"]["emptied"] == 1
+    assert tried["tally"]["related_before"] > tried["tally"]["related_after"] == 0
+    assert _put(unruled, rule).status_code == 200
+    seen = unruled.reader.get(f"/v1/articles/{STORY}/related").json()
+    assert [item["id"] for item in box["after"]] == [item["id"] for item in seen["items"]]
+
+
+def test_each_rule_that_means_something_is_shown_by_a_box(unruled: Any) -> None:
+    ids = unruled.reader.shown(STORY)[:3]
+    rules = [{"name": one, "when": {"id": one}, "then": {"pin": STORY}} for one in ids]
+    every = {"name": "all", "then": {"at_most": 5, "per": "author"}}
+    none = {"name": "none", "when": {"id": "unheard-of"}, "then": {"pin": STORY}}
+    boxes = unruled.writer.post("/v1/rules:try", json={"rules": [every, *rules, none]}).json()["boxes"]
+    assert set(ids) <= {box["id"] for box in boxes}
+    assert len(boxes) == 10
