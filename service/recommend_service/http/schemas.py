@@ -236,9 +236,13 @@ class QueryBody(RootModel[Annotated[Annotated[Draft, Tag("draft")] | Annotated[H
 class Page(BaseModel):
     """The articles of one page that a box stands under."""
 
-    model_config = {"extra": "forbid"}
+    model_config = {
+        "extra": "forbid",
+        "json_schema_extra": {"examples": [{"ids": ["story-7", "story-3", "story-1"], "exclude": ["story-9"]}]},
+    }
 
     ids: list[str] = Field(min_length=1, max_length=24, description="of articles, in the order of their boxes")
+    exclude: list[str] = Field([], max_length=500, description="ids of what the page shows outside the boxes")
 
 
 class PageBody(BaseModel):

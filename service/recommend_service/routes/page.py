@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Body, Query, Request
@@ -39,16 +40,18 @@ async def related_page(
 ) -> Response:
     """The boxes of several articles that stand on one page.
 
-    No story is in two of them, nor is one of these articles or of ``exclude``, nor a duplicate of one; a story is where
-    its score is highest, and each box stays full. Under an unknown article stand the newest ones, labelled as such.
+    No story is in two of them, nor is one of these articles or of ``exclude``, in the address or in the body, nor a
+    duplicate of one; a story is where it is related and its score is highest, and each box stays full. Under an unknown
+    article stand the newest ones, labelled as such.
     """
-    ids = [same_id(article_id) for article_id in page.ids]
     async with state.compute_lock():
-        boxes = await state.threads.parse(_boxes, recommender, ids, given)
+        boxes = await state.threads.parse(_boxes, recommender, page, given)
     parts = (answer_bytes(box, request.scope["request_id"], explain=given.explain) for box in boxes)
     body = b'{"boxes":[' + b",".join(parts) + b"]}"
     return unkept(body)
 
 
-def _boxes(recommender: Recommender, ids: list[str], given: Parameters) -> list[Answer]:
-    return boxes_of_page(recommender, ids, given.limit, given.filters(), explain=given.explain)
+def _boxes(recommender: Recommender, page: Page, given: Parameters) -> list[Answer]:
+    filters = given.filters()
+    filters = replace(filters, exclude=filters.exclude.union(map(same_id, page.exclude)))
+    return boxes_of_page(recommender, list(map(same_id, page.ids)), given.limit, filters, explain=given.explain)

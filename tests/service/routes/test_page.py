@@ -46,6 +46,19 @@ def test_filters_and_what_the_page_shows_hold_for_every_box(reader: Any, front: 
     assert front[5] not in {item.id for item in items}
 
 
+def test_what_the_page_shows_can_be_told_in_the_body_and_in_the_address(reader: Any, front: list[str]) -> None:
+    def shown(params: dict[str, str], **body: list[str]) -> list[str]:
+        response = reader.post("/v1/related:page", json={"ids": front[:3], **body}, params=params)
+        return [item.id for box in PageBody.model_validate_json(response.content).boxes for item in box.items]
+
+    first, second, *_ = shown({})
+    narrowed = shown({}, exclude=[first, second])
+    assert not {first, second} & {*narrowed}
+    assert shown({"exclude": second}, exclude=[first]) == shown({"exclude": f"{first},{second}"}) == narrowed
+    refused = reader.post("/v1/related:page", json={"ids": front[:3], "exclude": first})
+    assert (refused.status_code, "body.exclude" in refused.json()["detail"]) == (422, True)
+
+
 @pytest.mark.parametrize("ids", [[], ["x"] * 25, "x"])
 def test_a_page_of_no_boxes_or_of_too_many_is_refused(reader: Any, ids: object) -> None:
     assert reader.post("/v1/related:page", json={"ids": ids}).status_code == 422
