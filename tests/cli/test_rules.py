@@ -69,7 +69,9 @@ def test_an_editor_tries_rules_puts_them_and_takes_them_back(
 
     assert "holds again" in run("undo", str(change["revision"]))
     assert recommender.related("story-00", 1)[0].id == first
-    assert [line.split()[-1] for line in run("history").splitlines()] == ["none", "idle"]
+    assert [line.split("  ")[-1] for line in run("history").splitlines()] == ["none", "out (leave_out), idle (prefer)"]
+    run("put", str(file))
+    assert run("history").splitlines()[0].endswith(f"again, as from revision {change['revision']} on")
 
 
 def test_the_rule_by_which_an_item_stands_in_a_box_is_printed_below_it(
@@ -83,6 +85,16 @@ def test_the_rule_by_which_an_item_stands_in_a_box_is_printed_below_it(
     lines = CliRunner().invoke(app, [*where, "related", "story-00", "-k", "3"]).stdout.splitlines()
     assert lines[2] == "      by the rule Guide first"
     assert sum("by the rule" in line for line in lines) == 1
+
+
+def test_who_is_strict_puts_no_rules_of_which_something_is_to_be_looked_at(newsroom: Newsroom, tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text('[[rules]]\nname = "A"\nthen.leave_out.tag = "unheard-of"\n', encoding="utf-8")
+    where = ["--store", newsroom.settings.store, "--index", str(newsroom.settings.index)]
+    ran = CliRunner().invoke(app, [*where, "rules", "put", "--strict", str(file)])
+    assert isinstance(ran.exception, RulesError)
+    assert "'A' leave_out: matches no story" in str(ran.exception)
+    assert newsroom.store.rules.get() is None
 
 
 def test_what_is_wrong_in_the_file_is_told_and_nothing_is_put(newsroom: Newsroom, tmp_path: Path) -> None:

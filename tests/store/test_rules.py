@@ -12,6 +12,7 @@ from recommend.articles.rule_documents import read_rules
 from recommend.articles.rules import NO_RULES, RuleBook
 from recommend.errors import RulesConflictError, RulesError
 from recommend.store import Store
+from recommend.store.rules import restored
 from recommend.store.schema import rules
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def test_undoing_a_change_puts_back_what_held_before_it_and_takes_back_what_came
     assert [change.book for change in store.rules.history(1)] == [book("a")]
     store.rules.undo(first, "Ben")
     assert [change.book for change in store.rules.history(1)] == [NO_RULES]
+    history = store.rules.history()
+    told = [None if earlier is None else earlier.revision for earlier in restored(history)]
+    assert told == [None, first, None, None, None]
     with pytest.raises(RulesError, match="no change of the rules has revision 999"):
         store.rules.undo(999, "Ben")
 

@@ -16,7 +16,7 @@ from recommend.articles.rules import MOST_RULES, Rule, RuleBook
 from recommend.errors import RulesError
 from recommend.ranking.rule_check import Checked
 from recommend.ranking.trial import Change, Tally, Trial
-from recommend.store.rules import RulesChange
+from recommend.store.rules import RulesChange, restored
 
 
 class RulesDocument(RuleBook):
@@ -63,6 +63,7 @@ class RulesEntry(BaseModel):
     revision: int
     changed_at: datetime
     changed_by: str = Field(description="name of the key, or of the account that ran a command")
+    same_as: int | None = Field(description="the revision of the latest before it that put the same, as an undo does")
     rules: list[dict[str, Any]]
 
 
@@ -77,8 +78,14 @@ class RulesBody(BaseModel):
     def of(cls, history: Sequence[RulesChange]) -> RulesBody:
         """That of a history, latest first."""
         entries = [
-            RulesEntry(revision=o.revision, changed_at=o.changed_at, changed_by=o.changed_by, rules=_rules(o.book))
-            for o in history
+            RulesEntry(
+                revision=one.revision,
+                changed_at=one.changed_at,
+                changed_by=one.changed_by,
+                same_as=None if earlier is None else earlier.revision,
+                rules=_rules(one.book),
+            )
+            for one, earlier in zip(history, restored(history), strict=True)
         ]
         return cls(
             rules=entries[0].rules if entries else [], revision=entries[0].revision if entries else 0, history=entries

@@ -18,7 +18,7 @@ from recommend.cli.console import err, out, plain, print_json
 from recommend.cli.opened import open_store
 from recommend.cli.output import existing
 from recommend.cli.text import read_text
-from recommend.errors import SnapshotError
+from recommend.errors import RulesError, SnapshotError
 from recommend.evaluation.differences import Difference, compare
 from recommend.evaluation.experiment import rank_queries
 from recommend.evaluation.judgements import read_qrels
@@ -30,6 +30,7 @@ from recommend.recommender import Recommender
 from recommend.rule_trial import check, ruled_by, try_rules
 from recommend.settings import Settings
 from recommend.store import Store
+from recommend.store.rules import RulesChange, restored
 
 rules = typer.Typer(no_args_is_help=True, help="What boxes show under kinds of stories, as editors want it.")
 app.add_typer(rules, name="rules")
@@ -98,17 +99,27 @@ def try_(
 
 
 @rules.command()
-def put(context: typer.Context, file: _File, by: _By = "command line", json: Json = False) -> None:
+def put(
+    context: typer.Context,
+    file: _File,
+    by: _By = "command line",
+    strict: Annotated[bool, typer.Option("--strict", help="Put none where there is anything to be looked at.")] = False,
+    json: Json = False,
+) -> None:
     """Puts these rules in the place of all that hold, in every worker from its next answer on."""
     book = read_toml(read_text(file, "rules"))
     settings = read_settings(context)
     with closing(Store(existing(settings))) as store:
-        revision = store.rules.put(book, by)
         checked = _checked(store, settings, book)
+        if not json:
+            _print_checked(checked)
+        warnings = [f"{one.rule!r} {warning}" for one in checked for warning in one.warnings]
+        if strict and warnings:
+            raise RulesError(f"rules: none are put, as --strict wants no warnings: {'; '.join(warnings)}")
+        revision = store.rules.put(book, by)
     if json:
         print_json({"revision": revision, "checked": [asdict(one) for one in checked]})
         return
-    _print_checked(checked)
     count = len(book.rules)
     said = "1 rule holds" if count == 1 else f"{count} rules hold" if count else "no rules hold"
     out.print(f"{said} from revision {revision} on")
@@ -120,13 +131,13 @@ def history(context: typer.Context, json: Json = False) -> None:
     with closing(Store(existing(read_settings(context)), readonly=True)) as store:
         found = store.rules.history()
     if json:
-        told = ({"revision": o.revision, "changed_at": o.changed_at, "changed_by": o.changed_by} for o in found)
-        print_json([{**one, **change.book.document()} for one, change in zip(told, found, strict=True)])
+        print_json([_change(change, earlier) for change, earlier in zip(found, restored(found), strict=True)])
         return
-    for change in found:
-        names = ", ".join(rule.name for rule in change.book.rules) or "none"
+    for change, earlier in zip(found, restored(found), strict=True):
+        names = ", ".join(f"{rule.name} ({rule.then.action})" for rule in change.book.rules) or "none"
         moment = f"{change.changed_at:%Y-%m-%d %H:%M} UTC"
-        out.print(f"{change.revision}  {moment}  {plain(change.changed_by)}  {plain(names)}")
+        again = "" if earlier is None else f"  [dim]again, as from revision {earlier.revision} on[/dim]"
+        out.print(f"{change.revision}  {moment}  {plain(change.changed_by)}  {plain(names)}{again}")
     if not found:
         err.print("nobody has put any rules yet")
 
@@ -141,6 +152,11 @@ def undo(
     with closing(Store(existing(read_settings(context)))) as store:
         held = store.rules.undo(revision, by)
     out.print(f"what held before revision {revision} holds again, from revision {held} on")
+
+
+def _change(change: RulesChange, earlier: RulesChange | None) -> dict[str, Any]:
+    told = {"revision": change.revision, "changed_at": change.changed_at, "changed_by": change.changed_by}
+    return {**told, "same_as": None if earlier is None else earlier.revision, **change.book.document()}
 
 
 def _recommender(context: typer.Context, settings: Settings) -> Recommender:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -95,6 +96,15 @@ class Rules:
                 raise RulesError(f"no change of the rules has revision {revision}; recommend rules history lists them")
         earlier = self.history(1, before=revision)
         return self.put(earlier[0].book if earlier else NO_RULES, by)
+
+
+def restored(history: Sequence[RulesChange]) -> list[RulesChange | None]:
+    """By change of a history, latest first, the latest before it that put the same rules, as an undo does; None where
+    they are new there."""
+    return [
+        next((other for other in history[place + 1 :] if other.book == change.book), None)
+        for place, change in enumerate(history)
+    ]
 
 
 def changed_since(connection: Connection, revision: int) -> RuleBook | None:

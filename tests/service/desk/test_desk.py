@@ -344,7 +344,10 @@ def test_rules_are_written_tried_published_and_taken_back(newsroom: Any, editor:
     assert "then.leaf_out is unknown" in unescape(refused.text)
     assert unescape(refused.text).count("leaf_out.id") == 1, "what was written is still there"
     published = send(do="put", document=document, over=_held(editor))
-    assert (published.status_code, published.headers["Location"]) == (303, "/desk/rules")
+    assert published.status_code == 303
+    confirmed = editor.get(published.headers["Location"]).text
+    assert f"Published, revision {_held(editor)}." in confirmed
+    assert "To be looked at" not in confirmed
     assert newsroom.reader.shown(STORY)[0] == second
     page = editor.get("/desk/rules").text
     assert 'then.leave_out = { id = "' in unescape(page)
@@ -356,6 +359,12 @@ def test_rules_are_written_tried_published_and_taken_back(newsroom: Any, editor:
     assert late.status_code == 409
     assert "read them anew" in late.text
     revision = re.findall(r'name="undo" value="(\d+)"', page)[0]
+    asked = send(do="put", document=document.replace("leave_out.id", "only.tag"), over=_held(editor))
+    assert asked.status_code == 200
+    assert "1 would have nothing of their own" in asked.text
+    assert _held(editor) == revision, "nothing is published before that is answered"
+    sure = send(do="put all the same", document=document.replace("leave_out.id", "only.tag"), over=_held(editor))
+    assert "only: matches no story" in editor.get(sure.headers["Location"]).text
     assert send(undo=revision).status_code == 303
     assert newsroom.reader.shown(STORY)[0] == first
 

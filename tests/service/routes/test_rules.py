@@ -73,6 +73,9 @@ def test_the_rules_and_their_history_are_told_to_editors_and_to_nobody_else(unru
     assert stale.status_code == 409
     assert f"those of revision {revision}" in stale.json()["detail"]
     assert _put(unruled, over=revision).status_code == 200
+    again = _put(unruled, rule).json()["revision"]
+    latest = unruled.writer.get("/v1/rules").json()["history"][0]
+    assert (latest["revision"], latest["same_as"]) == (again, revision)
 
 
 @pytest.mark.parametrize(
