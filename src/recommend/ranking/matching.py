@@ -156,6 +156,13 @@ def having(table: ArticleTable, name: str, values: Collection[str], rows: IntArr
     return found
 
 
+def known_values(table: ArticleTable, name: str) -> list[str]:
+    """The distinct values of a field that names some; of ids and languages, which are written in one way, none."""
+    if name in _LABELS:
+        return table.label_codes(_LABELS[name]).labels
+    return [] if name in ("id", "language") else table.values(name)
+
+
 def _of_ids(table: ArticleTable, ids: Iterable[str], rows: IntArray | None) -> BoolArray:
     wanted = [row for row in map(table.row, ids) if row is not None]
     if rows is not None:

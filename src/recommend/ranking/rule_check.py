@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recommend.articles.rules import Match, Rule, RuleBook
 from recommend.index.view import View
 from recommend.ranking.freshness import today
-from recommend.ranking.matching import Story, matching
+from recommend.ranking.matching import Story, known_values, matching
 
 BoolArray = NDArray[np.bool_]
 Masks = list[BoolArray]
@@ -87,9 +87,11 @@ class _Archive:
         if rule.until is not None and rule.until <= self.now:
             yield f"is over since {rule.until:%Y-%m-%d %H:%M} UTC"
         if not _count(looked.stories):
-            yield "when: matches no story"
+            yield f"when: matches no story{self._written_otherwise(rule.when)}"
         if looked.count == 0:
-            yield f"{then.action}: matches no story" + (" that has something to compare by" if _compares(rule) else "")
+            lacking = " that has something to compare by" if _compares(rule) else ""
+            written = "" if then.named is None else self._written_otherwise(then.named)
+            yield f"{then.action}: matches no story{lacking}{written}"
         if then.pin is not None and self.view.locate(then.pin) is None:
             yield f"pin: no published story has the id {then.pin!r}"
         if then.ignore is not None:
@@ -99,6 +101,15 @@ class _Archive:
                         yield f"ignore: no story has the {name} {value!r}"
         if looked.emptied:
             yield f"leaves nothing for the boxes of {looked.emptied:,} stories: they show the newest in its place"
+
+    def _written_otherwise(self, match: Match) -> str:
+        """Which values there are that only the case tells from those of a match."""
+        found = list[str]()
+        for name, wanted in (named for part in match.parts() for named in part.named):
+            known = {value for segment in self.view.segments for value in known_values(segment.table, name)}
+            folded = {value.casefold() for value in wanted if value not in known}
+            found += sorted(value for value in known if value.casefold() in folded)
+        return f"; there is {', '.join(map(repr, found))}" if found else ""
 
     def at_odds(self, one: _Looked, other: _Looked) -> Iterator[str]:
         """How one rule contradicts an earlier one, of stories that both hold of."""

@@ -59,6 +59,14 @@ def test_what_each_rule_comes_to_is_told_when_it_is_put(unruled: Any) -> None:
     assert "together leave nothing" in none["warnings"][0]
 
 
+def test_a_value_that_only_the_case_tells_from_one_that_there_is_has_that_named(unruled: Any) -> None:
+    section = unruled.reader.get(f"/v1/articles/{STORY}/related").json()["items"][0]["section"]
+    (checked,) = _put(unruled, {"name": "A", "when": {"section": section.upper()}, "then": {"pin": STORY}}).json()[
+        "checked"
+    ]
+    assert checked["warnings"] == [f"when: matches no story; there is {section!r}"]
+
+
 def test_the_rules_and_their_history_are_told_to_editors_and_to_nobody_else(unruled: Any) -> None:
     rule = {"name": "later", "from": "2999-01-01T00:00:00Z", "then": {"at_most": 1, "per": "author"}}
     revision = _put(unruled, rule).json()["revision"]
@@ -98,7 +106,7 @@ def test_what_is_wrong_is_refused_by_name(unruled: Any, body: Any, said: str) ->
 
 
 def test_parameters_that_the_routes_do_not_have_are_refused(unruled: Any) -> None:
-    body = {"rules": []}
+    body: dict[str, Any] = {"rules": []}
     for response, said in (
         (unruled.writer.put("/v1/rules", json=body, params={"ovr": 1}), "did you mean over?"),
         (unruled.writer.post("/v1/rules:try", json=body, params={"idz": "nope"}), "did you mean ids?"),
