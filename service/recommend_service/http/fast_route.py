@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from recommend_service.http.auth import authorize_reading
-from recommend_service.http.parameters import Parameters, refuse_unknown
+from recommend_service.http.parameters import FilterParameters, refuse_unknown
 
 
 class FastRoute(APIRoute):
@@ -25,7 +25,7 @@ class FastRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler of a request."""
         refuse, endpoint = super().get_route_handler(), self.endpoint
-        model: type[Parameters] | None = get_type_hints(endpoint).get("given")
+        model: type[FilterParameters] | None = get_type_hints(endpoint).get("given")
 
         async def handle(request: Request) -> Response:
             arguments = request.path_params

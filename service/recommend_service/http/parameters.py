@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl
 
 from fastapi import HTTPException, Request, params
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from recommend.articles.article import Access
 from recommend.articles.fields import same_id
@@ -25,6 +34,7 @@ Duration = Annotated[
 
 
 _MOST_VALUES = 20
+_REPEATED = {"access", "exclude"}
 
 
 def _few(text: str) -> str:
@@ -58,13 +68,20 @@ class NamedValues(BaseModel):
     not_tag: Values | None = Field(None, alias="-tag")
     not_genre: Values | None = Field(None, alias="-genre")
 
+    @model_validator(mode="after")
+    def _check_time(self) -> Self:
+        since, until = (_utc(getattr(self, name, None)) for name in ("since", "until"))
+        if since is not None and until is not None and since > until:
+            raise ValueError(f"since {since.isoformat()} is after until {until.isoformat()}: nothing is of that time")
+        return self
+
     def named(self) -> dict[str, Any]:
         """The same by field of :class:`~recommend.index.filters.Filters`."""
         return {f"{sign}{name}": getattr(self, f"{sign}{name}") for name in NAMED for sign in ("", "not_")}
 
 
-class Parameters(NamedValues):
-    """Those of every route that answers with a box."""
+class FilterParameters(NamedValues):
+    """Those that say which articles may be in a box or a story, and which come first."""
 
     language: Values | None = Field(None, description="default: that of the article")
     genre: Values | None = Field(None, description="default: as policy.hidden_genres says")
@@ -83,14 +100,13 @@ class Parameters(NamedValues):
     )
     max_age: Duration | None = Field(None, description="seconds, or an ISO 8601 duration such as P7D")
     exclude: list[str] | None = Field(None, description="ids, separated by commas or repeated")
-    explain: bool = Field(False, description="add each feature's value and weight")
 
     @classmethod
     def read(cls, query_string: bytes) -> Self | None:
         """What a query string says, None where that is not valid: what FastAPI would read, in a tenth of the time."""
         pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
         given: dict[str, Any] = dict(pairs)
-        for several in given.keys() & {"access", "exclude"}:
+        for several in given.keys() & _REPEATED:
             given[several] = [value for name, value in pairs if name == several]
         try:
             return cls.model_validate(given)
@@ -118,6 +134,12 @@ class Parameters(NamedValues):
             reader=self.reader,
             prefer=self.prefer,
         )
+
+
+class Parameters(FilterParameters):
+    """Those of every route that answers with a box."""
+
+    explain: bool = Field(False, description="add each feature's value and weight")
 
 
 class BoxParameters(Parameters):
@@ -177,20 +199,47 @@ _ELSEWHERE = {
 
 
 def refuse_unknown(request: Request, known: type[BaseModel]) -> None:
-    """Refuses a parameter that a route does not have, unless ``service.lenient``.
+    """Refuses a parameter that a route does not have, or that has one value and is given twice, unless
+    ``service.lenient``.
 
     Raises:
-        HTTPException: 422, naming the parameter and the one that it resembles.
+        HTTPException: 422, naming the parameter and the one that it resembles, or how to write it once.
     """
     if request.app.state.settings.service.lenient:
         return
     names = [field.alias or name for name, field in known.model_fields.items()]
-    for name, _ in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
+    given: dict[str, list[str]] = {}
+    for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
         if name not in names:
-            near = [_ELSEWHERE[name]] if _ELSEWHERE.get(name) in names else get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
-            detail = f"query.{truncated_repr(name)}: is no parameter; {hint}"
-            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+            raise _refused(f"query.{truncated_repr(name)}: is no parameter; {_hint(name, names)}")
+        given.setdefault(name, []).append(value)
+    for name, values in given.items():
+        if len(values) > 1 and name not in _REPEATED:
+            once = f"write {name}={','.join(values)[:80]}" if name.removeprefix("-") in NAMED else "give one value"
+            raise _refused(f"query.{name}: is given {len(values)} times; {once}")
+
+
+def refuse_unknown_fields(request: Request, body: BaseModel, known: type[BaseModel]) -> None:
+    """Refuses a field of a body that ``known`` does not have, unless ``service.lenient``.
+
+    Raises:
+        HTTPException: 422, naming the field and the one that it resembles.
+    """
+    if request.app.state.settings.service.lenient:
+        return
+    names = list(known.model_fields)
+    for name in body.model_extra or {}:
+        if name not in names:
+            raise _refused(f"body.{truncated_repr(name)}: is no field; {_hint(name, names)}")
+
+
+def _hint(name: str, names: list[str]) -> str:
+    near = [_ELSEWHERE[name]] if _ELSEWHERE.get(name) in names else get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
+
+
+def _refused(detail: str) -> HTTPException:
+    return HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 
 def no_others(known: type[BaseModel]) -> params.Depends:

@@ -103,8 +103,9 @@ def _plain(query_string: bytes) -> BoxParameters | None:
     if len(query_string) > _LONGEST_PLAIN:
         return None
     given = BoxParameters.read(query_string)
-    names = {name for name, _ in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)}
-    plain = given is not None and names <= _PLAIN and given.fallback != "popular"  # which is counted beside this
+    names = [name for name, _ in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)]
+    once = {*names} <= _PLAIN and len({*names}) == len(names)
+    plain = given is not None and once and given.fallback != "popular"  # which is counted beside this
     return given if plain else None
 
 

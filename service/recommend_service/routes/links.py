@@ -6,14 +6,14 @@ from dataclasses import asdict
 from typing import Annotated
 
 import orjson
-from fastapi import Body, Query
+from fastapi import Body, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from recommend.articles.article import parse_article
+from recommend.articles.article import Article, parse_article
 from recommend.linking import Linked, links_of
 from recommend.recommender import Recommender
-from recommend_service.http.parameters import no_others
+from recommend_service.http.parameters import no_others, refuse_unknown_fields
 from recommend_service.http.problems import PROBLEM
 from recommend_service.http.reading import QUESTION_PROBLEMS, reading_router, unkept
 from recommend_service.http.schemas import Draft, LinksBody
@@ -34,13 +34,14 @@ class LinkParameters(BaseModel):
     "/links",
     responses={
         200: {"model": LinksBody, "description": "The links, in order of place"},
-        422: {**PROBLEM, "description": "No draft, or a parameter is out of its range"},
+        422: {**PROBLEM, "description": "No draft, or a field or parameter is unknown or out of its range"},
         **QUESTION_PROBLEMS,
     },
     response_class=Response,
     dependencies=[no_others(LinkParameters)],
 )
 async def links(
+    request: Request,
     state: StateOf,
     recommender: RecommenderOf,
     given: Annotated[LinkParameters, Query()],
@@ -51,6 +52,7 @@ async def links(
     A link stands on the first words that name what draft and story share with few others; none inside links, headings
     or quotations, one to a story, and one in sixty words at most. What the text links already is not proposed again.
     """
+    refuse_unknown_fields(request, draft, Article)
     proposed = await state.threads.draft(_proposed, recommender, draft, given.limit)
     body = orjson.dumps({"links": [asdict(link) for link in proposed.links]})
     return unkept(body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
@@ -15,7 +15,7 @@ from recommend.recommender import Recommender
 from recommend_service.cache.response import cache_control
 from recommend_service.http.auth import require_reader
 from recommend_service.http.fast_route import FastRoute
-from recommend_service.http.parameters import BoxParameters
+from recommend_service.http.parameters import FilterParameters
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.problems import INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import StoryBody
@@ -40,13 +40,13 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-class StoryParameters(BoxParameters):
-    """Those of these routes, which are those of boxes."""
+class StoryParameters(FilterParameters):
+    """Those of these routes."""
 
     limit: int = Field(
         50, ge=1, le=50, description="how many articles: this one, the latest, the beginning, then turns, then others"
     )
-    fallback: Literal["latest", "popular", "none"] = Field("none", description="of boxes: nothing stands in here")
+    variant: str | None = Field(None, description="as of boxes")
 
 
 class UrlStoryParameters(StoryParameters):

@@ -77,7 +77,7 @@ class ServiceSettings(Group):
     trusted_proxies: list[IPvAnyNetwork] = Field(
         default_factory=list, description="addresses or networks whose X-Forwarded-For tells who asks"
     )
-    lenient: bool = Field(False, description="pass over parameters that are unknown; else they are a 422")
+    lenient: bool = Field(False, description="pass over parameters unknown or given twice; else they are a 422")
     max_concurrency: int = Field(256, ge=1, description="requests at work in one process; more are refused")
     max_uploads: int = Field(0, ge=0, description="those of them with a body, 0: half")
     max_connections: int = Field(4096, ge=1, description="in one process; the one idle longest makes room for another")

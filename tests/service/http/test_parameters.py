@@ -29,6 +29,34 @@ def test_an_unknown_parameter_is_a_422_that_names_the_nearest(reader: Any, query
 
 
 @pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("section=World&section=Culture", "query.section: is given 2 times; write section=World,Culture"),
+        ("-tag=a&limit=3&-tag=b", "query.-tag: is given 2 times; write -tag=a,b"),
+        ("limit=3&limit=4", "query.limit: is given 2 times; give one value"),
+        ("fallback=none&fallback=none", "query.fallback: is given 2 times; give one value"),
+    ],
+)
+def test_a_parameter_of_one_value_that_is_given_twice_is_a_422_that_says_how_to_write_it(
+    reader: Any, query: str, said: str
+) -> None:
+    for _ in range(2):
+        answer = reader.get(f"{BOX}?{query}")
+        assert (answer.status_code, answer.json()["detail"]) == (422, said)
+    assert reader.get(f"{BOX}?exclude=a&exclude=b&access=public&access=members").status_code == 200
+
+
+def test_since_after_until_is_a_422_that_names_both(reader: Any) -> None:
+    params = {"since": "2026-02-01T00:00:00+02:00", "until": "2026-01-01"}
+    answers = [reader.get(path, params=params) for path in (BOX, BOX.replace("related", "story"))]
+    answers.append(reader.post("/v1/related", json={"ids": ["a"]}, params=params))
+    for answer in answers:
+        assert answer.status_code == 422
+        assert "since 2026-01-31T22:00:00+00:00 is after until 2026-01-01" in answer.json()["detail"]
+    assert reader.get(BOX, params={"since": "2026-01-01", "until": "2026-01-01"}).status_code == 200
+
+
+@pytest.mark.parametrize(
     "bound",
     [
         "0001-01-01T00:01:01",

@@ -23,6 +23,13 @@ def test_a_draft_is_told_which_words_should_lead_to_which_story(reader: Any, cor
     assert found
 
 
+def test_a_field_that_articles_do_not_have_is_refused_with_the_one_that_was_meant(reader: Any) -> None:
+    refused = reader.post("/v1/links", json={"title": "T", "txt": "Words"})
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == "body.'txt': is no field; did you mean text?"
+    assert reader.post("/v1/links", json={"title": "T", "section": "World", "id": None}).status_code == 200
+
+
 @pytest.mark.parametrize(("query", "name"), [("k=3", "limit"), ("limit=0", "limit"), ("limit=51", "limit")])
 def test_a_parameter_that_is_unknown_or_out_of_range_is_refused(reader: Any, query: str, name: str) -> None:
     refused = reader.post(f"/v1/links?{query}", json={"title": "T"})

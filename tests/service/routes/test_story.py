@@ -43,7 +43,8 @@ def test_it_is_told_by_url_in_few_articles_and_narrowed_as_boxes_are(reader: Any
     narrowed = reader.get(f"/v1/articles/{story.article_id}/story", params={"exclude": out}).json()
     assert out not in {part["id"] for part in narrowed["articles"]}
     assert reader.get("/v1/story", params={"url": "https://unheard.example/of"}).status_code == 404
-    assert reader.get(f"/v1/articles/{story.article_id}/story", params={"colour": "red"}).status_code == 422
+    for unknown in ({"colour": "red"}, {"fallback": "popular"}, {"explain": "true"}):
+        assert reader.get(f"/v1/articles/{story.article_id}/story", params=unknown).status_code == 422
 
 
 def test_the_box_is_a_timeline_where_there_is_a_story_and_a_list_where_there_is_none(
