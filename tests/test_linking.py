@@ -123,6 +123,7 @@ def test_older_stories_are_told_where_they_should_lead_to_a_new_one(recommender:
         ("It was said by Haldane of the ministry.", "Haldane"),
         ("The Temple of Kirovets was shut.", None),
         ("Robert F. Haldane spoke.", None),
+        ("They are of the Asia-Haldane summit.", None),
         ("Back then Petra Haldane spoke.", "Petra Haldane"),
         ("They heard Haldane. Donald Crane spoke. 30 left.", "Haldane"),
         ("They heard Haldane. 30 people left.", "Haldane"),

@@ -11,6 +11,7 @@ from math import fsum
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommend.articles.card import CARD_FIELDS, Card
 from recommend.articles.rules import NO_RULES
@@ -18,7 +19,6 @@ from recommend.articles.text import folded
 from recommend.index.filters import Filters
 from recommend.index.view import View
 from recommend.ranking import near_duplicates
-from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.common_names import nationalities
 from recommend.ranking.phrases import enumeration, phrase
 from recommend.ranking.places import extent
@@ -184,13 +184,7 @@ def _without_copies(view: View, ids: Sequence[str], rules: PolicySettings) -> li
     """Those of some published articles that say what none before them says in the same words."""
     view.segments[0].bring(ids)
     places = [place for place in map(view.locate, ids) if place is not None]
-    parts = [
-        Candidates.of(number, np.array([row]), view.segments[number].groups[[row]], np.zeros((1, len(FEATURES)), "f4"))
-        for number, row in places
-    ]
-    _, same, updates = near_duplicates.among(view, Candidates.joined(parts), rules)
-    groups = np.array([view.group(place) for place in places], np.uint64)
-    copies = np.tril((same & ~updates) | (groups[:, None] == groups), -1)
+    copies: NDArray[np.bool_] = np.tril(near_duplicates.copies(view, places, rules), -1)
     return [one for one, copied in zip(ids, copies.any(axis=1).tolist(), strict=True) if not copied]
 
 

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recommend.articles.article import Article
+from recommend.encoder import Encoder
 from recommend.evaluation.exposure import Exposure, distances, exposure
 from recommend.recommender import Recommender
+from recommend.settings import Settings
+from recommend.store import Store
 
 if TYPE_CHECKING:
     from conftest import Newsroom
@@ -61,3 +64,24 @@ def test_distances_are_those_of_the_shortest_way() -> None:
 def test_the_table_has_a_row_for_each_article(told: Exposure) -> None:
     assert told.table().num_rows == 60
     assert told.table().column("boxes").to_pylist() == [one.boxes for one in told.articles]
+
+
+def test_what_policy_keeps_out_of_boxes_is_counted_apart_with_its_reason(
+    indexed: tuple[Settings, Store], encoder: Encoder, corpus: list[Article]
+) -> None:
+    told = exposure(Recommender(indexed[1], indexed[0], encoder), 5)
+    genres = {article.id: article.genre for article in corpus}
+    boxes = {one.id: one.boxes for one in told.articles}
+    hidden = [one for one in told.in_no_box if one.hidden]
+    copies = [one for one in told.in_no_box if one.copy_of]
+    assert {one.id for one in hidden} >= {one.id for one in told.in_no_box if genres[one.id] == "letters"}
+    assert all((one.hidden, one.reason) == (genres[one.id], f"policy hides {one.hidden} under news") for one in hidden)
+    assert any("-wire-" in one.id for one in copies)
+    assert all(boxes[str(one.copy_of)] and one.reason == f"copy of {one.copy_of}" for one in copies)
+    assert told.by_policy == [one for one in told.in_no_box if one in hidden or one in copies]
+    assert not any(one.by_policy for one in told.articles if one.boxes)
+
+
+def test_months_come_in_order_of_time(told: Exposure) -> None:
+    months = [value for facet, value, _ in told.groups() if facet == "month"]
+    assert months == sorted(months, reverse=True)

@@ -25,6 +25,7 @@ from recommend_service.desk.visit import RefusalError, Visit, signed_in
 
 NAMES = {
     "nowhere": "In no box",
+    "policy": "In no box by policy",
     "empty": "With an empty box",
     "unreached": "Out of reach",
     "most": "In most boxes",
@@ -45,7 +46,9 @@ class Told:
 
     Attributes:
         pinned: ids of the stories in whose boxes editors pinned it.
-        hosts: stories that it is most related to, in whose boxes it could be pinned.
+        hosts: stories that it is most related to, in whose boxes it could be pinned; none where policy keeps it out.
+        hidden: the genre that policy hides, if it is in no box for that.
+        original: the story that it is a copy of, if it is in no box for that.
     """
 
     card: Card
@@ -54,6 +57,8 @@ class Told:
     clicks: int | None
     pinned: list[str]
     hosts: list[Card]
+    hidden: str | None
+    original: Card | None
 
 
 @dataclass(frozen=True)
@@ -138,8 +143,13 @@ def _told(recommender: Recommender, rows: pa.Table, *, hosts: bool) -> Iterator[
     answers = recommender.answers([card.id for _, card in shown], _HOSTS) if hosts else repeat(None, len(shown))
     for (row, card), answer in zip(shown, answers, strict=True):
         pinned = [one for one, curation in view.curations.items() if any(pin.id == card.id for pin in curation.pinned)]
-        near = [] if answer is None else [_card(recommender, view, item.id) for item in answer.items]
-        yield Told(card, row["boxes"], row["items"], row["clicks"], pinned, [one for one in near if one is not None])
+        ruled = row["hidden"] is not None or row["copy_of"] is not None
+        near = [] if answer is None or ruled else [_card(recommender, view, item.id) for item in answer.items]
+        original = None if row["copy_of"] is None else _card(recommender, view, row["copy_of"])
+        yield Told(
+            card, row["boxes"], row["items"], row["clicks"], pinned, [one for one in near if one is not None],
+            row["hidden"], original,
+        )  # fmt: skip
 
 
 def _card(recommender: Recommender, view: View, article_id: str) -> Card | None:

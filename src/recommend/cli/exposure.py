@@ -23,6 +23,7 @@ from recommend.index.snapshot.layout import IndexLayout
 
 _MOST_LINKED = 5
 _MOST_GROUPS = 12
+_MOST_ALONE = 10
 
 
 @app.command()
@@ -63,6 +64,8 @@ def _as_json(told: Exposure) -> dict[str, object]:
         "size": told.size,
         "clicks": told.clicks,
         "in_no_box": [one.id for one in told.in_no_box],
+        "by_policy": len(told.by_policy),
+        "reasons": [{"id": one.id, "title": one.title, "reason": one.reason} for one in told.in_no_box],
         "dead_ends": [one.id for one in told.dead_ends],
         "unreached": [one.id for one in told.unreached],
         "gini": told.gini,
@@ -77,7 +80,11 @@ def _print(told: Exposure) -> None:
     def share(some: list[Exposed]) -> str:
         return f"{len(some):,} of {count:,} ({len(some) / max(count, 1):.1%})"
 
-    out.print(f"in no box        {share(told.in_no_box)}")
+    out.print(f"in no box        {share(told.in_no_box)}, {len(told.by_policy):,} of them by policy")
+    for one in sorted(told.in_no_box, key=lambda one: one.by_policy)[:_MOST_ALONE]:
+        out.print(f"                 {plain(one.title)} · [dim]{plain(one.id)}[/dim] · {plain(one.reason)}")
+    if (more := len(told.in_no_box) - _MOST_ALONE) > 0:
+        out.print(f"                 and {more:,} more: --out FILE or --json tells all", style="dim")
     out.print(f"not reached      {share(told.unreached)} within {told.clicks} clicks of the front page")
     out.print(f"empty box        {share(told.dead_ends)}")
     out.print(f"Gini             {told.gini:.3f} of how many boxes each stands in: 0 all alike, 1 one has all")

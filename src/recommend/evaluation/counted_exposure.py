@@ -18,8 +18,8 @@ from recommend.evaluation.exposure import FACETS, Exposure, Group, value_of
 from recommend.evaluation.tables import write_table
 from recommend.index.snapshot.layout import IndexLayout
 
-KINDS = ("nowhere", "empty", "unreached", "most")
-"""Stories in no box, with an empty box, out of reach, and those in most boxes."""
+KINDS = ("nowhere", "policy", "empty", "unreached", "most")
+"""Stories in no box: left out, and kept out by policy; with an empty box, out of reach, and those in most boxes."""
 
 _ABOUT = b"exposure"
 _MOST = 100
@@ -52,8 +52,8 @@ _FORMAT = TypeAdapter(Counted)
 
 @dataclass(frozen=True, slots=True)
 class CountedExposure:
-    """A count with a row for each article: ``id``, ``section``, ``month``, ``language``, ``boxes``, ``items`` and
-    ``clicks``, newest first."""
+    """A count with a row for each article: ``id``, ``section``, ``month``, ``language``, ``boxes``, ``items``,
+    ``clicks``, ``hidden`` and ``copy_of``, newest first."""
 
     counted: Counted
     table: pa.Table
@@ -62,7 +62,14 @@ class CountedExposure:
         """The rows of one of KINDS whose facets have some values."""
         table, clicks = self.table, self.table["clicks"]
         far = pc.fill_null(pc.greater(clicks, self.counted.clicks), True)
-        within = {"nowhere": pc.equal(table["boxes"], 0), "empty": pc.equal(table["items"], 0), "unreached": far}
+        alone = pc.equal(table["boxes"], 0)
+        ruled = pc.or_(pc.is_valid(table["hidden"]), pc.is_valid(table["copy_of"]))
+        within = {
+            "nowhere": pc.and_not(alone, ruled),
+            "policy": pc.and_(alone, ruled),
+            "empty": pc.equal(table["items"], 0),
+            "unreached": far,
+        }
         if kind in within:
             table = table.filter(within[kind])
         for facet, value in facets.items():
@@ -81,6 +88,7 @@ def keep(layout: IndexLayout, told: Exposure, snapshot: str, revision: int) -> N
         {
             "id": one.id, **{facet: value_of(one, facet) for facet in FACETS},
             "boxes": one.boxes, "items": one.items, "clicks": one.clicks,
+            "hidden": one.hidden, "copy_of": one.copy_of,
         }
         for one in newest_first
     ]  # fmt: skip
@@ -112,5 +120,6 @@ _SCHEMA = pa.schema(
     [
         ("id", pa.string()), *((facet, pa.string()) for facet in FACETS),
         ("boxes", pa.int64()), ("items", pa.int64()), ("clicks", pa.int64()),
+        ("hidden", pa.string()), ("copy_of", pa.string()),
     ]
 )  # fmt: skip

@@ -11,10 +11,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from recommend.arrays import to_float32
 from recommend.articles.languages import primary_language
 from recommend.evaluation.shown import gini
 from recommend.files import Kind, first_line, starts_with
+from recommend.index.view import View
+from recommend.ranking import near_duplicates
 from recommend.recommender import Recommender
+from recommend.settings import PolicySettings
 
 FACETS = ("section", "month", "language")
 """What exposure is told by."""
@@ -28,6 +32,8 @@ class Exposed:
         boxes: how many boxes it stands in.
         items: how many stories its own box leads to.
         clicks: how many it takes to reach it from the front page, 0 on it; None where no way leads there.
+        hidden: of one in no box, the genre that policy hides under news; None for others.
+        copy_of: of one in no box, the id of the story in boxes that it is a copy of; None for others.
     """
 
     id: str
@@ -38,6 +44,20 @@ class Exposed:
     boxes: int
     items: int
     clicks: int | None
+    hidden: str | None = None
+    copy_of: str | None = None
+
+    @property
+    def by_policy(self) -> bool:
+        """Whether policy keeps it out of boxes."""
+        return self.hidden is not None or self.copy_of is not None
+
+    @property
+    def reason(self) -> str:
+        """Why it is in no box, in words."""
+        if self.hidden is not None:
+            return f"policy hides {self.hidden} under news"
+        return "always outranked" if self.copy_of is None else f"copy of {self.copy_of}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +90,11 @@ class Exposure:
         return [one for one in self.articles if not one.boxes]
 
     @property
+    def by_policy(self) -> list[Exposed]:
+        """Those of them that policy keeps out of boxes: of a hidden genre, or a copy of one that is in some."""
+        return [one for one in self.in_no_box if one.by_policy]
+
+    @property
     def dead_ends(self) -> list[Exposed]:
         """Those whose own box is empty."""
         return [one for one in self.articles if not one.items]
@@ -87,7 +112,8 @@ class Exposure:
         return sorted(self.articles, key=lambda one: (-one.boxes, one.id))[:count]
 
     def groups(self) -> Iterator[tuple[str, str, Group]]:
-        """By section, month and language, the largest first: name of the facet, its value, and the group."""
+        """By section and language, the largest first, and by month, the newest first: name of the facet, its value, and
+        the group."""
         for facet in FACETS:
             counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
             for one in self.articles:
@@ -95,7 +121,10 @@ class Exposure:
                 count[0] += 1
                 count[1] += not one.boxes
                 count[2] += not self._reaches(one)
-            for value, count in sorted(counts.items(), key=lambda item: (-item[1][0], item[0])):
+            ordered = sorted(counts.items(), key=lambda item: (-item[1][0], item[0]))
+            if facet == "month":
+                ordered.sort(key=lambda item: (item[0] != "undated", item[0]), reverse=True)
+            for value, count in ordered:
                 yield facet, value, Group(*count)
 
     def table(self) -> pa.Table:
@@ -108,7 +137,7 @@ _SCHEMA = pa.schema(
     [
         ("id", pa.string()), ("title", pa.string()), ("section", pa.string()), ("language", pa.string()),
         ("published_at", pa.timestamp("us", "UTC")), ("boxes", pa.int64()), ("items", pa.int64()),
-        ("clicks", pa.int64()),
+        ("clicks", pa.int64()), ("hidden", pa.string()), ("copy_of", pa.string()),
     ]
 )  # fmt: skip
 
@@ -146,18 +175,36 @@ def exposure(
         progress()
     shown = Counter(item for items in boxes.values() for item in items)
     steps = distances(boxes, [item.id for item in fixed.listing.latest(front)])
-    found = []
+    rules, found = fixed.settings.policy, []
     for article_id in ids:
         place = view.locate(article_id)
         assert place is not None
         card = view.segments[place[0]].table.card(place[1])
+        hidden = card.genre if rules.on and not shown[article_id] and card.genre in rules.hidden_genres else None
+        original = None if hidden or shown[article_id] else _original(view, place, shown, rules)
         found.append(
             Exposed(
                 card.id, card.title, card.section, card.language, card.published_at,
-                shown[article_id], len(boxes[article_id]), steps.get(article_id),
+                shown[article_id], len(boxes[article_id]), steps.get(article_id), hidden, original,
             )
         )  # fmt: skip
     return Exposure(k, clicks, tuple(found), gini(np.array([one.boxes for one in found], np.int64)))
+
+
+def _original(view: View, place: tuple[int, int], shown: Mapping[str, int], rules: PolicySettings) -> str | None:
+    """The id of the article in most boxes that one is a near-duplicate of; None where there is none."""
+    if not (rules.on and rules.hide_duplicates):
+        return None
+    vector = to_float32(view.segments[place[0]].embeddings[place[1]])
+    places = [place]
+    for number, segment in enumerate(view.segments):
+        near = to_float32(segment.embeddings) @ vector >= rules.duplicate_dense
+        near |= segment.groups == view.group(place)
+        places += [(number, int(row)) for row in np.flatnonzero(near) if (number, int(row)) != place]
+    same = near_duplicates.copies(view, places, rules)[0]
+    ids = [view.segments[number].table.id(row) for number, row in places]
+    copies = [one for one, copied in zip(ids, same.tolist(), strict=True) if copied and shown.get(one)]
+    return max(copies, key=lambda one: (shown[one], one), default=None)
 
 
 def distances(links: Mapping[str, Sequence[str]], start: Sequence[str]) -> dict[str, int]:

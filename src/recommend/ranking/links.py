@@ -146,7 +146,7 @@ def _name_at(
 
 def _is_piece(text: str, start: int, end: int, language: str | None) -> bool:
     """Whether a text goes on with the name that some words of it are of: "Stade" of "Stade de France"."""
-    if _GOES_ON.match(text, end):
+    if _GOES_ON.match(text, end) or "-" in (text[end : end + 1], text[max(start - 1, 0) : start]):
         return True
     if _INITIAL.search(text, max(0, start - 4), start):
         return True

@@ -18,7 +18,7 @@ from recommend.index.lexical import dense_rows
 from recommend.index.lexicon import TermVector
 from recommend.index.query import Query
 from recommend.index.view import View
-from recommend.ranking.candidates import Candidates, rounded
+from recommend.ranking.candidates import FEATURES, Candidates, rounded
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
@@ -44,6 +44,19 @@ def among(view: View, candidates: Candidates, rules: PolicySettings) -> tuple[Fl
         within = np.ix_(some, some)
         same[within], updates[within] = near[within] & (copies | updated), near[within] & updated
     return dense, same, updates
+
+
+def copies(view: View, places: Sequence[tuple[int, int]], rules: PolicySettings) -> BoolArray:
+    """(n, n) which of the articles at some places (segment, row) say the same in the same words; not those that update
+    one another."""
+    parts = [
+        Candidates.of(number, np.array([row]), view.segments[number].groups[[row]], np.zeros((1, len(FEATURES)), "f4"))
+        for number, row in places
+    ]
+    _, same, updates = among(view, Candidates.joined(parts), rules)
+    groups = np.array([view.group(place) for place in places], np.uint64)
+    found: BoolArray = (same & ~updates) | (groups[:, None] == groups)
+    return found
 
 
 def of_query(view: View, query: Query, candidates: Candidates, rules: PolicySettings) -> BoolArray:

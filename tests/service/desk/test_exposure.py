@@ -52,38 +52,57 @@ def test_before_the_first_count_the_page_says_so_and_how_to_make_one(editor: Any
     assert editor.get("/desk/exposure.csv").status_code == 422
 
 
-def test_a_story_in_no_box_is_found_and_mended_by_a_pin(running: Any, editor: Any, count: Callable[[], None]) -> None:
+PIN = re.compile(
+    r'action="/desk/stories/([^"/]+)/curation">\s*<input type="hidden" name="form_token" value="(\w+)">\s*'
+    r'<button name="pin" value="([^"]+)">'
+)
+
+
+def test_a_story_out_of_reach_is_found_and_mended_by_a_pin(
+    running: Any, editor: Any, count: Callable[[], None]
+) -> None:
     count()
-    alone = rows(editor, kind="nowhere")
-    assert alone
-    assert all(row["boxes"] == "0" for row in alone)
-    assert editor.get("/desk/exposure.json", params={"kind": "nowhere"}).json()[0]["id"] == alone[0]["id"]
-    page = unescape(editor.get("/desk/exposure").text)
+    far = rows(editor, kind="unreached")
+    assert editor.get("/desk/exposure.json", params={"kind": "unreached"}).json()[0]["id"] == far[0]["id"]
+    page = unescape(editor.get("/desk/exposure", params={"kind": "unreached"}).text)
     assert "Nothing has changed since" in page
-    assert alone[0]["title"] in page
-    host, token, orphan = re.search(
-        r'action="/desk/stories/([^"/]+)/curation">\s*<input type="hidden" name="form_token" value="(\w+)">\s*'
-        r'<button name="pin" value="([^"]+)">',
-        page,
-    ).groups()  # type: ignore[union-attr]
+    assert far[0]["title"] in page
+    found = (one.groups() for one in PIN.finditer(page))
+    host, token, orphan = next(one for one in found if one[2] not in running.reader.shown(one[0], limit=5))
+    boxes = {row["id"]: int(row["boxes"]) for row in far}
     done = editor.post(f"/desk/stories/{host}/curation", data={"form_token": token, "pin": orphan})
     assert done.status_code == 303
     assert running.reader.shown(host, limit=5)[0] == orphan
-    page = editor.get("/desk/exposure").text
+    page = editor.get("/desk/exposure", params={"kind": "unreached"}).text
     assert "Pinned under" in page
     assert "has changed 1 time since" in page
     count()
-    assert orphan not in {row["id"] for row in rows(editor, kind="nowhere")}
+    rest = {row["id"]: int(row["boxes"]) for kind in ("unreached", "most") for row in rows(editor, kind=kind)}
+    assert rest.get(orphan, boxes[orphan] + 1) > boxes[orphan]
+
+
+def test_what_policy_keeps_out_of_boxes_is_told_apart_with_its_reason_and_no_pin(
+    editor: Any, count: Callable[[], None]
+) -> None:
+    count()
+    ruled = rows(editor, kind="policy")
+    assert ruled
+    assert all(row["boxes"] == "0" for row in ruled)
+    assert not {row["id"] for row in ruled} & {row["id"] for row in rows(editor, kind="nowhere")}
+    page = editor.get("/desk/exposure", params={"kind": "policy"}).text
+    assert "Policy hides letters under news" in page
+    assert "Copy of <a " in page
+    assert PIN.search(page) is None
 
 
 def test_what_is_taken_down_is_gone_from_the_count_at_once(
     running: Any, editor: Any, count: Callable[[], None]
 ) -> None:
     count()
-    gone = rows(editor, kind="nowhere")[0]
+    gone = rows(editor, kind="policy")[0]
     running.writer.article("DELETE", gone["id"])
-    assert gone["id"] not in {row["id"] for row in rows(editor, kind="nowhere")}
-    assert gone["id"] not in editor.get("/desk/exposure").text
+    assert gone["id"] not in {row["id"] for row in rows(editor, kind="policy")}
+    assert gone["id"] not in editor.get("/desk/exposure", params={"kind": "policy"}).text
     assert gone["title"].encode() not in IndexLayout(running.settings.index).exposure.read_bytes()
 
 
