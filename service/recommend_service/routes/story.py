@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
@@ -47,6 +47,9 @@ class StoryParameters(FilterParameters):
         50, ge=1, le=50, description="how many articles: this one, the latest, the beginning, then turns, then others"
     )
     variant: str | None = Field(None, description="as of boxes")
+    fallback: Literal["latest", "popular", "none"] = Field(
+        "none", description="of the box that the element shows where there is no story; nothing stands in for a story"
+    )
 
 
 class UrlStoryParameters(StoryParameters):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -8,6 +9,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from recommend.articles.article import Article
 from recommend_service.http.schemas import StoryBody
+from recommend_service.routes.story import StoryParameters
 
 
 def _story(reader: Any, article_id: str) -> StoryBody | None:
@@ -43,8 +45,22 @@ def test_it_is_told_by_url_in_few_articles_and_narrowed_as_boxes_are(reader: Any
     narrowed = reader.get(f"/v1/articles/{story.article_id}/story", params={"exclude": out}).json()
     assert out not in {part["id"] for part in narrowed["articles"]}
     assert reader.get("/v1/story", params={"url": "https://unheard.example/of"}).status_code == 404
-    for unknown in ({"colour": "red"}, {"fallback": "popular"}, {"explain": "true"}):
+    for unknown in ({"colour": "red"}, {"explain": "true"}):
         assert reader.get(f"/v1/articles/{story.article_id}/story", params=unknown).status_code == 422
+
+
+def test_a_story_is_told_to_the_element_with_every_attribute_that_a_box_is_asked_for_by(
+    reader: Any, corpus: list[Article]
+) -> None:
+    source = (Path(__file__).parents[3] / "service" / "web" / "element" / "source.js").read_text()
+    asked = re.search(r"const ASKED = \[(.*?)\]", source)
+    assert asked is not None
+    names = [name.replace("-", "_") for name in re.findall('"(.*?)"', asked[1])]
+    assert {"fallback", "variant", "section"} <= {*names}
+    assert {*names} <= {*StoryParameters.model_fields}
+    story = _told(reader, corpus)
+    answer = reader.get(f"/v1/articles/{story.article_id}/story", params={"fallback": "popular"})
+    assert len(answer.json()["articles"]) == len(story.articles)
 
 
 def test_the_box_is_a_timeline_where_there_is_a_story_and_a_list_where_there_is_none(
