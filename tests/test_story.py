@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import pytest
@@ -14,7 +15,7 @@ from recommend.index.filters import Filters
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
-from recommend.story import Link, grown, story_of
+from recommend.story import Link, grown, story_of, strongest
 
 
 @pytest.fixture
@@ -120,3 +121,11 @@ def test_of_near_duplicates_a_story_tells_one(recommender: Recommender, corpus: 
     assert len(told) > 20
     for story in told:
         assert len(copies & {part.id for part in story.articles}) <= 1
+
+
+def test_a_story_goes_by_whole_names_and_by_no_nationality() -> None:
+    carried = Counter({"Louvre": 6, "Laurence": 5, "Laurence des Cars": 2, "South Korean": 4, "Korean": 4, "Yoon": 3})
+    assert strongest(carried, Counter(), "en") == ("Louvre", "Laurence des Cars", "Yoon")
+    assert strongest(Counter({"Korean": 3}), Counter(), "en") == ("Korean",)
+    texts = ["Laurence des Cars speaks", "They heard Laurence des Cars", "Alcaraz Wins", "For Alcaraz it is over"]
+    assert strongest(Counter({"Laurence": 4, "Alcaraz": 2}), Counter(), "en", texts) == ("Laurence des Cars", "Alcaraz")

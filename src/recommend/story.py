@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from recommend.articles.text import folded
 from recommend.index.filters import Filters
 from recommend.index.view import View
 from recommend.ranking import near_duplicates
-from recommend.ranking.common_names import nationalities
+from recommend.ranking.common_names import names_nothing, nationalities
 from recommend.ranking.phrases import enumeration, phrase
 from recommend.ranking.places import extent
 from recommend.ranking.reasons import Reason
@@ -37,6 +38,7 @@ _LINKS = 6
 _APART = timedelta(days=90)
 _FLOOR = 0.05
 _NAMING = frozenset({"story", "topic", "place"})
+_GOES_ON = re.compile(r"(?: (?:de|del|des|der|di|du|da|do|la|van|von))* [^\W\d_a-z][\w’-]*")
 _UNDATED = datetime.max.replace(tzinfo=UTC)
 
 Role = Literal["beginning", "turn", "latest"]
@@ -193,7 +195,8 @@ def _told(article_id: str, cards: dict[str, Card], names: Mapping[str, Counter[s
     if len(cards) < least or not carried:
         return Story(article_id, None, (), [])
     language = cards[article_id].language
-    terms = _strongest(carried, sum(names.values(), Counter()), language)
+    texts = [f"{card.title}\n{card.summary or ''}" for card in cards.values()]
+    terms = strongest(carried, sum(names.values(), Counter()), language, texts)
     ordered = sorted(cards.values(), key=lambda card: (card.published_at or _UNDATED, card.id))
     seen: set[str] = set()
     parts = []
@@ -208,23 +211,51 @@ def _told(article_id: str, cards: dict[str, Card], names: Mapping[str, Counter[s
     return Story(article_id, name, terms, parts, phrase("heading-story", language), len(parts))
 
 
-def _strongest(carried: Counter[str], told: Counter[str], language: str | None) -> tuple[str, ...]:
-    """The names that a story goes by: those that most of its articles carry, a country or nationality half as much,
-    and none that is a piece of another.
+def strongest(
+    carried: Counter[str], told: Counter[str], language: str | None, texts: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """The names that a story goes by: those that most of its articles carry, a country half as much; no nationality as
+    long as there is another name, and none that is a piece of another: of a given name and a whole one, the whole.
 
     Args:
         carried: how many articles carry each.
         told: how many links tell each.
         language: of the story.
+        texts: titles and summaries of its articles.
     """
 
     def weight(term: str) -> float:
-        wide = extent(term, language) == "country" or folded(term) in nationalities()
+        wide = extent(term, language) == "country" or _is_nationality(term, language)
         return carried[term] / 2 if wide else carried[term]
 
+    words = {term: folded(term).split() for term in carried}
+    whole = {term: term if extent(term, language) else _whole(term, words, texts) for term in carried}
+    naming = [term for term in carried if not _is_nationality(term, language)] or list(carried)
     chosen: list[str] = []
-    for term in sorted(carried, key=lambda term: (-weight(term), -told[term], term)):
-        words = {*folded(term).split()}
-        if not any(words <= (other := {*folded(one).split()}) or other <= words for one in chosen):
-            chosen.append(term)
+    for term in sorted(naming, key=lambda term: (-weight(term), -told[term], term)):
+        own = {*folded(whole[term]).split()}
+        if not any(own <= (other := {*folded(one).split()}) or other <= own for one in chosen):
+            chosen.append(whole[term])
     return tuple(chosen[:_NAMES])
+
+
+def _whole(term: str, words: Mapping[str, Sequence[str]], texts: Sequence[str]) -> str:
+    """The longest name that begins with a name of one word; else what texts write each time that they hold it, such as
+    "Laurence des Cars"; else that name."""
+    own = words[term]
+    if len(own) > 1:
+        return term
+    alone = {other[0] for other in words.values() if len(other) == 1}
+    longer = [one for one, other in words.items() if other[0] == own[0] and alone.isdisjoint(other[1:])]
+    if len(best := max(longer, key=lambda one: (len(words[one]), one))) > len(term):
+        return best
+    ends = [(text, found.end()) for text in texts for found in re.finditer(rf"\b{re.escape(term)}\b", text)]
+    rests = Counter(rest[0] for text, end in ends if (rest := _GOES_ON.match(text, end)))
+    if not rests or rests.total() < len(ends):
+        return term
+    return f"{term}{min(rests, key=lambda rest: (-rests[rest], rest))}"
+
+
+def _is_nationality(term: str, language: str | None) -> bool:
+    ending = f" {folded(term)}"
+    return names_nothing(term, language) or any(one.endswith(ending) for one in nationalities())
