@@ -11,9 +11,6 @@ from heapq import nlargest
 from math import fsum
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from recommend.articles.card import CARD_FIELDS, Card
 from recommend.articles.rules import NO_RULES
 from recommend.articles.text import folded
@@ -186,8 +183,8 @@ def _without_copies(view: View, ids: Sequence[str], rules: PolicySettings) -> li
     """Those of some published articles that say what none before them says in the same words."""
     view.segments[0].bring(ids)
     places = [place for place in map(view.locate, ids) if place is not None]
-    copies: NDArray[np.bool_] = np.tril(near_duplicates.copies(view, places, rules), -1)
-    return [one for one, copied in zip(ids, copies.any(axis=1).tolist(), strict=True) if not copied]
+    copies = near_duplicates.copies(view, places, rules).tolist()
+    return [one for place, one in enumerate(ids) if not any(copies[place][:place])]
 
 
 def _told(article_id: str, cards: dict[str, Card], names: Mapping[str, Counter[str]], least: int) -> Story:
