@@ -135,7 +135,7 @@ def test_what_is_left_out_makes_room_and_comes_back_when_the_rule_goes(
 def test_near_misses_name_rules_that_can_be_the_reason_and_no_others(
     recommender: Recommender, plain: list[Recommendation]
 ) -> None:
-    of_others = [
+    of_others: list[dict[str, Any]] = [
         {"then": {"leave_out": {"tag": "t9"}}},
         {"then": {"hold_back": {"id": plain[4].id}, "factor": 1.01}},
         {"then": {"ignore": {"tag": "unheard-of"}}},
