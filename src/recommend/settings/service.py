@@ -89,7 +89,7 @@ class ServiceSettings(Group):
     max_age: int = Field(60, ge=0, description="seconds browsers and CDNs may cache the box of a new story")
     max_age_old: int = Field(600, ge=0, description="the same of an old one: a hundredth of its age, up to this")
     cache_size: int = Field(10_000, ge=0, description="ready answers each worker keeps at most, 0: none")
-    cache_bytes: int = Field(64_000_000, ge=0, description="bytes of memory that they take at most")
+    cache_bytes: int = Field(96_000_000, ge=0, description="bytes of memory that they take at most")
     access_log: bool = Field(False, description="a line of JSON for every request")
     bulk_limit: int = Field(2**30, ge=1, description="bytes of one bulk request")
     variants: dict[VariantName, VariantSettings] = Field(
