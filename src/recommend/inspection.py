@@ -6,8 +6,7 @@ from recommend.errors import UnknownArticleError
 from recommend.index.filters import Filters
 from recommend.index.query import Query
 from recommend.index.view import View
-from recommend.ranking.candidates import Candidates
-from recommend.ranking.masks import Place
+from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.why import Why, explain_pair
 from recommend.recommender import Recommender
 

@@ -17,20 +17,19 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from computed import Computed
 from recommend.articles.article import Article, parse_article
 from recommend.articles.curation import Choice, Curation
 from recommend.encoder import Encoder
 from recommend.index.filters import Filters
 from recommend.index.lists import TOLD, ReadyLists, block_count
-from recommend.index.live import LiveView
 from recommend.index.snapshot.layout import IndexLayout
-from recommend.index.view import FixedView
 from recommend.ingest import ingest
 from recommend.jobs.exposure import spread_exposure
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
 from recommend.ranking.near_duplicates import of_query
-from recommend.ranking.ready import ReadyShortlists, read_shortlist
+from recommend.ranking.ready import read_shortlist
 from recommend.ranking.shortlist import Scoring
 from recommend.recommender import Recommender
 from recommend.settings import IndexSettings, PolicySettings, RankingSettings, Settings
@@ -91,19 +90,6 @@ def lists_of(recommender: Recommender) -> ReadyLists:
 
 def files(recommender: Recommender) -> list[Path]:
     return sorted(IndexLayout(recommender.settings.index).lists.rglob("*.npy"))
-
-
-class NothingReady(ReadyShortlists):
-    def read(self, *_: object) -> None:
-        return None
-
-
-class Computed(Recommender):
-    """A recommender that makes no use of what is ready."""
-
-    def __init__(self, store: Store, settings: Settings, *, view: FixedView | LiveView) -> None:
-        super().__init__(store, settings, view=view)
-        self.ranking.ready = NothingReady(settings.policy)
 
 
 FILTERS = st.builds(

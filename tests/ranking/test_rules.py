@@ -18,14 +18,13 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from computed import Computed
 from recommend.articles.article import Article, parse_article
 from recommend.articles.curation import Choice, Curation
 from recommend.articles.rule_documents import read_rules
 from recommend.articles.rules import Match, RuleBook
 from recommend.encoder import Encoder
 from recommend.index.filters import Filters
-from recommend.index.live import LiveView
-from recommend.index.view import FixedView
 from recommend.ingest import ingest
 from recommend.inspection import ranking_of, why
 from recommend.jobs.export.export import export
@@ -33,7 +32,6 @@ from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
 from recommend.ranking.answer import Answer, Recommendation
 from recommend.ranking.matching import Story, holds
-from recommend.ranking.ready import ReadyShortlists
 from recommend.recommender import Recommender
 from recommend.rule_trial import ruled_by
 from recommend.settings import PolicySettings, RankingSettings, Settings
@@ -69,21 +67,6 @@ def _articles(count: int) -> list[Article]:
 
 
 ARTICLES = {article.id: article for article in _articles(COUNT + 40)}
-
-
-class NothingReady(ReadyShortlists):
-    """No shortlist is ready."""
-
-    def read(self, *_: object) -> None:
-        return None
-
-
-class Computed(Recommender):
-    """A recommender that makes no use of what is ready."""
-
-    def __init__(self, store: Store, settings: Settings, *, view: FixedView | LiveView) -> None:
-        super().__init__(store, settings, view=view)
-        self.ranking.ready = NothingReady(settings.policy)
 
 
 @pytest.fixture(scope="module")

@@ -133,7 +133,7 @@ def evidence_under(
     if not which:
         return []
     some = chosen.take(np.array(which))
-    places = list(zip(some.segments.tolist(), some.rows.tolist(), strict=True))
+    places = some.places
     lexicon, snapshot, matrix = view.snapshot.lexicon, view.snapshot, view.segments[0].matrix
     shared = shared_terms(query.terms, [view.segments[s].matrix.vector(row) for s, row in places], lexicon)
     names = names_among_each([terms.keys() for terms in shared], lexicon, matrix)

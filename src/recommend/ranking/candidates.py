@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
-
+Place = tuple[int, int]
+"""The segment of a view, and the row there."""
 
 TIME_FEATURES = ("time_curve", "days_log")
 CARD_FEATURES = (*TIME_FEATURES, "section", "tags", "authors")
@@ -47,6 +49,18 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def places(self) -> list[Place]:
+        """(n,) where each is."""
+        return list(zip(self.segments.tolist(), self.rows.tolist(), strict=True))
+
+    def by_segment(self) -> Iterator[tuple[int, IntArray, IntArray]]:
+        """The segments that have some: number, positions of theirs among the candidates (m,), and their rows (m,)."""
+        for number in range(int(self.segments.max(initial=-1)) + 1):
+            here = np.flatnonzero(self.segments == number)
+            if len(here):
+                yield number, here, self.rows[here]
 
     def take(self, which: IntArray | BoolArray | slice) -> Candidates:
         """Those at the given positions, or where the mask is true."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from recommend.index.view import View
 from recommend.ranking import reasons
 from recommend.ranking.answer import Recommendation, listed
+from recommend.ranking.candidates import Place
 from recommend.ranking.eligibility import Eligibility
-from recommend.ranking.masks import Masks, Place, both, places
+from recommend.ranking.masks import Masks, both, places
 from recommend.ranking.newest import newest_first
 from recommend.ranking.rules import UNRULED, Ruling
 

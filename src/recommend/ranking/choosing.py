@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recommend.ranking.candidates import Candidates
+from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.filtering import Filtering
-from recommend.ranking.masks import Place
 from recommend.ranking.sifting import Sifted, Sifting
 
 

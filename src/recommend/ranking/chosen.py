@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from recommend.index.query import Query
 from recommend.ranking.basis import Basis
-from recommend.ranking.candidates import Candidates
-from recommend.ranking.masks import Place
+from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.rules import UNRULED, Ruling
 
 

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.index.view import View
-from recommend.ranking.candidates import Candidates
-from recommend.ranking.masks import Place
+from recommend.ranking.candidates import Candidates, Place
 from recommend.settings import PolicySettings
 
 FloatArray = NDArray[np.float64]

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.index.query import Query
-from recommend.ranking.candidates import FEATURES, Candidates
+from recommend.ranking.candidates import FEATURES, Candidates, Place
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.features import compute_features
 from recommend.ranking.filtering import SPARE, Filtering, without_read
-from recommend.ranking.masks import Place, both, passes
+from recommend.ranking.masks import both, passes
 from recommend.ranking.newest import newest_first
-from recommend.ranking.rules import UNRULED, Ruling, places_of
+from recommend.ranking.rules import UNRULED, Ruling
 from recommend.ranking.shortlist import Scoring
 from recommend.settings import PolicySettings
 
@@ -59,7 +59,7 @@ class Filling:
             for one in sections:
                 width = size + SPARE
                 while len(shown) < size:
-                    there, view = places_of(shown), self.scoring.view
+                    there, view = shown.places, self.scoring.view
                     open_ = ruling.open_to(view, masks, there)
                     found = [(number, row) for *_, number, row in newest_first(view, open_, one, width)]
                     others = self._at([place for place in found if place not in {*there, *gone}])

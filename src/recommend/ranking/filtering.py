@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking import exposure, freshness, history, near_duplicates, policy
-from recommend.ranking.candidates import Candidates
+from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.limits import over, together
-from recommend.ranking.masks import Place, passes
+from recommend.ranking.masks import passes
 from recommend.ranking.rules import UNRULED, Ruling, shifted
 from recommend.ranking.shortlist import Scoring
 from recommend.settings import PolicySettings

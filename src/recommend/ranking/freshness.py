@@ -64,9 +64,8 @@ def left_of(
     """
     asked, now = moments
     left = np.ones(len(candidates))
-    for number, table in enumerate(tables):
-        here = np.flatnonzero(candidates.segments == number)
-        rows = candidates.rows[here]
+    for number, here, rows in candidates.by_segment():
+        table = tables[number]
         published = table.published_at[rows]
         ages = np.where(published == MISSING, np.nan, published.astype(np.float64))
         ages = np.maximum(now - ages, 0.0) if prefer == "fresh" else np.abs((now if asked == MISSING else asked) - ages)

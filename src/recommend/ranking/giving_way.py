@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from recommend.articles.rules import Match, Rule
 from recommend.index.view import View
+from recommend.ranking.candidates import Place
 from recommend.ranking.chosen import Chosen
-from recommend.ranking.masks import Place
-from recommend.ranking.matching import matching
-from recommend.ranking.rules import places_of, values_of
+from recommend.ranking.rules import is_meant, values_of
 
 
 def full_by(view: View, box: Chosen, place: Place) -> list[str]:
     """Names of the rules by which no more of its kind may be in the box."""
-    shown = places_of(box.candidates)
+    shown = box.candidates.places
     return [rule.name for rule, _ in box.ruling.rules if _is_full(view, shown, rule, place)]
 
 
@@ -37,20 +34,16 @@ def _is_full(view: View, shown: Sequence[Place], rule: Rule, place: Place) -> bo
 def _may_move(view: View, box: Chosen, rule: Rule, match: Match | None, place: Place) -> bool:
     then, today = rule.then, box.ruling.today
     if then.hold_back is not None and match is not None:
-        return _means(view, match, place, today)
+        return is_meant(view, match, place, today)
     if then.prefer is not None and match is not None:
-        shown = places_of(box.candidates)
-        return not _means(view, match, place, today) and any(_means(view, match, one, today) for one in shown)
+        shown = box.candidates.places
+        return not is_meant(view, match, place, today) and any(is_meant(view, match, one, today) for one in shown)
     if then.latest_of_story:
         return box.piece is not None and _published(view, place) <= _published(view, box.piece)
     if then.ignore is not None and box.rescored:
         ignored = [(name, getattr(then.ignore, name)) for name in ("section", "tag", "author")]
-        return any(values and _means(view, Match.made(**{name: values}), place, today) for name, values in ignored)
+        return any(values and is_meant(view, Match.made(**{name: values}), place, today) for name, values in ignored)
     return False
-
-
-def _means(view: View, match: Match, place: Place, today: int) -> bool:
-    return bool(matching(match, view.segments[place[0]].table, np.array([place[1]]), today)[0])
 
 
 def _published(view: View, place: Place) -> int:

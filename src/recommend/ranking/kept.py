@@ -14,11 +14,11 @@ from recommend.index.filters import Filters
 from recommend.index.lists import LISTED
 from recommend.index.view import View
 from recommend.ranking.basis import Basis, key_of
-from recommend.ranking.candidates import FEATURES
+from recommend.ranking.candidates import FEATURES, Place
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.model import Ranker
 from recommend.ranking.newcomers import scores_under
-from recommend.ranking.shortlist import Place, Scoring
+from recommend.ranking.shortlist import Scoring
 from recommend.settings import Settings
 
 IntArray = NDArray[np.int64]

@@ -11,8 +11,8 @@ from recommend.index.dates import MISSING
 from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking.answer import evidence_under
-from recommend.ranking.candidates import Candidates
-from recommend.ranking.masks import Place
+from recommend.ranking.candidates import Candidates, Place
+from recommend.ranking.near_duplicates import published
 from recommend.ranking.reasons import kind_and_terms, near_enough
 from recommend.ranking.same_story import KINDS, superseded
 from recommend.ranking.told import Told
@@ -51,8 +51,7 @@ def latest_piece(view: View, query: Query, ranked: Candidates, rules: PolicySett
     same = np.flatnonzero(_of_story(view, query, ranked.first(_MOST), rules, told))
     if len(same) < 2:
         return Latest(ranked)
-    moments = np.array([_published(view, ranked, i) for i in same.tolist()], np.int64)
-    gone = superseded(np.zeros(len(same), np.int64), moments)
+    gone = superseded(np.zeros(len(same), np.int64), published(view, ranked.take(same)))
     (newest,) = same[~gone].tolist()
     place = int(ranked.segments[newest]), int(ranked.rows[newest])
     return Latest(ranked.take(np.delete(np.arange(len(ranked)), same[gone])), place, int(gone.sum()))
@@ -62,9 +61,8 @@ def _of_story(view: View, query: Query, ranked: Candidates, rules: PolicySetting
     found, unknown = np.zeros(len(ranked), np.bool_), list[int]()
     if query.published_at == MISSING:
         return found
-    for i in range(len(ranked)):
-        published = _published(view, ranked, i)
-        if published == MISSING or not near_enough(published - query.published_at, float(ranked.probabilities[i])):
+    for i, moment in enumerate(published(view, ranked).tolist()):
+        if moment == MISSING or not near_enough(moment - query.published_at, float(ranked.probabilities[i])):
             continue
         number, row = int(ranked.segments[i]), int(ranked.rows[i])
         known = None if told is None or number else told.get(row, "", "")
@@ -75,7 +73,3 @@ def _of_story(view: View, query: Query, ranked: Candidates, rules: PolicySetting
     for i, one in zip(unknown, evidence_under(view, query, ranked, unknown, rules), strict=True):
         found[i] = kind_and_terms(one, query.language)[0] in KINDS
     return found
-
-
-def _published(view: View, ranked: Candidates, i: int) -> int:
-    return int(view.segments[int(ranked.segments[i])].table.published_at[int(ranked.rows[i])])

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from recommend.index.conditions import Conditions
 from recommend.index.view import View
+from recommend.ranking.candidates import Place
 
 BoolArray = NDArray[np.bool_]
-Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

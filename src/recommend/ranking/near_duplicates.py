@@ -134,18 +134,15 @@ def published(view: View, candidates: Candidates) -> IntArray:
     """(n,) seconds since 1970, MISSING where unknown."""
     if not candidates.segments.any():
         return view.segments[0].table.published_at[candidates.rows]
-    places = zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True)
-    return np.array([view.segments[s].table.published_at[row] for s, row in places], np.int64)
+    return np.array([view.segments[s].table.published_at[row] for s, row in candidates.places], np.int64)
 
 
 def _embeddings(view: View, candidates: Candidates) -> NDArray[np.float16]:
     """(n, d), as segments hold them."""
     if not candidates.segments.any():
         return view.segments[0].embeddings[candidates.rows]
-    places = zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True)
-    return np.array([view.segments[s].embeddings[row] for s, row in places])
+    return np.array([view.segments[s].embeddings[row] for s, row in candidates.places])
 
 
 def _vectors(view: View, candidates: Candidates) -> list[TermVector]:
-    places = zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True)
-    return [view.segments[s].matrix.vector(row) for s, row in places]
+    return [view.segments[s].matrix.vector(row) for s, row in candidates.places]

@@ -12,10 +12,10 @@ from recommend.articles.article import Access
 from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking import exposure, near_duplicates, policy
-from recommend.ranking.candidates import Candidates
+from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.giving_way import full_by, moved_by
-from recommend.ranking.masks import Masks, Place
+from recommend.ranking.masks import Masks
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
@@ -87,7 +87,7 @@ def near_misses(
     alike = same[: len(missed), len(missed) :]
     repeats_query = near_duplicates.of_query(view, query, missed, rules) | (missed.groups == np.uint64(query.group))
     found = []
-    for i, (number, row) in enumerate(zip(missed.segments.tolist(), missed.rows.tolist(), strict=True)):
+    for i, (number, row) in enumerate(missed.places):
         table = view.segments[number].table
         kinds = policy.unwanted(table, rules, query.genre, query.language, moment) if rules.on else {}
         broken = next((rule for rule, mask in kinds.items() if mask[row]), None)

@@ -17,8 +17,8 @@ from recommend.index.lexicon import TermVector
 from recommend.index.segment import Segment
 from recommend.index.titles import mentions
 from recommend.index.view import View
-from recommend.ranking.candidates import FEATURES, Candidates
-from recommend.ranking.shortlist import Place, Scoring
+from recommend.ranking.candidates import FEATURES, Candidates, Place
+from recommend.ranking.shortlist import Scoring
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]

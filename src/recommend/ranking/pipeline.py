@@ -13,15 +13,14 @@ from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking import history
 from recommend.ranking.basis import Basis, key_of
-from recommend.ranking.candidates import Candidates
+from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.choosing import Choosing, related_first
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.features import compute_features
 from recommend.ranking.filling import Filling
 from recommend.ranking.filtering import Filtering, without_read
-from recommend.ranking.masks import Masks, Place, both, excluding, passes, places
-from recommend.ranking.rules import places_of
+from recommend.ranking.masks import Masks, both, excluding, passes, places
 from recommend.ranking.shortlist import Scoring, Shortlist
 from recommend.ranking.sifting import Sifting
 from recommend.settings import Settings
@@ -146,7 +145,7 @@ class Selection:
         reached = -1
         while ruling.limits and reached < len(chosen.candidates) < choosing.k:
             reached = len(chosen.candidates)
-            open_ = ruling.open_to(self.view, allowed, places_of(chosen.candidates))
+            open_ = ruling.open_to(self.view, allowed, chosen.candidates.places)
             more = self._searched(query, open_, own, count, found)
             if not len(more):
                 return chosen, lacks, True

@@ -11,9 +11,10 @@ from recommend.articles.languages import same_language
 from recommend.index.view import View
 from recommend.ranking import reasons
 from recommend.ranking.answer import Answer, Recommendation, listed
+from recommend.ranking.candidates import Place
 from recommend.ranking.catalogue import latest
 from recommend.ranking.eligibility import Eligibility
-from recommend.ranking.masks import Place, places
+from recommend.ranking.masks import places
 from recommend.ranking.rules import UNRULED, Ruling
 
 DAYS = 14

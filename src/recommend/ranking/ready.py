@@ -15,12 +15,12 @@ from recommend.index.snapshot.open import Snapshot
 from recommend.index.view import View
 from recommend.ranking import near_duplicates, told
 from recommend.ranking.answer import evidence_under
-from recommend.ranking.candidates import FEATURES, Candidates
+from recommend.ranking.candidates import FEATURES, Candidates, Place
 from recommend.ranking.filtering import SPARE
 from recommend.ranking.model import Ranker
 from recommend.ranking.policy import first_of_groups, marginal
 from recommend.ranking.reasons import kind_and_terms
-from recommend.ranking.shortlist import Place, Scoring, Shortlist
+from recommend.ranking.shortlist import Scoring, Shortlist
 from recommend.ranking.told import Told
 from recommend.settings import PolicySettings
 

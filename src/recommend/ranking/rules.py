@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 from recommend.articles.rules import MOST_FACTOR, Match, Per, Rule, Signals, Then
 from recommend.index.conditions import Ruled
 from recommend.index.view import View
-from recommend.ranking.candidates import Candidates
-from recommend.ranking.masks import Masks, Place, places
+from recommend.ranking.candidates import Candidates, Place
+from recommend.ranking.masks import Masks, places
 from recommend.ranking.matching import Story, holds, matching
 
 BoolArray = NDArray[np.bool_]
@@ -151,7 +152,7 @@ class Ruling:
         """For each kind of which rules limit the number, which (n,) candidates are of it, and how many may be taken."""
         found = []
         for limit in self.limits:
-            values = [values_of(view, place, limit.per) for place in places_of(candidates)]
+            values = [values_of(view, place, limit.per) for place in candidates.places]
             for value in sorted(set().union(*values)):
                 kind = np.array([value in own for own in values])
                 if np.count_nonzero(kind) > limit.most:
@@ -163,15 +164,8 @@ class Ruling:
         may be taken: ``spare`` more of a kind than there may be."""
         if not self.limits:
             return candidates.first(most)
-        found, counts = list[int](), Counter[tuple[Limit, str]]()
-        for i, place in enumerate(places_of(candidates)):
-            kinds = self._kinds(view, place)
-            if all(counts[kind] < kind[0].most + spare for kind in kinds):
-                found.append(i)
-                counts.update(kinds)
-                if len(found) == most:
-                    break
-        return candidates.take(np.array(found, np.int64))
+        left = islice(self._open(view, candidates.places, (), spare), most)
+        return candidates.take(np.array([i for i, _ in left], np.int64))
 
     def open_to(self, view: View, masks: Masks, shown: Sequence[Place]) -> Masks:
         """The masks without the rows of which no more may be taken, beside those that are shown."""
@@ -185,12 +179,10 @@ class Ruling:
 
     def within(self, view: View, shown: Sequence[Place], others: Iterable[Place], most: int) -> list[Place]:
         """Those shown and the first of the others beside them, ``most`` in all, no more of a kind than there may be."""
-        found, counts = [*shown], Counter(one for place in shown for one in self._kinds(view, place))
-        for place in others:
-            kinds = self._kinds(view, place)
-            if len(found) < most and place not in found and all(counts[kind] < kind[0].most for kind in kinds):
-                found.append(place)
-                counts.update(kinds)
+        found = [*shown]
+        new = (place for place in others if place not in found)
+        for _, place in islice(self._open(view, new, shown, 0), max(0, most - len(shown))):
+            found.append(place)
         return found
 
     def touched(self, view: View, shown: Candidates, placed: Sequence[int], latest: Sequence[int]) -> list[list[str]]:
@@ -218,12 +210,10 @@ class Ruling:
     def left_out_by(self, view: View, place: Place, *, strictly: bool = True) -> str | None:
         """The name of the rule by which the article at a place is not shown, None where there is none; not
         ``strictly``, it may be one that is not among ``only``."""
-        rows = np.array([place[1]])
         for rule, match in self._sifting:
             if not strictly and rule.then.only is not None:
                 continue
-            meant = matching(match, view.segments[place[0]].table, rows, self.today)[0]
-            if meant != (rule.then.only is not None):
+            if is_meant(view, match, place, self.today) != (rule.then.only is not None):
                 return rule.name
         return None
 
@@ -234,6 +224,17 @@ class Ruling:
     @cached_property
     def _weighing(self) -> tuple[tuple[Rule, Match], ...]:
         return tuple(self._matches("prefer", "hold_back"))
+
+    def _open(
+        self, view: View, others: Iterable[Place], shown: Sequence[Place], spare: int
+    ) -> Iterator[tuple[int, Place]]:
+        """Those of the others, numbered, of which more may be taken beside those shown and the ones before."""
+        counts = Counter(kind for place in shown for kind in self._kinds(view, place))
+        for i, place in enumerate(others):
+            kinds = self._kinds(view, place)
+            if all(counts[kind] < kind[0].most + spare for kind in kinds):
+                counts.update(kinds)
+                yield i, place
 
     def _kinds(self, view: View, place: Place) -> list[tuple[Limit, str]]:
         return [(limit, value) for limit in self.limits for value in values_of(view, place, limit.per)]
@@ -248,10 +249,8 @@ class Ruling:
 
     def _meant(self, view: View, candidates: Candidates, match: Match) -> BoolArray:
         found = np.zeros(len(candidates), np.bool_)
-        for number, segment in enumerate(view.segments):
-            here = candidates.segments == number
-            if here.any():
-                found[here] = matching(match, segment.table, candidates.rows[here], self.today)
+        for number, here, rows in candidates.by_segment():
+            found[here] = matching(match, view.segments[number].table, rows, self.today)
         return found
 
 
@@ -277,9 +276,9 @@ def _sifted(view: View, masks: Masks, sifting: Sequence[tuple[Match, bool]], tod
     return Masks(tuple(rows), replace(masks.conditions, ruled=masks.conditions.ruled + told))
 
 
-def places_of(candidates: Candidates) -> list[Place]:
-    """Segments and rows of candidates."""
-    return list(zip(candidates.segments.tolist(), candidates.rows.tolist(), strict=True))
+def is_meant(view: View, match: Match, place: Place, today: int) -> bool:
+    """Whether a match means the article at a place."""
+    return bool(matching(match, view.segments[place[0]].table, np.array([place[1]]), today)[0])
 
 
 def values_of(view: View, place: Place, per: Per) -> list[str]:

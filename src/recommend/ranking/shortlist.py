@@ -14,7 +14,7 @@ from recommend.articles.languages import primary_language, same_language
 from recommend.index.lists import LISTED
 from recommend.index.query import Query
 from recommend.index.view import View
-from recommend.ranking.candidates import Candidates
+from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.corpus import Corpus
 from recommend.ranking.features import comparable, compute_features, compute_features_each
 from recommend.ranking.history import keys
@@ -23,7 +23,6 @@ from recommend.ranking.scores import neutral, score
 from recommend.ranking.told import Told
 from recommend.settings import RankingSettings
 
-Place = tuple[int, int]
 Means = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -165,7 +164,7 @@ class Scoring:
         """The candidates at ``pinned``, in that order, and the others. One that the search did not bring is scored."""
         if not pinned:
             return ranked.first(0), ranked
-        found = {place: i for i, place in enumerate(zip(ranked.segments.tolist(), ranked.rows.tolist(), strict=True))}
+        found = {place: i for i, place in enumerate(ranked.places)}
         missing = [place for place in pinned if place not in found]
         parts = [
             compute_features(self.view.segments[number], number, query, np.array([row])) for number, row in missing

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.index.query import Query
-from recommend.ranking.candidates import Candidates
+from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.latest_piece import latest_piece
-from recommend.ranking.masks import Place
-from recommend.ranking.rules import Ruling, places_of
+from recommend.ranking.rules import Ruling
 from recommend.ranking.shortlist import Scoring
 from recommend.ranking.signals import rescored, without_signals
 from recommend.ranking.told import Told
@@ -92,6 +91,6 @@ def touched(scoring: Scoring, chosen: Chosen) -> list[list[str]]:
     """By item of a box, the names of the rules by which it stands there."""
     if not chosen.ruling:
         return [[] for _ in range(len(chosen.candidates))]
-    found = places_of(chosen.candidates)
+    found = chosen.candidates.places
     latest = [found.index(chosen.piece)] if chosen.piece in found else []
     return chosen.ruling.touched(scoring.view, chosen.candidates, chosen.placed, latest)

@@ -86,19 +86,16 @@ def _changed(
 
 def _in_sections(view: View, candidates: Candidates, sections: frozenset[str]) -> BoolArray:
     mask = np.zeros(len(candidates), np.bool_)
-    for number, segment in enumerate(view.segments) if sections else ():
-        here = np.flatnonzero(candidates.segments == number)
-        if len(here):
-            mask[here] = having(segment.table, "section", sections, candidates.rows[here])
+    for number, here, rows in candidates.by_segment() if sections else ():
+        mask[here] = having(view.segments[number].table, "section", sections, rows)
     return mask
 
 
 def _feature(view: View, query: Query, candidates: Candidates, column: int) -> FloatArray:
     """(n,) one feature of labels."""
     found = np.empty(len(candidates), np.float32)
-    for number, segment in enumerate(view.segments):
-        here = np.flatnonzero(candidates.segments == number)
-        rows = candidates.rows[here]
+    for number, here, rows in candidates.by_segment():
+        segment = view.segments[number]
         if column == _SECTION:
             found[here] = same_section(segment, [query.section], [rows])
         elif column == _TAGS:

@@ -10,12 +10,11 @@ import numpy as np
 from recommend.articles.article import released_until
 from recommend.index.dates import MISSING
 from recommend.index.query import Query
-from recommend.ranking.candidates import FEATURES, Candidates
+from recommend.ranking.candidates import FEATURES, Candidates, Place
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.exposure import preferred
 from recommend.ranking.features import compute_features, contributions
-from recommend.ranking.masks import Place
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection
 from recommend.ranking.sifting import touched
