@@ -19,17 +19,20 @@ from recommend_service.http.parameters import BoxParameters
 from recommend_service.state import ServiceState
 
 
-def asked_for(recommender: Recommender, name: str, article_id: str | None, given: BoxParameters) -> CacheKey:
+def asked_for(
+    recommender: Recommender, view: View, name: str, article_id: str | None, given: BoxParameters
+) -> CacheKey:
     """What a request asks of a recommender.
 
     Args:
         recommender: that is to answer.
+        view: whose rules hold.
         name: what the article is asked for by.
         article_id: its id, None where no article has that name.
         given: the request's parameters.
     """
     rules, now = recommender.settings.policy, time()
-    clock = by_the_clock(rules, given.prefer) or (rules.on and recommender.view().rules.ages)
+    clock = by_the_clock(rules, given.prefer) or (rules.on and view.rules.ages)
     return CacheKey(
         name if article_id is None else article_id,
         given.limit,

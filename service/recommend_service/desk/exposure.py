@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any
 
 import orjson
@@ -137,37 +137,40 @@ def _page(recommender: Recommender, kind: str, facets: dict[str, str], start: in
 
 
 def _told(recommender: Recommender, rows: pa.Table, *, hosts: bool) -> Iterator[Told]:
-    view = recommender.view()
-    found = [(row, _card(recommender, view, row["id"])) for row in rows.to_pylist()]
-    shown = [(row, card) for row, card in found if card is not None]
-    answers = recommender.answers([card.id for _, card in shown], _HOSTS) if hosts else repeat(None, len(shown))
-    for (row, card), answer in zip(shown, answers, strict=True):
-        pinned = [one for one, curation in view.curations.items() if any(pin.id == card.id for pin in curation.pinned)]
+    view, told = recommender.view(), rows.to_pylist()
+    cards = _cards(recommender, view, [row[name] for row in told for name in ("id", "copy_of") if row[name]])
+    shown = [row for row in told if row["id"] in cards]
+    answers = [*recommender.answers([row["id"] for row in shown], _HOSTS)] if hosts else [None] * len(shown)
+    near = _cards(recommender, view, [item.id for answer in answers if answer is not None for item in answer.items])
+    pinned = defaultdict[str, list[str]](list)
+    for one, curation in view.curations.items():
+        for pin in curation.pinned:
+            pinned[pin.id].append(one)
+    for row, answer in zip(shown, answers, strict=True):
         ruled = row["hidden"] is not None or row["copy_of"] is not None
-        near = [] if answer is None or ruled else [_card(recommender, view, item.id) for item in answer.items]
-        original = None if row["copy_of"] is None else _card(recommender, view, row["copy_of"])
+        items = [] if answer is None or ruled else answer.items
         yield Told(
-            card, row["boxes"], row["items"], row["clicks"], pinned, [one for one in near if one is not None],
-            row["hidden"], original,
+            cards[row["id"]], row["boxes"], row["items"], row["clicks"], pinned[row["id"]],
+            [near[item.id] for item in items if item.id in near], row["hidden"], cards.get(row["copy_of"]),
         )  # fmt: skip
 
 
-def _card(recommender: Recommender, view: View, article_id: str) -> Card | None:
-    """What a story is now; None where it is not published any more."""
-    for number, row in places(view, recommender.ranking.eligibility(view, Filters()).passing, [article_id]):
-        return view.segments[number].table.card(row)
-    return None
+def _cards(recommender: Recommender, view: View, ids: Sequence[str]) -> dict[str, Card]:
+    """What stories are now, by id; without those that are not published any more."""
+    passing = recommender.ranking.eligibility(view, Filters()).passing
+    tables = [(view.segments[number].table, row) for number, row in places(view, passing, dict.fromkeys(ids))]
+    return {table.id(row): table.card(row) for table, row in tables}
 
 
 def _rows(recommender: Recommender, rows: pa.Table) -> Rows:
     """A few at a time, so that readers are answered between."""
     for start in range(0, len(rows), _BATCH):
-        view = recommender.view()
-        found = ((row, _card(recommender, view, row["id"])) for row in rows[start : start + _BATCH].to_pylist())
+        told = rows[start : start + _BATCH].to_pylist()
+        cards = _cards(recommender, recommender.view(), [row["id"] for row in told])
         yield [
             {"id": card.id, "title": card.title, "section": card.section, "published_at": card.published_at,
              "language": card.language, "boxes": row["boxes"], "items": row["items"], "clicks": row["clicks"]}
-            for row, card in found if card is not None
+            for row in told if (card := cards.get(row["id"])) is not None
         ]  # fmt: skip
 
 

@@ -84,7 +84,10 @@ class FastPath:
         article_id = same_id(decoded[len(_BEFORE) : -len(_AFTER)].replace(SLASH, "/"))
         if not recommender.ranking.is_ready(view, article_id) or recommender.under_embargo(article_id, view):
             return None
-        cache, asked = state.recommenders().cache(recommender), asked_for(recommender, article_id, article_id, given)
+        cache, asked = (
+            state.recommenders().cache(recommender),
+            asked_for(recommender, view, article_id, article_id, given),
+        )
         ready = cache.get(view, time(), asked)
         if ready is None:
             ready, _ = make(state, recommender, view, asked, known=True)

@@ -79,7 +79,7 @@ async def _respond(
     state: ServiceState = scope["app"].state.service
     if article_id is not None and await state.search(recommender.under_embargo, article_id):
         article_id = None
-    asked = asked_for(recommender, name, article_id, given)
+    asked = asked_for(recommender, recommender.view(), name, article_id, given)
     known = article_id is not None
     popular = await state.popular.ids(state.store) if given.fallback == "popular" else ()
     ready, revision = _answered(scope, state, recommender, given, view, asked, known=known)

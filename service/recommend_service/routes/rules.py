@@ -26,7 +26,13 @@ from recommend_service.state import RecommenderOf, StateOf
 _HISTORY = 20
 _MOST_NAMED = 20
 
-router = APIRouter(prefix="/v1", tags=["rules"], responses=LIMIT_PROBLEMS, route_class=KeyFirstRoute)
+router = APIRouter(
+    prefix="/v1",
+    tags=["rules"],
+    dependencies=[Depends(require_curator)],
+    responses=LIMIT_PROBLEMS,
+    route_class=KeyFirstRoute,
+)
 
 _EXAMPLE = {
     "rules": [
@@ -66,18 +72,18 @@ class PutParameters(BaseModel):
 
 @router.get(
     "/rules",
-    dependencies=[Depends(require_curator), no_others(NoParameters)],
+    dependencies=[no_others(NoParameters)],
     response_class=Response,
     responses={200: {"model": RulesBody, "description": "The rules that hold, and their history"}, **_RESPONSES},
 )
-async def get_rules(state: StateOf, _: Curator) -> Response:
+async def get_rules(state: StateOf) -> Response:
     """The rules of editors, and who changed them when."""
     return _json(RulesBody.of(await state.read(partial(state.store.rules.history, _HISTORY))))
 
 
 @router.put(
     "/rules",
-    dependencies=[Depends(require_curator), no_others(PutParameters)],
+    dependencies=[no_others(PutParameters)],
     response_class=Response,
     responses={
         200: {"model": RulesStored, "description": "In force for every answer from now on"},
@@ -105,7 +111,7 @@ async def put_rules(
 
 @router.post(
     "/rules:try",
-    dependencies=[Depends(require_curator), no_others(TrialParameters)],
+    dependencies=[no_others(TrialParameters)],
     response_class=Response,
     responses={
         200: {"model": TrialBody, "description": "What the rules would come to"},
@@ -118,7 +124,6 @@ async def put_rules(
 async def rules_try(
     state: StateOf,
     recommender: RecommenderOf,
-    _: Curator,
     document: Document,
     given: Annotated[TrialParameters, Query()],
 ) -> Response:
