@@ -17,6 +17,9 @@ from recommend.store import Store
 
 _KEPT_BYTES = 2**24
 _OBJECT_BYTES = 3_000
+_MOST_CHANGES = 1_000
+"""Articles that changed between two looks, above which all that are kept are read again."""
+_PATHS, _LONGEST_PATH = 20_000, 512  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class CachedArticle:
 
 
 class ArticlesCache:
-    """Reads articles from a store; the most recently asked ones are kept until anything in the store changes.
+    """Reads articles from a store; the most recently asked ones are kept until they change.
 
     Safe to share between threads.
     """
@@ -50,7 +53,9 @@ class ArticlesCache:
         self._store = store
         self._public_fields = public_fields
         self._revision = -1
+        self._boilerplate = NOTHING
         self._kept: LRUCache[str, CachedArticle] = LRUCache(_KEPT_BYTES, getsizeof=_size)
+        self._paths: LRUCache[bytes, str] = LRUCache(_PATHS)
         self._lock = Lock()
 
     def get(self, article_id: str) -> CachedArticle | None:
@@ -62,8 +67,7 @@ class ArticlesCache:
         revision = self._store.latest_revision()  # before the article is read: what changes after it is read again
         with self._lock:
             if revision != self._revision:
-                self._kept.clear()
-                self._revision = revision
+                self._follow(revision)
             cached = self._kept.get(article_id)
         if cached is None:
             article = self._store.get(article_id)
@@ -74,6 +78,28 @@ class ArticlesCache:
                 if revision == self._revision and _size(cached) <= _KEPT_BYTES:
                     self._kept[article_id] = cached
         return cached
+
+    def lead(self, path: bytes, article_id: str) -> None:
+        """Notes that a path, as it was sent, leads to the card of an article."""
+        if len(path) <= _LONGEST_PATH:
+            with self._lock:
+                self._paths[path] = article_id
+
+    def at(self, path: bytes, revision: int) -> CachedArticle | None:
+        """The article that a path leads to, None where it is not kept as it is at a revision of the store."""
+        with self._lock:
+            article_id = self._paths.get(path) if revision == self._revision else None
+            return None if article_id is None else self._kept.get(article_id)
+
+    def _follow(self, revision: int) -> None:
+        """Drops what changed, and everything where the sentences that cards leave out are others."""
+        changed = self._store.changes.few_ids(self._revision, _MOST_CHANGES)
+        boilerplate = self._store.boilerplate.read()
+        if changed is None or boilerplate is not self._boilerplate:
+            self._kept.clear()
+        for article_id in changed or ():
+            self._kept.pop(article_id, None)
+        self._revision, self._boilerplate = revision, boilerplate
 
 
 def _json(fields: dict[str, object]) -> bytes:

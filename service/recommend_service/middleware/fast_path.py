@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from asyncio import get_running_loop
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import lru_cache
+from http import HTTPStatus
 from time import time
 from urllib.parse import parse_qsl
 
@@ -15,19 +17,23 @@ from recommend.errors import RecommendError
 from recommend.index.view import View
 from recommend.recommender import Recommender
 from recommend_service.cache.answers import UrlEntry
+from recommend_service.cache.response import GZIP_FROM
 from recommend_service.http.parameters import BoxParameters
 from recommend_service.http.paths import ARTICLE, SLASH, raw_path
 from recommend_service.making import asked_for, make
 from recommend_service.state import ServiceState
 
 _BEFORE, _AFTER = "/v1/articles/", "/related"
-_ROUTE = f"{_BEFORE}{ARTICLE}{_AFTER}".replace(":id", "")
+_ARTICLES = _BEFORE.encode()
+_CARD = f"{_BEFORE}{ARTICLE}".replace(":id", "")
+_ROUTE = f"{_CARD}{_AFTER}"
 _PLAIN = {"limit", "fallback"}
 _LONGEST_PLAIN, _LONGEST_KEPT = 64, 1_024  # bytes
 
 
 class FastPath:
-    """Gives answers that the app gave before to the same path and query string, and those that need only be looked up.
+    """Gives answers that the app gave before to the same path and query string, and those that need only be looked up;
+    of an article its card.
 
     They are those of the app, byte for byte but for their request id.
 
@@ -46,7 +52,8 @@ class FastPath:
     def answer(self, scope: Scope) -> tuple[Message, Message] | None:
         """The messages that answer a request, None when there is no ready answer to it."""
         path = raw_path(scope)
-        if not path.endswith(b"/related") or scope["method"] not in {"GET", "HEAD"}:
+        box = path.endswith(b"/related")
+        if not (box or path.startswith(_ARTICLES)) or scope["method"] not in {"GET", "HEAD"}:
             return None
         state = self.state()
         if state.late:
@@ -56,6 +63,8 @@ class FastPath:
             if self._view is None:
                 self._view = recommender.view()
                 get_running_loop().call_soon(self._forget)
+            if not box:
+                return _card(scope, path, state, self._view.revision)
         except RecommendError:
             return None  # the route meets it again, and says what is wrong
         cache = state.recommenders().cache(recommender)
@@ -98,6 +107,25 @@ class FastPath:
 
     def _forget(self) -> None:
         self._view = None
+
+
+def _card(scope: Scope, path: bytes, state: ServiceState, revision: int) -> tuple[Message, Message] | None:
+    """The card of an article that the app gave before at this path, and that has not changed since. What is large is
+    for the app, which compresses it, and so is who asks with a key, who may see more."""
+    stored = None if scope["query_string"] else state.articles.at(path, revision)
+    if stored is None or len(stored.card) >= GZIP_FROM or not stored.article.is_public(datetime.now(UTC)):
+        return None
+    if any(name == b"authorization" for name, _ in scope["headers"]):
+        return None
+    scope["template"] = _CARD
+    headers = [
+        (b"content-length", b"%d" % len(stored.card)),
+        (b"content-type", b"application/json"),
+        (b"cache-control", b"public, max-age=%d" % state.settings.service.max_age),
+        (b"vary", b"Authorization"),
+    ]
+    start = {"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers}
+    return start, {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else stored.card}
 
 
 @lru_cache(maxsize=256)

@@ -20,7 +20,7 @@ from recommend.ingest import Outcome, put, put_batch
 from recommend.recommender import Recommender
 from recommend_service.http.auth import KeyFirstRoute, require_reader, require_writer, sees_all
 from recommend_service.http.fast_route import FastRoute
-from recommend_service.http.paths import ARTICLE
+from recommend_service.http.paths import ARTICLE, raw_path
 from recommend_service.http.problems import BODY_PROBLEMS, KEY_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import LeftOut, PublicArticle, Stored
 from recommend_service.put_groups import Written
@@ -80,6 +80,8 @@ async def get_article(request: Request, article_id: str) -> Response:
     stored, whole = await state.read(state.articles.get, article_id), sees_all(request.state.key)
     if stored is None or not (whole or stored.article.is_public(datetime.now(UTC))):
         raise UnknownArticleError(article_id)
+    if not whole:
+        state.articles.lead(raw_path(request.scope), article_id)
     caching = "private, no-store" if whole else f"public, max-age={state.settings.service.max_age}"
     headers = {"Cache-Control": caching, "Vary": "Authorization"}
     return Response(stored.whole if whole else stored.card, headers=headers, media_type="application/json")

@@ -53,3 +53,12 @@ class Changes:
         query = select(articles.c.id).where(articles.c.revision > revision).order_by(articles.c.id)
         with reading(self._engine) as connection:
             return list(connection.execute(query).scalars())
+
+    def few_ids(self, revision: int, most: int) -> list[str] | None:
+        """The same where they are not more than ``most``; None where they are, or a restore undid ``revision``."""
+        query = select(articles.c.id).where(articles.c.revision > revision).limit(most + 1)
+        with reading(self._engine) as connection:
+            if revisions.is_rolled_back(connection, revision):
+                return None
+            found = list(connection.execute(query).scalars())
+        return found if len(found) <= most else None

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 
 from recommend.articles.article import Article, parse_article
+from recommend.articles.boilerplate import identity
 from recommend.store import Store
 from recommend_service.cache import articles as stored
 from recommend_service.cache.articles import ArticlesCache
@@ -41,7 +43,7 @@ def read(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ids
 
 
-def test_an_article_is_read_once_until_the_store_changes(store: Store, read: list[str]) -> None:
+def test_an_article_is_read_once_until_it_changes_itself(store: Store, read: list[str]) -> None:
     articles = ArticlesCache(store)
     put(store, "storks")
     first, again = articles.get("storks"), articles.get("storks")
@@ -49,8 +51,55 @@ def test_an_article_is_read_once_until_the_store_changes(store: Store, read: lis
     assert again is first
     assert read == ["storks"]
     put(store, "another")
-    assert articles.get("storks") == first
+    assert articles.get("storks") is first
+    assert read == ["storks"]
+    put(store, "storks", title="Storks return late")
+    changed = articles.get("storks")
+    assert changed is not None
+    assert changed.article.title == "Storks return late"
     assert read == ["storks"] * 2
+
+
+def test_of_many_changes_at_once_none_is_missed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored, "_MOST_CHANGES", 3)
+    articles = ArticlesCache(store)
+    put(store, "storks")
+    assert articles.get("storks") is not None
+    for number in range(4):
+        put(store, f"other {number}")
+    store.delete("storks")
+    assert articles.get("storks") is None
+
+
+def test_cards_are_made_anew_once_other_sentences_count_for_nothing(store: Store) -> None:
+    articles = ArticlesCache(store)
+    said = "Sign up for our newsletter to read more about birds every morning."
+    put(store, "storks", text=f"{said}\n\nStorks are back in the valley.")
+    before = articles.get("storks")
+    assert before is not None
+    store.boilerplate.settle(np.array([identity(said, "")], np.uint64), store.latest_revision(), ["storks"])
+    put(store, "another")
+    after = articles.get("storks")
+    assert after is not None
+    assert said in orjson.loads(before.card)["summary"]
+    assert said not in orjson.loads(after.card)["summary"]
+
+
+def test_a_path_leads_to_what_is_kept_as_long_as_the_store_holds_no_later_revision(store: Store) -> None:
+    articles = ArticlesCache(store)
+    put(store, "storks")
+    first = articles.get("storks")
+    articles.lead(b"/storks", "storks")
+    revision = store.latest_revision()
+    assert articles.at(b"/storks", revision) is first
+    assert articles.at(b"/another", revision) is None
+    put(store, "another")
+    assert articles.at(b"/storks", store.latest_revision()) is None
+    articles.get("another")
+    assert articles.at(b"/storks", store.latest_revision()) is first
+    store.delete("storks")
+    articles.get("another")
+    assert articles.at(b"/storks", store.latest_revision()) is None
 
 
 def test_what_another_process_changed_or_took_down_is_not_shown_as_it_was(store: Store, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -25,7 +27,9 @@ from recommend.jobs.lists import make_lists
 from recommend.ranking.answer import Answer, Recommendation
 from recommend.ranking.reasons import Reason
 from recommend.settings import Settings
+from recommend.store.keys import Key
 from recommend_service.cache.response import GZIP_FROM, ID_LENGTH, CachedResponse, accepts_gzip, max_age, names_tag
+from recommend_service.http.auth import sees_all
 from recommend_service.http.parameters import BoxParameters, UrlParameters
 
 STORY = "a-central-asia-condemns-drone-attack"
@@ -130,6 +134,12 @@ def test_every_answer_is_the_same_the_first_time_the_second_time_and_without_a_c
 
 
 @pytest.fixture
+def served(copied: Settings, serve: Any) -> Any:
+    with serve(copied) as service:
+        yield service
+
+
+@pytest.fixture
 def listed(copied: Settings, serve: Any) -> Any:
     """A service with ready lists."""
     assert make_lists(copied, current_name(IndexLayout(copied.index)) or "")
@@ -158,6 +168,46 @@ def test_an_answer_that_is_looked_up_is_the_one_that_the_app_computes(
             assert listed.reader.get(f"{BOX}?{params}").status_code == 200
     assert listed.writer.delete(f"/v1/articles/{STORY}").status_code == 204
     assert listed.reader.get(f"{BOX}?limit=9&fallback=none").status_code == 404
+
+
+def test_a_card_is_kept_until_its_article_changes_and_is_the_one_that_the_app_gives(
+    served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, asked = f"/v1/articles/{STORY}", list[str]()
+    reader, writer = served.reader, served.writer
+
+    def noted(key: Key | None) -> bool:
+        asked.append("app")
+        return sees_all(key)
+
+    monkeypatch.setattr("recommend_service.routes.articles.sees_all", noted)
+    first, second, head = reader.get(card), reader.get(card), reader.head(card)
+    assert len(asked) == 1
+    assert plain(first) == plain(second)
+    assert {**head.headers, "date": ""} == {**first.headers, "date": ""}
+    assert head.content == b""
+    assert "text" not in second.json()
+    assert "text" in writer.get(card).json()
+    writer.put("/v1/articles/another", json={"title": "Another story"}).raise_for_status()
+    assert plain(reader.get(card)) == plain(first)
+    writer.put(card, json={"title": "Told anew"}).raise_for_status()
+    assert [reader.get(card).json()["title"] for _ in range(2)] == ["Told anew"] * 2
+    writer.put(card, json={"title": "Told anew", "status": "draft"}).raise_for_status()
+    assert [reader.get(card).status_code for _ in range(2)] == [404, 404]
+    writer.put(card, json={"title": "Told anew", "tags": [f"tag {n}" for n in range(200)]}).raise_for_status()
+    large = [reader.get(card, headers={"Accept-Encoding": "gzip"}) for _ in range(2)]
+    assert [one.headers["Content-Encoding"] for one in large] == ["gzip"] * 2
+    assert writer.delete(card).status_code == 204
+    assert [reader.get(card).status_code for _ in range(2)] == [404, 404]
+
+
+def test_a_card_that_expires_is_gone_at_that_moment(served: Any) -> None:
+    moment = datetime.now(UTC) + timedelta(seconds=2)
+    card = f"/v1/articles/{STORY}"
+    served.writer.put(card, json={"title": "Soon over", "expires_at": moment.isoformat()}).raise_for_status()
+    assert [served.reader.get(card).status_code for _ in range(2)] == [200, 200]
+    time.sleep(max(0.0, (moment - datetime.now(UTC)).total_seconds()))
+    assert served.reader.get(card).status_code == 404
 
 
 @given(queries_of_any_kind, st.sampled_from([BOX, "/v1/related"]))
