@@ -39,8 +39,9 @@ def raise_descriptors(connections: int) -> int:
 class Connections:
     """Those of one process that wait for a request, the one that has waited longest first.
 
-    It is closed when it has waited for ``service.header_timeout``, and sooner when the process holds as many
-    connections as it may: one that sends nothing never keeps out one that does.
+    One whose first request, or the rest of a head, does not come is closed after ``service.header_timeout``; one that
+    was answered is left to uvicorn for ``service.idle_timeout``. Either is closed sooner when the process holds as
+    many connections as it may: one that sends nothing never keeps out one that does.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
@@ -52,25 +53,33 @@ class Connections:
             )
         self._seconds = settings.header_timeout
         self._waiting: dict[BoundedProtocol, float] = {}
+        self._idle: dict[BoundedProtocol, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def wait(self, connection: BoundedProtocol) -> None:
-        """The connection waits for a request from now on, if it did not before."""
+        """The connection waits for the head of a request from now on, if it did not before."""
+        self._idle.pop(connection, None)
         if connection not in self._waiting:
             self._waiting[connection] = connection.loop.time() + self._seconds
             if self._timer is None:
                 self._timer = connection.loop.call_later(self._seconds, self._close_late, connection.loop)
 
+    def rest(self, connection: BoundedProtocol) -> None:
+        """The connection was answered, and may send another request."""
+        self._idle[connection] = None
+
     def waits_no_more(self, connection: BoundedProtocol) -> None:
         """The connection has sent the head of a request, or is lost."""
         self._waiting.pop(connection, None)
+        self._idle.pop(connection, None)
 
     def make_room(self) -> bool:
-        """Closes the connection that has waited longest; False when none waits."""
-        connection = next(iter(self._waiting), None)
+        """Closes the connection that has waited longest, of those that were never answered first; False when none
+        waits."""
+        connection = next(iter(self._waiting), None) or next(iter(self._idle), None)
         if connection is None:
             return False
-        del self._waiting[connection]
+        self.waits_no_more(connection)
         connection.transport.abort()
         return True
 
@@ -126,6 +135,12 @@ class BoundedProtocol(HttpToolsProtocol):
     @property
     def _waits(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
+
+    def on_response_complete(self) -> None:
+        """Rests until the next request, if none is there already."""
+        super().on_response_complete()
+        if self._waits and not self.transport.is_closing():
+            self._known.rest(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forgets the connection."""

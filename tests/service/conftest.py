@@ -167,7 +167,9 @@ def serve(connect: Callable[..., Client]) -> Callable[[Settings], AbstractContex
     @contextmanager
     def running(settings: Settings) -> Iterator[Service]:
         app = create_app(settings)
-        config = uvicorn.Config(app, log_level="critical", ws="none", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app, log_level="critical", ws="none", timeout_keep_alive=75, timeout_graceful_shutdown=1
+        )
         server = uvicorn.Server(config)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             address = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -176,6 +176,7 @@ def _serve(settings: Settings, bound: socket, host: str, workers: int) -> None:
             server_header=False,
             proxy_headers=bool(proxies),
             forwarded_allow_ips=proxies,
+            timeout_keep_alive=settings.service.idle_timeout,
             timeout_graceful_shutdown=math.ceil(settings.service.timeout),  # by then every answer has begun
         )
 

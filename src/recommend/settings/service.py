@@ -81,6 +81,9 @@ class ServiceSettings(Group):
     max_concurrency: int = Field(256, ge=1, description="requests at work in one process; more are refused")
     max_uploads: int = Field(0, ge=0, description="those of them with a body, 0: half")
     max_connections: int = Field(4096, ge=1, description="in one process; the one idle longest makes room for another")
+    idle_timeout: int = Field(
+        75, ge=1, le=3600, description="seconds a connection stays open between requests; longer than a proxy's own"
+    )
     header_timeout: float = Field(10.0, gt=0.0, le=3600.0, description="seconds for the head of a request")
     timeout: float = Field(10.0, gt=0.0, le=3600.0, description="seconds until an answer must begin")
     cors_origins: list[str] = Field(
