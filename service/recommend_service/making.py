@@ -7,6 +7,7 @@ from time import time
 
 from recommend.articles.impressions import period
 from recommend.errors import UnknownArticleError
+from recommend.index.filters import Filters
 from recommend.index.over import over
 from recommend.index.view import View
 from recommend.ranking.answer import Answer
@@ -20,7 +21,12 @@ from recommend_service.state import ServiceState
 
 
 def asked_for(
-    recommender: Recommender, view: View, name: str, article_id: str | None, given: BoxParameters
+    recommender: Recommender,
+    view: View,
+    name: str,
+    article_id: str | None,
+    given: BoxParameters,
+    filters: Filters | None = None,
 ) -> CacheKey:
     """What a request asks of a recommender.
 
@@ -30,6 +36,7 @@ def asked_for(
         name: what the article is asked for by.
         article_id: its id, None where no article has that name.
         given: the request's parameters.
+        filters: what they filter by, where that is known.
     """
     rules, now = recommender.settings.policy, time()
     clock = by_the_clock(rules, given.prefer) or (rules.on and view.rules.ages)
@@ -37,7 +44,7 @@ def asked_for(
         name if article_id is None else article_id,
         given.limit,
         given.fallback,
-        given.filters(),
+        given.filters() if filters is None else filters,
         given.explain,
         int(now // DAY) if clock else None,
         None if article_id is None or given.explain else period(article_id, now),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 
 _SIGN_EXPONENT_MANTISSA = np.uint32(0x8FFFE000).astype(np.int32)
+_FEW = 1_024  # are sooner converted by numpy
 _BIASES_APART = np.float32(2.0**112)
 
 
@@ -30,7 +31,7 @@ def to_float32(vectors: NDArray[np.floating]) -> FloatArray:
     The bits of a float16, shifted to where a float32 has sign, exponent and mantissa, make a number that is too small
     by 2¹¹², as the biases of the exponents differ by 112.
     """
-    if vectors.dtype != np.float16:
+    if vectors.dtype != np.float16 or vectors.size <= _FEW:
         return np.asarray(vectors, np.float32)
     bits = np.ascontiguousarray(vectors).view(np.int16).astype(np.int32)
     bits <<= 13

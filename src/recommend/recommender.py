@@ -13,7 +13,7 @@ from recommend.articles.article import Article
 from recommend.articles.card import Card, card_of
 from recommend.encoder import Encoder
 from recommend.errors import UnknownArticleError
-from recommend.index.filters import Filters
+from recommend.index.filters import UNFILTERED, Filters
 from recommend.index.lists import LISTED
 from recommend.index.live import LiveView
 from recommend.index.opening import open_live
@@ -185,7 +185,7 @@ class Recommender:
         return self.answer_to(article, k, Filters(**filters)).items
 
     def answer(
-        self, article_id: str, k: int, filters: Filters = Filters(), *, explain: bool = False, view: View | None = None
+        self, article_id: str, k: int, filters: Filters = UNFILTERED, *, explain: bool = False, view: View | None = None
     ) -> Answer | None:
         """The box under a published article, in a view that was given or in the present one; None when no published
         article has the id."""

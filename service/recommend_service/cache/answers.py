@@ -12,13 +12,12 @@ from typing import NamedTuple
 
 from recommend.articles.impressions import ends
 from recommend.index.dates import moment, seconds
-from recommend.index.filters import Filters
+from recommend.index.filters import UNFILTERED, Filters
 from recommend.index.view import View
 from recommend.ranking.freshness import DAY
 from recommend.ranking.kept import BYTES_A_BASIS, Comparison, KeptBases
 from recommend_service.cache.response import CachedResponse
 
-_NO_FILTERS = Filters()
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _ENTRY_BYTES = 900 + BYTES_A_BASIS  # with its places in the dictionaries
 _TARGET_BYTES = 400
@@ -36,7 +35,7 @@ class CacheKey(NamedTuple):
     article_id: str
     limit: int
     fallback: str
-    filters: Filters = _NO_FILTERS
+    filters: Filters = UNFILTERED
     explain: bool = False
     day: int | None = None
     begun: int | None = None
@@ -152,7 +151,7 @@ class AnswerCache:
         found = list[Asked]()
         for entry in reversed([*self._entries]):
             asked = entry.asked
-            if len(found) < most and asked is not None and not asked.explain and asked.filters == _NO_FILTERS:
+            if len(found) < most and asked is not None and not asked.explain and asked.filters == UNFILTERED:
                 held = ((key, self._targets.get(key)) for key in [*entry.targets])
                 found.append((asked, [(key, target[1].route) for key, target in held if target is not None]))
         return found

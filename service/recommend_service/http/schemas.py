@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -253,12 +254,13 @@ class PageBody(BaseModel):
 
 _EXPLAINED = tuple(field.name for field in fields(Recommendation))
 _ITEM = tuple(name for name in _EXPLAINED if name != "explanation")
+_values_explained, _values = attrgetter(*_EXPLAINED), attrgetter(*_ITEM)
 
 
 def answer_bytes(answer: Answer, request_id: str, *, explain: bool, impression: str | None = None) -> bytes:
     """An answer as JSON; without ``request_id`` when that is empty."""
-    names = _EXPLAINED if explain else _ITEM
-    items = [{name: getattr(item, name) for name in names} for item in answer.items]
+    names, values = (_EXPLAINED, _values_explained) if explain else (_ITEM, _values)
+    items = [dict(zip(names, values(item), strict=True)) for item in answer.items]
     body: dict[str, object] = {"article_id": answer.article_id}
     if request_id:
         body["request_id"] = request_id

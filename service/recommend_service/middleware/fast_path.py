@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recommend.articles.fields import same_id
 from recommend.errors import RecommendError
+from recommend.index.filters import UNFILTERED
 from recommend.index.view import View
 from recommend.recommender import Recommender
 from recommend_service.cache.answers import UrlEntry
@@ -95,7 +96,7 @@ class FastPath:
             return None
         cache, asked = (
             state.recommenders().cache(recommender),
-            asked_for(recommender, view, article_id, article_id, given),
+            asked_for(recommender, view, article_id, article_id, given, UNFILTERED),
         )
         ready = cache.get(view, time(), asked)
         if ready is None:

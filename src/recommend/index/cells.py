@@ -28,7 +28,10 @@ class Texts:
 
     def get(self, row: int) -> str | None:
         """The text of a row, None where there is none."""
-        return self[row] if self._valid is None or _is_set(self._valid, self._first + row) else None
+        at = self._first + row
+        if self._valid is not None and not self._valid[at >> 3] >> (at & 7) & 1:
+            return None
+        return str(self._data[self._offsets[at] : self._offsets[at + 1]], "utf-8")
 
 
 class Lists:
@@ -59,7 +62,10 @@ class Codes:
     def get(self, row: int) -> str | None:
         """The value of a row, None where there is none."""
         at = self._first + row
-        return self.values[self._codes[at]] if self._valid is None or _is_set(self._valid, at) else None
+        if self._valid is not None and not self._valid[at >> 3] >> (at & 7) & 1:
+            return None
+        value: str = self.values[self._codes[at]]
+        return value
 
 
 class Flags:

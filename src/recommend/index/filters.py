@@ -73,6 +73,9 @@ class Filters:
         return [text for text in named if text is not None]
 
 
+UNFILTERED = Filters()
+
+
 def allowed(table: ArticleTable, filters: Filters, now: int | None, *, embargo: int | None = None) -> BoolArray | None:
     """(n,) which rows pass; None when all do.
 

@@ -27,6 +27,8 @@ LISTED = 28
 """Candidates of a list: enough for a box of ten, with what is hidden and what repeats."""
 TOLD, NAMED = 8, 3
 """Candidates of a list whose reasons are in it at most, and the most terms that one of these names."""
+PAIRS = 10
+"""Pairs of candidates that repeat one another of which a list has room to tell."""
 A_BLOCK = 1_024
 """Articles whose lists are one file."""
 
@@ -39,8 +41,8 @@ logger = logging.getLogger(__name__)
 def lists_type(features: int) -> np.dtype[np.void]:
     """One list: ``count`` candidates, best first, with their rows, ranking scores, and dense and lexical cosines with
     the article; whether it is ``exhaustive``; and ``means`` (f,), all as in
-    :class:`~recommend.ranking.shortlist.Shortlist`; and the reasons of those at some ``places``, see
-    :mod:`recommend.ranking.ready`."""
+    :class:`~recommend.ranking.shortlist.Shortlist`; the reasons of those at some ``places``, see
+    :mod:`recommend.ranking.told`; and what repeats what, see :mod:`recommend.ranking.repeats`."""
     fields: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = [
         ("count", "<i2"),
         ("exhaustive", "<i2"),
@@ -53,6 +55,9 @@ def lists_type(features: int) -> np.dtype[np.void]:
         ("kinds", "u1", (TOLD,)),
         ("starts", "<u2", (TOLD, NAMED)),
         ("lengths", "u1", (TOLD, NAMED)),
+        ("copies", "<u4"),
+        ("updates", "<u4"),
+        ("pairs", "<u2", (PAIRS,)),
     ]
     return np.dtype(fields)
 

@@ -51,6 +51,7 @@ SCHEMA = pa.schema(
 _TEXTS = ("title", "summary", "url", "image_url")
 _LISTS = ("tags", "authors")
 _MOMENTS = ("published_at", "updated_at", "expires_at")
+_ACCESSES = {access.value: access for access in Access}
 _CODED = ("section", "language", "site", "genre", "access")
 
 
@@ -150,7 +151,7 @@ class ArticleTable:
 
     def access(self, row: int) -> Access:
         """Who may read a row."""
-        return Access(str(self._coded["access"].get(row)))
+        return _ACCESSES[str(self._coded["access"].get(row))]
 
     def value(self, name: str, row: int) -> str | None:
         """The section, language, site, genre or access of a row."""

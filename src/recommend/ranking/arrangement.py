@@ -25,10 +25,12 @@ def exchanged(answer: Answer, share: float, seed: bytes) -> tuple[Answer, Swap]:
         share: 0…1.
         seed: decides; where it is the same, so is the outcome.
     """
+    if not share:
+        return answer, Swap()
     pins = next((i for i, item in enumerate(answer.items) if item.reason.kind != _PINNED), len(answer.items))
     swap = Swap(share, pins + 1, answer.related)
     pairs, between = swap.last - swap.first, any(item.reason.kind == _PINNED for item in answer.items[pins:])
-    if pairs < 1 or not share or between:
+    if pairs < 1 or between:
         return answer, Swap()
     drawn, place = _numbers(seed)
     if drawn >= share * 2**32:

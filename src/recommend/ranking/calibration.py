@@ -30,5 +30,5 @@ class Calibration(BaseModel):
         """(n,) float32 of 0…1 that rise with scores (n,)."""
         beyond = scores - np.float32(self.knot)
         odds = self.intercept + self.below * np.minimum(beyond, 0) + self.above * np.maximum(beyond, 0)
-        probabilities: FloatArray = 1.0 / (1.0 + np.exp(-np.clip(odds, -_MOST_ODDS, _MOST_ODDS)))
+        probabilities: FloatArray = 1.0 / (1.0 + np.exp(-np.minimum(np.maximum(odds, -_MOST_ODDS), _MOST_ODDS)))
         return probabilities

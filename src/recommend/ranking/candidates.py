@@ -64,8 +64,10 @@ class Candidates:
 
     def take(self, which: IntArray | BoolArray | slice) -> Candidates:
         """Those at the given positions, or where the mask is true."""
-        if not isinstance(which, slice) and which.dtype == np.bool_ and which.all():
-            return self
+        if not isinstance(which, slice) and which.dtype == np.bool_:
+            if which.all():
+                return self
+            which = np.flatnonzero(which)  # once, and not for each array
         return Candidates(
             self.segments[which],
             self.rows[which],

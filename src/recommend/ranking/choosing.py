@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -41,7 +41,9 @@ class Choosing:
     def filtering(self) -> Filtering:
         """By policy."""
         sifting = self.sifting
-        return Filtering(sifting.scoring, sifting.rules, sifting.query, self.eligibility, self.own, sifting.ruling)
+        return Filtering(
+            sifting.scoring, sifting.rules, sifting.query, self.eligibility, self.own, sifting.ruling, sifting.repeats
+        )
 
     def of(self, sifted: Sifted) -> tuple[Chosen, bool]:
         """What is chosen of candidates, and whether readers could open too few of it."""
@@ -51,20 +53,24 @@ class Choosing:
         taken, removed, lacks = self.filtering.chosen(pins, others, self.k)
         left_out = removed.get("rules", 0) + (self.gone or sifted.gone)
         removed |= ({"rules": left_out} if left_out else {}) | dict(self.curated or {})
-        told = related_first(taken, len(pins), removed, sifting.rules.floor)
-        return replace(
-            told,
-            pinned=len(self.pinned),
-            ruled=len(self.ruled),
+        first, related = related_first(taken, len(pins), sifting.rules.floor)
+        return Chosen(
+            first,
+            len(self.pinned),
+            related,
+            removed,
             ruling=ruling,
+            ruled=len(self.ruled),
             piece=sifted.piece,
             rescored=sifted.rescored,
         ), lacks
 
 
-def related_first(chosen: Candidates, pinned: int, removed: dict[str, int], floor: float) -> Chosen:
-    """What is chosen, the pinned and the related, whose probability is at least ``floor``, first."""
+def related_first(chosen: Candidates, pinned: int, floor: float) -> tuple[Candidates, int]:
+    """What is chosen, the pinned and the related, whose probability is at least ``floor``, first; and how many those
+    are."""
     related = chosen.probabilities >= floor
     related[:pinned] = True
-    first = chosen.take(np.argsort(~related, kind="stable"))
-    return Chosen(first, pinned, int(np.count_nonzero(related)), removed)
+    if related.all():
+        return chosen, len(related)
+    return chosen.take(np.argsort(~related, kind="stable")), int(np.count_nonzero(related))

@@ -16,6 +16,7 @@ from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.limits import over, together
 from recommend.ranking.masks import passes
+from recommend.ranking.repeats import Repeats
 from recommend.ranking.rules import UNRULED, Ruling, shifted
 from recommend.ranking.shortlist import Scoring
 from recommend.settings import PolicySettings
@@ -37,6 +38,7 @@ class Filtering:
         eligibility: of the request.
         own: where the query's article is, None where there is none.
         ruling: what rules of editors say of the box.
+        repeats: what need not be found of which candidates tell the same.
     """
 
     scoring: Scoring
@@ -45,6 +47,7 @@ class Filtering:
     eligibility: Eligibility
     own: Place | None = None
     ruling: Ruling = UNRULED
+    repeats: Repeats | None = None
 
     def chosen(self, pins: Candidates, ranked: Candidates, k: int) -> tuple[Candidates, dict[str, int], bool]:
         """What :meth:`first` leaves, the lowest giving way where readers could open fewer than the policy says to the
@@ -79,7 +82,9 @@ class Filtering:
         if rules.hide_duplicates:
             told = np.array([self.query.group, *pins.groups.tolist()], np.uint64)
             fresh = policy.first_of_groups(np.concatenate([told, kept.groups]))[len(told) :]
-            kept = kept.take(fresh & ~near_duplicates.of_query(self.scoring.view, self.query, kept, rules))
+            kept = kept.take(
+                fresh & ~near_duplicates.of_query(self.scoring.view, self.query, kept, rules, self.repeats)
+            )
             removed["duplicates"] = len(ranked) - len(kept)
         if rules.floor > 0 and rules.fill != "related" and not fills:
             above = policy.floor(kept, rules.floor)
@@ -135,8 +140,9 @@ class Filtering:
         while True:
             some = self.ruling.thinned(self.scoring.view, kept, width, spare)
             both = Candidates.joined([pins, some]) if len(pins) else some
-            dense, repeats, updates = near_duplicates.among(self.scoring.view, both, rules)
+            repeats, updates = near_duplicates.among(self.scoring.view, both, rules, self.repeats)
             repeats &= rules.hide_duplicates
+            dense = near_duplicates.similarity(self.scoring.view, both) if diversity else None
             worth = self._worth(both) if diversity else None
             valued = both if worth is None else replace(both, probabilities=worth.astype(np.float32))
             limits = self.ruling.limited(self.scoring.view, both)

@@ -19,10 +19,11 @@ from recommend.index.lexicon import TermVector
 from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking.candidates import FEATURES, Candidates, rounded
+from recommend.ranking.repeats import Repeats
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
-FloatArray = NDArray[np.float32]
+DoubleArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _NUMBERS = 0.05  # of the weight of both: below, numbers are by the way
@@ -30,12 +31,22 @@ _SUCCEEDS = 30 * 86_400  # seconds within which an update stands in for what it 
 _LEAST_LEXICAL = 0.4  # what has less has too few words in common, whatever the numbers are
 
 
-def among(view: View, candidates: Candidates, rules: PolicySettings) -> tuple[FloatArray, BoolArray, BoolArray]:
-    """Dense cosines (n, n) between candidates, which (n, n) are near-duplicates, and which of those are updates, one of
-    the other."""
-    embeddings = to_float32(_embeddings(view, candidates))
-    dense = embeddings @ embeddings.T
-    near = dense >= rules.duplicate_dense
+def similarity(view: View, candidates: Candidates) -> DoubleArray:
+    """Dense cosines (n, n) between candidates; those of two are the same whatever the others are, as such products of
+    half precision add up without rounding."""
+    embeddings = to_float32(_embeddings(view, candidates)).astype(np.float64)
+    return embeddings @ embeddings.T
+
+
+def among(
+    view: View, candidates: Candidates, rules: PolicySettings, known: Repeats | None = None
+) -> tuple[BoolArray, BoolArray]:
+    """Which (n, n) of candidates are near-duplicates, and which of those are updates, one of the other; ``known`` is
+    what need not be found."""
+    places = None if known is None else known.of(candidates)
+    if known is not None and places is not None:
+        return known.among(places)
+    near = similarity(view, candidates) >= rules.duplicate_dense
     np.fill_diagonal(near, False)
     same, updates = np.zeros((2, *near.shape), np.bool_)
     some = np.flatnonzero(near.any(axis=0))
@@ -43,7 +54,7 @@ def among(view: View, candidates: Candidates, rules: PolicySettings) -> tuple[Fl
         copies, updated = compare(_vectors(view, candidates.take(some)), view.snapshot.lexicon.numeric, rules)
         within = np.ix_(some, some)
         same[within], updates[within] = near[within] & (copies | updated), near[within] & updated
-    return dense, same, updates
+    return same, updates
 
 
 def copies(view: View, places: Sequence[tuple[int, int]], rules: PolicySettings) -> BoolArray:
@@ -53,24 +64,33 @@ def copies(view: View, places: Sequence[tuple[int, int]], rules: PolicySettings)
         Candidates.of(number, np.array([row]), view.segments[number].groups[[row]], np.zeros((1, len(FEATURES)), "f4"))
         for number, row in places
     ]
-    _, same, updates = among(view, Candidates.joined(parts), rules)
+    same, updates = among(view, Candidates.joined(parts), rules)
     groups = np.array([view.group(place) for place in places], np.uint64)
     found: BoolArray = (same & ~updates) | (groups[:, None] == groups)
     return found
 
 
-def of_query(view: View, query: Query, candidates: Candidates, rules: PolicySettings) -> BoolArray:
-    """(n,) which tell the same as the query; not those that update it, as long as they are newer."""
-    copies, updates = _of_query(view, query, candidates, rules)
-    return copies | (updates & ~_newer(view, query, candidates))
+def of_query(
+    view: View, query: Query, candidates: Candidates, rules: PolicySettings, known: Repeats | None = None
+) -> BoolArray:
+    """(n,) which tell the same as the query; not those that update it, as long as they are newer. ``known`` is what
+    need not be found."""
+    places = None if known is None else known.of(candidates)
+    found = with_query(view, query, candidates, rules) if known is None or places is None else known.of_query(places)
+    return superseded(view, query, candidates, *found)
+
+
+def superseded(view: View, query: Query, candidates: Candidates, copies: BoolArray, updates: BoolArray) -> BoolArray:
+    """(n,) which need not stand under a query, of what :func:`with_query` finds."""
+    return copies | (updates & ~_newer(view, query, candidates)) if updates.any() else copies
 
 
 def updates_of(view: View, query: Query, candidates: Candidates, rules: PolicySettings) -> BoolArray:
     """(n,) which are newer than the query and update it: the same report with other numbers."""
-    return _of_query(view, query, candidates, rules)[1] & _newer(view, query, candidates)
+    return with_query(view, query, candidates, rules)[1] & _newer(view, query, candidates)
 
 
-def _of_query(view: View, query: Query, candidates: Candidates, rules: PolicySettings) -> tuple[BoolArray, BoolArray]:
+def with_query(view: View, query: Query, candidates: Candidates, rules: PolicySettings) -> tuple[BoolArray, BoolArray]:
     """(n,) which say the same as the query in the same words, and which with other numbers."""
     alike = rounded(candidates.feature("dense")) >= rules.duplicate_dense
     some = np.flatnonzero(alike & (rounded(candidates.feature("lexical")) >= _LEAST_LEXICAL))
@@ -99,11 +119,12 @@ def compare(
         rows: how many of the articles all are compared with, from the first; None for all.
     """
     columns, weights = dense_rows(vectors)
+    weights = weights.astype(np.float64)  # so that what else is compared changes no sum that can be told
     numbers, words = weights[:, numeric[columns]], weights[:, ~numeric[columns]]
     lengths = np.linalg.norm(words, axis=1)
     words /= np.maximum(lengths, 1e-9)[:, None]
     cosines = words[:rows] @ words.T
-    present = (numbers > 0).astype(np.float32)
+    present = (numbers > 0).astype(np.float64)
     count = present.sum(axis=1)
     others = present[:rows] @ present.T < np.maximum(count[:rows, None], count)
     telling = (count > 0) & (1 - lengths**2 >= _NUMBERS)

@@ -83,7 +83,7 @@ def near_misses(
     others = (i for i, place in enumerate(places) if place not in shown and not (public and _is_closed(view, *place)))
     missed = ranked.take(np.array([*islice(others, _MOST)], np.int64))
     both = Candidates.joined([missed, chosen])
-    _, same, _ = near_duplicates.among(view, both, rules)
+    same, _ = near_duplicates.among(view, both, rules)
     alike = same[: len(missed), len(missed) :]
     repeats_query = near_duplicates.of_query(view, query, missed, rules) | (missed.groups == np.uint64(query.group))
     found = []

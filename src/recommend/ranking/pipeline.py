@@ -53,8 +53,8 @@ class Selection:
         ruling = eligibility.ruling(query.card, article_id)
         own = None if article_id is None else self.view.locate(article_id)
         found = self.scoring.shortlist(query, own) if ready is None else ready
-        sifting = Sifting(self.scoring, self.settings.policy, query, ruling, found.means, found.told)
-        chosen = self._best(sifting, article_id, k, eligibility, found)
+        sifting = Sifting(self.scoring, self.settings.policy, query, ruling, found.means, found.told, found.repeats)
+        chosen = self._best(sifting, article_id, own, k, eligibility, found)
         filling = Filling(self.scoring, self.settings.policy, [query], eligibility, ruling=ruling)
         if filling.lacks(chosen, k):
             blocks = places(self.view, eligibility.under(query), eligibility.curated(article_id)[1])
@@ -62,12 +62,17 @@ class Selection:
         return sifting.placed(chosen) if chosen.ruled else chosen
 
     def _best(
-        self, sifting: Sifting, article_id: str | None, k: int, eligibility: Eligibility, found: Shortlist
+        self,
+        sifting: Sifting,
+        article_id: str | None,
+        own: Place | None,
+        k: int,
+        eligibility: Eligibility,
+        found: Shortlist,
     ) -> Chosen:
         """The k best after rules and policy: of the shortlist and what changed since the snapshot or, where that leaves
         too few, of what a search with all filters brings."""
         query, ruling = sifting.query, sifting.ruling
-        own = None if article_id is None else self.view.locate(article_id)
         wanted, blocks = eligibility.curated(article_id)
         pinned = [place for place in places(self.view, eligibility.masks, wanted) if place != own]
         curated = {"pinned": len(wanted) - len(pinned)} if len(wanted) > len(pinned) else {}
@@ -210,7 +215,8 @@ class Selection:
             count *= 4
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
         told = groups if rules.on and rules.hide_duplicates else None
-        filled = replace(related_first(chosen, 0, removed, rules.floor), ruling=ruling)
+        first, related = related_first(chosen, 0, rules.floor)
+        filled = Chosen(first, 0, related, removed, ruling=ruling)
         filling = Filling(self.scoring, rules, queries, eligibility, told, ruling)
         if filling.lacks(filled, k):
             filled = filling.filled(filled, k)

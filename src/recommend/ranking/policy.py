@@ -13,7 +13,6 @@ from recommend.ranking.freshness import too_old
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
-FloatArray = NDArray[np.float32]
 
 
 def unwanted(
@@ -51,7 +50,7 @@ def floor(candidates: Candidates, least: float) -> Candidates:
 
 def marginal(
     candidates: Candidates,
-    similarity: FloatArray,
+    similarity: NDArray[np.floating] | None,
     repeats: BoolArray,
     most: int,
     diversity: float,
@@ -65,18 +64,18 @@ def marginal(
 
     Args:
         candidates: n, best first.
-        similarity: (n, n) cosines between them.
+        similarity: (n, n) cosines between them; None where ``diversity`` is 0.
         repeats: (n, n) whether two are near-duplicates.
         most: how many to take.
         diversity: 0 keeps the order of ranking, 1 looks at nothing but variety.
         pinned: how many of the candidates are taken first, in their order, whatever they repeat.
         limits: which (n,) candidates are of one kind, and how many of those may be taken.
     """
-    if not diversity and not limits and not repeats.any():
-        return np.arange(min(most, len(candidates)))
+    if not diversity and not limits:
+        return _first_told(repeats, most, pinned)
     taken: list[int] = []
     open_ = np.ones(len(candidates), np.bool_)
-    most_similar = np.zeros(len(candidates), np.float32)
+    most_similar = np.zeros(len(candidates), np.float64)
     while len(taken) < most and (len(taken) < pinned or open_.any()):
         gain = (
             (1 - diversity) * candidates.probabilities - diversity * most_similar
@@ -90,5 +89,21 @@ def marginal(
         for kind, count in limits:
             if kind[position] and np.count_nonzero(kind[taken]) >= count:
                 open_ &= ~kind
-        most_similar = np.maximum(most_similar, similarity[position])
+        if similarity is not None:
+            most_similar = np.maximum(most_similar, similarity[position])
+    return np.array(taken, np.int64)
+
+
+def _first_told(repeats: BoolArray, most: int, pinned: int) -> NDArray[np.int64]:
+    """The first of n, none of which repeats one before it, but those ``pinned``."""
+    if not repeats.any():
+        return np.arange(min(most, len(repeats)))
+    taken: list[int] = []
+    repeated = np.zeros(len(repeats), np.bool_)
+    for position in range(len(repeats)):
+        if len(taken) == most:
+            break
+        if position < pinned or not repeated[position]:
+            taken.append(position)
+            repeated |= repeats[position]
     return np.array(taken, np.int64)

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.index.filters import Filters
+from recommend.index.filters import UNFILTERED, Filters
 from recommend.index.view import View
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.kept import Comparison
@@ -40,13 +40,17 @@ class Ranking:
         self._ranker = Ranker.of(settings.ranking, settings.models)
         self._foreign = self._ranker.foreign()
         self._eligible: Eligibility | None = None
+        self._selection: Selection | None = None
 
     def selection(self, view: View) -> Selection:
         """What chooses from a view."""
-        scoring = Scoring(view, self.settings.ranking, self._ranker, self._foreign)
-        return Selection(self.settings, scoring, public=self.public)
+        kept = self._selection
+        if kept is None or kept.view is not view:
+            scoring = Scoring(view, self.settings.ranking, self._ranker, self._foreign)
+            kept = self._selection = Selection(self.settings, scoring, public=self.public)
+        return kept
 
-    def eligibility(self, view: View, filters: Filters = Filters()) -> Eligibility:
+    def eligibility(self, view: View, filters: Filters = UNFILTERED) -> Eligibility:
         """What may be shown of a view now."""
         now, kept = time.time(), self._eligible
         if kept is None or not kept.holds(view, filters, now, self.settings):

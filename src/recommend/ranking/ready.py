@@ -7,25 +7,29 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from recommend.index.lists import LISTED, TOLD, Lists, ReadyLists, block_rows, lists_folder, lists_type
 from recommend.index.query import Query
 from recommend.index.snapshot.layout import EXPOSURE
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.view import View
-from recommend.ranking import near_duplicates, told
+from recommend.ranking import near_duplicates, repeats, told
 from recommend.ranking.answer import evidence_under
 from recommend.ranking.candidates import FEATURES, Candidates, Place
 from recommend.ranking.filtering import SPARE
 from recommend.ranking.model import Ranker
 from recommend.ranking.policy import first_of_groups, marginal
 from recommend.ranking.reasons import kind_and_terms
+from recommend.ranking.repeats import Repeats
 from recommend.ranking.shortlist import Scoring, Shortlist
 from recommend.ranking.told import Told
 from recommend.settings import PolicySettings
 
+BoolArray = NDArray[np.bool_]
+
 _AT_ONCE = 1_024
-_FORMAT = 5  # another one when lists are made otherwise
+_FORMAT = 6  # another one when lists are made otherwise
 _TOLD_BY = {"duplicate_dense", "duplicate_lexical", "update_lexical"}
 _DENSE, _LEXICAL = FEATURES.index("dense"), FEATURES.index("lexical")
 
@@ -73,8 +77,10 @@ def read_shortlist(scoring: Scoring, lists: ReadyLists, language: str | None, pl
         scores,
         scoring.ranker_of(language).calibration.probabilities(scores),
     )
-    reasons = Told(rows.tolist(), found)
-    return Shortlist(candidates, found["means"].astype(np.float64), bool(found["exhaustive"]), told=reasons)
+    listed = rows.tolist()
+    reasons, alike = Told(listed, found), Repeats.read(found, listed)
+    means, whole = found["means"].astype(np.float64), bool(found["exhaustive"])
+    return Shortlist(candidates, means, whole, told=reasons, repeats=alike)
 
 
 class ReadyShortlists:
@@ -121,22 +127,28 @@ def _fill(one: Any, view: View, rules: PolicySettings, query: Query, short: Shor
     one["count"], one["exhaustive"], one["means"] = count, short.exhaustive, short.means
     one["rows"][:count], one["scores"][:count] = found.rows, found.scores
     one["dense"][:count], one["lexical"][:count] = found.features[:, _DENSE], found.features[:, _LEXICAL]
-    places = _shown_first(view, rules, query, found.first(int(np.count_nonzero(found.probabilities >= rules.floor))))
+    of_query = near_duplicates.with_query(view, query, found, rules)
+    among = near_duplicates.among(view, found, rules)
+    repeats.write(one, of_query, among)
+    related = found.first(int(np.count_nonzero(found.probabilities >= rules.floor)))
+    repeating = near_duplicates.superseded(view, query, found, *of_query)
+    places = _shown_first(rules, query, related, repeating, among[0])
     evidence = evidence_under(view, query, found, places, rules)
     reasons = [kind_and_terms(each, query.language) for each in evidence]
     headlines = [view.segments[0].table.headline(row) for row in found.rows[places].tolist()]
     told.write(one, places, reasons, headlines, query.headline)
 
 
-def _shown_first(view: View, rules: PolicySettings, query: Query, related: Candidates) -> list[int]:
-    """Places of those related candidates that boxes are likely to show: the best that tell nothing twice. Of others no
-    box says why, they fill it."""
+def _shown_first(
+    rules: PolicySettings, query: Query, related: Candidates, repeating: BoolArray, same: BoolArray
+) -> list[int]:
+    """Places of those related candidates that boxes are likely to show: the best that tell nothing twice, of all that
+    are ``repeating`` (n,) the query, or the ``same`` (n, n). Of others no box says why, they fill it."""
     if not (rules.on and rules.hide_duplicates):
         return list(range(min(len(related), TOLD)))
     told = np.array([query.group], np.uint64)
     fresh = first_of_groups(np.concatenate([told, related.groups]))[1:]
-    places = np.flatnonzero(fresh & ~near_duplicates.of_query(view, query, related, rules))[: TOLD + SPARE]
-    some = related.take(places)
-    dense, repeats, _ = near_duplicates.among(view, some, rules)
-    taken: list[int] = places[marginal(some, dense, repeats, TOLD, 0.0)].tolist()
+    places = np.flatnonzero(fresh & ~repeating[: len(related)])[: TOLD + SPARE]
+    found = marginal(related.take(places), None, same[np.ix_(places, places)], TOLD, 0.0)
+    taken: list[int] = places[found].tolist()
     return taken

@@ -11,6 +11,7 @@ from recommend.index.query import Query
 from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.latest_piece import latest_piece
+from recommend.ranking.repeats import Repeats
 from recommend.ranking.rules import Ruling
 from recommend.ranking.shortlist import Scoring
 from recommend.ranking.signals import rescored, without_signals
@@ -44,7 +45,7 @@ class Sifting:
         query: whose candidates.
         ruling: what rules of editors say.
         means: as in :class:`~recommend.ranking.shortlist.Shortlist`.
-        told: reasons that need not be found.
+        told: reasons that need not be found; ``repeats`` what need not of which candidates tell the same.
     """
 
     scoring: Scoring
@@ -53,6 +54,7 @@ class Sifting:
     ruling: Ruling
     means: NDArray[np.float64]
     told: Told | None = None
+    repeats: Repeats | None = None
 
     def sift(self, candidates: Candidates) -> Sifted:
         """The candidates without what rules leave out, scored as they say."""
