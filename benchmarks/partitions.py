@@ -92,6 +92,10 @@ class Joined:
     def languages(self) -> list[str]:
         return sorted({one for _, some in self._each(lambda part, _: part.languages) for one in some})
 
+    @property
+    def is_step(self) -> bool:
+        return any(part.is_step for part in self.parts)
+
     def find(self, want: Want, gone: IntArray) -> Found:
         if isinstance(want, Wanted):
             asked = [

@@ -33,6 +33,7 @@ from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.ingest import ingest
 from recommend.jobs.agreement import agree
+from recommend.jobs.lists import lists_to_load, make_lists
 from recommend.jobs.reindex import ReindexResult, reindex
 from recommend.recommender import Recommender
 from recommend.settings import EncoderSettings, IndexSettings, PgvectorSettings, Settings
@@ -95,10 +96,11 @@ class Newsroom:
         return build_snapshot(self.store, self.layout, Recipe(self.encoder, "toy", None, self.settings.indexing, 200))
 
     def reindex(self, *, full: bool = False) -> ReindexResult:
-        """Builds and publishes a snapshot."""
-        return reindex(
-            self.store, self.encoder, self.settings, full=full, agrees=partial(agree, self.store, self.settings)
-        )
+        """Builds and publishes a snapshot; what goes to a server takes its ready lists along."""
+        steps: dict[str, Any] = {"agrees": partial(agree, self.store, self.settings)}
+        if self.settings.pgvector.url:
+            steps |= {"lists": partial(make_lists, self.settings), "listed": partial(lists_to_load, self.settings)}
+        return reindex(self.store, self.encoder, self.settings, full=full, **steps)
 
     def recommender(self) -> Recommender:
         """What readers are answered by."""

@@ -197,7 +197,7 @@ class Recommender:
             number, row = place
             query, eligibility = view.segments[number].query(row), self.ranking.eligibility(view, filters)
             selection = self.ranking.selection(view)
-            ready = None if explain or k > LISTED else self.ranking.ready.read(selection.scoring, query.language, place)
+            ready = None if explain or k > LISTED else self.ranking.ready.read(selection.scoring, query, place)
             return related_box(selection, eligibility, query, article_id, k, explain=explain, ready=ready)
 
         return over(self.view() if view is None else view, answered)

@@ -31,7 +31,7 @@ from recommend.jobs.encoder_choice import decided, decided_by
 from recommend.jobs.export.export import TABLE
 from recommend.jobs.export.export import export as write_export
 from recommend.jobs.exposure import spread_exposure
-from recommend.jobs.lists import make_lists
+from recommend.jobs.lists import lists_to_load, make_lists
 from recommend.jobs.reindex import Plan, Progress, ReindexResult, plan
 from recommend.jobs.reindex import reindex as run_job
 from recommend.sources import Reject, Web
@@ -185,6 +185,7 @@ def reindex(
             canary=partial(compare, store, settings, judged=judged),
             exposed=partial(spread_exposure, settings, on_stage=bar.stage),
             lists=partial(make_lists, settings),
+            listed=partial(lists_to_load, settings),
             agrees=partial(_agree, store, settings),
             engine=open_engine(engine, opened, settings),
             progress=Progress(

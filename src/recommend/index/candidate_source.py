@@ -44,6 +44,7 @@ class Search:
         near: of as many articles nearest in time the nearest embeddings; 0: none.
         most_terms: of the query, that fetch candidates.
         conditions: that hold of all; None: filtered by nothing.
+        brought: whether only those are wanted that were brought since everything was built.
     """
 
     query: Query
@@ -51,11 +52,12 @@ class Search:
     near: int
     most_terms: int
     conditions: Conditions | None
+    brought: bool = False
 
     @property
     def key(self) -> object:
         """The same of equal searches but for ``count``."""
-        return self.query.embedding.tobytes(), self.query.terms.terms.tobytes(), self.conditions
+        return self.query.embedding.tobytes(), self.query.terms.terms.tobytes(), self.conditions, self.brought
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,21 @@ class Matching:
         return "matching", self.terms.terms.tobytes(), self.conditions
 
 
-Want = Wanted | Nearest | Search | Newest | Matching
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The ready list of the article of a number, by the digest of all that it was ``made_by``, and the articles on it:
+    without their neighbours."""
+
+    number: int
+    made_by: bytes
+
+    @property
+    def key(self) -> object:
+        """Of equal ones the same."""
+        return self
+
+
+Want = Wanted | Nearest | Search | Newest | Matching | Listed
 
 
 class NotAtHand(RecommendError):  # noqa: N818  # no fault: it asks for rows
@@ -106,12 +122,14 @@ class Found:
         count: how many each search was for.
         exhaustive: whether there are no others.
         records: of all these.
+        ready: the list that was asked for, as bytes; empty where there is none.
     """
 
     numbers: IntArray
     count: int
     exhaustive: bool
     records: Records
+    ready: bytes = b""
 
     def joined(self, other: Found) -> Found:
         """What both found, of which this one tells whether there are others."""
@@ -133,6 +151,10 @@ class CandidateSource(Protocol):
     @property
     def languages(self) -> list[str]:
         """Primary parts of those that any of them has."""
+
+    @property
+    def is_step(self) -> bool:
+        """Whether some were brought since everything was built."""
 
     def find(self, want: Want, gone: IntArray) -> Found:
         """What is wanted, where conditions are set without the numbers ``gone``.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from recommend.index.candidate_source import (
     CandidateSource,
     Found,
+    Listed,
     Matching,
     Nearest,
     Newest,
@@ -130,6 +131,28 @@ class Gathered(Segment):
         """See :meth:`~recommend.index.segment.Segment.retrieve_each`."""
         return [self.retrieve(query, count, settings, None) for query in queries]
 
+    def retrieve_brought(self, query: Query, count: int, settings: RankingSettings) -> IntArray:
+        """See :meth:`~recommend.index.segment.Segment.retrieve_brought`."""
+        if not self.source.is_step:
+            return _no_numbers()
+        search = Search(query, count, 0, settings.lexical_terms, None, brought=True)
+        return self._rows(self._searched(search))
+
+    def ready(self, row: int, made_by: bytes) -> bytes:
+        """The ready list of an article at hand, by what it was made by; empty where there is none."""
+        want = Listed(int(self.numbers[row]), made_by)
+        if want.key not in self.found:
+            raise NotAtHand(want)
+        return self.found[want.key].ready
+
+    def rows_of(self, numbers: IntArray) -> IntArray:
+        """(n,) rows of the articles of some numbers, -1 of those that are not at hand."""
+        if not len(self.numbers):
+            return np.full(len(numbers), -1)
+        order = np.argsort(self.numbers)
+        places = order[np.searchsorted(self.numbers, numbers, sorter=order).clip(max=len(order) - 1)]
+        return np.where(self.numbers[places] == numbers, places, -1)
+
     def without(self, ids: Iterable[str], alive: BoolArray | None) -> tuple[Segment, BoolArray | None]:
         """See :meth:`~recommend.index.segment.Segment.without`."""
         gone = np.union1d(self.gone, self.source.numbers(ids))
@@ -189,7 +212,7 @@ class Gathered(Segment):
         records = self.records.joined(brought.records)
         segment, numbers = assemble(records, self, alone=isinstance(want, Nearest))
         found, absent = self.found, self.absent
-        if isinstance(want, Search | Newest | Matching):
+        if isinstance(want, Search | Newest | Matching | Listed):
             found = {**found, want.key: replace(brought, records=Records())}
         elif isinstance(want, Wanted):
             absent |= {one for one in want.ids if segment.table.row(one) is None}
@@ -210,8 +233,7 @@ class Gathered(Segment):
         return found.numbers
 
     def _rows(self, numbers: IntArray) -> IntArray:
-        order = np.argsort(self.numbers)
-        return np.sort(order[np.searchsorted(self.numbers, numbers, sorter=order)])
+        return np.sort(self.rows_of(numbers))
 
 
 def _parts(segment: Segment) -> dict[str, Any]:

@@ -117,6 +117,14 @@ class ReadyLists:
             if number not in files or self._verified(number, files[number]) is None:
                 yield number
 
+    def there(self) -> Iterator[tuple[int, Any]]:
+        """The rows of all articles whose lists are there, and these, the newest first."""
+        files = self._found()
+        for number in sorted(files):
+            block = self._verified(number, files[number])
+            if block is not None:
+                yield from zip(block_rows(self._timeline, number).tolist(), block, strict=True)
+
     def put(self, number: int, block: Lists) -> None:
         """Writes a block, durably."""
         content = io.BytesIO()

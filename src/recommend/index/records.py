@@ -51,7 +51,8 @@ def assemble(records: Records, beside: Segment, *, alone: bool = False) -> tuple
     Args:
         records: n of them.
         beside: any segment of the generation: of its dimensions, terms and labels.
-        alone: whether their neighbours are not at hand, nor asked for.
+        alone: whether their neighbours are not at hand, nor asked for. Of some of them they may not be: nobody compares
+            those by their neighbours' words, and they stand for themselves.
     """
     rows, count = records.rows, len(records.rows)
     cards, numbers = _by_id(rows)
@@ -67,8 +68,10 @@ def assemble(records: Records, beside: Segment, *, alone: bool = False) -> tuple
     neighbours = None
     if not alone:
         all_numbers = np.concatenate([numbers, np.array(others, np.int64)])
-        order = np.argsort(all_numbers)
-        neighbours = order[np.searchsorted(all_numbers, vectors.neighbours[:count], sorter=order)].astype(np.int32)
+        order, wanted = np.argsort(all_numbers), vectors.neighbours[:count]
+        places = order[np.searchsorted(all_numbers, wanted, sorter=order).clip(max=len(order) - 1)]
+        own = np.arange(count)[:, None]
+        neighbours = np.where(all_numbers[places] == wanted, places, own).astype(np.int32)
     dimension = beside.embeddings.shape[1]
     embeddings = np.frombuffer(b"".join(record.embedding for record in ordered), np.float16).reshape(-1, dimension)
     segment = replace(

@@ -128,6 +128,10 @@ class Segment:
     def bring_matching(self, terms: TermVector, conditions: Conditions, count: int) -> None:
         """Has about the ``count`` best matches of some terms at hand that fulfil the conditions."""
 
+    def retrieve_brought(self, query: Query, count: int, settings: RankingSettings) -> IntArray:
+        """Rows of the candidates among those articles that were brought since ready lists were made."""
+        return np.zeros(0, np.int64)
+
     def around(self, vector: FloatArray, count: int) -> Segment:
         """A segment that has the ``count`` embeddings nearest to a vector (d,) at hand."""
         return self

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from recommend.errors import SnapshotError
 from recommend.index.pgvector.generations import drop, generations, live_name, prune, switch
 from recommend.index.pgvector.load import load
+from recommend.index.pgvector.rows import Listed
 from recommend.index.pgvector.server import Server
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import open_snapshot
@@ -20,6 +21,8 @@ def load_generation(
     settings: Settings,
     name: str,
     *,
+    lists: Callable[[str], int] = lambda _: 0,
+    listed: Callable[[str], Iterable[Listed]] = lambda _: (),
     agrees: Callable[[Server, str, FixedView | None], object] = lambda *_: None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Callable[[], None]:
@@ -29,6 +32,8 @@ def load_generation(
         server: where to.
         settings: index folder, and how it is verified.
         name: of the snapshot.
+        lists: makes its ready lists, given its name, and ``listed`` gives them, see :mod:`recommend.jobs.lists`; they
+            are loaded with it, so that an article has one box from the switch on.
         agrees: raises where the boxes that it gives there are others, see :func:`~recommend.jobs.agreement.agree`.
         on_stage: called with a few words when a stage begins.
 
@@ -40,7 +45,11 @@ def load_generation(
         StoreUnreachableError: when the server refuses.
     """
     if not any(one.manifest.name == name and one.verified for one in generations(server)):
-        load(server, open_snapshot(IndexLayout(settings.index), name), settings, on_stage=on_stage)
+        if settings.indexing.lists:
+            on_stage("making lists ready")
+            lists(name)
+        ready = listed(name) if settings.indexing.lists else ()
+        load(server, open_snapshot(IndexLayout(settings.index), name), settings, lists=ready, on_stage=on_stage)
         on_stage("comparing boxes")
         try:
             agrees(server, name, None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from recommend.cpus import available_cores
 from recommend.index.changes import unchanged
@@ -16,9 +16,12 @@ from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import open_snapshot
 from recommend.jobs.workers import begin_worker
 from recommend.ranking.model import Ranker
-from recommend.ranking.ready import make_block, ready_lists
+from recommend.ranking.ready import made_by, make_block, ready_lists
 from recommend.ranking.shortlist import Scoring
 from recommend.settings import PolicySettings, Settings
+
+if TYPE_CHECKING:
+    from recommend.index.pgvector.rows import Listed
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +63,15 @@ def make_lists(settings: Settings, name: str, *, progress: Callable[[int], None]
     finally:
         pool.shutdown(cancel_futures=True)
     return made
+
+
+def lists_to_load(settings: Settings, name: str) -> Iterator[Listed]:
+    """The lists of a snapshot that are there, as a generation on a server takes them, see
+    :func:`recommend.index.pgvector.load.load`."""
+    scoring = _scoring(settings, name)
+    digest = made_by(scoring, settings.policy)
+    for row, one in ready_lists(scoring, settings.policy).there():
+        yield row, digest, one["rows"][: one["count"]].tolist(), one.tobytes()
 
 
 class _Worker:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from recommend.settings import Settings
 from recommend.store import Store
 
 if TYPE_CHECKING:
+    from recommend.index.pgvector.rows import Listed
     from recommend.index.pgvector.server import Server
 
 _MEASURED = 32
@@ -111,6 +112,7 @@ def reindex(
     canary: Callable[[str, str], Canary | None] = lambda _old, _new: None,
     exposed: Callable[[Manifest], Manifest] = lambda manifest: manifest,
     lists: Callable[[str], int] = lambda _: 0,
+    listed: Callable[[str], Iterable[Listed]] = lambda _: (),
     agrees: Callable[[Server, str, FixedView | None], object] = lambda *_: None,
     progress: Progress = Progress(),
 ) -> ReindexResult:
@@ -131,7 +133,8 @@ def reindex(
         exposed: finds boxes for the stories that none of a new snapshot would show, as
             :func:`recommend.jobs.exposure.spread_exposure` does, and gives its manifest from then on.
         lists: makes what is missing of the ready lists of the live snapshot, given its name, and says of how many
-            articles, as :func:`recommend.jobs.lists.make_lists` does.
+            articles, as :func:`recommend.jobs.lists.make_lists` does; ``listed`` gives them to a server, as
+            :func:`recommend.jobs.lists.lists_to_load` does.
         agrees: raises where a generation on a server, given its name, gives other boxes than the snapshot, or than a
             view, as :func:`recommend.jobs.agreement.agree` does.
         progress: who is told of it.
@@ -161,7 +164,7 @@ def reindex(
             aside = {i: reason for i, reason in manifest.set_aside.items() if i not in failures}
             return ReindexResult(manifest, embedded, built, failed=len(failures), set_aside=aside, **known)
 
-        def listed(live: Manifest) -> int:
+        def make_lists(live: Manifest) -> int:
             if not settings.indexing.lists or settings.pgvector.url:
                 return 0
             progress.stage("making lists ready")
@@ -174,7 +177,9 @@ def reindex(
             """Makes a snapshot the live one, on the server where there is one; how many articles were embedded."""
             switch = None
             if server is not None:
-                switch = load_generation(server, settings, name, agrees=agrees, on_stage=progress.stage)
+                switch = load_generation(
+                    server, settings, name, lists=lists, listed=listed, agrees=agrees, on_stage=progress.stage
+                )
             progress.stage("publishing")
             return publish_embedded(store, layout, name, encoder, switch=switch, progress=progress.embedded)
 
@@ -182,7 +187,7 @@ def reindex(
         if live is not None:
             if server is not None and not is_live(server, live.name):
                 embedded += publish(live.name)
-            return done(live, built=False, listed=listed(live))
+            return done(live, built=False, listed=make_lists(live))
         progress.stage("building")
         manifest = exposed(build_snapshot(store, layout, recipe, before=before, on_stage=progress.stage))
         if manifest.set_aside:
@@ -201,7 +206,7 @@ def reindex(
         if server is not None:
             prune_generations(server, settings.indexing.keep)
         dropped = sum(map(store.embeddings.drop, fingerprints - _fingerprints(layout)))
-        return done(manifest, canary=compared, dropped=dropped, listed=listed(manifest))
+        return done(manifest, canary=compared, dropped=dropped, listed=make_lists(manifest))
 
 
 def _counted(store: Store, layout: IndexLayout, progress: Progress, *, full: bool) -> Corpus | None:

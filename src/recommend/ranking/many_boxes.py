@@ -22,7 +22,7 @@ def many_boxes(ranking: Ranking, view: View, ids: Sequence[str], k: int) -> Iter
         places = {one: place for one in some if (place := view.locate(one)) is not None}
         queries = {one: view.segments[number].query(row) for one, (number, row) in places.items()}
         listed = places.items() if k <= LISTED else ()
-        ready = {one: kept.read(scoring, queries[one].language, place) for one, place in listed}
+        ready = {one: kept.read(scoring, queries[one], place) for one, place in listed}
         lacking = [one for one in places if ready.get(one) is None]
         asked, owns = [queries[one] for one in lacking], [places[one] for one in lacking]
         ready |= zip(lacking, scoring.shortlists(asked, owns), strict=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from hashlib import blake2b
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from recommend.index.gathered import Gathered
 from recommend.index.lists import LISTED, TOLD, Lists, ReadyLists, block_rows, lists_folder, lists_type
 from recommend.index.query import Query
 from recommend.index.snapshot.layout import EXPOSURE
@@ -38,24 +41,51 @@ def ready_lists(scoring: Scoring, rules: PolicySettings) -> ReadyLists:
     """The lists of the snapshot of a view, by the settings and the ranker of its scoring; of the policy's rules those
     count that reasons look at."""
     snapshot = scoring.view.snapshot
+    manifest = snapshot.manifest.model_dump(mode="json")
+    manifest["sha256"].pop(EXPOSURE, None)  # made of the lists
+    folder = lists_folder(snapshot.layout, snapshot.manifest.name, _decides(scoring, rules, manifest))
+    return ReadyLists(folder, snapshot.segment.table.timeline, len(FEATURES))
+
+
+def made_by(scoring: Scoring, rules: PolicySettings) -> bytes:
+    """A digest of all beside the articles that decides what is in lists."""
+    return blake2b(_decides(scoring, rules), digest_size=8).digest()
+
+
+def _decides(scoring: Scoring, rules: PolicySettings, *others: object) -> bytes:
     settings = scoring.settings.model_dump(mode="json", exclude={"as_of"})
     told_by = rules.model_dump(mode="json", include=_TOLD_BY)
     rankers = [_told(ranker) for ranker in (scoring.ranker, scoring.foreign)]
-    manifest = snapshot.manifest.model_dump(mode="json")
-    manifest["sha256"].pop(EXPOSURE, None)  # made of the lists
-    decides = orjson.dumps(
-        [_FORMAT, LISTED, FEATURES, version("related-articles"), settings, told_by, rankers, manifest],
-        option=orjson.OPT_SORT_KEYS,
-    )
-    folder = lists_folder(snapshot.layout, snapshot.manifest.name, decides)
-    return ReadyLists(folder, snapshot.segment.table.timeline, len(FEATURES))
+    decides = [_FORMAT, LISTED, FEATURES, version("related-articles"), settings, told_by, rankers, *others]
+    return orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)
 
 
 def _told(ranker: Ranker) -> object:
     return ranker.model_dump(mode="json")
 
 
-def read_shortlist(scoring: Scoring, lists: ReadyLists, language: str | None, place: Place) -> Shortlist | None:
+class _Lists(Protocol):
+    def get(self, row: int) -> Any:
+        """The list of an article, None when it is not there."""
+
+
+@dataclass(frozen=True)
+class _ElsewhereLists:
+    """Lists that lie where the articles do; in each, rows are those at hand, -1 of what is gone there."""
+
+    segment: Gathered
+    made_by: bytes
+
+    def get(self, row: int) -> Any:
+        found = self.segment.ready(row, self.made_by)
+        if not found:
+            return None
+        one = np.frombuffer(found, lists_type(len(FEATURES))).copy()[0]
+        one["rows"] = self.segment.rows_of(one["rows"])
+        return one
+
+
+def read_shortlist(scoring: Scoring, lists: _Lists, language: str | None, place: Place) -> Shortlist | None:
     """The shortlist of the article at a place, None when it is not ready; of its candidates' features only those are
     known that policy and reasons look at."""
     if place[0] != 0:
@@ -77,10 +107,11 @@ def read_shortlist(scoring: Scoring, lists: ReadyLists, language: str | None, pl
         scores,
         scoring.ranker_of(language).calibration.probabilities(scores),
     )
-    listed = rows.tolist()
+    listed, there = rows.tolist(), rows >= 0
     reasons, alike = Told(listed, found), Repeats.read(found, listed)
     means, whole = found["means"].astype(np.float64), bool(found["exhaustive"])
-    return Shortlist(candidates, means, whole, told=reasons, repeats=alike)
+    some = candidates if there.all() else candidates.take(there)
+    return Shortlist(some, means, whole, told=reasons, repeats=alike)
 
 
 class ReadyShortlists:
@@ -89,6 +120,7 @@ class ReadyShortlists:
     def __init__(self, rules: PolicySettings) -> None:
         self._rules = rules
         self._opened: tuple[Snapshot, ReadyLists] | None = None
+        self._made_by: tuple[Snapshot, bytes] | None = None
 
     def lists(self, scoring: Scoring) -> ReadyLists:
         """See :func:`ready_lists`."""
@@ -101,11 +133,16 @@ class ReadyShortlists:
         """Whether the shortlist of the article at a place is ready."""
         return place[0] == 0 and self.lists(scoring).has(place[1])
 
-    def read(self, scoring: Scoring, language: str | None, place: Place) -> Shortlist | None:
-        """The shortlist of the article at a place, None where it is to be computed."""
-        if not scoring.view.segments[0].is_whole:
-            return None
-        return read_shortlist(scoring, self.lists(scoring), language, place)
+    def read(self, scoring: Scoring, query: Query, place: Place) -> Shortlist | None:
+        """The shortlist of the article at a place, which makes a query, None where it is to be computed."""
+        segment = scoring.view.segments[0]
+        if not isinstance(segment, Gathered):
+            return read_shortlist(scoring, self.lists(scoring), query.language, place)
+        snapshot, known = scoring.view.snapshot, self._made_by
+        if known is None or known[0] is not snapshot:
+            known = self._made_by = snapshot, made_by(scoring, self._rules)
+        found = read_shortlist(scoring, _ElsewhereLists(segment, known[1]), query.language, place)
+        return None if found is None else scoring.with_brought(query, found)
 
 
 def make_block(scoring: Scoring, rules: PolicySettings, number: int) -> Lists:

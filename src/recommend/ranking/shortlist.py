@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -112,6 +112,16 @@ class Scoring:
         for own, mean, (start, stop) in zip(owns, means, pairwise(ends), strict=True):
             others = segment.total - (own is not None and own[0] == 0)
             yield Shortlist(self.best_first(scored.take(slice(start, stop))), mean, stop - start >= others, count)
+
+    def with_brought(self, query: Query, short: Shortlist) -> Shortlist:
+        """A shortlist that was made when everything was built, and what was brought since that ranks among it."""
+        segment = self.view.segments[0]
+        rows = segment.retrieve_brought(query, self.settings.candidates, self.settings)
+        if not len(rows):
+            return short
+        brought = self.scored(query, compute_features(segment, 0, query, rows), short.means)
+        brought = brought.take(brought.scores > short.least)
+        return replace(short, candidates=self.best_first(Candidates.joined([short.candidates, brought])))
 
     def changed(self, query: Query, own: Place | None, means: Means) -> Candidates:
         """All articles that changed since the snapshot but the query's own, in no order."""

@@ -4,7 +4,7 @@ Killed, it leaves nothing that anybody looks at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from pgvector import HalfVector
 from recommend.errors import SnapshotError
 from recommend.index.pgvector import schema
 from recommend.index.pgvector.generations import confirm, drop, prepare_catalog, record
-from recommend.index.pgvector.rows import copy, copy_segment
+from recommend.index.pgvector.rows import LISTS, Listed, copy, copy_segment
 from recommend.index.pgvector.server import Server
 from recommend.index.pgvector.statistics import STATISTICS
 from recommend.index.segment import SMALLEST_INDEXED
@@ -30,6 +30,7 @@ def load(
     snapshot: Snapshot,
     settings: Settings,
     *,
+    lists: Iterable[Listed] = (),
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> float:
     """Writes a snapshot to a server as a generation of its name, whole and verified, without making it live.
@@ -38,6 +39,7 @@ def load(
         server: where to.
         snapshot: what.
         settings: how it is verified, and what memory the graph may take while it is made.
+        lists: ready ones.
         on_stage: called with a few words when a stage begins.
 
     Returns:
@@ -56,6 +58,7 @@ def load(
         cursor.execute(sql.SQL("CREATE SCHEMA {}").format(schema.schema_of(name)))
         cursor.execute(schema.tables(name, snapshot.manifest.dimension))
         copy_segment(cursor, name, snapshot.segment)
+        copy(cursor, name, "lists", LISTS, lists)
         copy(cursor, name, "statistics", {"file": "text", "content": "bytea"}, _statistics(snapshot))
     on_stage("indexing embeddings in PostgreSQL")
     with server.writing() as cursor:
@@ -64,7 +67,7 @@ def load(
         if len(snapshot.segment) >= SMALLEST_INDEXED:
             cursor.execute(schema.graph(name))
     with server.autocommitting() as cursor:
-        for table in ("rows", "records", "parts"):
+        for table in ("rows", "records", "parts", "lists"):
             cursor.execute(sql.SQL("VACUUM (ANALYZE) {}.{}").format(schema.schema_of(name), sql.Identifier(table)))
     on_stage("checking the generation")
     try:

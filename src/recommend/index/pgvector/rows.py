@@ -35,6 +35,9 @@ _ROWS = {
     "embedding": "halfvec",
 }
 RECORDS = {"number": "int4", "neighbours": "int4[]", "vectors": "bytea", "card": "bytea"}
+Listed = tuple[int, bytes, list[int], bytes]
+"""A ready list: of which number, by what it was made, the numbers on it, and it itself."""
+LISTS = {"number": "int4", "made_by": "bytea", "candidates": "int4[]", "list": "bytea"}
 _PARTS = {"term": "int4", "since": "int4", "part": "int4", "entries": "bytea"}
 
 

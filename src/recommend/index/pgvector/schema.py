@@ -55,6 +55,9 @@ CREATE TABLE {schema}.records (
     card bytea NOT NULL
 );
 ALTER TABLE {schema}.records ALTER COLUMN vectors SET STORAGE EXTERNAL;
+CREATE TABLE {schema}.lists (
+    number integer NOT NULL, made_by bytea NOT NULL, candidates integer[] NOT NULL, list bytea NOT NULL);
+ALTER TABLE {schema}.lists ALTER COLUMN list SET STORAGE EXTERNAL;
 CREATE TABLE {schema}.parts (
     term integer NOT NULL, since integer NOT NULL, part integer NOT NULL, entries bytea NOT NULL);
 ALTER TABLE {schema}.parts ALTER COLUMN entries SET STORAGE EXTERNAL;
@@ -72,11 +75,13 @@ CREATE INDEX ON {schema}.rows USING gin (tags);
 CREATE INDEX ON {schema}.rows USING hash (duplicates);
 ALTER TABLE {schema}.records ADD PRIMARY KEY (number);
 ALTER TABLE {schema}.parts ADD PRIMARY KEY (term, since, part);
+ALTER TABLE {schema}.lists ADD PRIMARY KEY (made_by, number);
 """
 
 _VIEWS = """
 CREATE VIEW {schema}.articles AS SELECT * FROM {base}.rows WHERE since <= {step} AND until > {step};
-CREATE VIEW {schema}.postings AS SELECT term, part, entries FROM {base}.parts WHERE since <= {step};
+CREATE VIEW {schema}.postings AS SELECT term, since, part, entries FROM {base}.parts WHERE since <= {step};
+CREATE VIEW {schema}.ready AS SELECT * FROM {base}.lists;
 """
 
 _SHARED = """
@@ -84,7 +89,12 @@ CREATE VIEW {schema}.records AS SELECT * FROM {base}.records;
 CREATE VIEW {schema}.statistics AS SELECT * FROM {base}.statistics;
 """
 
-_GRAPH = "CREATE INDEX ON {schema}.rows USING hnsw (embedding halfvec_ip_ops) WITH (m = 24, ef_construction = 200)"
+# what steps bring is searched by itself, beside ready lists
+_GRAPH = """
+CREATE INDEX ON {schema}.rows USING hnsw (embedding halfvec_ip_ops) WITH (m = 24, ef_construction = 200);
+CREATE INDEX ON {schema}.rows USING hnsw (embedding halfvec_ip_ops) WITH (m = 24, ef_construction = 200)
+    WHERE since > 0;
+"""
 
 
 def schema_of(name: str) -> sql.Identifier:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import stamina
@@ -50,8 +50,8 @@ class Server:
             options = " ".join(f"-c {name}={value}" for name, value in settings.items())
             self._engine = create_engine(
                 parsed,
+                isolation_level="AUTOCOMMIT",  # what is read is one statement: one round trip
                 pool_size=pool,
-                pool_pre_ping=True,
                 pool_timeout=timeout,
                 hide_parameters=True,
                 connect_args={
@@ -72,7 +72,7 @@ class Server:
 
     @contextmanager
     def reading(self) -> Iterator[Any]:
-        """A cursor, of psycopg, that returns binary rows.
+        """A cursor, of psycopg, that returns binary rows, each statement for itself.
 
         Raises:
             StoreUnreachableError: when the server cannot be asked, or not in time.
@@ -80,9 +80,13 @@ class Server:
         with self._mapped(), self._engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None
-            with driver.cursor(binary=True) as cursor:
-                yield cursor
-            driver.rollback()
+            try:
+                with driver.cursor(binary=True) as cursor:
+                    yield cursor
+            finally:
+                if driver.closed:  # by the server: and so may all others be that are kept
+                    connection.invalidate()
+                    self._engine.dispose()
 
     @contextmanager
     def writing(self) -> Iterator[Any]:
@@ -91,6 +95,7 @@ class Server:
         Raises:
             StoreUnreachableError: when the server refuses.
         """
+        self.ask("SELECT 1")  # on a connection that lives
         with self._mapped(), self._engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None
@@ -105,7 +110,8 @@ class Server:
         Raises:
             StoreUnreachableError: when the server refuses.
         """
-        with self._mapped(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        self.ask("SELECT 1")
+        with self._mapped(), self._engine.connect() as connection:
             driver = connection.connection.driver_connection
             assert driver is not None
             with driver.cursor() as cursor:
@@ -127,14 +133,13 @@ class Server:
         Raises:
             StoreUnreachableError: when it fails both times.
         """
+        planned = [f"SET LOCAL hnsw.ef_search = {min(effort, _MOST_EFFORT)}"] if effort > EFFORT else []
+        planned += ["SET LOCAL enable_indexscan = off"] if exact else []
         for attempt in stamina.retry_context(on=StoreUnreachableError, attempts=2, wait_initial=0.05, wait_max=0.2):
-            with attempt, self.reading() as cursor:
-                if effort > EFFORT:
-                    cursor.execute(f"SET LOCAL hnsw.ef_search = {min(effort, _MOST_EFFORT)}")
-                if exact:
-                    cursor.execute("SET LOCAL enable_indexscan = off")
-                cursor.execute(statement, given)
-                rows: list[tuple[Any, ...]] = cursor.fetchall()
+            with attempt, self.reading() as cursor, cursor.connection.transaction() if planned else nullcontext():
+                for one in planned:
+                    cursor.execute(one)
+                rows: list[tuple[Any, ...]] = cursor.execute(statement, given).fetchall()
         return rows
 
     @contextmanager
@@ -165,4 +170,3 @@ def _register(connection: Any, _: object) -> None:
 
     with suppress(ProgrammingError):
         register_vector(connection)
-    connection.rollback()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -14,10 +15,11 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from pgvector import HalfVector
-from recommend.index.candidate_source import Found, Matching, Nearest, Newest, Search, Want, Wanted
+from recommend.index.candidate_source import Found, Listed, Matching, Nearest, Newest, Search, Want, Wanted
 from recommend.index.conditions import Conditions
 from recommend.index.dates import MISSING
 from recommend.index.lexicon import TermVector
+from recommend.index.pgvector import statements
 from recommend.index.pgvector.generations import Generation
 from recommend.index.pgvector.postings import best, read_within
 from recommend.index.pgvector.schema import schema_of
@@ -27,52 +29,10 @@ from recommend.index.records import Record, Records
 
 IntArray = NDArray[np.int64]
 
-_KNOWN = 1_000  # articles that are kept once they were looked up
+_KEPT = 32_000_000  # bytes of articles and lists that are kept once they were looked up: here they never change
+_BEFORE = 2  # numbers of two bytes before the elements of an embedding
 _DENSE = 1  # of the bits that say how a row was found
 _LEXICAL_SPARE = 4  # times as many matches are looked at where some may be left out
-
-_CHOSEN = """,
-chosen AS MATERIALIZED (SELECT number, bit_or(kind) AS kinds FROM found GROUP BY number),
-had AS MATERIALIZED (
-    SELECT c.number, c.kinds, r.embedding, t.neighbours, t.vectors, t.card
-    FROM chosen c JOIN {schema}.articles r USING (number) JOIN {schema}.records t USING (number))
-SELECT number, kinds, embedding, vectors, card FROM had
-"""
-
-_NEIGHBOURS = """
-UNION ALL
-SELECT number, 0, NULL, vectors, NULL FROM {schema}.records WHERE number IN (
-    SELECT unnest(neighbours) FROM had EXCEPT SELECT number FROM had)
-"""
-
-_SEARCH = """
-WITH dense AS MATERIALIZED (
-    SELECT r.number FROM {schema}.articles r WHERE {where} ORDER BY r.embedding <#> %(vector)s LIMIT %(count)s),
-lexical AS MATERIALIZED (
-    SELECT r.number FROM unnest(%(matches)s::integer[]) WITH ORDINALITY m(number, place)
-    JOIN {schema}.articles r USING (number) WHERE {where} ORDER BY m.place LIMIT %(count)s),
-{near}
-found AS (
-    SELECT number, 1 AS kind FROM dense UNION ALL SELECT number, 2 FROM lexical UNION ALL SELECT number, 4 FROM near)
-"""
-
-_NEAR_IN_TIME = """
-newer AS MATERIALIZED (SELECT number, row_number() OVER () AS place FROM (
-    SELECT number FROM {schema}.articles WHERE published_at > %(published)s
-    ORDER BY published_at NULLS FIRST, id DESC LIMIT %(near)s) n),
-older AS MATERIALIZED (SELECT number, row_number() OVER () AS place FROM (
-    SELECT number FROM {schema}.articles WHERE published_at <= %(published)s
-    ORDER BY published_at DESC NULLS LAST, id LIMIT %(near)s) o),
-beside AS MATERIALIZED (
-    SELECT number FROM newer WHERE place <= greatest(%(near)s / 2, %(near)s - (SELECT count(*) FROM older))
-    UNION ALL
-    SELECT number FROM older WHERE place <= greatest(
-        %(near)s - %(near)s / 2, %(near)s - (SELECT count(*) FROM newer))),
-near AS MATERIALIZED (
-    SELECT r.number FROM beside b JOIN {schema}.articles r USING (number) WHERE {where}
-    ORDER BY r.embedding <#> %(vector)s, r.number LIMIT %(half)s),
-"""
-_NOTHING_NEAR = "near AS (SELECT NULL::integer AS number WHERE false),"
 
 
 class PgvectorSource:
@@ -88,11 +48,12 @@ class PgvectorSource:
         self._server = server
         self._schema = schema_of(generation.manifest.name)
         self._frequencies = frequencies
-        self._replaced = generation.step > 0
+        self.is_step = generation.step > 0
         self.name = generation.manifest.name
         self.articles = generation.manifest.articles
         self.accesses = generation.accesses
-        self._known: LRUCache[frozenset[str], Found] = LRUCache(_KNOWN)
+        self._kept: LRUCache[object, Found] = LRUCache(_KEPT, _size)
+        self._listed_by: dict[bytes, bool] = {}
         self._counted_sections: tuple[bytes, list[tuple[str, int]]] | None = None
         self._lock = Lock()
         self._turn: tuple[int, int, int | None] | None = None
@@ -107,8 +68,8 @@ class PgvectorSource:
         """See :meth:`~recommend.index.candidate_source.CandidateSource.find`."""
         if isinstance(want, Search):
             return self._search(want, gone)
-        if isinstance(want, Wanted):
-            return self._looked_up(want.ids)
+        if isinstance(want, Wanted | Listed):
+            return self._looked_up(want)
         if isinstance(want, Nearest):
             found = (
                 "WITH found AS (SELECT number, 8 AS kind FROM (SELECT number FROM {schema}.articles"
@@ -118,16 +79,29 @@ class PgvectorSource:
             return self._counted(found, given, want.count, alone=True)[0]
         return self._matching(want, gone) if isinstance(want, Matching) else self._newest(want, gone)
 
-    def _looked_up(self, ids: frozenset[str]) -> Found:
-        """The articles of some ids: one request asks for the same several times, and they never change here."""
+    def _looked_up(self, want: Wanted | Listed) -> Found:
+        """The articles of some ids, or of a list: one request asks for the same several times."""
         with self._lock:
-            known = self._known.get(ids)
+            known = self._kept.get(want)
         if known is None:
-            found = "WITH found AS (SELECT number, 8 AS kind FROM {schema}.articles WHERE id = ANY(%(ids)s))"
-            known = self._fetched(found, {"ids": [one.replace("\0", "\1") for one in sorted(ids)]}, 0)
-            with self._lock:
-                self._known[ids] = known
+            known = self._listed(want) if isinstance(want, Listed) else self._articles(want.ids)
+            with self._lock, suppress(ValueError):  # more than is kept at all
+                self._kept[want] = known
         return known
+
+    def _articles(self, ids: frozenset[str]) -> Found:
+        found = "WITH found AS (SELECT number, 8 AS kind FROM {schema}.articles WHERE id = ANY(%(ids)s))"
+        return self._fetched(found, {"ids": [one.replace("\0", "\1") for one in sorted(ids)]}, 0)
+
+    def _listed(self, want: Listed) -> Found:
+        if want.made_by not in self._listed_by:
+            any_of_it = "SELECT EXISTS (SELECT FROM {}.ready WHERE made_by = %(made_by)s)"
+            self._listed_by[want.made_by] = self._ask(any_of_it, {"made_by": want.made_by})[0][0]
+        given = {"number": want.number, "made_by": want.made_by}
+        rows = self._formatted(statements.LISTED, given) if self._listed_by[want.made_by] else []
+        ready = next((found for number, _, found, _ in rows if number is None), b"")
+        records = _records([row for row in rows if row[0] is not None])
+        return Found(_sorted(records), 0, False, Records(records), ready)
 
     def _newest(self, want: Newest, gone: IntArray) -> Found:
         condition, given = _condition(want.conditions, gone)
@@ -153,14 +127,17 @@ class PgvectorSource:
     def _search(self, want: Search, gone: IntArray) -> Found:
         query = want.query
         condition, given = ("true", {}) if want.conditions is None else _condition(want.conditions, gone)
-        spare = _LEXICAL_SPARE if want.conditions is not None or self._replaced else 1
-        matches = self._matches(query.terms, want.most_terms, spare * want.count)
-        near = _NOTHING_NEAR
+        parts = "true"
+        if want.brought:
+            condition, parts = f"{condition} AND r.since > 0", "since > 0"
+        spare = _LEXICAL_SPARE if want.conditions is not None or self.is_step else 1
+        matches = self._matches(query.terms, want.most_terms, spare * want.count, parts)
+        near = statements.NOTHING_NEAR
         if query.published_at != MISSING and want.near:
-            near = _NEAR_IN_TIME
+            near = statements.NEAR_IN_TIME
             given = given | {"published": query.published_at, "near": want.near, "half": want.count // 2}
         given = given | {"vector": HalfVector(query.embedding), "count": want.count, "matches": matches.tolist()}
-        statement = _SEARCH.replace("{near}", near).replace("{where}", condition)
+        statement = statements.SEARCH.replace("{near}", near).replace("{where}", condition)
         found, near_enough = self._counted(statement, given, want.count)
         if near_enough >= want.count or want.conditions is None:
             return found
@@ -171,13 +148,14 @@ class PgvectorSource:
         )
         return self._counted(every, given, want.count, exact=True)[0].joined(found)
 
-    def _matches(self, terms: TermVector, most: int, count: int) -> IntArray:
-        """Numbers of about the ``count`` best matches by the strongest terms, best first."""
+    def _matches(self, terms: TermVector, most: int, count: int, condition: str = "true") -> IntArray:
+        """Numbers of about the ``count`` best matches by the strongest terms, best first, in those parts of postings
+        that fulfil a condition."""
         strongest = read_within(terms, most, self._frequencies)
         if not len(strongest.terms):
             return np.zeros(0, np.int64)
-        statement = sql.SQL("SELECT term, entries FROM {}.postings WHERE term = ANY(%(terms)s)").format(self._schema)
-        rows = self._server.ask(statement, {"terms": strongest.terms.tolist()})
+        statement = f"SELECT term, entries FROM {{}}.postings WHERE term = ANY(%(terms)s) AND {condition}"
+        rows = self._ask(statement, {"terms": strongest.terms.tolist()})
         return best(rows, strongest, count)
 
     def _fetched(self, found: str, given: dict[str, Any], count: int) -> Found:
@@ -189,14 +167,13 @@ class PgvectorSource:
     ) -> tuple[Found, int]:
         """The same, and how many of it dense search found; ``exact`` looks at all that fulfil the conditions,
         ``alone`` brings no neighbours."""
-        statement = sql.SQL(found + _CHOSEN + ("" if alone else _NEIGHBOURS)).format(schema=self._schema)
-        rows = self._server.ask(statement, given, effort=count, exact=exact)
+        told = found + statements.CHOSEN + ("" if alone else statements.NEIGHBOURS)
+        rows = self._formatted(told, given, effort=count, exact=exact)
         chosen = [row for row in rows if row[1]]
-        records = {n: Record(_half(embedding), vectors, card) for n, _, embedding, vectors, card in chosen}
+        records = _records([(number, *row) for number, _, *row in chosen])
         neighbours = {number: vectors for number, kinds, _, vectors, _ in rows if not kinds}
-        numbers = np.sort(np.fromiter(records, np.int64, len(records)))
         dense = sum(kinds & _DENSE for _, kinds, *_ in chosen)
-        return Found(numbers, count, len(numbers) < count, Records(records, neighbours)), dense
+        return Found(_sorted(records), count, len(records) < count, Records(records, neighbours)), dense
 
     def numbers(self, ids: Iterable[str]) -> IntArray:
         """See :meth:`~recommend.index.candidate_source.CandidateSource.numbers`."""
@@ -255,6 +232,9 @@ class PgvectorSource:
         )[0][0]
         return first
 
+    def _formatted(self, statement: str, given: dict[str, Any], **planned: Any) -> list[tuple[Any, ...]]:
+        return self._server.ask(sql.SQL(statement).format(schema=self._schema), given, **planned)
+
     def _ask(self, statement: str, given: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         return self._server.ask(sql.SQL(statement).format(self._schema), given)
 
@@ -266,8 +246,27 @@ def _condition(conditions: Conditions, gone: IntArray) -> tuple[str, dict[str, A
     return condition, given
 
 
-def _half(embedding: HalfVector) -> bytes:
-    return bytes(embedding.to_numpy().tobytes())
+def _size(found: Found) -> int:
+    """About the bytes that it takes."""
+    rows, neighbours = found.records.rows.values(), found.records.neighbours.values()
+    return len(found.ready) + sum(map(len, neighbours)) + sum(sum(map(len, row)) for row in rows)
+
+
+def _records(rows: Sequence[tuple[Any, ...]]) -> dict[int, Record]:
+    """Of numbers, embeddings as pgvector sends them (two numbers, then the elements, the first byte first), vectors and
+    cards, each article by its number."""
+    if not rows:
+        return {}
+    sent = np.frombuffer(b"".join(embedding for _, embedding, _, _ in rows), ">u2").reshape(len(rows), -1)
+    embeddings = sent[:, _BEFORE:].astype("<u2")
+    return {
+        number: Record(embedding.tobytes(), vectors, card)
+        for (number, _, vectors, card), embedding in zip(rows, embeddings, strict=True)
+    }
+
+
+def _sorted(records: Mapping[int, Record]) -> IntArray:
+    return np.sort(np.fromiter(records, np.int64, len(records)))
 
 
 def _column(rows: Sequence[tuple[Any, ...]]) -> IntArray:
