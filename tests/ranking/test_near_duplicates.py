@@ -14,7 +14,7 @@ from recommend.articles.article import Article
 from recommend.encoder import Encoder
 from recommend.index import term_weights
 from recommend.index.term_counts import TermCounts
-from recommend.ranking.near_duplicates import compare
+from recommend.ranking.near_duplicates import compare, compare_pairs
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
@@ -45,6 +45,10 @@ def told(*texts: str) -> tuple[list[list[bool]], list[list[bool]]]:
     vectors = [matrix.vector(row) for row in range(len(texts))]
     copies, updates = compare(vectors, lexicon.numeric, PolicySettings())
     assert compare(vectors, lexicon.numeric, PolicySettings(), rows=1)[1].tolist() == updates[:1].tolist()
+    left, right = np.divmod(np.arange(len(texts) ** 2), len(texts))
+    pairs = compare_pairs(matrix, lexicon.numeric, left, right, PolicySettings())
+    for found, square in zip(pairs, (copies, updates), strict=True):
+        assert found.tolist() == square.ravel().tolist()
     return copies.tolist(), updates.tolist()
 
 

@@ -22,6 +22,7 @@ BoolArray = NDArray[np.bool_]
 
 POSTINGS_A_SEARCH = 100_000
 """Entries that one search reads at most, where the first term has no more."""
+_TOGETHER = 8  # queries whose articles still fit a cache
 _PAIRS_A_BLOCK = 50_000
 
 
@@ -76,13 +77,25 @@ class TermMatrix:
         """Cosines (len(queries), n) float32: those of one query of each kind with some articles, then those of the next
         with others; n articles in all."""
         scores = np.empty((len(queries), sum(map(len, rows))), np.float32)
-        weights, start = np.zeros(self.rows.shape[1], np.float32), 0
-        for some, *alike in zip(rows, *queries, strict=True):
-            articles, span = self.rows[some], slice(start, start + len(some))
-            for cosines, query in zip(scores, alike, strict=True):
-                weights[query.terms] = query.weights
-                cosines[span] = articles @ weights
-                weights[query.terms] = 0.0
+        width, start = self.rows.shape[1], 0
+        weights = np.zeros(min(len(rows), _TOGETHER) * width, np.float32)
+        for first in range(0, len(rows), _TOGETHER):
+            some = rows[first : first + _TOGETHER]
+            articles, sizes = self.rows[np.concatenate(some)], [*map(len, some)]
+            span = slice(start, start + articles.shape[0])
+            entries = np.diff(articles.indptr[np.cumsum([0, *sizes])])
+            if len(some) > 1:  # each query's articles have columns of their own, so that one product does for all
+                places = articles.indices + np.repeat(
+                    np.arange(len(some), dtype=articles.indices.dtype) * width, entries
+                )
+                shape = articles.shape[0], len(weights)
+                articles = sparse.csr_array((articles.data, places, articles.indptr), shape=shape, copy=False)
+            for cosines, alike in zip(scores, queries, strict=True):
+                columns = [query.terms + n * width for n, query in enumerate(alike[first : first + _TOGETHER])]
+                there = np.concatenate(columns)
+                weights[there] = np.concatenate([query.weights for query in alike[first : first + _TOGETHER]])
+                cosines[span] = articles @ weights[: articles.shape[1]]
+                weights[there] = 0.0
             start = span.stop
         return scores
 
@@ -132,7 +145,7 @@ class TermMatrix:
             return np.zeros(0, np.int64)
         read = np.cumsum(self.postings.indptr[columns + 1] - self.postings.indptr[columns])
         within = max(1, int(np.searchsorted(read, POSTINGS_A_SEARCH, side="right")))
-        scores = self.postings[columns[:within]].T @ query.weights[strongest[:within]]
+        scores = _gathered(self.postings, columns[:within]) @ query.weights[strongest[:within]]
         if allowed is not None:
             scores *= allowed
         most = columns[np.argmax(np.diff(read[:within], prepend=0))]
@@ -141,6 +154,14 @@ class TermMatrix:
         if len(matched) > k:
             matched = matched[np.argpartition(-scores[matched], k - 1)[:k]]
         return matched.astype(np.int64)
+
+
+def _gathered(postings: sparse.csr_array, columns: IntArray) -> sparse.csc_array:
+    """The postings of some terms as columns (n, t), sooner than by indexing."""
+    spans = [slice(*postings.indptr[column : column + 2].tolist()) for column in columns.tolist()]
+    indptr = np.cumsum([0, *(span.stop - span.start for span in spans)])
+    indices, data = (np.concatenate([part[span] for span in spans]) for part in (postings.indices, postings.data))
+    return sparse.csc_array((data, indices, indptr), shape=(postings.shape[1], len(spans)), copy=False)
 
 
 def _row_sums(parts: FloatArray, indptr: NDArray[np.integer]) -> FloatArray:

@@ -127,9 +127,15 @@ def recommendations(
 
 
 def evidence_under(
-    view: View, query: Query, chosen: Candidates, which: Sequence[int], rules: PolicySettings
+    view: View,
+    query: Query,
+    chosen: Candidates,
+    which: Sequence[int],
+    rules: PolicySettings,
+    updating: Sequence[bool] | None = None,
 ) -> list[Evidence]:
-    """What tells why the candidates at some places are related to a query; each whatever the others are."""
+    """What tells why the candidates at some places are related to a query; each whatever the others are. ``updating``
+    says which of them update it, where that is known."""
     if not which:
         return []
     some = chosen.take(np.array(which))
@@ -138,7 +144,7 @@ def evidence_under(
     shared = shared_terms(query.terms, [view.segments[s].matrix.vector(row) for s, row in places], lexicon)
     names = names_among_each([terms.keys() for terms in shared], lexicon, matrix)
     lexical = rounded(some.feature("lexical")).tolist()
-    updates = near_duplicates.updates_of(view, query, some, rules).tolist()
+    updates = near_duplicates.updates_of(view, query, some, rules).tolist() if updating is None else updating
     found = []
     for i, (number, row) in enumerate(places):
         table = view.segments[number].table

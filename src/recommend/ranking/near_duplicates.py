@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from recommend.arrays import to_float32
+from recommend.arrays import to_float32, unique_inverse
 from recommend.index.dates import MISSING
-from recommend.index.lexical import dense_rows
+from recommend.index.lexical import TermMatrix, dense_rows
 from recommend.index.lexicon import TermVector
 from recommend.index.query import Query
 from recommend.index.view import View
@@ -24,8 +25,10 @@ from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
 DoubleArray = NDArray[np.float64]
+FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
+_PAIRS_AT_ONCE = 4_096
 _NUMBERS = 0.05  # of the weight of both: below, numbers are by the way
 _SUCCEEDS = 30 * 86_400  # seconds within which an update stands in for what it updates
 _LEAST_LEXICAL = 0.4  # what has less has too few words in common, whatever the numbers are
@@ -92,14 +95,19 @@ def updates_of(view: View, query: Query, candidates: Candidates, rules: PolicySe
 
 def with_query(view: View, query: Query, candidates: Candidates, rules: PolicySettings) -> tuple[BoolArray, BoolArray]:
     """(n,) which say the same as the query in the same words, and which with other numbers."""
-    alike = rounded(candidates.feature("dense")) >= rules.duplicate_dense
-    some = np.flatnonzero(alike & (rounded(candidates.feature("lexical")) >= _LEAST_LEXICAL))
+    some = np.flatnonzero(comparable(candidates.feature("dense"), candidates.feature("lexical"), rules))
     copies, updates = np.zeros((2, len(candidates)), np.bool_)
     if len(some):
         vectors = [query.terms, *_vectors(view, candidates.take(some))]
         same, updated = compare(vectors, view.snapshot.lexicon.numeric, rules, rows=1)
         copies[some], updates[some] = same[0, 1:], updated[0, 1:]
     return copies, updates
+
+
+def comparable(dense: FloatArray, lexical: FloatArray, rules: PolicySettings) -> BoolArray:
+    """Which may tell the same as a query, of their cosines with it."""
+    found: BoolArray = (rounded(dense) >= rules.duplicate_dense) & (rounded(lexical) >= _LEAST_LEXICAL)
+    return found
 
 
 def _newer(view: View, query: Query, candidates: Candidates) -> BoolArray:
@@ -127,8 +135,50 @@ def compare(
     present = (numbers > 0).astype(np.float64)
     count = present.sum(axis=1)
     others = present[:rows] @ present.T < np.maximum(count[:rows, None], count)
-    telling = (count > 0) & (1 - lengths**2 >= _NUMBERS)
-    updates = others & telling[:rows, None] & telling & (cosines >= rules.update_lexical)
+    telling = _tells(count, lengths)
+    return _decided(cosines, others & telling[:rows, None] & telling, rules)
+
+
+def compare_pairs(
+    matrix: TermMatrix, numeric: BoolArray, left: IntArray, right: IntArray, rules: PolicySettings
+) -> tuple[BoolArray, BoolArray]:
+    """What :func:`compare` finds of pairs (m,) of a matrix's articles: sooner where many have few articles in common.
+
+    Args:
+        matrix: of the articles.
+        numeric: (v,) which terms hold digits.
+        left, right: (m,) rows.
+        rules: how much must be the same.
+    """
+    rows, place = unique_inverse(np.concatenate([left, right]), matrix.rows.shape[0])
+    some = matrix.rows[rows]
+    owner, digits = np.repeat(np.arange(len(rows)), np.diff(some.indptr)), numeric[some.indices]
+    words = np.where(digits, 0.0, some.data)
+    lengths = np.sqrt(np.bincount(owner, words**2, minlength=len(rows)))
+    words /= np.maximum(lengths, 1e-9)[owner]
+    present = (digits & (some.data > 0)).astype(np.float64)
+    count = np.bincount(owner, present, minlength=len(rows))
+    telling = _tells(count, lengths)
+    one, other = place[: len(left)], place[len(left) :]
+    cosines, shared = np.zeros((2, len(left)))
+    for start in range(0, len(left), _PAIRS_AT_ONCE):
+        block = slice(start, start + _PAIRS_AT_ONCE)
+        for sums, data in ((cosines, words), (shared, present)):
+            weighed = sparse.csr_array((data, some.indices, some.indptr), shape=some.shape)
+            sums[block] = weighed[one[block]].multiply(weighed[other[block]]).sum(axis=1)
+    others = shared < np.maximum(count[one], count[other])
+    return _decided(cosines, others & telling[one] & telling[other], rules)
+
+
+def _tells(count: NDArray[np.number], lengths: NDArray[np.floating]) -> BoolArray:
+    """(n,) which articles tell enough by numbers, of how many each has, and how long it is without."""
+    found: BoolArray = (count > 0) & (1 - lengths**2 >= _NUMBERS)
+    return found
+
+
+def _decided(cosines: NDArray[np.floating], others: BoolArray, rules: PolicySettings) -> tuple[BoolArray, BoolArray]:
+    """Which say the same in the same words, and which tell ``others`` of numbers in enough of them."""
+    updates = others & (cosines >= rules.update_lexical)
     return (cosines >= rules.duplicate_lexical) & ~updates, updates
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import version
@@ -17,7 +18,7 @@ from recommend.index.query import Query
 from recommend.index.snapshot.layout import EXPOSURE
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.view import View
-from recommend.ranking import near_duplicates, repeats, told
+from recommend.ranking import alike, near_duplicates, repeats, told
 from recommend.ranking.answer import evidence_under
 from recommend.ranking.candidates import FEATURES, Candidates, Place
 from recommend.ranking.filtering import SPARE
@@ -32,7 +33,7 @@ from recommend.settings import PolicySettings
 BoolArray = NDArray[np.bool_]
 
 _AT_ONCE = 1_024
-_FORMAT = 6  # another one when lists are made otherwise
+_FORMAT = 7  # another one when lists are made otherwise
 _TOLD_BY = {"duplicate_dense", "duplicate_lexical", "update_lexical"}
 _DENSE, _LEXICAL = FEATURES.index("dense"), FEATURES.index("lexical")
 
@@ -108,10 +109,10 @@ def read_shortlist(scoring: Scoring, lists: _Lists, language: str | None, place:
         scoring.ranker_of(language).calibration.probabilities(scores),
     )
     listed, there = rows.tolist(), rows >= 0
-    reasons, alike = Told(listed, found), Repeats.read(found, listed)
+    reasons, same = Told(listed, found), Repeats.read(found, listed)
     means, whole = found["means"].astype(np.float64), bool(found["exhaustive"])
     some = candidates if there.all() else candidates.take(there)
-    return Shortlist(some, means, whole, told=reasons, repeats=alike)
+    return Shortlist(some, means, whole, told=reasons, repeats=same)
 
 
 class ReadyShortlists:
@@ -148,29 +149,48 @@ class ReadyShortlists:
 def make_block(scoring: Scoring, rules: PolicySettings, number: int) -> Lists:
     """The lists of a block's articles, as they are made when they are asked for."""
     segment = scoring.view.segments[0]
-    rows = block_rows(segment.table.timeline, number).tolist()
+    rows = block_rows(segment.table.timeline, number)
     block = np.zeros(len(rows), lists_type(len(FEATURES)))
     for start in range(0, len(rows), _AT_ONCE):
-        some = rows[start : start + _AT_ONCE]
-        queries = [segment.query(row) for row in some]
-        shortlists = scoring.shortlists(queries, [(0, row) for row in some])
-        for one, query, short in zip(block[start:], queries, shortlists, strict=False):
-            _fill(one, scoring.view, rules, query, short.listed())
+        some, lists = rows[start : start + _AT_ONCE], block[start : start + _AT_ONCE]
+        queries = [segment.query(row) for row in some.tolist()]
+        shortlists = scoring.shortlists(queries, [(0, row) for row in some.tolist()])
+        shorts = [short.listed() for short in shortlists]
+        for one, short in zip(lists, shorts, strict=True):
+            _list(one, short)
+        of_query, among = alike.of_lists(scoring.view, rules, some, lists)
+        repeats.write(lists, of_query, among)
+        for place, (one, query, short) in enumerate(zip(lists, queries, shorts, strict=True)):
+            _tell(
+                one, scoring.view, rules, query, short.candidates, [flags[place] for flags in of_query], among[0][place]
+            )
     return block
 
 
-def _fill(one: Any, view: View, rules: PolicySettings, query: Query, short: Shortlist) -> None:
+def _list(one: Any, short: Shortlist) -> None:
     found, count = short.candidates, len(short.candidates)
     one["count"], one["exhaustive"], one["means"] = count, short.exhaustive, short.means
     one["rows"][:count], one["scores"][:count] = found.rows, found.scores
     one["dense"][:count], one["lexical"][:count] = found.features[:, _DENSE], found.features[:, _LEXICAL]
-    of_query = near_duplicates.with_query(view, query, found, rules)
-    among = near_duplicates.among(view, found, rules)
-    repeats.write(one, of_query, among)
+
+
+def _tell(
+    one: Any,
+    view: View,
+    rules: PolicySettings,
+    query: Query,
+    found: Candidates,
+    of_query: Sequence[BoolArray],
+    same: BoolArray,
+) -> None:
+    """Writes why the first of some candidates are shown."""
+    count = len(found)
+    copies, updates = (flags[:count] for flags in of_query)
     related = found.first(int(np.count_nonzero(found.probabilities >= rules.floor)))
-    repeating = near_duplicates.superseded(view, query, found, *of_query)
-    places = _shown_first(rules, query, related, repeating, among[0])
-    evidence = evidence_under(view, query, found, places, rules)
+    repeating = near_duplicates.superseded(view, query, found, copies, updates)
+    places = _shown_first(rules, query, related, repeating, same[:count, :count])
+    newer = updates[places] & ~repeating[places] if places else updates[:0]
+    evidence = evidence_under(view, query, found, places, rules, newer.tolist())
     reasons = [kind_and_terms(each, query.language) for each in evidence]
     headlines = [view.segments[0].table.headline(row) for row in found.rows[places].tolist()]
     told.write(one, places, reasons, headlines, query.headline)

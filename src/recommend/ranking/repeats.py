@@ -9,13 +9,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.index.lists import PAIRS
+from recommend.index.lists import LISTED, PAIRS, Lists
 from recommend.ranking.candidates import Candidates
 
 BoolArray = NDArray[np.bool_]
 
 _PLACE, _UPDATES = 5, 1 << 10  # bits of a place, of which a pair has two; added where one updates the other
 _NONE, _TOO_MANY = 0xFFFF, 0xFFFE
+_BITS = 1 << np.arange(LISTED, dtype=np.uint32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +69,27 @@ class Repeats:
         return same, updates
 
 
-def write(one: Any, of_query: tuple[BoolArray, BoolArray], among: tuple[BoolArray, BoolArray]) -> None:
-    """Writes into a list what :func:`~recommend.ranking.near_duplicates.with_query` and
-    :func:`~recommend.ranking.near_duplicates.among` found of its candidates."""
-    one["copies"], one["updates"] = map(_bits, of_query)
+def write(block: Lists, of_query: tuple[BoolArray, BoolArray], among: tuple[BoolArray, BoolArray]) -> None:
+    """Writes into b lists what :mod:`recommend.ranking.near_duplicates` finds.
+
+    Args:
+        block: (b,) the lists.
+        of_query: (b, LISTED) which candidates say the same as the article in the same words, and with other numbers.
+        among: (b, LISTED, LISTED) which candidates repeat one another, and which of those are updates.
+    """
+    block["copies"], block["updates"] = (flags @ _BITS for flags in of_query)
     same, updates = among
-    lower, higher = np.nonzero(np.triu(same))
-    held = [
-        i << _PLACE | j | _UPDATES * bool(updates[i, j]) for i, j in zip(lower.tolist(), higher.tolist(), strict=True)
-    ]
-    one["pairs"] = _NONE
-    if len(held) > PAIRS:
-        one["pairs"] = _TOO_MANY
-    else:
-        one["pairs"][: len(held)] = held
+    lists, lower, higher = np.nonzero(np.triu(same))
+    held = lower << _PLACE | higher | _UPDATES * updates[lists, lower, higher]
+    counts = np.bincount(lists, minlength=len(block))
+    position = np.arange(len(lists)) - np.repeat(np.cumsum(counts) - counts, counts)
+    block["pairs"] = np.where(counts > PAIRS, _TOO_MANY, _NONE)[:, None]
+    fits = counts[lists] <= PAIRS
+    block["pairs"][lists[fits], position[fits]] = held[fits]
 
 
 def _pair(held: int) -> tuple[int, int, bool]:
     return held >> _PLACE & 31, held & 31, bool(held & _UPDATES)
-
-
-def _bits(flags: BoolArray) -> int:
-    return sum(1 << place for place in np.flatnonzero(flags).tolist())
 
 
 def _set(bits: int, places: list[int]) -> BoolArray:
