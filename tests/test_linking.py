@@ -143,7 +143,7 @@ def test_a_link_stands_on_a_whole_name(
 
 def test_a_story_that_is_hardly_related_gets_no_link(recommender: Recommender) -> None:
     links = proposed(recommender, draft(BODY), BODY)
-    most = max(link.score for link in links)
+    most = max(link.score for link in links) - 0.0001  # scores are told rounded
     kept = links_of(recommender, draft(BODY), BODY, nameless=True, floor=most).links
     assert kept
     assert all(round(link.score, 3) >= round(most, 3) for link in kept)

@@ -29,7 +29,7 @@ _WIDTH = 20
 _MOST = 50
 _LEAST = 3
 _NAMES = 3
-_JOINS, _SHARE = 0.13, 0.3
+_JOINS, _SHARE = 0.19, 0.3
 """The least mean score with which an article joins a story, and the least share of the best score in it."""
 _LINKS = 6
 _APART = timedelta(days=90)

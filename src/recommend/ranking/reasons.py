@@ -19,7 +19,7 @@ from recommend.ranking.places import extent
 
 _MOST_TERMS = 8
 _MOST_SHOWN = 3
-_SAME_STORY = ((timedelta(days=3), 0.25), (timedelta(days=7), 0.35), (timedelta(days=30), 0.4))
+_SAME_STORY = ((timedelta(days=3), 0.4), (timedelta(days=7), 0.58), (timedelta(days=30), 0.65))
 """Up to how far apart, and from which probability on, two articles that share a name tell one story."""
 _UPDATES, _NEXT_DAY = timedelta(days=14), timedelta(days=1)
 _SAME_TOPIC = 0.04

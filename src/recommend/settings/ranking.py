@@ -55,7 +55,7 @@ class PolicySettings(Group):
     )
     same_language: bool = Field(True, description="only articles in the language of the story")
     diversity: float = Field(0.0, ge=0.0, le=1.0, description="0: by score alone; 1: by variety alone (MMR)")
-    floor: float = Field(0.25, ge=0.0, le=1.0, description="least calibrated score of what is called related")
+    floor: float = Field(0.4, ge=0.0, le=1.0, description="least calibrated score of what is called related")
     fill: Literal["related", "section", "latest", "none"] = Field(
         "related",
         description="what fills a box after its related stories, told apart from them: the next best; the newest of "
