@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from psycopg import sql
 
-from conftest import Newsroom
+from conftest import Newsroom, ToyEncoder
 from recommend.articles.article import Article
 from recommend.encoder import Encoder
 from recommend.errors import SnapshotError
@@ -170,3 +173,36 @@ def test_what_steps_rest_on_is_kept_as_long_as_one_of_them_is(
     assert kept == {base, *names[-sharing.settings.indexing.keep :]}
     assert (sharing.layout.snapshots / str(base) / "articles.arrow").exists()
     assert shown(sharing.recommender(), "story-94")
+
+
+class Refusing(ToyEncoder):
+    """Refuses a text."""
+
+    refused = "poison"
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if any(self.refused in text for text in texts):
+            raise ValueError("this text cannot be embedded")
+        return super().encode(texts)
+
+
+def test_an_article_that_cannot_be_embedded_forces_no_full_build_and_is_brought_once_it_can(
+    sharing: Newsroom, stories: list[Article]
+) -> None:
+    encoder = Refusing()
+    refusing = replace(sharing, encoder=encoder)
+    poison = shortened(stories[6], "story-99").model_copy(update={"title": f"poison {stories[6].title}"})
+    sharing.store.put([(poison, None)], "toy")
+    built = refusing.reindex(full=True)
+    assert (built.failed, built.manifest.articles, [*built.manifest.set_aside]) == (1, 60, ["story-99"])
+    again = refusing.reindex()
+    assert (again.built, again.failed, again.manifest.name) == (False, 1, built.manifest.name)
+    sharing.store.put([(shortened(stories[12], "story-98"), None), (poison, None)], "toy")
+    brought = refusing.reindex()
+    assert (brought.manifest.base, brought.failed) == (built.manifest.name, 1)
+    assert "story-98" in shown(sharing.recommender(), "story-12")
+    encoder.refused = "nothing"
+    mended = refusing.reindex()
+    assert (mended.manifest.base, mended.embedded, mended.failed) == (built.manifest.name, 1, 0)
+    assert not mended.manifest.set_aside
+    assert "story-99" in shown(sharing.recommender(), "story-06")

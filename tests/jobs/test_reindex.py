@@ -13,7 +13,7 @@ from recommend.articles.article import Article, Status, parse_article
 from recommend.encoder import Encoder
 from recommend.index.snapshot.open import verify
 from recommend.index.snapshot.publishing import locked, publish
-from recommend.jobs.reindex import Plan, Progress, plan, reindex
+from recommend.jobs.reindex import Progress, reindex
 from recommend.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,23 +95,6 @@ def test_changes_during_the_job_are_served_after_it(newsroom: Newsroom, stage: s
     recommender = newsroom.recommender()
     assert (recommender.answer("new", 5) is None, recommender.answer("story-00", 5) is None) == (False, True)
     assert newsroom.reindex().built == (stage == "publishing")
-
-
-def test_a_plan_tells_cost_and_effect_and_writes_nothing(newsroom: Newsroom, other_toy_encoder: Encoder) -> None:
-    live, folder = newsroom.live.name, newsroom.settings.index
-
-    def planned(encoder: Encoder, **options: bool) -> Plan:
-        before = sorted((str(p), p.stat().st_mtime_ns) for p in folder.rglob("*"))
-        found = plan(newsroom.store, encoder, newsroom.settings, **options)
-        assert before == sorted((str(p), p.stat().st_mtime_ns) for p in folder.rglob("*"))
-        return found
-
-    assert planned(newsroom.encoder) == Plan(60, "flat", 0, 0.0, live, 0, builds=False)
-    assert planned(newsroom.encoder, full=True).builds
-    newsroom.store.put([(parse_article({"id": "late", "title": "Late"}), None)], "toy")
-    found = planned(newsroom.encoder)
-    assert (found.articles, found.to_embed, found.changes, found.builds, found.seconds > 0) == (61, 1, 1, True, True)
-    assert (planned(other_toy_encoder).to_embed, newsroom.store.counts("other toy")["unembedded"]) == (61, 61)
 
 
 def test_a_torn_live_snapshot_is_built_anew(newsroom: Newsroom, caplog: pytest.LogCaptureFixture) -> None:

@@ -32,7 +32,8 @@ from recommend.jobs.export.export import TABLE
 from recommend.jobs.export.export import export as write_export
 from recommend.jobs.exposure import spread_exposure
 from recommend.jobs.lists import lists_to_load, make_lists
-from recommend.jobs.reindex import Plan, Progress, ReindexResult, plan
+from recommend.jobs.plan import Plan, plan
+from recommend.jobs.reindex import Progress, ReindexResult
 from recommend.jobs.reindex import reindex as run_job
 from recommend.sources import Reject, Web
 from recommend.store import Store
@@ -254,9 +255,12 @@ def _print_plan(planned: Plan, json: bool) -> None:
     if json:
         print_json(asdict(planned))
         return
-    effect = (
-        f"would build a snapshot of {planned.articles:,} articles, {planned.kind}" if planned.builds else "no build"
+    what = (
+        f"bring {planned.changes:,} changed articles to PostgreSQL"
+        if planned.step
+        else f"build a snapshot of {planned.articles:,} articles, {planned.kind}"
     )
+    effect = f"would {what}" if planned.builds else "no build"
     out.print(
         f"{effect}; {planned.to_embed:,} articles to embed in about {planned.seconds:,.0f} s, "
         f"{planned.changes:,} changed since {planned.live or 'the beginning'}"

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from recommend.encoder import Encoder, encode_articles
+from recommend.encoder import Encoder
 from recommend.encoder.executors.engine import Engine
 from recommend.errors import RecommendError, SnapshotError
 from recommend.fingerprint import base_fingerprint
-from recommend.index.dense import choose_kind
 from recommend.index.opening import opened_server
 from recommend.index.snapshot.build import Recipe, build_snapshot, live_corpus
-from recommend.index.snapshot.catalog import current_name, list_snapshots, live_manifest
+from recommend.index.snapshot.catalog import current_name, list_snapshots
 from recommend.index.snapshot.incremental import Corpus
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import verify
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
     from recommend.index.pgvector.rows import Listed
     from recommend.index.pgvector.server import Server
 
-_MEASURED = 32
-
 logger = logging.getLogger(__name__)
 
 
@@ -51,26 +47,6 @@ class Progress:
     embedded: Callable[[int], None] = lambda _: None
     stage: Callable[[str], None] = lambda _: None
     failed: Failed = lambda _id, _reason: None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a job would do.
-
-    Attributes:
-        articles: published ones, all of which the snapshot would hold; ``kind`` its FAISS index.
-        to_embed: articles that lack an embedding; ``seconds`` for that, by the rate of a small sample.
-        live: the live snapshot; ``changes`` articles that changed since.
-        builds: False when the live snapshot is up to date.
-    """
-
-    articles: int
-    kind: str
-    to_embed: int
-    seconds: float
-    live: str | None
-    changes: int
-    builds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +128,11 @@ def reindex(
         before = _counted(store, layout, progress, full=full)
         recipe = replace(Recipe.of(encoder, settings), boilerplate=store.boilerplate.read())
         progress.stage("embedding")
-        failures: list[str] = []
-
-        def note(article_id: str, reason: str) -> None:
-            failures.append(article_id)
-            progress.failed(article_id, reason)
-
-        embedded = embed_missing(store, encoder, engine, progress=progress.embedded, on_failure=note)
+        failures = _Failures(progress.failed)
+        embedded = embed_missing(store, encoder, engine, progress=progress.embedded, on_failure=failures.note)
 
         def done(manifest: Manifest, *, built: bool = True, **known: Any) -> ReindexResult:
-            aside = {i: reason for i, reason in manifest.set_aside.items() if i not in failures}
-            return ReindexResult(manifest, embedded, built, failed=len(failures), set_aside=aside, **known)
+            return ReindexResult(manifest, embedded, built, **failures.told(manifest), **known)
 
         def make_lists(live: Manifest) -> int:
             if not settings.indexing.lists or settings.pgvector.url:
@@ -238,9 +208,12 @@ def _bring_changes(
     if live is None:
         return None
     progress.stage("embedding")
-    embedded = embed_missing(store, encoder, engine, progress=progress.embedded, on_failure=progress.failed)
-    if not embedded and live.manifest.revision == store.latest_revision():
-        return ReindexResult(live.manifest, 0, built=False)
+    failures = _Failures(progress.failed)
+    embedded = embed_missing(
+        store, encoder, engine, progress=progress.embedded, on_failure=failures.note, bump_revision=True
+    )  # so that what had none until now has changed
+    if live.manifest.revision == store.latest_revision():
+        return ReindexResult(live.manifest, embedded, built=False, **failures.told(live.manifest))
     try:
         manifest, switch = load_step(server, store, settings, live, agrees=agrees, on_stage=progress.stage)
     except SnapshotError as problem:
@@ -250,35 +223,29 @@ def _bring_changes(
     embedded += publish_embedded(store, layout, manifest.name, encoder, switch=switch, progress=progress.embedded)
     prune(layout, settings.indexing.keep, {live.base})
     prune_generations(server, settings.indexing.keep)
-    return ReindexResult(manifest, embedded, built=True, set_aside=manifest.set_aside)
+    return ReindexResult(manifest, embedded, built=True, **failures.told(manifest))
+
+
+class _Failures:
+    """The articles whose embedding fails."""
+
+    def __init__(self, failed: Failed) -> None:
+        self._failed = failed
+        self._ids = set[str]()
+
+    def note(self, article_id: str, reason: str) -> None:
+        self._ids.add(article_id)
+        self._failed(article_id, reason)
+
+    def told(self, manifest: Manifest) -> dict[str, Any]:
+        """How many those are, and what else a snapshot sets aside."""
+        aside = {one: reason for one, reason in manifest.set_aside.items() if one not in self._ids}
+        return {"failed": len(self._ids), "set_aside": aside}
 
 
 def _fingerprints(layout: IndexLayout) -> set[str]:
     """Of the encoders of all snapshots that are kept."""
     return {one.manifest.encoder for one in list_snapshots(layout) if one.manifest is not None}
-
-
-def plan(store: Store, encoder: Encoder, settings: Settings, *, full: bool = False) -> Plan:
-    """What :func:`reindex` would do, at what cost; nothing is written."""
-    layout = IndexLayout(settings.index)
-    counts = store.counts(encoder.fingerprint)
-    some = store.embeddings.lacking(encoder.fingerprint, _MEASURED)
-    started = time.perf_counter()
-    if some:
-        encode_articles(encoder, some)
-    seconds = (time.perf_counter() - started) * counts["unembedded"] / max(len(some), 1)
-    live = live_manifest(layout)
-    recipe = replace(Recipe.of(encoder, settings), boilerplate=store.boilerplate.read()).digest
-    repeats = live is not None and (live.revision, live.recipe) == (store.latest_revision(), recipe)
-    return Plan(
-        articles=counts["published"],
-        kind=choose_kind(settings.indexing.kind, counts["published"]).name,
-        to_embed=counts["unembedded"],
-        seconds=seconds,
-        live=None if live is None else live.name,
-        changes=store.changes.count(0 if live is None else live.revision),
-        builds=full or bool(some) or not repeats,
-    )
 
 
 def _up_to_date(store: Store, layout: IndexLayout, recipe: str) -> Manifest | None:

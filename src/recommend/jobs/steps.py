@@ -26,13 +26,13 @@ from recommend.settings import Settings
 from recommend.store import Store
 from recommend.store.rows import ChangeSet
 
-_UNEMBEDDED = "it has no embedding yet: only its words find it until it is embedded and the index built anew"
+_UNEMBEDDED = "it has no embedding yet: only its words find it until then"
 
 
 def step_from(server: Server, store: Store, settings: Settings, recipe: str) -> Generation | None:
     """The live generation, where it is enough to bring what changed since; None where a snapshot is to be built: by
-    another recipe or another release, after a restore, for articles that were set aside, or since more changed since
-    its base than ``pgvector.changes`` says.
+    another recipe or another release, after a restore, or since more changed since its base than ``pgvector.changes``
+    says.
 
     Args:
         server: where it is.
@@ -43,7 +43,7 @@ def step_from(server: Server, store: Store, settings: Settings, recipe: str) -> 
     known = {one.manifest.name: one for one in generations(server)}
     live = next((one for one in known.values() if one.live), None)
     base = None if live is None else known.get(live.base)
-    if live is None or base is None or live.manifest.set_aside or store.is_rolled_back(live.manifest.revision):
+    if live is None or base is None or store.is_rolled_back(live.manifest.revision):
         return None
     if (live.manifest.format, live.manifest.recipe, live.manifest.made_by) != (FORMAT, recipe, made_by()):
         return None
