@@ -53,3 +53,22 @@ def test_the_same_report_with_a_new_toll_is_an_update_under_the_old_one_and_no_r
     newsroom.reindex()
     assert reasons(newsroom, "old")["new"] == ("update", ())
     assert "old" not in reasons(newsroom, "new")
+
+
+def test_a_name_that_came_up_since_the_last_reindex_is_a_reason_at_once_and_the_same_as_after_the_next(
+    newsroom: Newsroom, stories: list[Article]
+) -> None:
+    newsroom.take(*stories)
+    newsroom.reindex()
+    first, second = (
+        Article(id=name, title=title, text=f"{title}. {story.text}", published_at=START + age)
+        for name, title, story, age in (
+            ("first", "The harbour of Velmora is closed", stories[0], timedelta()),
+            ("second", "Ships wait outside Velmora", stories[1], timedelta(hours=5)),
+        )
+    )
+    newsroom.take(first, second)
+    _, before = reasons(newsroom, "first")["second"]
+    newsroom.reindex()
+    _, after = reasons(newsroom, "first")["second"]
+    assert before == after == ("Velmora",)

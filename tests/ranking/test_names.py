@@ -5,7 +5,7 @@ import pytest
 
 from recommend.index import term_weights
 from recommend.index.term_counts import TermCounts
-from recommend.ranking.names import Names, names_among, names_among_each, names_in
+from recommend.ranking.names import Names, names_among, names_among_each, names_in, unheard
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,11 @@ from recommend.ranking.names import Names, names_among, names_among_each, names_
             ["In the Democratic Republic of the Congo", "The Democratic Republic of the Congo votes"],
             ["Democratic Republic of the Congo"],
         ),
+        (["Laurence"], ["They hear Laurence des Cars today", "Laurence des Cars resigns"], ["Laurence des Cars"]),
+        (["Laurence"], ["Laurence des Cars resigns", "The director resigns"], ["Laurence des Cars"]),
+        (["Laurence"], ["They hear Laurence des Cars today", "Who is Laurence?"], ["Laurence"]),
+        (["Lago"], ["A guest at Mar-a-Lago", "Mar-a-Lago is searched"], ["Mar-a-Lago"]),
+        (["Lago"], ["A guest at Mar-a-Lago", "The Lago Maggiore"], []),
         (["Yemeni", "Prime Minister"], ["A Yemeni said", "Their Prime Minister said"], []),
         ([], ["", ""], []),
     ],
@@ -35,6 +40,15 @@ def test_a_name_is_a_run_of_capitals_that_both_texts_have_and_no_piece_of_anothe
     phrases: list[str], texts: list[str], names: list[str]
 ) -> None:
     assert names_in(phrases, texts, None) == names
+
+
+def test_a_name_that_no_article_has_is_what_both_texts_write_with_a_capital_inside_of_a_sentence() -> None:
+    texts = ["Rain in Tunis", "Workers strike in Sfax", "A dam breaks"]
+    lexicon, _ = term_weights.fit(TermCounts.of(texts), np.ones((len(texts), 2), np.float32))
+    both = ["Unheard: dams near Velmora and Tunis", "Unheard. The Velmora dams fell"]
+    assert unheard(both, ["en", "en"], lexicon) == {"Velmo"}
+    assert unheard(["What Velmora says", "velmora"], ["en", None], lexicon) == frozenset()
+    assert unheard(["What Dam says", "Our Dam"], ["en", "en"], lexicon) == frozenset()
 
 
 def test_names_are_not_given_unless_one_of_them_is_rare() -> None:

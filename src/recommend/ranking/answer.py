@@ -23,9 +23,19 @@ from recommend.ranking.basis import Basis
 from recommend.ranking.candidates import Candidates, rounded
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.features import contributions
-from recommend.ranking.names import is_rare, names_among_each
+from recommend.ranking.names import is_rare, names_among_each, unheard
 from recommend.ranking.near_misses import NearMiss
-from recommend.ranking.reasons import Evidence, Reason, filler, pinned, reason, said, shared_terms, told_by
+from recommend.ranking.reasons import (
+    SAME_TOPIC,
+    Evidence,
+    Reason,
+    filler,
+    pinned,
+    reason,
+    said,
+    shared_terms,
+    told_by,
+)
 from recommend.ranking.told import Told
 from recommend.settings import PolicySettings
 
@@ -150,6 +160,12 @@ def evidence_under(
         table = view.segments[number].table
         headline = table.headline(row)
         texts = ((headline, table.access(row)), (query.headline, query.access))
+        if number:  # what the snapshot's own articles say it has heard of
+            new = unheard((headline, query.headline), (table.value("language", row), query.language), lexicon)
+            part = max([SAME_TOPIC, *shared[i].values()]) if new else 0.0
+            shared[i] = dict.fromkeys(sorted(new), part) | shared[i]
+            lexical[i] += part
+            names[i] = names[i].with_rare(new)
         tags = table.tags(row) if len(query.tags.terms) else []
         authors = table.authors(row) if len(query.authors.terms) else []
         evidence = Evidence(

@@ -10,7 +10,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from recommend.articles.text import spans
+from recommend.articles.languages import primary_language
+from recommend.articles.text import spans, terms
 from recommend.index.lexical import TermMatrix
 from recommend.index.lexicon import Lexicon
 from recommend.ranking.common_names import names_nothing
@@ -22,6 +23,9 @@ _RARE, _FEW = 0.05, 10
 _HEADLINE_CASE = 0.7
 _OF = ("of the ", "of ", "de la ", "de ", "del ", "do ", "da ", "des ", "du ", "von ", "van ")
 _WORD = re.compile(r"\w[\w’'-]*")
+_NEXT = re.compile(r"[^\W\d_][\w’-]*")
+_BEFORE = ("", ".", "!", "?", ":")
+"""What a sentence begins after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,11 @@ class Names:
 
     all: frozenset[str]
     rare: frozenset[str]
+
+    def with_rare(self, terms: Set[str]) -> Names:
+        """These, and rare ones beside them."""
+        new = _forms({term.lower() for term in terms})
+        return Names(self.all | new, self.rare | new) if new else self
 
 
 def names_among(terms: Set[str], lexicon: Lexicon, matrix: TermMatrix) -> Names:
@@ -59,6 +68,22 @@ def names_among_each(lists: Sequence[Set[str]], lexicon: Lexicon, matrix: TermMa
 
 def _forms(stems: Set[str]) -> frozenset[str]:
     return frozenset(form for stem in stems for form in (stem, stem.capitalize()))
+
+
+def unheard(texts: Sequence[str], languages: Sequence[str | None], lexicon: Lexicon) -> frozenset[str]:
+    """The terms of words that all of some texts, each in a language, write with a capital, one of them inside of a
+    sentence, and that no article of the corpus has: names that came up since it was indexed."""
+    said = (
+        terms(text, lexicon.stop_words, language and primary_language(language))
+        for text, language in zip(texts, languages, strict=True)
+    )
+    capitals = sorted(term for term in set.intersection(*map(set, said)) if term[:1].isupper())
+    heard = lexicon.columns([*capitals, *(term.lower() for term in capitals)]).reshape(2, -1).max(axis=0) >= 0
+    new = {term for term, known in zip(capitals, heard.tolist(), strict=True) if not known}
+    inside = (
+        span.terms for text in texts for span in spans(text, new) if text[: span.start].rstrip()[-1:] not in _BEFORE
+    )
+    return frozenset(new.intersection(term for own in inside for term in own))
 
 
 def frequencies(terms: Sequence[str], lexicon: Lexicon, matrix: TermMatrix) -> IntArray:
@@ -131,7 +156,8 @@ def _whole(run: str, texts: Sequence[str]) -> str | None:
     start = line.find(run)
     inside = [i for i, word in enumerate(words) if word.start() >= start and word.end() <= start + len(run)]
     if not inside:
-        return run
+        around = next((word[0] for word in words if word.start() < start < word.end()), None)  # "Lago": Mar-a-Lago
+        return run if around is None else around if _in_all(around, texts) else None
     first, last = inside[0], inside[-1]
     while first > 0 and _beside(line, words[first - 1], words[first]) and not _begins(line, words[first - 1]):
         if not _in_all(words[first - 1][0], texts):
@@ -181,14 +207,18 @@ def _holds(written: str, terms: Set[str]) -> bool:
 
 
 def _joined(names: list[str], texts: Sequence[str]) -> list[str]:
-    """The names, those in one that all texts hold together with an "of" between them ("Democratic Republic of the
-    Congo")."""
+    """The names, each with what all texts that have it say after an "of" behind it ("Democratic Republic of the Congo",
+    "Laurence des Cars")."""
     for name in names:
-        after = texts[0].partition(f"{name} ")[2]
+        after = next((text for text in texts if name in text), "").partition(f"{name} ")[2]
         of = next((of for of in _OF if after.startswith(of)), None)
-        other = of and next((one for one in names if one != name and after.startswith(one, len(of))), None)
+        if of is None or not _has_capitals(name):
+            continue
+        word = _NEXT.match(after, len(of))
+        ends = [one for one in names if one != name and after.startswith(one, len(of))]
+        other = ends[0] if ends else word[0].removesuffix("'s").removesuffix("’s") if word is not None else ""
         whole = f"{name} {of}{other}"
-        if other and all(whole in text for text in texts):
+        if other[:1].isupper() and all(whole in text for text in texts if name in text):
             return _joined([whole, *(one for one in names if one not in (name, other))], texts)
     return names
 

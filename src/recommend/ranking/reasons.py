@@ -22,7 +22,8 @@ _MOST_SHOWN = 3
 _SAME_STORY = ((timedelta(days=3), 0.4), (timedelta(days=7), 0.58), (timedelta(days=30), 0.65))
 """Up to how far apart, and from which probability on, two articles that share a name tell one story."""
 _UPDATES, _NEXT_DAY = timedelta(days=14), timedelta(days=1)
-_SAME_TOPIC = 0.04
+SAME_TOPIC = 0.04
+"""The least lexical cosine of two articles of which names in common are told."""
 _NAME_BONUS = 2.0
 _SHORT = 3
 
@@ -133,7 +134,7 @@ def kind_and_terms(evidence: Evidence, language: str | None = None) -> tuple[Rea
     """The same, not in words yet."""
     if evidence.updates and _is_update(evidence):
         return "update", ()
-    written = as_written(evidence.shared, evidence.texts) if evidence.lexical >= _SAME_TOPIC else []
+    written = as_written(evidence.shared, evidence.texts) if evidence.lexical >= SAME_TOPIC else []
     names = tuple(names_in(written, evidence.texts, evidence.known, language)[:_MOST_SHOWN])
     if names:
         return _kind_of(names, evidence, language), names
