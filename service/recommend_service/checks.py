@@ -24,7 +24,7 @@ class Told:
 
 
 class Check:
-    """Tells whether something holds, as it was a second ago at most."""
+    """Tells whether something holds, as it was a second ago at most; that it does not, until it is found to again."""
 
     def __init__(self, what: str, work: Callable[[], None]) -> None:
         """
@@ -47,15 +47,18 @@ class Check:
         if monotonic() - self._when < _YOUNG and (expected or not self._told.holds):
             return self._told
         try:
-            self._told = await self._probe.ask(max(0.0, WITHIN - self._probe.running))
+            return await self._probe.ask(max(0.0, WITHIN - self._probe.running))
         except TimeoutError:
+            if self._told.holds is False:
+                return self._told
             return Told(None, f"whether {self._what} cannot be told within {WITHIN:g} s")
-        self._when = monotonic()
-        return self._told
 
     def _try(self) -> Told:
         try:
             self._work()
         except RecommendError as problem:
-            return Told(False, str(problem))
-        return Told(True, "")
+            told = Told(False, str(problem))
+        else:
+            told = Told(True, "")
+        self._told, self._when = told, monotonic()  # for who asks next: who asked may not have waited so long
+        return told

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import orjson
 import pytest
+from sqlalchemy import make_url
 
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend.store.keys import Scope
+
+if TYPE_CHECKING:
+    import conftest
 
 STORY, OTHER = "a-central-asia-condemns-drone-attack", "a-zelensky-20-point-plan"
 DRAFT = {"title": "Leaders condemn drone attack near Novgorod", "text": "Leaders condemn a drone attack on Putin."}
@@ -123,6 +128,31 @@ def test_what_is_written_holds_at_once(service: Any) -> None:
     assert reader.post("/v1/events", json=told).json() == {"kept": 1, "refused": []}
     popular = reader.get("/v1/articles/nowhere/related", params={"fallback": "popular", "exclude": "first"})
     assert popular.status_code == 200
+
+
+def test_a_lost_server_is_told_and_what_is_kept_goes_out(
+    service: Any, on_pgvector: Settings, pgvector: conftest.Server
+) -> None:
+    def asked(path: str) -> int:
+        status: int = service.reader.get(path).status_code
+        return status
+
+    kept, other = f"/v1/articles/{STORY}/related", f"/v1/articles/{OTHER}/related"
+    assert (asked(kept), asked("/readyz")) == (200, 200)
+    name = make_url(on_pgvector.pgvector.url).database
+    pgvector.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    pgvector.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    try:
+        assert (asked(kept), asked(other), asked("/healthz")) == (200, 503, 200)
+        deadline = time.monotonic() + 30
+        while (told := service.reader.get("/readyz")).status_code == 200:  # as it was a second ago at most
+            assert time.monotonic() < deadline
+        assert "cannot be asked" in told.text
+        assert service.writer.delete(f"/v1/articles/{STORY}").status_code == 204
+        assert asked(kept) in {404, 503}
+    finally:
+        pgvector.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    assert asked(other) == 200
 
 
 @pytest.mark.parametrize("article_id", [STORY, "d-louvre-reopens-director-senate", "c-mpox-emergency-ends"])

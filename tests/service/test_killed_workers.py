@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import orjson
+import pytest
 
 from recommend.settings import Settings
 
@@ -79,13 +80,14 @@ class Writing:
                 self.check_gone(client, article_id)
 
 
+@pytest.mark.databases("sqlite", "pgvector")
 def test_a_killed_worker_loses_nothing_acknowledged_brings_nothing_back_and_is_replaced(
-    copied: Settings, serve_workers: Any, connect: Any
+    copied_as: Settings, serve_workers: Any, connect: Any
 ) -> None:
     each_connects_anew = httpx.Limits(max_keepalive_connections=0)
     chance = random.Random()
     kills = int(os.environ.get("KILLS", "3"))
-    with serve_workers(copied) as workers, ThreadPoolExecutor(3) as pool:
+    with serve_workers(copied_as) as workers, ThreadPoolExecutor(3) as pool:
         writings = [Writing(workers.address, connect, number) for number in range(3)]
         for _ in range(kills):
             stop = threading.Event()

@@ -6,6 +6,8 @@ import threading
 from contextlib import closing
 from typing import Any
 
+import pytest
+
 from recommend.articles.article import parse_article
 from recommend.encoder import Encoder, open_encoder
 from recommend.index.snapshot.catalog import current_name
@@ -21,13 +23,14 @@ from recommend_service.routes.articles import embed_as_served
 STORY = "a-central-asia-condemns-drone-attack"
 
 
+@pytest.mark.databases("sqlite", "pgvector")
 def test_the_service_answers_and_takes_articles_in_throughout_a_change_of_encoder_and_back(
-    copied: Settings, encoder: Encoder, serve: Any
+    copied_as: Settings, encoder: Encoder, serve: Any
 ) -> None:
-    shorter = copied.model_copy(update={"encoder": EncoderSettings(max_tokens=48)})
-    other = open_encoder(shorter.encoder, copied.models)
+    shorter = copied_as.model_copy(update={"encoder": EncoderSettings(max_tokens=48)})
+    other = open_encoder(shorter.encoder, copied_as.models)
     assert other.fingerprint != encoder.fingerprint
-    layout = IndexLayout(copied.index)
+    layout = IndexLayout(copied_as.index)
     stop, stored, statuses = threading.Event(), list[str](), list[int]()
 
     def write(service: Any) -> None:
@@ -37,17 +40,17 @@ def test_the_service_answers_and_takes_articles_in_throughout_a_change_of_encode
             statuses.append(service.writer.article("PUT", article_id, json=body).status_code)
             stored.append(article_id)
 
-    with closing(Store(copied.store)) as store, serve(copied) as service:
+    with closing(Store(copied_as.store)) as store, serve(copied_as) as service:
         writing = threading.Thread(target=write, args=[service])
         writing.start()
         try:
-            for settings, serving in ((shorter, other), (copied, encoder)):
+            for settings, serving in ((shorter, other), (copied_as, encoder)):
                 if serving is other:
                     made = reindex(store, other, settings).manifest
                 else:
-                    made = rollback(store, copied, lambda _: encoder)
+                    made = rollback(store, copied_as, lambda _: encoder)
                 assert current_name(layout) == made.name
-                assert service.reader.get("/readyz").json()["snapshot"] == made.name
+                service.reader.await_snapshot(made.name)
                 assert made.encoder == serving.fingerprint
                 assert len(service.reader.box(STORY).items) == 5
                 draft = service.reader.post("/v1/related", json={"title": "Drones over the residence"})

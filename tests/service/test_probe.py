@@ -70,3 +70,27 @@ def test_what_hangs_cannot_be_told_and_what_was_told_may_be_known_to_hold_no_mor
 
     unknown = Told(None, f"whether the store takes changes cannot be told within {WITHIN} s")
     assert asyncio.run(ask()) == [unknown, unknown, Told(False, "disk full"), Told(False, "disk full")]
+
+
+def test_what_took_too_long_is_told_to_who_asks_next_and_that_it_does_not_hold_until_it_does() -> None:
+    goes_on, fails = Event(), [True, False]
+
+    def work() -> None:
+        assert goes_on.wait(60)
+        goes_on.clear()
+        if fails.pop(0):
+            raise StoreError("it is gone")
+
+    async def asked() -> list[bool | None]:
+        check = Check("it is there", work)
+        told = [(await check.tell()).holds]
+        for wanted in (False, True):
+            goes_on.set()
+            while goes_on.is_set() or told[-1] is not wanted:
+                told.append((await check.tell(expected=False)).holds)
+        return told
+
+    told = asyncio.run(asked())
+    assert told[0] is None
+    assert [*dict.fromkeys(told)] == [None, False, True]
+    assert None not in told[told.index(False) :]

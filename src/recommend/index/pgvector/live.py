@@ -81,7 +81,7 @@ class GenerationView(LiveView):
         return [one.manifest.name for one in reversed(generations(self.server)) if one.published and one.verified]
 
     def _is_known(self, name: str) -> bool:
-        return False
+        return self._layout.snapshot(name).manifest.exists()  # its statistics are here
 
     def _read(self, name: str) -> Snapshot:
         snapshot = open_generation(self.server, self._layout, name)

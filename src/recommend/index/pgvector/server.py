@@ -5,11 +5,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import stamina
 from sqlalchemy import create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 
 from recommend.errors import SettingsError, SnapshotError, StoreUnreachableError, truncated_repr
 
@@ -42,7 +44,7 @@ class Server:
         Raises:
             SettingsError: for a URL that cannot be used, or without the driver.
         """
-        self.url = url
+        self.url, self._loss = url, _Loss()
         try:
             parsed = make_url(url).set(drivername="postgresql+psycopg")
             self.name = parsed.render_as_string(hide_password=True).replace("+psycopg", "")
@@ -62,6 +64,7 @@ class Server:
                 },
             )
             event.listen(self._engine, "connect", _register)
+            event.listen(self._engine, "checkout", self._loss.check)
             weakref.finalize(self, self._engine.dispose)
         except (ArgumentError, ValueError) as problem:
             raise SettingsError(f"index {truncated_repr(url)} cannot be used: {problem}") from None
@@ -84,9 +87,9 @@ class Server:
                 with driver.cursor(binary=True) as cursor:
                     yield cursor
             finally:
-                if driver.closed:  # by the server: and so may all others be that are kept
+                if driver.closed:  # by the server
+                    self._loss.at = monotonic()
                     connection.invalidate()
-                    self._engine.dispose()
 
     @contextmanager
     def writing(self) -> Iterator[Any]:
@@ -163,10 +166,23 @@ class Server:
         self._engine.dispose()
 
 
-def _register(connection: Any, _: object) -> None:
+@dataclass
+class _Loss:
+    """When a connection was last found closed by the server: all that are older may be, and are replaced when they are
+    next asked for."""
+
+    at: float = float("-inf")
+
+    def check(self, _connection: object, record: Any, _proxy: object) -> None:
+        if record.info["since"] <= self.at:
+            raise DisconnectionError
+
+
+def _register(connection: Any, record: Any) -> None:
     """Has a connection speak of vectors; before the first generation the database may not know them."""
     from pgvector.psycopg import register_vector
     from psycopg import ProgrammingError
 
+    record.info["since"] = monotonic()
     with suppress(ProgrammingError):
         register_vector(connection)
