@@ -139,6 +139,7 @@ RANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "projection/mean.npy": (lambda a: a[:-1], r"\(47,\), not float32 \(48,\)"),
     "sentences/starts.npy": (lambda a: a + 1, "does not divide"),
     "boilerplate.npy": (lambda a: a.astype(np.int64), "not a row of uint64"),
+    "titles/means.npy": (lambda a: np.ones((1, 48), np.float32), r"\(1, 48\), not float32 \(0, 48\)"),
 }
 OTHERWISE: dict[str, tuple[Callable[[Any], Any], str]] = {
     "neighbours.npy": (lambda a: a[1:], r"has shape \(59, \d+\), not of 60 articles"),

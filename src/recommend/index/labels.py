@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import sparse
 
+from recommend.index import lexical
 from recommend.index.lexical import TermMatrix
 from recommend.index.lexicon import Lexicon, TermVector
 from recommend.index.term_counts import TermCounts
@@ -42,6 +44,14 @@ def fit(counts: TermCounts) -> tuple[Lexicon, TermMatrix]:
     lengths = np.sqrt(vectors.multiply(vectors).sum(axis=1))
     vectors.data /= np.repeat(np.maximum(lengths, 1e-9), np.diff(rows.indptr)).astype(np.float32)
     return Lexicon(pa.array(counts.vocabulary, pa.string()), weights, frozenset()), TermMatrix(vectors)
+
+
+def write(labels: Sequence[Sequence[str]], folder: Path) -> TermMatrix:
+    """Fits the labels of a corpus and writes them as a folder; the vectors of its articles."""
+    counts = count(labels)
+    lexicon, matrix = fit(counts)
+    lexical.save(lexicon, matrix, counts, folder)
+    return matrix
 
 
 def weigh(lexicon: Lexicon, labels: Sequence[str]) -> TermVector:

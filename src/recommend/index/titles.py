@@ -65,6 +65,16 @@ def series_of(title: str, site: str | None, names: Mapping[str, Sequence[str]]) 
     return title.removesuffix(rest) if title.endswith(rest) else title.removeprefix(rest)
 
 
+def numbered_series(names: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
+    """The number of each series by its site and name; ``names`` as :func:`series` gives them."""
+    return {key: number for number, key in enumerate((site, name) for site in sorted(names) for name in names[site])}
+
+
+def series_number(title: str, site: str | None, numbers: Mapping[tuple[str, str], int]) -> int:
+    """The number of a title's series, −1 when it belongs to none; ``numbers`` as :func:`numbered_series` gives them."""
+    return next((numbers[key] for part, _ in _parts(title) if (key := (site or "", part)) in numbers), -1)
+
+
 def _parts(title: str) -> Iterator[tuple[str, str]]:
     """The beginning and the end of a title that is divided, in lower case, each with what is left then."""
     borders = list(_BORDER.finditer(title))
@@ -102,7 +112,7 @@ def fit_table(
 ) -> tuple[TermMatrix, dict[str, list[str]]]:
     """What :func:`fit` makes of the titles of a table's articles without the names of their series, and these by
     site."""
-    told = _told(table)
+    told = titles_of(table)
     names = series(told)
     return fit((without_series(*one, names) for one in told), languages, lexicon), names
 
@@ -116,7 +126,7 @@ def without_names(counts: TermCounts, table: ArticleTable, languages: Sequence[s
         table: of the articles.
         languages: (n,) by their primary part.
     """
-    rows, numbers, told = counts.rows, counts.rows.data.copy(), _told(table)
+    rows, numbers, told = counts.rows, counts.rows.data.copy(), titles_of(table)
     names = series(told)
     for row, (one, language) in enumerate(zip(told, languages, strict=True)):
         start, end = rows.indptr[row : row + 2].tolist()
@@ -128,7 +138,8 @@ def without_names(counts: TermCounts, table: ArticleTable, languages: Sequence[s
     return replace(counts, rows=sparse.csr_array((numbers, rows.indices, rows.indptr), shape=rows.shape))
 
 
-def _told(table: ArticleTable) -> list[tuple[str, str | None]]:
+def titles_of(table: ArticleTable) -> list[tuple[str, str | None]]:
+    """(n,) the titles of a table's articles, each with its site."""
     sites = [*table.values("site"), None]
     return list(zip(table.batch.column("title").to_pylist(), (sites[c] for c in table.codes("site")), strict=True))
 

@@ -26,13 +26,14 @@ from recommend.index.pgvector.server import Server
 from recommend.index.pgvector.source import PgvectorSource
 from recommend.index.projection import Projection
 from recommend.index.segment import Segment
+from recommend.index.series_means import SeriesMeans
 from recommend.index.snapshot.layout import IndexLayout, Manifest, SnapshotLayout
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.table import ArticleTable
 
 STATISTICS = re.compile(
     r"(lexical|tags|authors)/(vocabulary\.arrow|weights\.npy|stop_words\.txt|postings\.indptr\.npy)"
-    r"|titles/series\.json|projection/.*|boilerplate\.npy"
+    r"|titles/(series\.json|means\.npy)|projection/.*|boilerplate\.npy"
 )
 """Those files of a snapshot that are statistics."""
 
@@ -103,7 +104,8 @@ def _opened(server: Server, layout: IndexLayout, parts: SnapshotLayout, known: G
         Projection.load(parts.projection),
         tags,
         authors,
-        titles.load_series(parts.titles),
+        series := titles.load_series(parts.titles),
+        SeriesMeans.load(parts.titles, series, manifest.dimension),
         Boilerplate.of(load_mmap(parts.boilerplate)),
         None,
         server,

@@ -35,6 +35,7 @@ from recommend.index.expansion import (
     units,
 )
 from recommend.index.projection import Projection
+from recommend.index.series_means import SeriesMeans
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.incremental import Corpus, made_by, read
 from recommend.index.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout
@@ -183,7 +184,8 @@ def _write(
     alone_only = foreign if expands else np.ones(len(table), np.bool_)
     neighbours = neighbours if alone_only is None else _without(neighbours, alone_only)
     on_stage("indexing expanded embeddings")
-    embeddings = expanded_vectors(alone, neighbours)
+    means = SeriesMeans.of(table, alone) if is_long(median_terms(matrix.rows)) else SeriesMeans.none(alone.shape[1])
+    embeddings = expanded_vectors(means.off(alone, titles.titles_of(table)), neighbours)
     index = index.refilled(embeddings)
     on_stage("checking recall")
     recall = sampled_recall(index, embeddings, settings.verify_sample, recipe.depth)
@@ -198,12 +200,10 @@ def _write(
     index.save(layout.vectors)
     projection.save(layout.projection)
     lexical.save(lexicon, matrix, counts, layout.lexical)
-    labelled = {}
-    for name, folder in (("tags", layout.tags), ("authors", layout.authors)):
-        numbers = labels.count(table.labels(name))
-        names, labelled[name] = labels.fit(numbers)
-        lexical.save(names, labelled[name], numbers, folder)
+    tagged = labels.write(table.labels("tags"), layout.tags)
+    written = labels.write(table.labels("authors"), layout.authors)
     titles.save(*titles.fit_table(table, _languages(table), lexicon), layout.titles)
+    means.save(layout.titles)
     np.save(layout.neighbours, neighbours)
     np.save(layout.lengths, expanded_lengths(matrix, neighbours))
     manifest = Manifest(
@@ -223,9 +223,7 @@ def _write(
         mean_similarity=alike,
         typical_terms=median_terms(matrix.rows),
         time_curve=curve,
-        label_worth=label_worth.measure(
-            table.codes("section"), labelled["tags"], labelled["authors"], timeless, reading.groups
-        ),
+        label_worth=label_worth.measure(table.codes("section"), tagged, written, timeless, reading.groups),
         dimension=encoder.dimension,
         kind=kind.name,
         made_by=made_by(),

@@ -13,6 +13,7 @@ from recommend.errors import SnapshotError
 from recommend.index import lexical, titles
 from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.projection import Projection
+from recommend.index.series_means import SeriesMeans
 from recommend.index.snapshot.layout import Manifest, SnapshotLayout
 from recommend.index.table import ArticleTable
 
@@ -46,7 +47,7 @@ def check_contents(parts: SnapshotLayout, manifest: Manifest) -> None:
         if parts.exposure.exists():
             _within("exposure.npy", _array(parts, "exposure.npy", np.int32, (count,)), count, least=-1)
         _table(parts, count)
-        _lexical(parts, count)
+        _lexical(parts, count, dimension)
         _projection(parts, dimension)
         VectorIndex.load(parts.vectors, KINDS[manifest.kind], load_mmap(parts.embeddings)).check()
     except (ValueError, KeyError, EOFError, AttributeError) as problem:
@@ -75,7 +76,7 @@ def _table(parts: SnapshotLayout, count: int) -> None:
         raise ValueError("articles.arrow is not in ascending order of ids")
 
 
-def _lexical(parts: SnapshotLayout, count: int) -> None:
+def _lexical(parts: SnapshotLayout, count: int, dimension: int) -> None:
     folder = parts.lexical
     with pa.memory_map(str(folder / "vocabulary.arrow")) as source:
         terms = pa.ipc.open_file(source).read_all()
@@ -91,7 +92,8 @@ def _lexical(parts: SnapshotLayout, count: int) -> None:
         raise ValueError(f"lexical: rows, postings and counts have {sorted(entries)} entries, not equally many")
     lexical.load(folder)
     _sparse(parts, "titles/rows", count, width)
-    titles.load(parts.titles, width)
+    _, series = titles.load(parts.titles, width)
+    _finite("titles/means.npy", SeriesMeans.load(parts.titles, series, dimension).means)
 
 
 def _sparse(parts: SnapshotLayout, name: str, rows: int, columns: int) -> int:

@@ -30,6 +30,7 @@ from recommend.index.lexicon import Lexicon
 from recommend.index.projection import Projection
 from recommend.index.query import Prepared
 from recommend.index.segment import SMALLEST_INDEXED, Segment
+from recommend.index.series_means import SeriesMeans
 from recommend.index.snapshot.contents import check_contents
 from recommend.index.snapshot.layout import EXPOSURE, IndexLayout, Manifest
 from recommend.index.snapshot.stamps import is_stamped, keep_stamp, stamp_of
@@ -50,6 +51,7 @@ class Snapshot:
     tags: Lexicon
     authors: Lexicon
     series: Mapping[str, Sequence[str]]
+    series_means: SeriesMeans
     boilerplate: Boilerplate
     exposure: NDArray[np.int32] | None
 
@@ -60,7 +62,7 @@ class Snapshot:
         """An article that the snapshot does not hold, prepared as its own are, without what is boilerplate among those;
         ``embedding`` (d,) is the encoder's."""
         article = self.boilerplate.without(article)
-        vector = self.projection.apply(embedding[None, :])[0]
+        vector = self.series_means.off(self.projection.apply(embedding[None, :]), [(article.title, article.site)])[0]
         segment = self.segment.around(vector, CANDIDATES)
         name = titles.series_of(article.title, article.site, self.series)
         said_apart = is_long(self.manifest.typical_terms)
@@ -133,12 +135,13 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
             written,
             titled,
         )
+        means = SeriesMeans.load(parts.titles, series, manifest.dimension)
         projection = Projection.load(parts.projection)
         boilerplate = Boilerplate.of(load_mmap(parts.boilerplate))
         exposure = load_mmap(parts.exposure) if EXPOSURE in manifest.sha256 else None
     except (OSError, EOFError, ValueError, KeyError) as problem:
         raise SnapshotError(f"snapshot {name} is torn: {problem}; run recommend reindex") from None
-    return Snapshot(layout, manifest, segment, lexicon, projection, tags, authors, series, boilerplate, exposure)
+    return Snapshot(layout, manifest, segment, lexicon, projection, tags, authors, series, means, boilerplate, exposure)
 
 
 def verify(layout: IndexLayout, name: str) -> Manifest:
