@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,8 @@ from recommend.store.rows import Change, ChangeSet, told, vector_fault
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
+Each = Callable[[Callable[[Change], Prepared | str | None], Iterable[Change]], Iterable[Prepared | str | None]]
+
 _MOST_RECENT = 256
 _CURATION = "its curation cannot be read: it is hidden until editors put another"
 
@@ -34,13 +36,18 @@ def unchanged(snapshot: Snapshot) -> View:
 
 
 def apply(
-    view: View, changed: dict[str, Prepared], change_set: ChangeSet, changes: KeptChanges, kept: Kept | None = None
+    view: View,
+    changed: dict[str, Prepared],
+    change_set: ChangeSet,
+    changes: KeptChanges,
+    kept: Kept | None = None,
+    *,
+    each: Each = map,
 ) -> View:
     """The view after ``change_set``; ``changed``, all articles of the later segments by id, is brought along. What is
-    ``kept`` of ``changes`` is not prepared again."""
-    after = _change_articles(
-        view, changed, change_set.changes, lambda one: _prepared(view.snapshot, one, changes, kept or {})
-    )
+    ``kept`` of ``changes`` is not prepared again. ``each`` prepares them, one after the other or several at once."""
+    prepared = each(lambda one: _prepared(view.snapshot, one, changes, kept or {}), change_set.changes)
+    after = _change_articles(view, changed, change_set.changes, prepared)
     curations = {i: curation for i, curation in (view.curations | change_set.curations).items() if curation is not None}
     aside = {i: why for i, why in after.set_aside.items() if why != _CURATION}
     aside |= {i: _CURATION for i, curation in curations.items() if curation == UNREADABLE}
@@ -73,9 +80,9 @@ def _hidden_rows(segment: Segment, until: Mapping[str, float]) -> tuple[IntArray
 
 
 def _change_articles(
-    view: View, changed: dict[str, Prepared], changes: list[Change], prepare: Callable[[Change], Prepared | str | None]
+    view: View, changed: dict[str, Prepared], changes: list[Change], prepared_each: Iterable[Prepared | str | None]
 ) -> View:
-    """The view's articles after ``changes``.
+    """The view's articles after ``changes``, prepared.
 
     The last segment holds the most recent changes and is made anew each time; once it has grown, it is merged with
     all the others into one, so that the cost of a change stays small and so does the number of segments.
@@ -87,8 +94,7 @@ def _change_articles(
         changed.pop(article_id, None)
     gone = frozenset(touched)
     published, aside = dict[str, Prepared](), {i: why for i, why in view.set_aside.items() if i not in gone}
-    for change in changes:
-        prepared = prepare(change)
+    for change, prepared in zip(changes, prepared_each, strict=True):
         if isinstance(prepared, str):
             aside[change.article_id] = prepared
             logger.error("article %r is set aside: %s", change.article_id, prepared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 
@@ -85,7 +86,8 @@ def load_step(
     change_set = store.changes.read(before.revision, 0, live.manifest.encoder)
     if change_set.rolled_back:
         raise SnapshotError(f"a restore of the store undid revision {before.revision}; run recommend reindex --full")
-    after = apply(before, changed, change_set, known)
+    with ThreadPoolExecutor(settings.pgvector.pool) as threads:  # each waits for the server, which has several cores
+        after = apply(before, changed, change_set, known, each=threads.map)
     first = after.segments[0]
     assert isinstance(first, Gathered)
     name = free_name(layout, after.revision, live.manifest.recipe, (one.manifest.name for one in generations(server)))

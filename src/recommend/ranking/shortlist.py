@@ -28,6 +28,7 @@ Means = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _SCORED_AT_ONCE = 128  # more leave the cache
+_BROUGHT = 2 * LISTED  # nearest, and best matches again, of what was brought since: LISTED of all are on a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Scoring:
     def with_brought(self, query: Query, short: Shortlist) -> Shortlist:
         """A shortlist that was made when everything was built, and what was brought since that ranks among it."""
         segment = self.view.segments[0]
-        rows = segment.retrieve_brought(query, self.settings.candidates, self.settings)
+        rows = segment.retrieve_brought(query, _BROUGHT, self.settings)
         if not len(rows):
             return short
         brought = self.scored(query, compute_features(segment, 0, query, rows), short.means)

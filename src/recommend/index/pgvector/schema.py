@@ -92,8 +92,7 @@ CREATE VIEW {schema}.statistics AS SELECT * FROM {base}.statistics;
 # what steps bring is searched by itself, beside ready lists
 _GRAPH = """
 CREATE INDEX ON {schema}.rows USING hnsw (embedding halfvec_ip_ops) WITH (m = 24, ef_construction = 200);
-CREATE INDEX ON {schema}.rows USING hnsw (embedding halfvec_ip_ops) WITH (m = 24, ef_construction = 200)
-    WHERE since > 0;
+CREATE INDEX ON {schema}.rows USING hnsw (embedding halfvec_ip_ops) WITH (m = 16, ef_construction = 64) WHERE since > 0;
 """
 
 
