@@ -40,6 +40,7 @@ def test_what_is_written_of_repeats_is_read_for_any_of_the_candidates(count: int
         assert places == some.tolist()
         for held, told in zip(found.of_query(places), of_query, strict=True):
             np.testing.assert_array_equal(held, told[number, some])
+        assert found.apart(candidates([rows[place] for place in some])) is not same[number][np.ix_(some, some)].any()
         for held, told in zip(found.among(places), (same, updates), strict=True):
             np.testing.assert_array_equal(held, told[number][np.ix_(some, some)])
 
@@ -53,3 +54,5 @@ def test_of_what_is_not_in_the_list_nothing_is_told() -> None:
     assert found.of(candidates([9, 8])) is None
     assert found.of(candidates([9], segment=1)) is None
     assert found.of(candidates([9])) == [1]
+    assert found.apart(candidates([9, 7]))
+    assert not found.apart(candidates([9, 8]))

@@ -137,6 +137,9 @@ class Filtering:
         """The k to show, pins first, how many were passed over because they repeat one, and how many because rules
         allow no more of their kind; compares only as many as needed."""
         rules, width, spare = self.rules, k + SPARE, 2
+        known, plain = self.repeats, not (len(pins) or diversity or self.ruling.limits)
+        if plain and known is not None and known.apart(kept, width):
+            return kept.first(k), 0, 0
         while True:
             some = self.ruling.thinned(self.scoring.view, kept, width, spare)
             both = Candidates.joined([pins, some]) if len(pins) else some

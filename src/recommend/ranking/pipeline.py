@@ -170,10 +170,11 @@ class Selection:
     def _basis(
         self, article_id: str, ranked: Candidates, reach: float, means: NDArray[np.float64], others: Sequence[str]
     ) -> Basis:
-        looked_at = ranked.take(ranked.scores >= reach)
-        changed = [self.scoring.id(looked_at, i) for i in np.flatnonzero(looked_at.segments).tolist()]
+        looked_at, own = ranked.scores >= reach, ranked.segments == 0
+        changed = [self.scoring.id(ranked, i) for i in np.flatnonzero(looked_at & ~own).tolist()]
         keys = [key_of(self.view, one) for one in (article_id, *others, *changed)]
-        return Basis(article_id, np.array([*keys, *looked_at.rows[looked_at.segments == 0]], np.int64), reach, means)
+        rows = ranked.rows[looked_at & own].tolist()
+        return Basis(article_id, np.array([*keys, *rows], np.int64), reach, means)
 
     def choose_for_history(
         self, queries: Sequence[Query], groups: NDArray[np.uint64], k: int, eligibility: Eligibility

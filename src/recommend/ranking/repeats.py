@@ -44,17 +44,22 @@ class Repeats:
         some = () if held[0] == _NONE else tuple(map(_pair, held[: held.index(_NONE) if _NONE in held else PAIRS]))
         return cls({row: place for place, row in enumerate(rows)}, int(found["copies"]), int(found["updates"]), some)
 
-    def of(self, candidates: Candidates) -> list[int] | None:
-        """The places of candidates in the list; None where one is not in it."""
-        if candidates.segments.any():
+    def of(self, candidates: Candidates, most: int | None = None) -> list[int] | None:
+        """The places of candidates, or of the first of them, in the list; None where one is not in it."""
+        if candidates.segments[:most].any():
             return None
-        found = [self.places.get(row, -1) for row in candidates.rows.tolist()]
+        found = [self.places.get(row, -1) for row in candidates.rows[:most].tolist()]
         return None if -1 in found else found
 
     def of_query(self, places: list[int]) -> tuple[BoolArray, BoolArray]:
         """(n,) which of those at some places say the same as the article in the same words, and which with other
         numbers."""
         return _set(self.copies, places), _set(self.updates, places)
+
+    def apart(self, candidates: Candidates, most: int | None = None) -> bool:
+        """Whether it is known that no two of the candidates, or of the first of them, repeat one another."""
+        places = self.of(candidates, most)
+        return places is not None and not any(one in places and other in places for one, other, _ in self.pairs)
 
     def among(self, places: list[int]) -> tuple[BoolArray, BoolArray]:
         """(n, n) which of those at some places repeat one another, and which of those are updates."""
