@@ -84,7 +84,7 @@ def test_memory_grows_with_the_length_of_what_arrives(entry: Callable[[str], obj
         tracemalloc.stop()
         return most
 
-    a_character = {name: peak(hostile(name, SMALL * 2)) / (SMALL * 2) for name in NAMES}
+    a_character = {name: peak(hostile(name, SMALL * 4)) / (SMALL * 4) for name in NAMES}
     assert {name: size for name, size in a_character.items() if size > 400} == {}
 
 

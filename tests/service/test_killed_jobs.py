@@ -223,6 +223,7 @@ def ledger(settings: Settings, toy_encoder: Encoder, victim: Victim) -> Ledger:
     return found
 
 
+@pytest.mark.serial  # kills at shares of the time that a job takes alone
 @pytest.mark.databases("sqlite", "pgvector")
 def test_a_kill_at_any_moment_loses_nothing_brings_nothing_back_and_the_service_starts(
     settings: Settings, victim: Victim, ledger: Ledger, serve: Callable[[Settings], Any]

@@ -390,7 +390,8 @@ def test_p12_lines_that_failed_for_want_of_space_are_not_rejected(
     with small_disk(tmp_path / "disk", "16m") as disk, serve(moved(copied, disk)) as service:
         client = service.writer
         fill(disk / "ballast")
-        lines = [{"id": f"p12-{n}", "title": f"Goal number {n}", "text": "x " * 2_000} for n in range(400)]
+        # words as long as these are quickly embedded: it is room that they are to take
+        lines = [{"id": f"p12-{n}", "title": f"Goal number {n}", "text": f"{'x' * 250} " * 16} for n in range(400)]
         body = b"".join(orjson.dumps(line) + b"\n" for line in lines)
         answers = [client.post("/v1/articles:bulk", content=body) for _ in range(3)]
         said = [orjson.loads(line)["status"] for one in answers if one.status_code == 200 for line in

@@ -43,7 +43,7 @@ def test_runs_of_dots_are_read_in_time_that_grows_with_their_length(
 def test_no_row_that_is_accepted_is_longer_to_prepare_than_its_length_tells(
     held: Callable[..., None], sized: Callable[[int, int], int]
 ) -> None:
-    size = sized(125_000, TEXT_LIMIT)
+    size = sized(64_000, TEXT_LIMIT)
     slowest = 0.0
     for name in NAMES:
         small, large = hostile(name, size // TIMES)[: size // TIMES], hostile(name, size)[:size]

@@ -33,7 +33,7 @@ from recommend_service.cache.response import CachedResponse
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
 COUNT = 400
-STEPS = 150
+STEPS = 100
 FILTERED = Filters(section="World")
 
 
