@@ -144,11 +144,22 @@ def test_a_piece_is_as_long_as_it_is_among_the_pieces_beside_it(typical: float, 
 
 
 def test_where_events_are_told_many_times_short_items_begin_elsewhere() -> None:
-    assert [round(coverage(mean), 6) for mean in (0.3, 0.48, 0.51, 0.6, 1.0)] == [0.0, 0.0, 0.25, 1.0, 1.0]
+    assert [round(coverage(mean), 6) for mean in (0.3, 0.53, 0.5475, 0.6, 1.0)] == [0.0, 0.0, 0.25, 1.0, 1.0]
     intercepts = model.Intercepts(short=-4.0, long=2.0, covered=1.0)
     told = Corpus(1.0, coverage=0.25)
     assert [float(intercepts.of(full, told)) for full in (0.0, 0.5, 1.0)] == [-2.75, -0.375, 2.0]
     assert model.Intercepts(short=-4.0).of(0.0, told) == -4.0
+
+
+def test_brief_items_begin_lower_by_what_the_time_curve_gives_to_all_that_is_near_in_an_archive_of_many_years() -> None:
+    curve = RANKER.features["time_curve"]
+    short, home = curve.short / curve.deviation, RANKER.intercepts
+    assert RANKER.intercept(0.0, Corpus(1.0)) == home.of(0.0, Corpus(1.0))
+    years = Corpus(1.0, beyond=1.5)
+    assert RANKER.intercept(0.0, years) == pytest.approx(home.of(0.0, years) - 1.5 * short)
+    assert RANKER.intercept(1.0, years) == pytest.approx(home.of(1.0, years))
+    timeless = RANKER.without(["time"])
+    assert timeless.intercept(0.0, years) == pytest.approx(timeless.intercepts.of(0.0, years))
 
 
 def test_weights_follow_what_a_feature_is_worth_in_the_corpus_unless_they_are_set_by_hand() -> None:

@@ -82,7 +82,7 @@ def test_explanations_add_up_to_the_score_above_where_articles_of_its_kind_begin
     ranker = Ranker.load(sample.settings.models / "news-linear.json")
     answer = sample.answer(ANCHOR, 10, explain=True)
     assert answer is not None
-    start = ranker.intercepts.of(candidates_of(sample, ANCHOR)[2], Corpus.of(sample.view().snapshot.manifest))
+    start = ranker.intercept(candidates_of(sample, ANCHOR)[2], Corpus.of(sample.view().snapshot.manifest))
     for item in answer.items:
         assert item.explanation is not None
         assert item.explanation.keys() == set(FEATURES)

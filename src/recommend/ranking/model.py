@@ -149,6 +149,13 @@ class Ranker(BaseModel):
         weights: NDArray[np.float64] = (1.0 - length_weight) * self._short + length_weight * long
         return weights * self.factors(corpus.label_worth)
 
+    def intercept(self, length_weight: float | NDArray[np.float64], corpus: Corpus) -> float | NDArray[np.float64]:
+        """That of scores under a query of length weight 0…1, or under each of several, in a corpus. Of brief items it
+        falls with what the time curve gives beyond the usual to all that is near."""
+        curve = self.features.get("time_curve")
+        beyond = 0.0 if curve is None else curve.short / curve.deviation * corpus.beyond
+        return self.intercepts.of(length_weight, corpus) - (1.0 - length_weight) * beyond
+
     def factors(self, worth: Mapping[str, float]) -> NDArray[np.float64]:
         """(f,) what weights are multiplied by in a corpus where features are worth so much: the square root of the
         ratio to what they were worth where the weights are from, a compromise between both, at most 2."""

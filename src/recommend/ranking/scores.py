@@ -64,7 +64,7 @@ def score(
     and probabilities, in the order they came; ``means`` as for :func:`standardise`."""
     standardised = standardise(comparable(candidates.features, corpus.unit), ranker.means, ranker.deviations, means)
     contributions = (standardised * ranker.weights(length_weight, corpus)).astype(np.float32)
-    intercept = np.ravel(ranker.intercepts.of(length_weight, corpus)).astype(np.float32)
+    intercept = np.ravel(ranker.intercept(length_weight, corpus)).astype(np.float32)
     scores = contributions.sum(axis=1) + intercept
     return replace(
         candidates,
