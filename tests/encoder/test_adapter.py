@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,9 +19,6 @@ from recommend.index.projection import Projection
 from recommend.index.snapshot.build import Recipe
 from recommend.resources import bundled
 from recommend.settings import EncoderSettings, IndexSettings
-
-if TYPE_CHECKING:
-    pass
 
 Write = Callable[..., Path]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -18,9 +17,6 @@ from recommend.ranking.near_duplicates import compare, compare_pairs
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
-
-if TYPE_CHECKING:
-    pass
 
 DAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 REPORT = (

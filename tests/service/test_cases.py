@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -22,9 +22,6 @@ from recommend.settings import Settings
 from recommend.sources import Reject, Web, read
 from recommend.sources.row import RowWarning
 from recommend.store import Store
-
-if TYPE_CHECKING:
-    pass
 
 CASES = Path(os.environ.get("RECOMMEND_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")).parent / "cases"
 FILES, SITE = CASES / "files", CASES / "site"

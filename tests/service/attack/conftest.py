@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from recommend.settings import Settings
+from running import Recommend, runner
+
 _HEAD = ("row", "tried", "requests", "seconds", "peak MB", "workers lost", "tried in")
 _ROOT = Path(__file__).parents[3]
 _FULL = os.environ.get("ATTACK") == "full"
@@ -32,6 +35,16 @@ def held(request: pytest.FixtureRequest) -> Callable[..., None]:
         _rows.append((row, tried, *told, request.path.name))
 
     return note
+
+
+@pytest.fixture
+def cli(copied: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Recommend:
+    """Runs the command on a copy of the indexed sample corpus."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in (("STORE", copied.store), ("INDEX", copied.index), ("MODELS", copied.models)):
+        monkeypatch.setenv(f"RECOMMEND_{name}", str(value))
+
+    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

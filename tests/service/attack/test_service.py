@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -37,13 +36,6 @@ EACH_CONNECTS_ANEW = httpx.Limits(max_keepalive_connections=0)
 
 def _with(settings: Settings, **service: Any) -> Settings:
     return settings.model_copy(update={"service": settings.service.model_copy(update=service)})
-
-
-def _connected(address: str, sent: bytes) -> socket.socket:
-    host, _, port = address.removeprefix("http://").partition(":")
-    connection = socket.create_connection((host, int(port)), timeout=60)
-    connection.sendall(sent)
-    return connection
 
 
 def test_b4_monitors_and_drafts_wait_neither_for_the_writer_nor_for_the_lock_of_the_database(
@@ -110,27 +102,6 @@ def test_b7_answers_that_are_kept_have_a_ceiling_in_bytes(
         assert workers.processes == processes
         held("B7", "different things asked for, 4 MB kept", requests=count, seconds=time.monotonic() - started,
              peak_mb=max(map(peak_mb, processes)), workers_lost=0)  # fmt: skip
-
-
-def test_b8_slow_bodies_without_a_key_are_refused_before_they_come_or_leave_room_for_readers(
-    sample: Settings, serve_workers: Any, connect: Any, held: Callable[..., None], sized: Any
-) -> None:
-    count = sized(64, 256)
-    head = "POST {} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{{"
-    with (
-        serve_workers(_with(sample, max_concurrency=count // 4)) as workers,
-        connect(workers.address, limits=EACH_CONNECTS_ANEW) as client,
-        ExitStack() as open_,
-    ):
-        for path in ("/v1/articles:bulk", "/v1/related", "/v1/events"):
-            for _ in range(count):
-                slow = open_.enter_context(closing(_connected(workers.address, head.format(path).encode())))
-                if path == "/v1/articles:bulk":
-                    assert slow.recv(12) == b"HTTP/1.1 401"
-        # boxes that are kept need no place; this one is made anew, and these take places
-        paths = [f"{BOX}?exclude={n}" for n in range(20)] + ["/v1/status", "/readyz", f"/v1/articles/{STORY}"]
-        assert {client.get(path).status_code for path in paths} == {200}
-        held("B8", "slow bodies without a key", requests=3 * count, workers_lost=2 - len(workers.processes))
 
 
 def test_b10_a_database_that_stands_still_freezes_no_worker(
@@ -310,78 +281,6 @@ def _write_and_die(settings: Settings) -> None:
         "store.health.check_writable()\nos._exit(0)"
     )
     subprocess.run([sys.executable, "-c", code, settings.store], check=True)
-
-
-def test_p10_half_sent_heads_and_idle_connections_are_closed_and_keep_nobody_out(
-    sample: Settings, serve_workers: Any, connect: Any, held: Callable[..., None], sized: Any
-) -> None:
-    count = sized(120, 700)
-    with (
-        serve_workers(_with(sample, header_timeout=1.0, max_connections=count // 6)) as workers,
-        connect(workers.address, limits=EACH_CONNECTS_ANEW) as client,
-        ExitStack() as open_,
-    ):
-        codes, idle = [], []
-        for number in range(count):
-            sent = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Half: " if number % 2 else b""
-            idle.append(open_.enter_context(closing(_connected(workers.address, sent))))
-            if number % 10 == 0:
-                codes += [client.get(path).status_code for path in (BOX, "/readyz", f"/v1/articles/{STORY}")]
-        assert set(codes) == {200}
-        for connection in idle:  # each is closed by the service, which sends nothing before
-            with suppress(ConnectionResetError):
-                assert connection.recv(1) == b""
-        assert client.get(BOX).status_code == 200
-        held("P10", "half-sent heads and idle connections", requests=count, workers_lost=2 - len(workers.processes))
-
-
-def test_p10_a_head_that_does_not_end_is_refused_before_it_is_kept(
-    sample: Settings, serve_workers: Any, held: Callable[..., None]
-) -> None:
-    start = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Long: "
-    with serve_workers(sample) as workers:
-        for head in (start + b"x" * 70_000, start + b"x" * 300_000 + b"\r\n\r\n"):
-            with closing(_connected(workers.address, b"")) as connection:
-                with suppress(ConnectionError):
-                    connection.sendall(head)
-                with suppress(ConnectionResetError):  # what was not read is answered by a reset
-                    assert connection.recv(12) in {b"HTTP/1.1 431", b""}
-        body = b'{"title": "%s"}' % (b"x" * 100_000)
-        head = b"POST /v1/related HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r" % len(body)
-        with closing(_connected(workers.address, head)) as connection:  # the end of a head comes in two pieces
-            time.sleep(0.1)
-            connection.sendall(b"\n" + body)
-            assert connection.recv(12) in {b"HTTP/1.1 422", b"HTTP/1.1 200"}
-        held("P10", "heads without an end", requests=3, workers_lost=2 - len(workers.processes))
-
-
-def test_b8_what_needs_no_key_may_send_two_megabytes(reader: Any, held: Callable[..., None]) -> None:
-    for path in ("/v1/related", "/v1/events"):
-        body = b'{"title": "x", "z": [' + b"[]," * 700_000 + b"[]]}"
-        assert reader.post(path, content=body, headers={"Content-Type": "application/json"}).status_code == 413
-    held("B8", "two megabytes of empty lists without a key", requests=2)
-
-
-def test_p10_a_body_that_goes_on_after_its_answer_does_not_hold_the_connection(
-    sample: Settings, serve_workers: Any, held: Callable[..., None]
-) -> None:
-    head = b"POST /v1/articles:bulk HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
-    with (
-        serve_workers(_with(sample, header_timeout=1.0)) as workers,
-        closing(_connected(workers.address, head)) as slow,
-    ):
-        assert slow.recv(12) == b"HTTP/1.1 401"
-        while _dripped(slow):
-            time.sleep(0.1)
-        held("P10", "a body that drips on after its refusal", requests=1, workers_lost=2 - len(workers.processes))
-
-
-def _dripped(connection: socket.socket) -> bool:
-    try:
-        connection.sendall(b"x")
-    except OSError:
-        return False
-    return True
 
 
 def test_p12_lines_that_failed_for_want_of_space_are_not_rejected(
