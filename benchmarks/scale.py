@@ -33,13 +33,14 @@ from recommend.index.dense import VectorIndex, choose_kind, set_threads
 from recommend.index.snapshot.catalog import live_manifest
 from recommend.index.snapshot.layout import IndexLayout, SnapshotLayout
 from recommend.jobs.reindex import Progress, reindex
+from recommend.ranking.ready import make_block
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
 
 SIZES = (10_000, 100_000, 1_000_000)
 VECTORS = 10_000_000
-ANSWERS, QUERIES, BATCH = 500, 100, 1024
+ANSWERS, QUERIES, BATCH, BLOCKS = 500, 100, 1024, 2
 Figures = dict[str, Any]
 
 
@@ -64,6 +65,8 @@ def main() -> None:
         }
     told |= {
         "an answer, not cached, median": lambda found: f"{1000 * found['answer']:.1f} ms",
+        "a list made ready, by one core": lambda found: f"{1000 * found['list']:.1f} ms",
+        "an answer from its list, median": lambda found: f"{1000 * found['listed']:.2f} ms",
         "memory after those, its own": lambda found: f"{found['own']:,.0f} MB",
         "and with what is mapped": lambda found: f"{found['resident']:,.0f} MB",
     }
@@ -191,6 +194,29 @@ def _serve_again(_size: int, folder: Path) -> Figures:
     return {"open in the page cache": took[0], "first in the page cache": took[1]}
 
 
+def _list(_size: int, folder: Path) -> Figures:
+    """Makes the lists of the newest, and answers from them."""
+    set_threads(1)
+    recommender = Recommender(_store(folder), _settings(folder))
+    table = recommender.view().segments[0].table
+    scoring, rules = recommender.ranking.selection(recommender.view()).scoring, recommender.settings.policy
+    lists = recommender.ranking.ready.lists(scoring)
+    lists.folder.mkdir(parents=True)
+    started, made = time.process_time(), 0
+    for number in range(BLOCKS):
+        block = make_block(scoring, rules, number)
+        lists.put(number, block)
+        made += len(block)
+    took = (time.process_time() - started) / made
+    rows = np.random.default_rng(7).choice(table.timeline.newest_first[:made], min(ANSWERS, made), replace=False)
+    times = list[float]()
+    for one in map(table.id, rows.tolist()):
+        started = time.perf_counter()
+        recommender.answer(one, 5)
+        times.append(time.perf_counter() - started)
+    return {"list": took, "listed": np.median(times)}
+
+
 def _answered(folder: Path, more: int, *, cached: bool) -> tuple[NDArray[np.float64], Figures]:
     """Seconds of opening, of the first answer, and of each of some more, and the memory then: from a store that was
     opened, with all modules that takes, so that what is measured grows with the snapshot, or not."""
@@ -299,11 +325,12 @@ _STEPS: dict[str, Callable[[int, Path], Figures]] = {
     "load_again": _load_again,
     "serve": _serve,
     "serve_again": _serve_again,
+    "list": _list,
     "build_vectors": _build_vectors,
     "search_vectors": _search_vectors,
 }
 
-_OF_ARTICLES = ("fill", "build", "load", "load_again", "serve", "serve_again")
+_OF_ARTICLES = ("fill", "build", "load", "load_again", "serve", "serve_again", "list")
 
 if __name__ == "__main__":
     match sys.argv[1:]:

@@ -20,8 +20,8 @@ from recommend.recommender import Recommender
 
 _CONSIDERED = 40
 _READ = 200
-FLOOR = 0.35
-"""The least calibrated score of a story that a link leads to: below it, one of six would be taken."""
+FLOOR = 0.4
+"""The least calibrated score of a story that a link leads to: below it, few would be taken."""
 
 
 @dataclass(frozen=True, slots=True)
