@@ -73,7 +73,7 @@ def _rows(kind: Kind) -> Iterator[list[str]]:
     texts = [article.full_text for article in articles]
     runs = {
         "everything": _ours(kind, articles, qrels, ""),
-        "dense alone": _ours(kind, articles, qrels, "lexical,context,titles,time,section,tags,authors"),
+        "dense alone": _ours(kind, articles, qrels, "lexical,context,titles,length,time,section,tags,authors"),
         "*TF-IDF, words*": _baseline(kind, articles, qrels, tfidf(texts, (1, 1))),
         "*BM25 (bm25s), whole text as query*": _baseline(kind, articles, qrels, bm25(texts, texts)),
     }

@@ -86,7 +86,7 @@ def test_the_weights_that_are_kept_are_the_best_on_what_is_held_out() -> None:
 
 def test_fewer_steps_learn_less() -> None:
     one, all_of_them = (weight(fit_ranker(lists("dense"), steps=steps), "dense") for steps in (1, 1000))
-    assert one < all_of_them - 0.05
+    assert one < all_of_them - 0.01
 
 
 @pytest.mark.parametrize("full", [0.0, 1.0])

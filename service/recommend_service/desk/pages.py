@@ -20,6 +20,7 @@ FEATURES = {
     "lexical": "Words and names in common",
     "context": "The same among what is near to both",
     "titles": "Its headline is spoken of",
+    "length": "It says much",
     "time_curve": "Near in time, as this archive has it",
     "days_log": "Days apart",
     "section": "Same section",

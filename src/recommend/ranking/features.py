@@ -11,6 +11,7 @@ from recommend.arrays import to_float32, unique_inverse
 from recommend.index.dates import days_apart
 from recommend.index.expansion import NEIGHBOUR_SHARE
 from recommend.index.labels import similarity
+from recommend.index.lexical import TermMatrix
 from recommend.index.query import Query
 from recommend.index.segment import Segment
 from recommend.index.titles import mentioned
@@ -21,6 +22,7 @@ DENSE_UNIT = 0.13
 """Deviation of dense cosines over random pairs of articles, at which rankers' means and deviations are stated."""
 _DENSE = FEATURES.index("dense")
 _MOST_SCALED = 2.0
+_HUNDRED = 100
 
 
 IntArray = NDArray[np.int64]
@@ -52,6 +54,7 @@ def compute_features_each(
             lexical,
             context,
             mentioned([query.terms for query in queries], segment.titles, rows),
+            length(segment.matrix, both),
             segment.time_curve.at(days),
             -np.log1p(days),
             same_section(segment, [query.section for query in queries], rows),
@@ -82,6 +85,14 @@ def _lexical(segment: Segment, queries: Sequence[Query], rows: Sequence[IntArray
     scores = both[place]
     mixed = (1 - NEIGHBOUR_SHARE) * scores[:, 0] + NEIGHBOUR_SHARE * scores[:, 1:].mean(axis=1)
     return alone[place[:, 0]], mixed / segment.lengths[np.concatenate(rows)]
+
+
+def length(matrix: TermMatrix, rows: IntArray) -> FloatArray:
+    """(n,) how long the articles at ``rows`` are: the natural logarithm of how many different terms they have, in
+    hundreds."""
+    terms = matrix.rows.indptr[rows + 1] - matrix.rows.indptr[rows]
+    hundreds: FloatArray = np.log(np.maximum(terms, 1) / _HUNDRED).astype(np.float32)
+    return hundreds
 
 
 def same_section(segment: Segment, sections: Sequence[str | None], rows: Sequence[IntArray]) -> FloatArray:

@@ -18,6 +18,7 @@ from recommend.index.segment import Segment
 from recommend.index.titles import mentions
 from recommend.index.view import View
 from recommend.ranking.candidates import FEATURES, Candidates, Place
+from recommend.ranking.features import length
 from recommend.ranking.shortlist import Scoring
 
 FloatArray = NDArray[np.float32]
@@ -55,6 +56,7 @@ def features_under(view: View, number: int, rows: IntArray, place: Place) -> Flo
         "lexical": lexical,
         "context": context,
         "titles": mentions(segment.matrix, rows, changed.titles.vector(row)),
+        "length": np.repeat(length(changed.matrix, np.array([row])), len(rows)),
         "time_curve": segment.time_curve.at(days),
         "days_log": -np.log1p(days),
         "section": _same_section(segment, rows, changed.table.value("section", row)),
