@@ -353,6 +353,7 @@ def indexed(
 
 
 SERIAL = (
+    "service/attack/test_connections.py",
     "service/attack/test_service.py",
     "service/attack/test_text.py",
     "service/test_killed_workers.py",

@@ -39,14 +39,14 @@ BATCH = 4
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A Ray cluster of two nodes with two logical cores each, on loopback."""
+    """A Ray cluster of two nodes with a logical core each, on loopback: an actor starts on each for every question."""
     pytest.importorskip("ray", reason="ray is absent: pip install 'related-articles[ray]'")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
         environment.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # what Ray calls it to stay on 127.0.0.1
         from ray.cluster_utils import Cluster
 
-        node: dict[str, Any] = {"num_cpus": 2, "object_store_memory": MEMORY}
+        node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": MEMORY}
         started = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
         try:
             started.add_node(**node)
