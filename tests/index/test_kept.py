@@ -172,7 +172,7 @@ def test_where_nothing_can_be_kept_changes_are_served_all_the_same(
     with caplog.at_level("INFO"):
         view = opened(newsroom).refresh()
     assert (len(view), len(view.segments[1])) == (60, FEW + 2)
-    assert "what was prepared of changes is not kept: " in caplog.text
+    assert "prepared changes were not saved: " in caplog.text
     assert "are prepared anew: " in caplog.text
 
 

@@ -42,7 +42,7 @@ async def undo(visit: Visit) -> Response:
         raise RefusalError("There is no such decision.")
     article_id, change = found
     if change.changed_by == TAKEDOWN:
-        raise RefusalError("The story itself was taken down then: send it again first.")
+        raise RefusalError("The story was taken down: send it again first.")
     await visit.state.in_writer(store.curations.change, article_id, _to(change.before), visit.key.name)
     return visit.go(story_path(article_id) if visit.given("from") == "story" else "/desk/history")
 

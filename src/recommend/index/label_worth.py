@@ -23,9 +23,9 @@ def measure(
     neighbours: NDArray[np.int32],
     groups: NDArray[np.uint64],
 ) -> dict[str, float]:
-    """By feature, the log-odds that a unit of likeness in it adds to two articles being near each other in content: how
-    far pairs of neighbours are above random pairs, over the variance of both (Fisher's discriminant). 0 where what is
-    alike in content shares it no oftener than chance has it. Features that too few pairs of neighbours have are left
+    """By feature, the log-odds that a unit of similarity in it adds to two articles being near each other in content:
+    how far pairs of neighbours are above random pairs, over the variance of both (Fisher's discriminant). 0 where what
+    is alike in content shares it no oftener than chance has it. Features that too few pairs of neighbours have are left
     out.
 
     Args:

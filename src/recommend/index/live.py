@@ -192,7 +192,7 @@ class LiveView:
                 try:
                     opened = self._open(name)
                 except SnapshotError as other:
-                    logger.warning("snapshot %s does not stand in: %s", name, other)
+                    logger.warning("snapshot %s cannot be served instead: %s", name, other)
                     continue
                 self.problem = f"serving snapshot {name} instead: {problem}"
                 logger.error("serving snapshot %s instead: %s", name, problem)

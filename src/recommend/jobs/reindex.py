@@ -217,7 +217,7 @@ def _bring_changes(
     try:
         manifest, switch = load_step(server, store, settings, live, agrees=agrees, on_stage=progress.stage)
     except SnapshotError as problem:
-        logger.warning("building anew: %s", problem)
+        logger.warning("building the whole index anew: %s", problem)
         return None
     progress.stage("publishing")
     embedded += publish_embedded(store, layout, manifest.name, encoder, switch=switch, progress=progress.embedded)
@@ -256,7 +256,7 @@ def _up_to_date(store: Store, layout: IndexLayout, recipe: str) -> Manifest | No
     try:
         manifest = verify(layout, name)
     except SnapshotError as problem:
-        logger.warning("building anew: %s", problem)
+        logger.warning("building the whole index anew: %s", problem)
         return None
     if manifest.set_aside:  # no revision tells whether those rows can be used by now
         return None

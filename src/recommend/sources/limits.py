@@ -18,7 +18,7 @@ EXPORT_LIMIT = 256 * 2**20
 """Bytes of an export that is one JSON document, unpacked."""
 
 FRONT_MATTER_LIMIT = 64 * 2**10
-"""Bytes of the head of a Markdown file."""
+"""Bytes of the front matter of a Markdown file."""
 
 COLUMNS = 1_000
 """Columns of one table."""

@@ -120,7 +120,7 @@ def _yaml(text: str) -> Any:
 
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):
-                raise yaml.YAMLError("the head refers to a part of itself")
+                raise yaml.YAMLError("the front matter refers to a part of itself")
             return super().compose_node(parent, index)
 
     return yaml.load(text, Loader)  # noqa: S506 - a safe loader

@@ -245,7 +245,7 @@ def live_corpus(layout: IndexLayout) -> Corpus:
             return Corpus.empty()
         return Corpus.load(layout.snapshot(layout.snapshot(name).read_manifest().base or name))
     except SnapshotError as problem:
-        logger.warning("nothing is kept: %s", problem)
+        logger.warning("the live snapshot's derived article data cannot be reused: %s", problem)
         return Corpus.empty()
 
 

@@ -52,7 +52,7 @@ def live_manifest(layout: IndexLayout) -> Manifest | None:
     try:
         return None if name is None else layout.snapshot(name).read_manifest()
     except SnapshotError as problem:
-        logger.warning("the live snapshot is not looked at: %s", problem)
+        logger.warning("the live snapshot's manifest cannot be read: %s", problem)
         return None
 
 

@@ -105,7 +105,7 @@ class KeptChanges:
                 for path in outdated:
                     path.unlink(missing_ok=True)
             except OSError as problem:
-                logger.info("what was prepared of changes is not kept: %s", problem)
+                logger.info("prepared changes were not saved: %s", problem)
 
     def _write(self, prepared: Sequence[Prepared]) -> None:
         table, sink = pa.Table.from_pylist([_row_of(one) for one in prepared], schema=_SCHEMA), pa.BufferOutputStream()
