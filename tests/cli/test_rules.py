@@ -137,3 +137,25 @@ def test_every_document_is_written_so_that_it_can_be_read() -> None:
         }
     )
     assert read_toml(written(book)) == book
+
+
+def test_where_there_are_no_rules_yet_showing_them_says_how_they_come_about(newsroom: Newsroom) -> None:
+    where = ["--store", newsroom.settings.store, "--index", str(newsroom.settings.index)]
+    for command, said in (("show", "there are no rules yet; recommend rules put"), ("history", "nobody has put any")):
+        ran = CliRunner().invoke(app, [*where, "rules", command])
+        assert ran.exit_code == 0
+        assert ran.stdout == ""
+        assert said in ran.stderr
+
+
+def test_rules_may_be_put_before_there_is_a_snapshot_to_hold_them_against(tmp_path: Path) -> None:
+    where = ["--store", f"sqlite:///{tmp_path / 'recommend.db'}", "--index", str(tmp_path / "index")]
+    (tmp_path / "none.jsonl").write_text('{"id": "a", "title": "One"}\n', encoding="utf-8")
+    file = tmp_path / "rules.toml"
+    file.write_text('[[rules]]\nname = "out"\nthen.leave_out.tag = "x"\n', encoding="utf-8")
+    rejects = ["--no-embed", "--rejects", str(tmp_path / "rejects.jsonl")]
+    assert CliRunner().invoke(app, [*where, "ingest", str(tmp_path / "none.jsonl"), *rejects]).exit_code == 0
+    ran = CliRunner().invoke(app, [*where, "rules", "put", str(file), "--json"])
+    assert ran.exit_code == 0, ran.output
+    assert "what the rules come to is not known yet" in ran.stderr
+    assert orjson.loads(ran.stdout)["checked"] == []
