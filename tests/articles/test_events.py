@@ -204,6 +204,63 @@ def test_variants_are_compared_and_one_that_nobody_saw_is_named(recommend: Recom
     assert (code, "no impression is of variant 'old'; there are '', 'new'" in printed) == (1, True)
 
 
+def looks(variant: str, count: int, clicked_every: int, hours: int = 0) -> list[Event]:
+    """So many looks of readers who come once, of whom each so-manieth clicks."""
+    told = []
+    for look in range(count):
+        place: dict[str, Any] = {"impression": f"{variant}{look}", "view": f"{variant}-{look}", "variant": variant}
+        place["hours"] = hours + look % 48
+        told.append(event(**place))
+        if look % clicked_every == 0:
+            told.append(event(kind="click", **place))
+    return told
+
+
+def test_a_difference_that_holds_at_every_look_gets_a_verdict_and_a_smaller_one_the_readers_it_needs(
+    recommend: Recommend, store: Store
+) -> None:
+    store.events.add([*looks("bold", 600, 2), *looks("shy", 600, 12)])
+    for arms in (("bold", "shy"), ("shy", "bold")):
+        code, printed = recommend("events", "compare", *arms)
+        assert code == 0
+        assert "Readers click more of bold than of shy." in printed
+        assert "this difference needs" in printed
+        assert "readers: there" in printed
+    printed = recommend("events", "compare", "bold", "shy", "--detect", "0.01")[1]
+    assert "the difference asked for needs" in printed
+    assert "more, about" in printed
+
+
+def test_shares_that_are_not_those_of_the_weights_leave_no_verdict(recommend: Recommend, store: Store) -> None:
+    store.events.add([*looks("bold", 400, 2), *looks("shy", 60, 12)])
+    printed = recommend("events", "compare", "bold", "shy")[1]
+    assert "something loses readers of one arm" in printed
+    assert "No verdict: the shares of readers are not those that were set." in printed
+
+
+def test_of_interleaved_variants_the_preferred_one_is_told_with_its_margin(recommend: Recommend, store: Store) -> None:
+    told = []
+    for look in range(60):
+        for position, team in ((1, 1), (2, 2)):
+            place: dict[str, Any] = {"impression": f"m{look}", "view": f"m{look}", "variant": "mixed", "team": team}
+            place["position"] = position
+            told.append(event("bc"[position - 1], **place))
+            if team == 2 or look % 10 == 0:
+                told.append(event("bc"[position - 1], kind="click", **place))
+    store.events.add(told)
+    printed = recommend("events", "prefer", "mixed")[1]
+    assert "the second" in printed
+    assert "margin of the second +" in printed
+    assert first_json(recommend("events", "prefer", "mixed", "--json")[1])["second"] > 40
+
+
+def test_a_moment_that_is_unsigned_or_unseen_is_said_not_to_count(recommend: Recommend, store: Store) -> None:
+    store.events.add([event("z", kind="click", impression="q", view="q", hours=1)])
+    printed = recommend("events", "ctr")[1]
+    assert "1 events name no impression and do not count" in printed
+    assert "1 clicks on what was not seen in the same look do not count" in printed
+
+
 def test_what_the_log_cannot_tell_is_said_with_the_way_out(recommend: Recommend, store: Store, tmp_path: Path) -> None:
     (tmp_path / "run.txt").write_text("a Q0 b 1 1.0 x\n", encoding="utf-8")
     for command in (["examination"], ["replay", "run.txt"]):

@@ -105,6 +105,16 @@ def test_near_misses_name_rules_that_can_be_the_reason_and_no_others(
     assert {one for one, said in misses.items() if "'rule 2'" in said} <= {plain[4].id}
 
 
+@pytest.mark.parametrize("action", ["hold_back", "prefer"])
+def test_what_a_rule_moves_out_of_a_box_names_that_rule(recommender: Recommender, action: str) -> None:
+    ruled(recommender)
+    ids = [item.id for item in box(recommender, 9)]
+    named = ids[:1] if action == "hold_back" else ids[1:4]
+    ruled(recommender, {"then": {action: {"id": named}, "factor": 10}})
+    assert ids[0] not in {item.id for item in box(recommender, 3)}
+    assert why(recommender, QUERY, ids[0], 3).why == "gives way to the rule 'rule 0', or is too like another one"
+
+
 def test_a_rule_holds_of_the_stories_that_it_means_and_of_no_others(
     recommender: Recommender, plain: list[Recommendation]
 ) -> None:

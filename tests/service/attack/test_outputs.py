@@ -88,7 +88,7 @@ def test_a_file_of_another_kind_is_replaced_only_by_force(cli: Recommend, tmp_pa
     for name, content in (("thesis.jsonl", b"Chapter one\n"), ("source.jsonl", SOURCE.read_bytes()), ("x.db", SQLITE)):
         target = tmp_path / name
         target.write_bytes(content)
-        ran = cli(*OUTPUTS[output], target)
+        ran = cli(*OUTPUTS[output], name)
         assert ran.code == 1
         assert name in ran.err
         assert target.read_bytes() == content
