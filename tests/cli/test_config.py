@@ -33,7 +33,7 @@ def test_what_is_in_force_is_shown_without_secrets(recommend: Recommend) -> None
 
 def test_a_setting_is_explained_and_a_mistyped_one_is_guessed(recommend: Recommend) -> None:
     ran = recommend("config", "explain", "policy.floor")
-    assert "least calibrated score" in ran.out
+    assert "lowest score of what is called related" in ran.out
     assert "number from 0 to 1; default 0." in ran.out
     assert "RECOMMEND_POLICY__FLOOR" in ran.out
     assert "sources.map" in recommend("config", "explain", "sources").out

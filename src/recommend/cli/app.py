@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="Succeed even when there is no article.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting.")]
 Articles = Annotated[str, typer.Option(metavar="FILE", help="Anything that ingest reads.")]
 Qrels = Annotated[Path, typer.Option(metavar="FILE", help="TREC judgements: query 0 document grade.")]
@@ -55,7 +56,8 @@ UnknownDays = Annotated[
     float, typer.Option(min=0.0, help="Judgements say nothing on articles less than so many days apart.")
 ]
 Scratch = Annotated[
-    Path | None, typer.Option("--scratch", metavar="DIR", help="Keep store and index here for next time.")
+    Path | None,
+    typer.Option("--scratch", metavar="DIR", help="Folder in which store and index are kept for the next time."),
 ]
 
 

@@ -18,15 +18,22 @@ Columns = Annotated[
     ),
 ]
 Items = Annotated[
-    str | None, typer.Option("--items", metavar="PATH", help="Where a JSON document has its articles: data.stories[*].")
+    str | None,
+    typer.Option(
+        "--items",
+        metavar="PATH",
+        help="Path to the list of articles within a JSON document, for example data.stories[*].",
+    ),
 ]
 Dates = Annotated[
-    Literal["dmy", "mdy", "ymd"] | None, typer.Option("--date-order", help="Of day, month and year in 3/4/2025.")
+    Literal["dmy", "mdy", "ymd"] | None,
+    typer.Option("--date-order", help="Order of day, month and year in dates such as 3/4/2025."),
 ]
 Query = Annotated[str | None, typer.Option(help="SQL that gives the articles of a database URL.")]
 AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Let URLs lead to addresses of private networks.")]
 Encoding = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Of the characters of files, as windows-1252; default: UTF-8.")
+    str | None,
+    typer.Option(metavar="NAME", help="Character encoding of the files, for example windows-1252; default: UTF-8."),
 ]
 
 

@@ -9,11 +9,11 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 MODULES = {
-    "demo": ("serve", "Sample corpus → index → service → page."),
+    "demo": ("serve", "Indexes a sample newspaper and serves it with related stories under each article."),
     "init": ("init", "Looks at your articles, shows the first as they would be read, and writes recommend.toml."),
-    "ingest": ("batch", "Stores articles, each with its embedding; only what changed is embedded."),
+    "ingest": ("ingest", "Stores articles, each with its embedding; only what changed is embedded."),
     "reindex": (
-        "batch",
+        "reindex",
         "Builds a snapshot of the store, verifies it, compares it with the live one and publishes it.",
     ),
     "related": ("serve", "The stories that belong under an article, or under a draft."),
@@ -25,7 +25,7 @@ MODULES = {
         "Prints the lines that put the box into a page, and what the service must allow for them to work.",
     ),
     "export": (
-        "batch",
+        "export",
         "Writes the related stories of every article to a file; run again after a kill, it goes on where it was.",
     ),
     "exposure": (
@@ -57,9 +57,9 @@ MODULES = {
     "publish": ("shipping", "Copies the live snapshot to where other machines follow it."),
     "follow": (
         "shipping",
-        "Keeps the index of this machine the snapshot that was published elsewhere, each verified before it is used.",
+        "Keeps this machine's index at the snapshot that was published elsewhere; each is verified before it is used.",
     ),
-    "backup": ("operating", "Copies the SQLite store, consistently, while it is in use."),
+    "backup": ("operating", "Copies the SQLite store, consistently, even while it is in use."),
     "restore": ("operating", "Puts the articles of a backup into the store; what was taken down since stays gone."),
 }
 

@@ -30,10 +30,16 @@ _MOST_ALONE = 10
 def exposure(
     context: typer.Context,
     k: Annotated[int, typer.Option("-k", min=1, max=50, help="Items of a box.")] = 5,
-    front: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest the front page lists.")] = 20,
-    clicks: Annotated[int, typer.Option(min=1, help="From there, within which an article counts as reached.")] = 3,
-    file: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="All articles, .csv or .parquet.")] = None,
-    desk: Annotated[bool, typer.Option("--desk", help="Keep it in the index folder, for the desk.")] = False,
+    front: Annotated[
+        int, typer.Option(min=1, max=1000, help="Number of newest articles that the front page lists.")
+    ] = 20,
+    clicks: Annotated[
+        int, typer.Option(min=1, help="Clicks from the front page within which an article counts as reached.")
+    ] = 3,
+    file: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write all articles to a file, .csv or .parquet.")
+    ] = None,
+    desk: Annotated[bool, typer.Option("--desk", help="Keep the result in the index folder, for the desk.")] = False,
     force: Force = False,
     json: Json = False,
 ) -> None:

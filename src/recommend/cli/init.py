@@ -58,14 +58,16 @@ def init(
     source: Annotated[
         str | None, typer.Argument(metavar="[PATH|URL]", help="A file, folder, feed, sitemap, site or database.")
     ] = None,
-    format: Annotated[FormatName | None, typer.Option(help="How it is written, if the ending does not tell.")] = None,
+    format: Annotated[
+        FormatName | None, typer.Option(help="Format of the file, if the ending of its name does not tell.")
+    ] = None,
     query: Query = None,
     columns: Columns = None,
     items: Items = None,
     date_order: Dates = None,
     encoding: Encoding = None,
     allow_private: AllowPrivate = False,
-    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the settings go.")] = CONFIG,
+    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write the settings to.")] = CONFIG,
     force: Force = False,
 ) -> None:
     """Looks at your articles, shows the first as they would be read, and writes recommend.toml."""

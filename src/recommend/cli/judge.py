@@ -27,7 +27,10 @@ def judge(
     context: typer.Context,
     runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="TREC runs, as evaluate --run-out writes them.")],
     grades: Annotated[
-        Path, typer.Option("--grades", metavar="FILE.jsonl", help="Every judge's own grades; goes on where it ends.")
+        Path,
+        typer.Option(
+            "--grades", metavar="FILE.jsonl", help="File with every judge's own grades; judging goes on where it ends."
+        ),
     ] = Path("grades.jsonl"),
     qrels: Annotated[
         Path, typer.Option("--qrels", metavar="FILE", help="TREC judgements: the median of each pair's grades.")
@@ -37,9 +40,11 @@ def judge(
     ] = None,
     depth: Annotated[int, typer.Option(min=1, max=1000, help="Places of each run that are judged.")] = 10,
     scale: Annotated[str, typer.Option(metavar="|".join(SCALES), help="0 to 3, or 0 2 4 8 16.")] = "0-3",
-    name: Annotated[str, typer.Option("--judge", help="Who judges.", show_default="your login")] = "",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="On this machine alone; 0: any that is free.")] = 0,
-    tell: Annotated[bool, typer.Option("--tell", help="Only tell how far judges are and how much they agree.")] = False,
+    name: Annotated[str, typer.Option("--judge", help="Name of the judge.", show_default="your login")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine alone; 0: any that is free.")] = 0,
+    tell: Annotated[
+        bool, typer.Option("--tell", help="Only tell how far the judges are, and how much they agree.")
+    ] = False,
     force: Force = False,
     json: Json = False,
 ) -> None:

@@ -28,10 +28,10 @@ def links(
     article: Annotated[str | None, typer.Argument(metavar="ID", help="A published article.")] = None,
     text: Annotated[Path | None, typer.Option(help="A draft: first line the title, the rest the text.")] = None,
     incoming: Annotated[
-        bool, typer.Option("--incoming", help="Instead: places in older articles that should lead to this one.")
+        bool, typer.Option("--incoming", help="List places in older articles that should lead to this one instead.")
     ] = False,
     most: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 10,
-    floor: Annotated[float, typer.Option(min=0, max=1, help="Least score of a story that a link leads to.")] = FLOOR,
+    floor: Annotated[float, typer.Option(min=0, max=1, help="Lowest score of a story that a link leads to.")] = FLOOR,
     json: Json = False,
 ) -> None:
     """Words in an article, or in a draft, and the story that a link on each should lead to."""

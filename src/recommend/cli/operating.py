@@ -94,11 +94,11 @@ def rollback(
 @app.command()
 def backup(
     context: typer.Context,
-    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the copy goes.")],
+    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write the copy to.")],
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Copies the SQLite store, consistently, while it is in use."""
+    """Copies the SQLite store, consistently, even while it is in use."""
     settings = read_settings(context)
     check_folder("--out", file)
     store = open_store(context, settings.store, readonly=True, any_schema=True)
@@ -112,7 +112,7 @@ def backup(
 @app.command()
 def restore(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What backup wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that recommend backup wrote.")],
     accept_lost_takedowns: Annotated[
         bool, typer.Option("--accept-lost-takedowns", help="Restore though nothing tells what was taken down since.")
     ] = False,
@@ -159,7 +159,7 @@ def doctor(context: typer.Context, json: Json = False) -> None:
 def status(
     context: typer.Context,
     max_staleness: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Fail when changes may wait for longer.")
+        float | None, typer.Option(metavar="SECONDS", help="Fail when changes may have waited for longer.")
     ] = None,
     json: Json = False,
 ) -> None:

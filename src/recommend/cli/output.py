@@ -15,7 +15,7 @@ from recommend.files import Kept, Kind, check_output
 from recommend.settings import Settings
 from recommend.store.sqlite import store_files
 
-Force = Annotated[bool, typer.Option("--force", help="Replace what exists there, whatever it is.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist there.")]
 
 _FILE = "file://"
 

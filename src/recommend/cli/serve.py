@@ -42,7 +42,9 @@ def related(
     prefer: Annotated[
         Prefer | None, typer.Option(help="What comes first: the best (any), of its time (near), or new (fresh).")
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Also why: features, rules, near misses.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Explain each story: features, rules, and what just missed the box.")
+    ] = False,
     assignments: Assignments = None,
     json: Json = False,
 ) -> None:
@@ -122,12 +124,13 @@ def demo(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
-    """Sample corpus → index → service → page.
+    """Indexes a sample newspaper and serves it with related stories under each article.
 
     It shows the sample's texts, but only the cards of your own articles.
     """
 
-    from recommend.cli.batch import ingest, reindex
+    from recommend.cli.ingest import ingest
+    from recommend.cli.reindex import reindex
     from recommend.cli.workers import listen
     from recommend.resources import bundled
 

@@ -32,12 +32,12 @@ def follow(
     context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="URL", help=_WHERE)],
     every: Annotated[float, typer.Option(min=1.0, help="Seconds between looks.")] = 10.0,
-    once: Annotated[bool, typer.Option("--once", help="Looks once, and ends.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Look once, then stop.")] = False,
     json: Json = False,
 ) -> None:
-    """Keeps the index of this machine the snapshot that was published elsewhere, each verified before it is used.
+    """Keeps this machine's index at the snapshot that was published elsewhere; each is verified before it is used.
 
-    A look that fails is told, and tried again; what was there stays.
+    When a look fails, a line says so, the live snapshot stays, and the next look tries again.
     """
     settings = read_settings(context)
     layout = IndexLayout(settings.index)

@@ -23,12 +23,12 @@ ELEMENT = "related-articles.js"
 def snippet(
     context: typer.Context,
     service: Annotated[
-        str, typer.Option("--service", metavar="URL", help="Where readers' browsers reach the service.")
+        str, typer.Option("--service", metavar="URL", help="Address at which readers' browsers reach the service.")
     ] = "http://127.0.0.1:8000",
     page: Annotated[
-        str | None, typer.Option("--page", metavar="URL", help="Where the pages are, if not at the same address.")
+        str | None, typer.Option("--page", metavar="URL", help="Address of the pages, if it is another.")
     ] = None,
-    integrity: Annotated[bool, typer.Option(help="Pin the script to what it is now, by its hash.")] = True,
+    integrity: Annotated[bool, typer.Option(help="Pin the script to its present content by its hash.")] = True,
     json: Json = False,
 ) -> None:
     """Prints the lines that put the box into a page, and what the service must allow for them to work."""

@@ -24,9 +24,17 @@ class SourceSettings(Group):
     map: dict[str, str] = Field(
         default_factory=dict, description='column = "field", as headline = "title"; or field = "constant"'
     )
-    items: str = Field("", description="path to the list of articles in a JSON document, as data.articles[*]")
-    date_order: Literal["", "dmy", "mdy", "ymd"] = Field("", description="of day, month and year in 3/4/2025")
-    encoding: str = Field("", description="of the characters of files, as windows-1252; told by the format if empty")
+    items: str = Field(
+        "", description="path to the list of articles within a JSON document, for example data.articles[*]"
+    )
+    date_order: Literal["", "dmy", "mdy", "ymd"] = Field(
+        "",
+        description="order of day, month and year in dates such as 3/4/2025; empty: those that are ambiguous are "
+        "refused",
+    )
+    encoding: str = Field(
+        "", description="character encoding of files, for example windows-1252; empty: as the format says"
+    )
 
 
 class EncoderSettings(Group):
@@ -37,33 +45,52 @@ class EncoderSettings(Group):
         description="a folder of models/, a local path, or a sentence-transformers name; auto: what the live snapshot "
         "has, at first by the languages of the articles",
     )
-    max_tokens: int = Field(128, ge=8, le=8192, description="of title and text, that are read at once")
+    max_tokens: int = Field(128, ge=8, le=8192, description="tokens of title and text that the encoder reads at once")
     max_words: int = Field(
-        900, ge=0, le=100_000, description="of a long text, read in pieces of max_tokens; 0: only its first max_tokens"
+        900,
+        ge=0,
+        le=100_000,
+        description="words of a long text that are read, in pieces of max_tokens; 0: only the first max_tokens",
     )
-    batch: int = Field(32, ge=1, le=4096, description="texts an inference call of sentence-transformers models")
-    threads: int = Field(0, ge=0, le=256, description="0: as many as there are cores")
-    adapter: str = Field("auto", description="auto: the one that comes with the encoder; none; or a name")
-    device: str = Field("cpu", description="cpu, cuda, cuda:1…; for sentence-transformers models")
+    batch: int = Field(32, ge=1, le=4096, description="texts per inference call; for sentence-transformers models")
+    threads: int = Field(0, ge=0, le=256, description="threads that embed; 0: one for each core")
+    adapter: str = Field(
+        "auto", description="name of an adapter; auto: the one that comes with the encoder; none: no adapter"
+    )
+    device: str = Field("cpu", description="cpu, cuda, cuda:1, …; for sentence-transformers models")
 
 
 class IndexSettings(Group):
     """How a snapshot is built and verified."""
 
-    kind: str = Field("auto", description="auto, or the name of a FAISS kind (recommend.index.dense.KINDS)")
+    kind: str = Field(
+        "auto",
+        description="kind of FAISS index (a name in recommend.index.dense.KINDS); auto: chosen by the number of "
+        "articles",
+    )
     keep: int = Field(3, ge=1, le=1000, description="snapshots kept for rollback, the live one included")
     due: int = Field(
-        10_000, ge=1, description="articles changed since the snapshot from which on status and logs ask for a re-index"
+        10_000,
+        ge=1,
+        description="number of articles changed since the snapshot at which status and logs ask for a re-index",
     )
-    expansion: bool = Field(True, description="mix vectors with those of each article's nearest, where those are alike")
+    expansion: bool = Field(
+        True, description="mix each article's vectors with those of its nearest neighbours, where they are alike"
+    )
     expansion_time: float = Field(
-        4.0, ge=0.0, description="how much nearness in time counts for who an article's neighbours are"
+        4.0, ge=0.0, description="how much nearness in time counts when an article's neighbours are chosen"
     )
-    lists: bool = Field(True, description="make each article's best candidates ready once a snapshot is published")
-    verify_sample: int = Field(200, ge=1, le=100_000, description="queries of the recall check")
-    verify_recall: float = Field(0.99, ge=0.0, le=1.0, description="least sampled recall@10 against exact search")
-    verify_empty: float = Field(0.05, ge=0.0, le=1.0, description="most by which the share of empty boxes may rise")
-    verify_shrink: float = Field(0.5, ge=0.0, le=1.0, description="most that may go missing of the live articles")
+    lists: bool = Field(
+        True, description="prepare a ready list of each article's best candidates once a snapshot is published"
+    )
+    verify_sample: int = Field(200, ge=1, le=100_000, description="number of queries in the recall check")
+    verify_recall: float = Field(
+        0.99, ge=0.0, le=1.0, description="lowest accepted recall@10 of the sample against exact search"
+    )
+    verify_empty: float = Field(0.05, ge=0.0, le=1.0, description="largest accepted rise of the share of empty boxes")
+    verify_shrink: float = Field(
+        0.5, ge=0.0, le=1.0, description="largest share of the live articles that may be missing from a new snapshot"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -85,13 +112,20 @@ class RaySettings(Group):
 
     address: str = Field(
         "auto",
-        description="HOST:PORT; auto: RAY_ADDRESS, else this machine's cluster; local: a new one here",
+        description="HOST:PORT of the cluster; auto: RAY_ADDRESS, else the cluster of this machine; local: a new "
+        "one on this machine",
     )
-    actors: int = Field(0, ge=0, le=100_000, description="each holds an encoder; 0: as many as there is room for")
-    cpus: float = Field(1.0, ge=0.0, le=256.0, description="cores of an actor, and its encoder's threads")
-    gpus: float = Field(0.0, ge=0.0, le=16.0, description="GPUs of an actor, with encoder.device = cuda")
-    batch: int = Field(1024, ge=1, le=65_536, description="articles an actor embeds, and the store takes, at a time")
-    round: int = Field(32, ge=1, le=1024, description="batches an actor gets until the cluster is looked at again")
+    actors: int = Field(
+        0, ge=0, le=100_000, description="number of actors, each with its own encoder; 0: as many as there is room for"
+    )
+    cpus: float = Field(1.0, ge=0.0, le=256.0, description="cores for each actor, and threads of its encoder")
+    gpus: float = Field(0.0, ge=0.0, le=16.0, description="GPUs for each actor, with encoder.device = cuda")
+    batch: int = Field(
+        1024, ge=1, le=65_536, description="articles that an actor embeds, and the store takes, at a time"
+    )
+    round: int = Field(
+        32, ge=1, le=1024, description="batches that an actor gets before the size of the cluster is looked at again"
+    )
 
     @model_validator(mode="after")
     def _takes_something(self) -> Self:
@@ -103,20 +137,34 @@ class RaySettings(Group):
 class PgvectorSettings(Group):
     """An index on PostgreSQL with pgvector, in place of a folder of snapshots."""
 
-    url: str = Field("", description="postgresql://USER@HOST/DATABASE, as index may name it; empty: none")
-    timeout: float = Field(5.0, gt=0.0, le=600.0, description="seconds that a search may take")
-    pool: int = Field(4, ge=1, le=1000, description="connections that a process keeps")
+    url: str = Field(
+        "",
+        description="postgresql://USER@HOST/DATABASE of the index (the setting index may name it, too); empty: "
+        "the index is a folder of snapshots",
+    )
+    timeout: float = Field(5.0, gt=0.0, le=600.0, description="most seconds that a search may take")
+    pool: int = Field(4, ge=1, le=1000, description="connections that each process keeps open")
     memory: str = Field(
-        "1GB", pattern=r"^\d+(kB|MB|GB)$", description="maintenance_work_mem while the graph of embeddings is made"
+        "1GB",
+        pattern=r"^\d+(kB|MB|GB)$",
+        description="maintenance_work_mem of PostgreSQL while it builds the graph of embeddings",
     )
-    verify_recall: float = Field(0.98, ge=0.0, le=1.0, description="least sampled recall@10 of the graph of embeddings")
+    verify_recall: float = Field(
+        0.98, ge=0.0, le=1.0, description="lowest accepted recall@10 of a sample searched in the graph of embeddings"
+    )
     canaries: int = Field(
-        20, ge=0, le=10_000, description="boxes that are compared with the snapshot's before a switch"
+        20,
+        ge=0,
+        le=10_000,
+        description="number of boxes that are compared with those of the snapshot before a generation is made live",
     )
-    verify_boxes: float = Field(0.95, ge=0.0, le=1.0, description="least share of these boxes that both give")
+    verify_boxes: float = Field(
+        0.95, ge=0.0, le=1.0, description="smallest share of their items on which both must agree"
+    )
     changes: float = Field(
         0.05,
         ge=0.0,
         le=1.0,
-        description="up to which share of changed articles a re-index brings only these; 0: it builds anew each time",
+        description="share of changed articles up to which a re-index brings only these; 0: everything is built "
+        "anew each time",
     )

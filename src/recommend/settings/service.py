@@ -27,9 +27,11 @@ class EventSettings(Group):
 class VariantSettings(Group):
     """One arm of a test: settings that differ from the service's own."""
 
-    weight: float = Field(1.0, ge=0.0, allow_inf_nan=False, description="its share of readers is this of all weights")
-    ranking: dict[str, Any] = Field(default_factory=dict, description="as in [ranking]")
-    policy: dict[str, Any] = Field(default_factory=dict, description="as in [policy]")
+    weight: float = Field(
+        1.0, ge=0.0, allow_inf_nan=False, description="share of readers, relative to the weights of all variants"
+    )
+    ranking: dict[str, Any] = Field(default_factory=dict, description="settings of [ranking] that differ")
+    policy: dict[str, Any] = Field(default_factory=dict, description="settings of [policy] that differ")
     interleave: list[str] = Field(
         default_factory=list, max_length=2, description="two other variants, whose boxes are interleaved by team draft"
     )
@@ -49,17 +51,19 @@ class ServiceSettings(Group):
     """The HTTP service."""
 
     site: bool = Field(False, description="serve the demonstration site at /")
-    site_name: str = Field("Related Articles", description="what that site is called")
+    site_name: str = Field("Related Articles", description="name of the demonstration site")
     site_publishing: bool = Field(
         False,
-        description="let whoever reaches that site publish stories on it, and take those down: for demonstrations",
+        description="let everybody who reaches the demonstration site publish stories there, and take those down",
     )
     api_keys: list[Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]] = Field(
-        default_factory=list, description="SHA-256 (hex) of keys with every scope, beside those of the store"
+        default_factory=list, description="SHA-256 (hex) of keys that may do everything, besides the keys in the store"
     )
-    read_needs_key: bool = Field(False, description="related stories and articles only with a key of scope read")
+    read_needs_key: bool = Field(
+        False, description="give related stories and articles only to requests with a key of scope read"
+    )
     public_fields: list[Literal["text", "extra", "expires_at"]] = Field(
-        default_factory=list, description="shown of articles of public access to everybody, beside the card"
+        default_factory=list, description="fields of articles with public access that everybody sees, besides the card"
     )
     operations: str = Field(
         "auto",
@@ -69,34 +73,52 @@ class ServiceSettings(Group):
     )
     desk: bool = Field(True, description="serve the editors' desk at /desk, which opens with a key of scope curate")
     desk_session: int = Field(
-        14_400, ge=60, le=86_400, description="seconds after which an editor signs in to the desk again"
+        14_400, ge=60, le=86_400, description="seconds after which an editor has to sign in to the desk again"
     )
     rate_limit: str = Field(
-        "", pattern=r"^([1-9]\d*/(second|minute|hour|day))?$", description="as 600/minute, for each key or address"
+        "",
+        pattern=r"^([1-9]\d*/(second|minute|hour|day))?$",
+        description="most requests for each key or address, for example 600/minute; empty: no limit",
     )
     trusted_proxies: list[IPvAnyNetwork] = Field(
-        default_factory=list, description="addresses or networks whose X-Forwarded-For tells who asks"
+        default_factory=list, description="addresses or networks of proxies whose X-Forwarded-For is believed"
     )
-    lenient: bool = Field(False, description="pass over parameters unknown or given twice; else they are a 422")
-    max_concurrency: int = Field(256, ge=1, description="requests at work in one process; more are refused")
-    max_uploads: int = Field(0, ge=0, description="those of them with a body, 0: half")
-    max_connections: int = Field(4096, ge=1, description="in one process; the one idle longest makes room for another")
+    lenient: bool = Field(
+        False, description="ignore parameters that are unknown or given twice, instead of answering 422"
+    )
+    max_concurrency: int = Field(
+        256, ge=1, description="most requests that one process works on at a time; more are refused (503)"
+    )
+    max_uploads: int = Field(0, ge=0, description="most requests with a body among them; 0: half")
+    max_connections: int = Field(
+        4096, ge=1, description="most connections to one process; the one that is idle longest makes room for a new one"
+    )
     idle_timeout: int = Field(
-        75, ge=1, le=3600, description="seconds a connection stays open between requests; longer than a proxy's own"
+        75,
+        ge=1,
+        le=3600,
+        description="seconds that a connection stays open between requests; set it longer than your proxy's own",
     )
-    header_timeout: float = Field(10.0, gt=0.0, le=3600.0, description="seconds for the head of a request")
-    timeout: float = Field(10.0, gt=0.0, le=3600.0, description="seconds until an answer must begin")
+    header_timeout: float = Field(
+        10.0, gt=0.0, le=3600.0, description="most seconds until the head of a request has arrived"
+    )
+    timeout: float = Field(10.0, gt=0.0, le=3600.0, description="most seconds until an answer begins")
     cors_origins: list[str] = Field(
-        default_factory=list, description="whose pages may ask, as https://news.example; *: everybody's"
+        default_factory=list, description="origins whose pages may ask, for example https://news.example; *: all"
     )
-    max_age: int = Field(60, ge=0, description="seconds browsers and CDNs may cache the box of a new story")
-    max_age_old: int = Field(600, ge=0, description="the same of an old one: a hundredth of its age, up to this")
-    cache_size: int = Field(10_000, ge=0, description="ready answers each worker keeps at most, 0: none")
-    cache_bytes: int = Field(96_000_000, ge=0, description="bytes of memory that they take at most")
-    access_log: bool = Field(False, description="a line of JSON for every request")
-    bulk_limit: int = Field(2**30, ge=1, description="bytes of one bulk request")
+    max_age: int = Field(60, ge=0, description="seconds for which browsers and CDNs may cache the box of a new story")
+    max_age_old: int = Field(
+        600,
+        ge=0,
+        description="most seconds for which they may cache the box of an old story: a hundredth of its age, up to this",
+    )
+    cache_size: int = Field(10_000, ge=0, description="most answers that each worker keeps; 0: none")
+    cache_bytes: int = Field(96_000_000, ge=0, description="most bytes of memory that kept answers take")
+    access_log: bool = Field(False, description="log a line of JSON for every request")
+    bulk_limit: int = Field(2**30, ge=1, description="most bytes of one bulk request")
     variants: dict[VariantName, VariantSettings] = Field(
-        default_factory=dict, description="arms of a test by name; one without overrides is the control"
+        default_factory=dict,
+        description="variants of an A/B test by name; one without settings of its own is the control",
     )
     swaps: float = Field(
         0.0,
@@ -105,13 +127,16 @@ class ServiceSettings(Group):
         description="share of days of an article on which two neighbours of its box are "
         "exchanged, so that clicks can tell what a position is worth",
     )
-    reindex: bool = Field(False, description="start the re-index that indexing.due asks for")
-    staleness: float = Field(0.25, ge=0.0, description="PostgreSQL: seconds between looks for new changes")
+    reindex: bool = Field(False, description="re-index by itself once indexing.due articles have changed")
+    staleness: float = Field(0.25, ge=0.0, description="seconds between two looks for changes in a store on PostgreSQL")
     encoder_threads: int = Field(
-        0, ge=0, le=256, description="threads of a process that embed changes and drafts, 0: half the cores"
+        0, ge=0, le=256, description="threads of each process that embed changes and drafts; 0: half the cores"
     )
     put_batch: int = Field(
-        16, ge=1, le=256, description="articles, at most, that come while one is embedded and are then stored together"
+        16,
+        ge=1,
+        le=256,
+        description="most articles that are stored together, of those that arrive while one is embedded",
     )
 
     @field_validator("variants")

@@ -1,4 +1,4 @@
-"""Batch jobs from the command line: what a re-index tells of the boxes that it would change."""
+"""A re-index from the command line tells which boxes it would change."""
 
 from __future__ import annotations
 
