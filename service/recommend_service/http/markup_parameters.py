@@ -20,18 +20,20 @@ class MarkupParameters(BoxParameters):
         description="list, cards, compact (titles and dates), strip (a row to swipe), timeline (the running story in "
         "order of time; a list where there is none)",
     )
-    lead: bool = Field(False, description="the first related article is the large one")
-    images: bool = Field(True, description="pictures, where articles have them")
+    lead: bool = Field(False, description="show the first related article larger")
+    images: bool = Field(True, description="show the pictures of articles that have one")
     reason: Literal["short", "full", "none"] = Field("short", description="short: without the distance in time")
     link: _Address | None = Field(
-        None, description="where articles open, {id} standing for the encoded id; default: at their own url"
+        None, description="address at which articles open, with {id} for the encoded id; default: their own url"
     )
-    heading: str | None = Field(None, max_length=200, description="over what is related; default: as lang says")
+    heading: str | None = Field(
+        None, max_length=200, description="heading over the related articles; default: in the language of lang"
+    )
     lang: str | None = Field(
         None, max_length=64, description="language of headings and dates; default: that of the article"
     )
-    root: _Address | None = Field(None, description="address of this service, for pages of another one")
-    page: bool = Field(False, description="a document of its own, for a frame")
+    root: _Address | None = Field(None, description="address of this service, for pages at another address")
+    page: bool = Field(False, description="answer with a whole document, for a frame")
 
     def look(self) -> Look:
         """How the box looks."""

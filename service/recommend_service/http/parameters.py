@@ -56,13 +56,23 @@ class NamedValues(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    limit: int = Field(5, ge=1, le=50, description="how many items")
-    section: Values | None = Field(None, description="one of these, separated by commas; so are the next four")
+    limit: int = Field(5, ge=1, le=50, description="most items in the box")
+    section: Values | None = Field(
+        None,
+        description="only articles with one of these values, separated by commas; language, site, tag and genre alike",
+    )
     language: Values | None = None
     site: Values | None = None
-    tag: Values | None = Field(None, description="of tags that a plus sign (%2B) joins, all must be there")
+    tag: Values | None = Field(
+        None,
+        description="only articles with one of these tags; of tags joined by a plus sign (%2B), an article needs all",
+    )
     genre: Values | None = None
-    not_section: Values | None = Field(None, alias="-section", description="none of these; so are the next four")
+    not_section: Values | None = Field(
+        None,
+        alias="-section",
+        description="no article with one of these values, separated by commas; the next four alike",
+    )
     not_language: Values | None = Field(None, alias="-language")
     not_site: Values | None = Field(None, alias="-site")
     not_tag: Values | None = Field(None, alias="-tag")
@@ -83,23 +93,33 @@ class NamedValues(BaseModel):
 class FilterParameters(NamedValues):
     """Those that say which articles may be in a box or a story, and which come first."""
 
-    language: Values | None = Field(None, description="default: that of the article")
-    genre: Values | None = Field(None, description="default: as policy.hidden_genres says")
+    language: Values | None = Field(
+        None, description="only articles in one of these languages; default: the article's own"
+    )
+    genre: Values | None = Field(
+        None, description="only articles of one of these genres; default: those that policy.hidden_genres allows"
+    )
     since: datetime | None = None
     until: datetime | None = None
     access: Annotated[list[Access] | None, BeforeValidator(_separated)] = Field(
-        None, description="only articles of these, separated by commas or repeated"
+        None, description="only articles with this access, separated by commas or repeated"
     )
     reader: Access = Field(
-        Access.PUBLIC, description="what this reader may open, of which policy.readable keeps some in the box"
+        Access.PUBLIC,
+        description="access that this reader has; policy.readable keeps some stories in the box that the reader "
+        "may open",
     )
     prefer: Prefer | None = Field(
         None,
         description="what comes first among the best that pass: any: the highest score; near: what is of the article's "
         "own time; fresh: what is new. Items keep their scores, and related ones stay first. Default: policy.freshness",
     )
-    max_age: Duration | None = Field(None, description="seconds, or an ISO 8601 duration such as P7D")
-    exclude: list[str] | None = Field(None, description="ids, separated by commas or repeated")
+    max_age: Duration | None = Field(
+        None, description="only articles that are no older, in seconds or as an ISO 8601 duration such as P7D"
+    )
+    exclude: list[str] | None = Field(
+        None, description="ids of articles that must not be shown, separated by commas or repeated"
+    )
 
     @classmethod
     def read(cls, query_string: bytes) -> Self | None:
@@ -139,7 +159,9 @@ class FilterParameters(NamedValues):
 class Parameters(FilterParameters):
     """Those of every route that answers with a box."""
 
-    explain: bool = Field(False, description="add each feature's value and weight")
+    explain: bool = Field(
+        False, description="add each feature's value and weight, what the policy removed, and near misses"
+    )
 
 
 class BoxParameters(Parameters):
@@ -147,7 +169,8 @@ class BoxParameters(Parameters):
 
     fallback: Literal["latest", "popular", "none"] = Field(
         "latest",
-        description="what stands in where nothing is related; popular: what was clicked most of late, or the newest "
+        description="what is shown where the box would be empty: the latest; popular: what was clicked most of "
+        "late, or the latest"
         "where clicks are too few to tell",
     )
     variant: str | None = Field(
@@ -165,12 +188,14 @@ class ListParameters(NamedValues):
     """Those of a listing."""
 
     query: str | None = Field(
-        None, max_length=200, description="words, an id, or a URL; without it the newest are listed"
+        None,
+        max_length=200,
+        description="words, an id, or a URL to search for; without it the newest articles are listed",
     )
     since: datetime | None = None
     until: datetime | None = None
-    limit: int = Field(20, ge=1, le=100, description="how many a page has")
-    cursor: str | None = Field(None, max_length=2_048, description="next of the page before")
+    limit: int = Field(20, ge=1, le=100, description="most articles on a page")
+    cursor: str | None = Field(None, max_length=2_048, description="next, as the page before gave it")
 
     def filters(self) -> Filters:
         """The filters of a request."""
@@ -182,8 +207,8 @@ class WhyParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    other: str = Field(description="id of the article whose standing is asked for")
-    limit: int = Field(5, ge=1, le=50, description="how many items the box has")
+    other: str = Field(description="id of the article whose place in the box is asked for")
+    limit: int = Field(5, ge=1, le=50, description="most items in the box")
 
 
 _ELSEWHERE = {

@@ -23,7 +23,7 @@ class RulesDocument(RuleBook):
     """All rules, in their order."""
 
     rules: Annotated[
-        tuple[Rule, ...], Field(max_length=MOST_RULES, description="all of them; an empty list: none hold")
+        tuple[Rule, ...], Field(max_length=MOST_RULES, description="all rules; an empty list: no rule holds any more")
     ]
 
     @model_validator(mode="wrap")
@@ -40,8 +40,11 @@ class CheckedRule(BaseModel):
     """What one rule comes to in the archive."""
 
     rule: str
-    stories: int = Field(description="how many have a box that it holds of")
-    candidates: int | None = Field(description="how many it means; of one that compares, on average; null: none named")
+    stories: int = Field(description="number of stories whose box the rule holds for")
+    candidates: int | None = Field(
+        description="number of articles that the rule selects; on average, where it compares with the story; "
+        "null: it selects no articles"
+    )
     warnings: list[str]
 
     @classmethod
@@ -54,7 +57,7 @@ class RulesStored(BaseModel):
     """Acknowledged rules: durable, and in force for every answer from now on."""
 
     revision: int
-    checked: list[CheckedRule] = Field(description="empty where no snapshot is served that they could be held against")
+    checked: list[CheckedRule] = Field(description="what each rule comes to; empty where no snapshot is served")
 
 
 class RulesEntry(BaseModel):
@@ -70,8 +73,8 @@ class RulesEntry(BaseModel):
 class RulesBody(BaseModel):
     """The rules that hold, and those before them."""
 
-    rules: list[dict[str, Any]] = Field(description="as they were put")
-    revision: int = Field(description="from which on they hold; 0: there were never any")
+    rules: list[dict[str, Any]] = Field(description="the rules as they were sent")
+    revision: int = Field(description="revision from which on they hold; 0: there never were any")
     history: list[RulesEntry] = Field(description="latest first, at most 20; the first is what holds")
 
     @classmethod
@@ -100,7 +103,7 @@ class TriedItem(BaseModel):
     score: float
     step: Literal["same", "moved", "came", "left"]
     related: bool
-    rules: list[str] = Field(description="by which it stands there")
+    rules: list[str] = Field(description="names of the rules that put it there")
 
     @classmethod
     def of(cls, changes: Sequence[Change]) -> list[TriedItem]:
@@ -135,10 +138,10 @@ class TriedBox(BaseModel):
 class TriedTally(BaseModel):
     """What becomes of the boxes together."""
 
-    related_before: int = Field(description="how many items are related")
+    related_before: int = Field(description="number of related items")
     related_after: int
-    shorter: int = Field(description="how many boxes have fewer items than before")
-    emptied: int = Field(description="how many lose all that they had: the newest stand in")
+    shorter: int = Field(description="number of boxes that have fewer items than before")
+    emptied: int = Field(description="number of boxes that lose all items; the latest stand in")
 
 
 class TrialBody(BaseModel):

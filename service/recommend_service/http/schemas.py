@@ -82,15 +82,19 @@ class AnswerBody(BaseModel):
     snapshot: str
     revision: int
     fallback: Literal["latest", "popular"] | None = Field(
-        description="there is no box, and these are the newest, or those that readers clicked most of late"
+        description="the box would be empty; these are the latest, or those that readers clicked most of late"
     )
-    related: int = Field(ge=0, description="how many of the items, the first ones, are related; the others only fill")
+    related: int = Field(
+        ge=0, description="number of items that are related; they come first, the others only fill the box"
+    )
     items: list[Item]
     short: str | None = Field(description="why there are fewer items than asked for")
     impression: str | None = Field(
         None, description="id of what is shown, for /v1/events; none of drafts, histories, explanations and the latest"
     )
-    removed: dict[str, int] | None = Field(None, description="with explain=true: candidates each rule took away")
+    removed: dict[str, int] | None = Field(
+        None, description="with explain=true: number of candidates that each rule of the policy removed"
+    )
     near_misses: list[NearMissBody] | None = Field(
         None,
         description="with explain=true: the best that are not shown, where no body that is not public decides it",
@@ -101,7 +105,7 @@ class ListBody(BaseModel):
     """A page of articles."""
 
     items: list[PublicCard]
-    total: int = Field(ge=0, description="on all pages")
+    total: int = Field(ge=0, description="number of articles on all pages")
     next: str | None = Field(description="cursor of the next page; null: this is the last one")
 
 
@@ -110,9 +114,9 @@ class WhyBody(BaseModel):
 
     article_id: str
     other_id: str
-    rank: int | None = Field(description="in the box; null: it is not there")
-    place: int | None = Field(description="among all candidates by score alone; null: no search brings it")
-    candidates: int = Field(description="how many there are")
+    rank: int | None = Field(description="place in the box, from 1; null: it is not there")
+    place: int | None = Field(description="place among all candidates by score alone; null: no search finds it")
+    candidates: int = Field(description="number of candidates")
     score: float = Field(ge=0, le=1, description="calibrated probability of being related")
     explanation: dict[str, Contribution]
     why: str = Field(description="what put it there, or keeps it out")
@@ -122,7 +126,7 @@ class LeftOut(BaseModel):
     """A field that was not taken as it was written, of an article that was."""
 
     field: str
-    value: str = Field(description="as written, cut for display")
+    value: str = Field(description="value as it was written, shortened")
     reason: str
 
 
@@ -139,7 +143,7 @@ class CurationStored(BaseModel):
 
     id: str
     revision: int
-    unknown: list[str] = Field(description="articles it names that are not in the store: mistyped, or yet to come")
+    unknown: list[str] = Field(description="ids that it names and the store does not have: mistyped, or yet to come")
 
 
 class CurationEntry(BaseModel):
@@ -188,7 +192,9 @@ class Draft(BaseModel):
 class ProposedLink(BaseModel):
     """A place in a draft's text, and the story that a link there should lead to."""
 
-    offset: int = Field(ge=0, description="where the words begin, in Unicode characters of the text as it was sent")
+    offset: int = Field(
+        ge=0, description="position at which the words begin, in Unicode characters of the text as it was sent"
+    )
     length: int = Field(ge=1)
     text: str = Field(description="the words: a rare name")
     id: str
@@ -213,7 +219,9 @@ class StoryBody(BaseModel):
     terms: list[str]
     articles: list[StoryPart] = Field(description="oldest first; empty where fewer than three belong together")
     heading: str | None = Field(description="what stands over a story, in the language of the article")
-    total: int = Field(ge=0, description="how many there are, where fewer were asked for")
+    total: int = Field(
+        ge=0, description="number of articles in the story, of which as many are listed as were asked for"
+    )
 
 
 class LinksBody(BaseModel):
@@ -227,7 +235,7 @@ class History(BaseModel):
 
     model_config = {"extra": "forbid"}
 
-    ids: list[str] = Field(min_length=1, max_length=50, description="of articles, the latest last")
+    ids: list[str] = Field(min_length=1, max_length=50, description="ids of articles that were read, the latest last")
 
 
 class QueryBody(RootModel[Annotated[Annotated[Draft, Tag("draft")] | Annotated[History, Tag("history")], _SHAPE]]):
@@ -242,7 +250,9 @@ class Page(BaseModel):
         "json_schema_extra": {"examples": [{"ids": ["story-7", "story-3", "story-1"], "exclude": ["story-9"]}]},
     }
 
-    ids: list[str] = Field(min_length=1, max_length=24, description="of articles, in the order of their boxes")
+    ids: list[str] = Field(
+        min_length=1, max_length=24, description="ids of articles, in the order of their boxes on the page"
+    )
     exclude: list[str] = Field([], max_length=500, description="ids of what the page shows outside the boxes")
 
 

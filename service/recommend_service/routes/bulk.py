@@ -51,8 +51,8 @@ class BulkResult(BaseModel):
         description="rejected: the line is at fault; failed: the service could not store it, so send it again"
     )
     revision: int | None = Field(None, description="null where there was nothing to delete; absent when not stored")
-    detail: str | None = Field(None, description="of rejected and failed lines: why")
-    field: str | None = Field(None, description="of rejected lines: the field at fault, null for the whole line")
+    detail: str | None = Field(None, description="why the line was rejected, or failed")
+    field: str | None = Field(None, description="field at fault of a rejected line; null: the whole line")
     warnings: list[LeftOut] | None = Field(
         None, description="optional fields that could not be read, where there are any"
     )

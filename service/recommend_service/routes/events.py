@@ -26,14 +26,14 @@ from recommend_service.state import StateOf
 class RefusedEvent(BaseModel):
     """An event that is not kept."""
 
-    event: int = Field(ge=0, description="its place in the list, from 0")
+    event: int = Field(ge=0, description="position of the event in the list that was sent, from 0")
     reason: str
 
 
 class Taken(BaseModel):
     """What became of events."""
 
-    kept: int = Field(ge=0, description="those that are kept now, whether or not they were told before")
+    kept: int = Field(ge=0, description="number of events that are kept now, including those that were sent before")
     refused: list[RefusedEvent]
 
 

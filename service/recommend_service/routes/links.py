@@ -27,7 +27,7 @@ class LinkParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    limit: int = Field(10, ge=1, le=50, description="how many links")
+    limit: int = Field(10, ge=1, le=50, description="most links")
 
 
 @router.post(

@@ -56,8 +56,12 @@ Document = Annotated[RulesDocument, Body(examples=[_EXAMPLE])]
 class TrialParameters(BaseModel):
     """On which stories rules are tried."""
 
-    ids: str = Field("", description="up to 20, separated by commas; none: ten of which one of the rules holds")
-    limit: int = Field(5, ge=1, le=50, description="items of a box")
+    ids: str = Field(
+        "",
+        description="ids of up to 20 stories, separated by commas; without it ten stories that one of the rules "
+        "holds for",
+    )
+    limit: int = Field(5, ge=1, le=50, description="most items in a box")
 
 
 class NoParameters(BaseModel):
@@ -67,7 +71,7 @@ class NoParameters(BaseModel):
 class PutParameters(BaseModel):
     """What rules take the place of."""
 
-    over: int | None = Field(None, ge=0, description="the revision of the rules that these take the place of")
+    over: int | None = Field(None, ge=0, description="revision of the rules that these replace")
 
 
 @router.get(

@@ -46,7 +46,7 @@ class StoryParameters(FilterParameters):
     limit: int = Field(
         50, ge=1, le=50, description="how many articles: this one, the latest, the beginning, then turns, then others"
     )
-    variant: str | None = Field(None, description="as of boxes")
+    variant: str | None = Field(None, description="one of service.variants, as for boxes")
     fallback: Literal["latest", "popular", "none"] = Field(
         "none", description="of the box that the element shows where there is no story; nothing stands in for a story"
     )
