@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ from recommend.articles.article import Article
 from recommend.encoder import AUTO, DEFAULT, MULTILINGUAL, encoder_fingerprint
 from recommend.encoder.manifest import EncoderManifest
 from recommend.errors import EncoderError
-from recommend.jobs.encoder_choice import decided, decided_by, is_english
+from recommend.jobs.encoder_choice import decided, decided_by
 from recommend.settings import EncoderSettings, Settings
 from recommend.store import Store
+from short_headlines import SHORT, SHORT_ENGLISH
 
 if TYPE_CHECKING:
     from conftest import Newsroom
@@ -55,7 +57,9 @@ def test_articles_mostly_in_other_languages_get_the_multilingual_encoder_which_i
     found, all_of_them = decided_by(settings, store, articles(6, 4, told=told))
     assert found.encoder.name == MULTILINGUAL
     assert len(list(all_of_them)) == 10
-    assert "6 of the first 10 articles are not in English: encoder multilingual-e5-small is used" in caplog.text
+    found_by = "" if told else " (6 by words such as "
+    assert f"6 of the first 10 articles are not in English{found_by}" in caplog.text
+    assert "encoder multilingual-e5-small is used" in caplog.text
 
 
 def test_articles_mostly_in_english_get_the_default_one(
@@ -65,6 +69,28 @@ def test_articles_mostly_in_english_get_the_default_one(
     assert found.encoder.name == DEFAULT
     assert [article.id for article in all_of_them] == [str(i) for i in range(10)]
     assert not caplog.text  # nothing to warn of
+
+
+def headlines(*texts: str) -> list[Article]:
+    return [Article(id=str(i), title=text) for i, text in enumerate(texts)]
+
+
+def test_short_english_headlines_that_do_not_tell_their_language_get_the_default_encoder(
+    settings: Settings, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    found, _ = decided_by(settings, store, headlines(*SHORT_ENGLISH))
+    assert found.encoder.name == DEFAULT
+    assert not caplog.text
+
+
+@needs_package
+@pytest.mark.parametrize("language", SHORT)
+def test_a_dozen_short_headlines_in_another_language_are_not_taken_for_english(
+    language: str, settings: Settings, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    found, _ = decided_by(settings, store, headlines(*SHORT[language]))
+    assert found.encoder.name == MULTILINGUAL
+    assert re.search(r"of the first 12 articles are not in English \(\d+ by words such as \w+, ", caplog.text)
 
 
 def test_where_the_package_is_absent_the_message_says_what_installs_it(
@@ -96,11 +122,3 @@ def test_the_encoder_of_the_live_snapshot_stays(newsroom: Newsroom) -> None:
     newsroom.reindex()
     assert newsroom.settings.encoder.name == AUTO
     assert decided(newsroom.settings, newsroom.store).encoder.name == newsroom.live.encoder_name
-
-
-@pytest.mark.parametrize(
-    ("language", "text", "english"),
-    [("en-GB", SPANISH, True), ("es", ENGLISH, False), (None, ENGLISH, True), (None, SPANISH, False)],
-)
-def test_an_article_is_english_as_it_says_or_by_its_words(language: str | None, text: str, english: bool) -> None:
-    assert is_english(Article(id="a", title=text[:40], text=text * 2, language=language)) == english

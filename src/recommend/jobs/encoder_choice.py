@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from recommend.articles.article import Article
+from recommend.articles.foreign_words import foreign_words
 from recommend.articles.languages import primary_language
 from recommend.encoder.encoder import AUTO, DEFAULT, MULTILINGUAL, encoder_fingerprint
 from recommend.encoder.manifest import MANIFEST, read_manifest
@@ -20,8 +22,7 @@ from recommend.store import Store
 logger = logging.getLogger(__name__)
 
 _LOOKED_AT = 1000
-_WORDS = 200
-_ENGLISH = 0.2
+_SHOWN = 5
 
 
 def decided(settings: Settings, store: Store | None = None, *, anew: bool = False) -> Settings:
@@ -93,10 +94,9 @@ def _fingerprint(settings: Settings, name: str) -> str:
 
 
 def _choice(settings: Settings, articles: list[Article]) -> str:
-    foreign = sum(not is_english(article) for article in articles)
-    if 2 * foreign <= len(articles):
+    count, found = _foreign(articles)
+    if 2 * count <= len(articles):
         return DEFAULT
-    found = f"{foreign:,} of the first {len(articles):,} articles are not in English"
     manifest = model_file(settings.models, f"{MULTILINGUAL}/{MANIFEST}")
     try:
         read_manifest(manifest.parent).installed()
@@ -113,11 +113,13 @@ def _choice(settings: Settings, articles: list[Article]) -> str:
     return MULTILINGUAL
 
 
-def is_english(article: Article) -> bool:
-    """Whether an article is in English: as it says, else by how many of its words are English stop words."""
-    if article.language is not None:
-        return primary_language(article.language) == "en"
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
-    words = article.full_text.lower().split(maxsplit=_WORDS)[:_WORDS]
-    return sum(word in ENGLISH_STOP_WORDS for word in words) >= _ENGLISH * len(words)
+def _foreign(articles: list[Article]) -> tuple[int, str]:
+    """How many articles are not in English, as they say, else by their words; and a clause that says so."""
+    told = [article.language for article in articles if article.language is not None]
+    others = sum(primary_language(language) != "en" for language in told)
+    words = [each for each in foreign_words(one.full_text for one in articles if one.language is None) if each]
+    found = f"{others + len(words):,} of the first {len(articles):,} articles are not in English"
+    if words:
+        seen = Counter(word for each in words for word in dict.fromkeys(each)).most_common(_SHOWN)
+        found += f" ({len(words):,} by words such as {', '.join(word for word, _ in seen)})"
+    return others + len(words), found
