@@ -1,5 +1,7 @@
 """Messages that are complete without a traceback."""
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +12,11 @@ from recommend.errors import ArticleError, UnknownArticleError, truncated_repr, 
 def test_a_value_is_shown_as_its_repr_cut_to_eighty_characters(value: object) -> None:
     assert len(truncated_repr(value)) <= 80
     assert truncated_repr(value) == repr(value) or repr(value).startswith(truncated_repr(value).removesuffix("…")[:70])
+
+
+def test_a_path_is_shown_whole_as_its_end_names_the_file() -> None:
+    path = Path("/srv", *["a folder with a long name"] * 9, "boxes.jsonl")
+    assert truncated_repr(path) == f"'{path}'"
 
 
 @given(st.text(st.characters()))

@@ -113,6 +113,15 @@ def test_what_is_kept_is_kept_by_whatever_name(tmp_path: Path, monkeypatch: pyte
         check_output("--out", tmp_path, ANY, [], force=True)
 
 
+def test_a_refusal_names_both_files_to_their_ends_however_long_their_paths_are(tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*["a folder with a long name"] * 5)
+    folder.mkdir(parents=True)
+    (folder / "store.db").touch()
+    (folder / "backup.db").symlink_to("store.db")
+    with pytest.raises(OutputError, match=r"/backup\.db' would overwrite the store '.*/store\.db'; give"):
+        check_output("--out", folder / "backup.db", ANY, [Kept(folder / "store.db", "the store")])
+
+
 def test_a_folder_that_is_filled_aside_stays_only_where_it_was_renamed_into_its_place(tmp_path: Path) -> None:
     with folder_aside(tmp_path, ".making-") as folder:
         (folder / "part").touch()

@@ -38,7 +38,7 @@ def load_settings(
         SettingsError: for a file that is missing or not TOML, an unknown name, a value out of range.
     """
     if config is not None and not config.is_file():
-        raise SettingsError(f"config file {truncated_repr(str(config))} does not exist")
+        raise SettingsError(f"config file {truncated_repr(config)} does not exist")
     values: dict[str, Any] = {key: value for key, value in (overrides or {}).items() if value is not None}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
@@ -63,7 +63,7 @@ def load_settings(
     except UnreadableEnvironment as problem:
         raise SettingsError(f"environment: {problem}: write groups and lists as JSON") from None
     except ValueError as problem:
-        raise SettingsError(f"config file {truncated_repr(str(config))}: {problem}") from None
+        raise SettingsError(f"config file {truncated_repr(config)}: {problem}") from None
     return Settings.model_construct(**{name: getattr(loaded, name) for name in Settings.model_fields})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import PurePath
 
 _SHOWN = 80
 # controls of a terminal, C0 but tab and line feed, and C1; marks that turn the direction of text; halves of pairs
@@ -16,7 +17,10 @@ def visible(text: str) -> str:
 
 
 def truncated_repr(value: object) -> str:
-    """``value`` as a message may print it: its ``repr``, cut to 80 characters."""
+    """``value`` as a message may print it: its ``repr``, cut to 80 characters; of a path all, as its end names the
+    file."""
+    if isinstance(value, PurePath):
+        return repr(str(value))
     text = repr(value[: _SHOWN + 1] if isinstance(value, str | bytes) else value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 

@@ -150,11 +150,11 @@ def check_output(option: str, target: Path, kind: Kind, kept: Iterable[Kept], *,
     Raises:
         OutputError: naming both files and the way out.
     """
-    given = f"{option} {truncated_repr(str(target))}"
+    given = f"{option} {truncated_repr(target)}"
     for one in kept:
         if one.holds(target):
             verb = "lies in" if one.path.is_dir() else "would overwrite"
-            raise OutputError(f"{given} {verb} {one.name} {truncated_repr(str(one.path))}; give another name")
+            raise OutputError(f"{given} {verb} {one.name} {truncated_repr(one.path)}; give another name")
     try:
         if not target.exists() or target.is_char_device() or target.is_fifo() or target.is_socket():
             return

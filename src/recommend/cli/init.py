@@ -76,7 +76,7 @@ def init(
             raise typer.BadParameter("give a file, a folder, a feed, a sitemap, a site or a database")
         source = typer.prompt("Where are your articles? A file, folder, feed, sitemap, site or database")
     if file.exists() and not force:
-        raise OutputError(f"--out {truncated_repr(str(file))} exists already: --force replaces it, --out names another")
+        raise OutputError(f"--out {truncated_repr(file)} exists already: --force replaces it, --out names another")
     given = read_settings(context, source_settings(columns, items, date_order, encoding)).sources
     web = Web(allow_private or given.allow_private, 0.0)
     source = _sitemap_of(source, web)

@@ -55,8 +55,8 @@ def check_folder(option: str, target: Path) -> None:
         OutputError: naming the folder and the way out.
     """
     if not target.parent.is_dir():
-        folder = truncated_repr(str(target.parent))
-        raise OutputError(f"{option} {truncated_repr(str(target))}: folder {folder} does not exist; make it first")
+        folder = truncated_repr(target.parent)
+        raise OutputError(f"{option} {truncated_repr(target)}: folder {folder} does not exist; make it first")
 
 
 def existing(settings: Settings) -> str:
@@ -90,8 +90,8 @@ def check_scratch(context: typer.Context, option: str, folder: Path | None, sett
     for one in protected(context, settings):
         own = [*store_files(f"sqlite:///{folder / 'store.db'}"), folder / "recommend.db", folder / "index"]
         if any(one.holds(path) for path in own):
-            held = f"{one.name} {truncated_repr(str(one.path))}"
-            raise OutputError(f"{option} {truncated_repr(str(folder))} holds {held}; give another folder")
+            held = f"{one.name} {truncated_repr(one.path)}"
+            raise OutputError(f"{option} {truncated_repr(folder)} holds {held}; give another folder")
 
 
 def _read(inputs: Iterable[str | Path], target: Path) -> Iterator[Kept]:

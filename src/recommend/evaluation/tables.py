@@ -120,7 +120,7 @@ def write_table(table: pa.Table, path: Path, about: Mapping[str, str] | None = N
         EvaluationError: for another ending.
     """
     if path.suffix not in (".parquet", ".csv"):
-        raise EvaluationError(f"{truncated_repr(str(path))} ends neither in .parquet nor in .csv")
+        raise EvaluationError(f"{truncated_repr(path)} ends neither in .parquet nor in .csv")
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole(path) as beside:
         if path.suffix == ".csv":

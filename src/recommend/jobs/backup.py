@@ -65,7 +65,7 @@ def backup(store: Store, target: Path, *, kept: Iterable[Kept] = (), force: bool
     own = [Kept(file, "the store") for file in store_files(str(store.engine.url))]
     check_output("--out", target, BACKUP, [*own, *kept], force=force)
     if target.exists() and not target.is_file():
-        raise OutputError(f"--out {truncated_repr(str(target))} is no file, which a database has to be")
+        raise OutputError(f"--out {truncated_repr(target)} is no file, which a database has to be")
     try:
         with whole(target) as temp_path:
             temp_path.unlink(missing_ok=True)  # what a killed one left
@@ -116,7 +116,7 @@ def restore(store: Store, source: Path, layout: IndexLayout, *, accept_lost_take
     file = _sqlite_file(store.engine)
     if any(Kept(one, "the store").holds(source) for one in store_files(str(store.engine.url))):
         raise StoreError(
-            f"{truncated_repr(str(source))} is the store itself or a part of it, not a backup; nothing was changed"
+            f"{truncated_repr(source)} is the store itself or a part of it, not a backup; nothing was changed"
         )
     with locked(layout), _copied(source, file) as copy:
         origin, since = _identity(copy)
