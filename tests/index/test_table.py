@@ -69,8 +69,8 @@ def test_each_filter_is_the_plain_condition(
     assert passing(table, together) == plain(articles, lambda a: all(keep(a) for keep in conditions.values()))
     assert passing(table, allowed(table, Filters(section="Unheard of"), None)) == []
     for reader in Access:
-        assert passing(table, table.readable(reader)) == plain(articles, lambda a: a.access in opens(reader))  # noqa: B023
-    foreign = table.foreign_to(language)
+        assert passing(table, table.masks.readable(reader)) == plain(articles, lambda a: a.access in opens(reader))  # noqa: B023
+    foreign = table.masks.foreign_to(language)
     others = [] if foreign is None else passing(table, foreign)
     assert others == plain(articles, lambda a: not same_language(a.language, language))
 
@@ -119,7 +119,7 @@ def test_expiry_embargo_genres_and_age_are_the_plain_conditions(
     assert passing(table, expiring) == plain(articles, lambda a: a.expires_at is None or a.expires_at > now)
     embargoed = allowed(table, Filters(), None, embargo=seconds(now))
     assert passing(table, embargoed) == plain(articles, lambda a: a.published_at is None or a.published_at <= now)
-    mask = table.has_genre(genres)
+    mask = table.masks.has_genre(genres)
     assert ([] if mask is None else passing(table, mask)) == plain(articles, lambda a: a.genre in genres)
     newest = sorted(articles, key=lambda a: (a.published_at is None, -seconds(a.published_at or START), a.id))
     assert [table.id(row) for row in table.timeline.newest_first] == [a.id for a in newest]

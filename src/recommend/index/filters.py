@@ -92,7 +92,7 @@ def allowed(table: ArticleTable, filters: Filters, now: int | None, *, embargo: 
         if (unwanted := getattr(filters, f"not_{name}")) is not None:
             masks.append(~_known(table, name, unwanted))
     if filters.access:
-        masks.extend(mask for mask in [table.of_access(filters.access)] if mask is not None)
+        masks.extend(mask for mask in [table.masks.of_access(filters.access)] if mask is not None)
     known = table.published_at != MISSING
     if filters.since is not None:
         masks.append(known & (table.published_at >= seconds(filters.since)))
@@ -114,7 +114,7 @@ def _having(table: ArticleTable, name: str, wanted: str) -> BoolArray | None:
     """(n,) which rows have one of the values, of languages those that may; None when all have."""
     if name == "language":
         values = alternatives(wanted)
-        spoken = [mask for value in values if (mask := table.speaks(value)) is not None]
+        spoken = [mask for value in values if (mask := table.masks.speaks(value)) is not None]
         return _any(spoken) if len(spoken) == len(values) else None
     return _known(table, name, wanted)
 
@@ -143,8 +143,8 @@ def _speaks(value: str, wanted: str) -> bool:
 
 def _tagged(table: ArticleTable, value: str) -> BoolArray:
     """(n,) which rows have the tag, or all of those that plus signs join."""
-    mask, parts = table.tagged(value), all_of(value)
-    return mask | np.logical_and.reduce([table.tagged(part) for part in parts]) if parts else mask
+    mask, parts = table.masks.tagged(value), all_of(value)
+    return mask | np.logical_and.reduce([table.masks.tagged(part) for part in parts]) if parts else mask
 
 
 def all_of(text: str) -> list[str]:

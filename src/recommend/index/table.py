@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recommend.articles.article import Access, Article, opens
+from recommend.articles.article import Access, Article
 from recommend.articles.card import CARD_FIELDS, Card, card_of
-from recommend.articles.languages import primary_language
 from recommend.errors import SnapshotError
-from recommend.index.cells import Codes, Flags, Lists, Texts
+from recommend.index.cells import Flags, Lists, Texts, numbers
+from recommend.index.coded_columns import CodedColumns
 from recommend.index.dates import moment, seconds
 from recommend.index.label_codes import LabelCodes
+from recommend.index.masks import Masks
 from recommend.index.timeline import Timeline
 
 IntArray = NDArray[np.int64]
@@ -52,7 +51,6 @@ _TEXTS = ("title", "summary", "url", "image_url")
 _LISTS = ("tags", "authors")
 _MOMENTS = ("published_at", "updated_at", "expires_at")
 _ACCESSES = {access.value: access for access in Access}
-_CODED = ("section", "language", "site", "genre", "access")
 
 
 class ArticleTable:
@@ -64,16 +62,15 @@ class ArticleTable:
 
     def __init__(self, batch: pa.RecordBatch) -> None:
         self.batch = batch
-        self.published_at: IntArray = _numbers(batch.column("published_at"))
-        self.expires_at: IntArray = _numbers(batch.column("expires_at"))
+        self.published_at: IntArray = numbers(batch.column("published_at"))
+        self.expires_at: IntArray = numbers(batch.column("expires_at"))
         self._ids = Texts(batch.column("id"))
         self._found = lru_cache(_FOUND_KEPT)(partial(_row, self._ids))  # one request asks for an id several times
-        self.updated_at: IntArray = _numbers(batch.column("updated_at"))
+        self.updated_at: IntArray = numbers(batch.column("updated_at"))
         self._texts = {name: Texts(batch.column(name)) for name in _TEXTS}
         self._lists = {name: Lists(batch.column(name)) for name in _LISTS}
         self._evergreen = Flags(batch.column("evergreen"))
-        self._codes: dict[str, NDArray[np.int32]] = {}
-        self._speaking: dict[str, BoolArray | None] = {}
+        self._coded = CodedColumns(batch)
         self._label_codes: dict[str, LabelCodes] = {}
 
     @classmethod
@@ -122,7 +119,7 @@ class ArticleTable:
 
     def card(self, row: int) -> Card:
         """What to show of a row."""
-        texts, lists, coded = self._texts, self._lists, self._coded
+        texts, lists, value = self._texts, self._lists, self._coded.value
         return Card(
             id=self._ids[row],
             title=texts["title"][row],
@@ -131,12 +128,12 @@ class ArticleTable:
             image_url=texts["image_url"].get(row),
             published_at=moment(int(self.published_at[row])),
             updated_at=moment(int(self.updated_at[row])),
-            section=coded["section"].get(row),
+            section=value("section", row),
             tags=lists["tags"][row],
             authors=lists["authors"][row],
-            language=coded["language"].get(row),
-            site=coded["site"].get(row),
-            genre=coded["genre"].get(row),
+            language=value("language", row),
+            site=value("site", row),
+            genre=value("genre", row),
             access=self.access(row),
             evergreen=self._evergreen[row],
         )
@@ -151,28 +148,23 @@ class ArticleTable:
 
     def access(self, row: int) -> Access:
         """Who may read a row."""
-        return _ACCESSES[str(self._coded["access"].get(row))]
+        return _ACCESSES[str(self.value("access", row))]
 
     def value(self, name: str, row: int) -> str | None:
         """The section, language, site, genre or access of a row."""
-        return self._coded[name].get(row)
+        return self._coded.value(name, row)
 
     def values(self, name: str) -> list[str]:
         """The distinct sections, languages, sites, genres or accesses, by code."""
-        return self._coded[name].values
+        return self._coded.values(name)
 
     def codes(self, name: str) -> NDArray[np.int32]:
         """(n,) the section, language, site, genre or access of each row as an index into :meth:`values`, -1: none."""
-        codes = self._codes.get(name)
-        if codes is None:
-            indices, codes = self.batch.column(name).indices, np.full(len(self), -1, np.int32)
-            codes[_numbers(indices.is_valid().cast(pa.int8())).view(np.bool_)] = _numbers(indices.drop_null())
-            self._codes[name] = codes
-        return codes
+        return self._coded.codes(name)
 
     def code(self, name: str, value: str | None) -> int:
         """The code of a value: -1 for None, -2 for one that no row has."""
-        return -1 if value is None else self._positions[name].get(value, -2)
+        return self._coded.code(name, value)
 
     def tags(self, row: int) -> list[str]:
         """The tags of a row."""
@@ -181,15 +173,6 @@ class ArticleTable:
     def authors(self, row: int) -> list[str]:
         """The authors of a row."""
         return self._lists["authors"][row]
-
-    def tagged(self, tag: str) -> BoolArray:
-        """(n,) which rows have a tag."""
-        lists = self.batch.column("tags")
-        matches = _numbers(pc.indices_nonzero(pc.equal(lists.flatten(), tag)))
-        offsets = _numbers(lists.offsets)
-        mask = np.zeros(len(self), np.bool_)
-        mask[np.searchsorted(offsets - offsets[0], matches, side="right") - 1] = True
-        return mask
 
     def labels(self, name: str) -> list[list[str]]:
         """The tags or the authors of every row."""
@@ -202,42 +185,10 @@ class ArticleTable:
             self._label_codes[name] = LabelCodes(self.batch.column(name))
         return self._label_codes[name]
 
-    def speaks(self, language: str) -> BoolArray | None:
-        """(n,) whose language is ``language``, compared by its primary part ('en' of 'en-GB'), or unknown; None when
-        that holds of all."""
-        primary = primary_language(language)
-        if not primary:
-            return None
-        if primary not in self._speaking:
-            spoken = enumerate(map(primary_language, self.values("language")))
-            same = [code for code, value in spoken if value in {primary, ""}]
-            mask = np.isin(self.codes("language"), [-1, *same])
-            self._speaking[primary] = None if mask.all() else mask
-        return self._speaking[primary]
-
-    def foreign_to(self, language: str) -> BoolArray | None:
-        """(n,) whose language is known and another one; None when that holds of none."""
-        own = self.speaks(language)
-        return None if own is None else ~own
-
-    def has_genre(self, genres: Iterable[str]) -> BoolArray | None:
-        """(n,) whose genre is one of ``genres``; None when that holds of none."""
-        hidden = [code for code in (self.code("genre", genre) for genre in genres) if code >= 0]
-        return np.isin(self.codes("genre"), hidden) if hidden else None
-
-    def readable(self, reader: Access) -> BoolArray | None:
-        """(n,) which a reader with some access may open; None when that holds of all."""
-        return self.of_access(opens(reader))
-
-    def of_access(self, values: Iterable[Access]) -> BoolArray | None:
-        """(n,) whose access is one of ``values``; None when that holds of all."""
-        mask = np.isin(self.codes("access"), [self.code("access", value) for value in values])
-        return None if mask.all() else mask
-
     @cached_property
     def evergreen(self) -> BoolArray:
         """(n,) which rows are of use for years, as the publisher says."""
-        return _numbers(self.batch.column("evergreen").cast(pa.int8())).view(np.bool_)
+        return numbers(self.batch.column("evergreen").cast(pa.int8())).view(np.bool_)
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -245,12 +196,9 @@ class ArticleTable:
         return Timeline(self.published_at, self.expires_at)
 
     @cached_property
-    def _coded(self) -> dict[str, Codes]:
-        return {name: Codes(self.batch.column(name)) for name in _CODED}
-
-    @cached_property
-    def _positions(self) -> dict[str, dict[str, int]]:
-        return {name: {value: code for code, value in enumerate(self.values(name))} for name in _CODED}
+    def masks(self) -> Masks:
+        """Which rows have a property."""
+        return Masks(self.batch, self._coded)
 
     def save(self, path: Path) -> None:
         """Writes one Arrow file."""
@@ -281,13 +229,6 @@ def headline_of(title: str, summary: str | None) -> str:
 def _row(ids: Texts, article_id: str) -> int | None:
     found = bisect_left(range(len(ids)), article_id, key=ids.__getitem__)
     return found if found < len(ids) and ids[found] == article_id else None
-
-
-def _numbers(column: pa.Array) -> NDArray[Any]:
-    """The numbers of a column without nulls, where they lie. ``to_numpy``, as ``fill_null`` and whatever takes a
-    scalar, would import pandas where there is one, which takes half a second."""
-    numbers: NDArray[Any] = np.from_dlpack(column)
-    return numbers
 
 
 def row_of(article: Article) -> Row:

@@ -96,7 +96,7 @@ class Eligibility:
     @cached_property
     def readable(self) -> Masks:
         """Rows that this reader may open, by their access."""
-        rows = tuple(segment.table.readable(self.filters.reader) for segment in self.view.segments)
+        rows = tuple(segment.table.masks.readable(self.filters.reader) for segment in self.view.segments)
         return Masks(rows, Conditions(access=frozenset(opens(self.filters.reader))))
 
     def under(self, query: Query | None, *, any_kind: bool = False) -> Masks:

@@ -27,9 +27,9 @@ def unwanted(
     """By rule, (n,) which do not belong under a story of ``genre`` in ``language`` of a ``moment`` in seconds since
     1970; of None, any language or age belongs, and where it is said, any genre."""
     hidden = () if any_genre else [one for one in rules.hidden_genres if one != genre]
-    by_rule: dict[str, BoolArray | None] = {"genre": table.has_genre(hidden)}
+    by_rule: dict[str, BoolArray | None] = {"genre": table.masks.has_genre(hidden)}
     if rules.same_language and language is not None:
-        by_rule["language"] = table.foreign_to(language)
+        by_rule["language"] = table.masks.foreign_to(language)
     if rules.max_age and moment is not None:
         by_rule["age"] = too_old(table, rules.max_age, moment)
     return {rule: mask for rule, mask in by_rule.items() if mask is not None}

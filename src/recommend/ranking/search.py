@@ -131,7 +131,7 @@ def _scores(
         weights = lexicon.weights[columns].astype(np.float64)
         body = (segment.matrix.postings[columns].T @ _weights(lexicon, columns))[: len(segment)]  # neighbours follow
         if public:
-            closed = segment.table.of_access([Access.PUBLIC])
+            closed = segment.table.masks.of_access([Access.PUBLIC])
             body = body if closed is None else np.where(closed, body, 0.0)
         titles = segment.titles.postings[columns]
         share = np.repeat(weights / weights.sum(), np.diff(titles.indptr))

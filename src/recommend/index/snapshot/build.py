@@ -164,7 +164,7 @@ def _write(
     projection = Projection.fit(raw, None if adapter is None else adapter.weights)
     alone = projection.apply(raw)
     del raw
-    foreign = None if encoder.language is None else table.foreign_to(encoder.language)
+    foreign = None if encoder.language is None else table.masks.foreign_to(encoder.language)
     trusted = alone if foreign is None else np.where(foreign[:, None], np.float32(0), alone)
     on_stage("counting terms and indexing embeddings")
     kind = choose_kind(settings.kind, len(table))
