@@ -7,6 +7,7 @@ from time import monotonic
 
 from recommend.errors import RecommendError, StoreUnreachableError
 from recommend.index.live import LiveView
+from recommend.index.snapshot.layout import Manifest
 from recommend.index.view import FixedView, View
 
 STALL = 1.0
@@ -60,6 +61,10 @@ class FollowedView(FixedView):
         if age > self._most + STALL:
             raise StoreUnreachableError(f"store: the database has not answered for {age:.0f} seconds")
         return self._view
+
+    def awaited(self) -> Manifest | None:
+        """See :meth:`LiveView.awaited`; waits for the database."""
+        return self._live.awaited()
 
     def look(self) -> View:
         """The view as of now, from which on it is the last one; waits for the database.

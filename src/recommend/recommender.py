@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,10 +114,18 @@ class Recommender:
         """
         return self._encoder.of(self.view().snapshot)
 
-    @property
-    def fingerprint(self) -> str:
-        """The fingerprint of that encoder, without opening it."""
-        return self.view().snapshot.manifest.encoder
+    def encoder_beside(self, made: Collection[str]) -> Encoder | None:
+        """An encoder that answers rest on, or will as soon as the published snapshot is open, whose fingerprint is not
+        among ``made``; None when there is none.
+
+        Raises:
+            EncoderError: as :attr:`encoder`.
+        """
+        awaited = self._live.awaited()  # before the view: one that is open by then is in it
+        snapshot = self.view().snapshot
+        if snapshot.manifest.encoder not in made:
+            return self._encoder.of(snapshot)
+        return None if awaited is None or awaited.encoder in made else self._encoder.of_awaited(awaited)
 
     def check_encoder(self) -> None:
         """Looks whether the encoder's files are there; opens it only where that failed before.

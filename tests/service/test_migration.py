@@ -10,8 +10,10 @@ import pytest
 
 from recommend.articles.article import parse_article
 from recommend.encoder import Encoder, open_encoder
+from recommend.index import live
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.snapshot.open import open_verified
 from recommend.ingest import put
 from recommend.jobs.reindex import reindex
 from recommend.jobs.rollback import rollback
@@ -89,6 +91,32 @@ def test_an_article_stored_with_the_former_encoder_in_the_moment_of_a_change_is_
         assert begun == [1]
         assert store.embeddings.text_hashes(["late"], other.fingerprint).keys() == {"late"}
         assert len(service.reader.box("late").items) == 5
+
+
+def test_an_article_that_comes_while_a_snapshot_of_another_encoder_is_opened_is_embedded_for_both(
+    copied: Settings, encoder: Encoder, serve: Any, monkeypatch: Any
+) -> None:
+    other = open_encoder(EncoderSettings(max_tokens=48), copied.models)
+    shorter = copied.model_copy(update={"encoder": EncoderSettings(max_tokens=48)})
+    opens = threading.Event()
+
+    def opened_late(*arguments: Any, **named: Any) -> Any:
+        assert threading.current_thread().name != "snapshot" or opens.wait(60)
+        return open_verified(*arguments, **named)
+
+    monkeypatch.setattr(live, "open_verified", opened_late)
+    with closing(Store(copied.store)) as store, serve(copied) as service:
+        before = service.reader.box(STORY).snapshot
+        made = reindex(store, other, shorter).manifest
+        body = {"title": "Leaders condemn drone attack"}
+        assert service.writer.article("PUT", "late", json=body).status_code == 201
+        assert service.reader.box("late").snapshot == before
+        assert store.embeddings.text_hashes(["late"], encoder.fingerprint).keys() == {"late"}
+        opens.set()
+        service.reader.await_snapshot(made.name)
+        why = service.reader.get("/v1/articles/late/related", params={"explain": True}).json()
+        assert why["items"][0]["explanation"]["dense"]["value"] is not None
+        assert store.embeddings.text_hashes(["late"], other.fingerprint).keys() == {"late"}
 
 
 def test_embedding_again_brings_no_earlier_text_back(copied: Settings, encoder: Encoder) -> None:

@@ -160,9 +160,11 @@ def store_article(recommender: Recommender, article: Article) -> tuple[int, bool
 
 
 def embed_as_served(recommender: Recommender, encoder: Encoder, stored: Sequence[Article]) -> None:
-    """Embeds again what was stored with ``encoder`` if a snapshot of another one went live before the commit."""
-    while stored and recommender.fingerprint != encoder.fingerprint:
-        encoder = recommender.encoder
+    """Embeds again what was stored with ``encoder`` if a snapshot of another one went live before the commit, whether
+    it is served here already or is still being opened."""
+    made = {encoder.fingerprint}
+    while stored and (other := recommender.encoder_beside(made)) is not None:
         read = [*map(recommender.store.boilerplate.read().without, stored)]
-        vectors = zip(read, encode_articles(encoder, read), strict=True)
-        recommender.store.embeddings.put(list(vectors), encoder.fingerprint, bump_revision=True)
+        vectors = zip(read, encode_articles(other, read), strict=True)
+        recommender.store.embeddings.put(list(vectors), other.fingerprint, bump_revision=True)
+        made.add(other.fingerprint)

@@ -14,7 +14,7 @@ from recommend.index.changes import apply, hide, unchanged
 from recommend.index.query import Prepared
 from recommend.index.snapshot.catalog import current_name, published_names
 from recommend.index.snapshot.kept import MANY, KeptChanges
-from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import Snapshot, open_verified
 from recommend.index.snapshot.stamps import is_stamped
 from recommend.index.view import FixedView, View
@@ -113,6 +113,17 @@ class LiveView:
                 if self._changes >= MANY:
                     self._keep()
             return self._view
+
+    def awaited(self) -> Manifest | None:
+        """Of the snapshot that is published, while another one is served because it is being opened; None when there is
+        none."""
+        if self._awaited is None and self._stamp() == self._published:
+            return None
+        name = self._live_name()
+        try:
+            return None if name is None else self._layout.snapshot(name).read_manifest()
+        except (SnapshotError, OSError):
+            return None  # opening it tells what is wrong with it
 
     def close(self) -> None:
         """Gives back what it holds of other machines."""

@@ -13,6 +13,7 @@ from recommend.articles.article import Access, released_until
 from recommend.articles.curation import Curation
 from recommend.articles.rules import NO_RULES, RuleBook
 from recommend.index.segment import Segment
+from recommend.index.snapshot.layout import Manifest
 from recommend.index.snapshot.open import Snapshot
 
 BoolArray = NDArray[np.bool_]
@@ -173,3 +174,7 @@ class FixedView:
     def refresh(self) -> View:
         """The view, always the same."""
         return self._view
+
+    def awaited(self) -> Manifest | None:
+        """Of the snapshot that is published while another one is served: there is none."""
+        return None

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from time import monotonic
 
-from recommend.errors import StoreError
+from recommend.errors import SnapshotError, StoreError
 from recommend.files import replace_file
 from recommend.index.changes import hide, unchanged
 from recommend.index.live import LiveView
-from recommend.index.pgvector.generations import generations, live_name
+from recommend.index.pgvector.generations import generation, generations, live_name
 from recommend.index.pgvector.server import Server
 from recommend.index.pgvector.statistics import open_generation
 from recommend.index.snapshot.catalog import current_name
-from recommend.index.snapshot.layout import IndexLayout
+from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.view import FixedView
 from recommend.store import Store
@@ -60,6 +60,17 @@ class GenerationView(LiveView):
         self._staleness = staleness
         self._asked, self._name = float("-inf"), live_name(server)
         super().__init__(store, layout, serving=serving)
+
+    def awaited(self) -> Manifest | None:
+        """As over snapshots, and as of now."""
+        self._asked = float("-inf")
+        stamp = self._stamp()
+        if self._awaited is None and stamp == self._published:
+            return None
+        try:
+            return None if self._name is None else generation(self.server, self._name).manifest
+        except (SnapshotError, StoreError):
+            return None  # opening it tells what is wrong with it
 
     def close(self) -> None:
         """Gives back connections."""

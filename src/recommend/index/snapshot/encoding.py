@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from recommend.articles.article import Article
 from recommend.encoder import Encoder, check_encoder, encode_articles, open_encoder
 from recommend.errors import EncoderError
 from recommend.index.query import Query
+from recommend.index.snapshot.layout import Manifest
 from recommend.index.snapshot.open import Snapshot
 from recommend.settings import EncoderSettings
+
+logger = logging.getLogger(__name__)
 
 _THREADS_A_TEXT = 2  # drafts and changes come one at a time
 
 
 class SnapshotEncoder:
-    """Holds the encoder of one snapshot at a time, whatever the settings name by now; opened at first use."""
+    """Holds the encoder of one snapshot at a time, and that of the next while this is awaited, whatever the settings
+    name by now; opened at first use."""
 
     def __init__(self, settings: EncoderSettings, models: Path, encoder: Encoder | None = None) -> None:
         """
@@ -27,6 +32,7 @@ class SnapshotEncoder:
         self._settings = settings
         self._models = models
         self._encoders = {} if encoder is None else {encoder.fingerprint: encoder}
+        self._served = "" if encoder is None else encoder.fingerprint
         self._failed = False
 
     def of(self, snapshot: Snapshot) -> Encoder:
@@ -36,16 +42,31 @@ class SnapshotEncoder:
             EncoderError: when it cannot be opened, or is not the one it was: vectors of two never meet.
         """
         manifest = snapshot.manifest
+        try:
+            encoder = self._of(manifest)
+        except EncoderError:
+            self._failed = True
+            raise
+        self._failed = False
+        if manifest.encoder != self._served:  # the one before serves no snapshot any more
+            self._served = manifest.encoder
+            self._encoders = {manifest.encoder: encoder}
+        return encoder
+
+    def of_awaited(self, manifest: Manifest) -> Encoder | None:
+        """The encoder of a snapshot that is not served yet, beside that of the one that is; None where it cannot be
+        opened, so that what needs no other is done all the same."""
+        try:
+            return self._of(manifest)
+        except EncoderError as problem:
+            logger.warning("snapshot %s will find what is stored now by its words alone: %s", manifest.name, problem)
+            return None
+
+    def _of(self, manifest: Manifest) -> Encoder:
         encoder = self._encoders.get(manifest.encoder)
         if encoder is None:
             settings = manifest.encoder_settings(self._settings)
-            try:
-                encoder = open_encoder(settings, self._models, manifest.encoder, threads_a_text=_THREADS_A_TEXT)
-            except EncoderError:
-                self._failed = True
-                raise
-            self._failed = False
-            self._encoders.clear()  # one in memory is enough: the one before serves no snapshot any more
+            encoder = open_encoder(settings, self._models, manifest.encoder, threads_a_text=_THREADS_A_TEXT)
             self._encoders[manifest.encoder] = encoder
         return encoder
 

@@ -98,6 +98,4 @@ def locked(layout: IndexLayout) -> Iterator[None]:
         with FileLock(layout.lock, timeout=_PATIENCE):
             yield
     except Timeout:
-        raise SnapshotError(
-            f"another job is writing {truncated_repr(str(Path(layout.root)))}; wait for it to end"
-        ) from None
+        raise SnapshotError(f"another job is writing {truncated_repr(Path(layout.root))}; wait for it to end") from None
