@@ -36,7 +36,7 @@ from recommend.index.pgvector.generations import switch
 from recommend.index.pgvector.load import load
 from recommend.index.pgvector.rows import LISTS, copy
 from recommend.index.pgvector.schema import schema_of
-from recommend.index.pgvector.server import Server
+from recommend.index.pgvector.servers import Servers
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import open_snapshot
@@ -81,8 +81,8 @@ def build(size: int) -> Figures:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with _serving(folder) as url:
-        server, settings = Server(url, timeout=60), _settings(folder)
-        with server.autocommitting() as cursor:
+        servers, settings = Servers([url], timeout=60), _settings(folder)
+        with servers[0].autocommitting() as cursor:
             for name, value in _SERVER.items():
                 cursor.execute(f"ALTER SYSTEM SET {name} = '{value}'")
     with closing(Store(settings.store)) as store, _serving(folder) as url:
@@ -99,7 +99,7 @@ def _build(store: Store, settings: Settings, remote: Settings, size: int) -> tup
     built = _timed("re-index", lambda: reindex(store, encoder, unlisted))[0]
     name = current_name(IndexLayout(settings.index))
     assert name is not None
-    server, marks = Server(remote.pgvector.url, timeout=60), list[tuple[str, float]]()
+    servers, marks = Servers([remote.pgvector.url], timeout=60), list[tuple[str, float]]()
 
     def mark(stage: str) -> None:
         print(stage, file=sys.stderr, flush=True)
@@ -107,13 +107,13 @@ def _build(store: Store, settings: Settings, remote: Settings, size: int) -> tup
 
     mark("beginning")
     snapshot = open_snapshot(IndexLayout(settings.index), name)
-    recall = load(server, snapshot, remote, on_stage=mark)
+    recall = load(servers, snapshot, remote, on_stage=mark)
     mark("comparing boxes")
-    share = agree(store, remote, server, name)
-    switch(server, name)
+    share = agree(store, remote, servers, name)
+    switch(servers, name)
     mark("")
     stages = {stage: end - start for (stage, start), (_, end) in pairwise(marks)}
-    bytes_there = server.ask(
+    bytes_there = servers[0].ask(
         "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname = %(schema)s AND c.relkind = 'r'",
         {"schema": schema_of(name).as_string().strip('"')},
@@ -137,7 +137,7 @@ def ask(size: int) -> Figures:
     folder, kept = _folder(size), json.loads(_built(size).read_text())
     with _serving(folder) as url, closing(Store(_settings(folder).store)) as store:
         settings, remote = _settings(folder), _settings(folder, url)
-        took, listed = _timed("lists", lambda: _make_ready(settings, Server(url)))
+        took, listed = _timed("lists", lambda: _make_ready(settings, Servers([url])))
         found = _answers(store, settings, remote, listed)
         opened = [_step("opened", size, str(folder), given) for given in ("", url)]
         brought, after = _a_day(
@@ -200,7 +200,7 @@ def _fill(store: Store, size: int) -> None:
             store.put(pairs[first : first + BATCH], archive.fingerprint)
 
 
-def _make_ready(settings: Settings, server: Server) -> list[str]:
+def _make_ready(settings: Settings, servers: Servers) -> list[str]:
     """Makes lists of the newest articles on both sides; their ids."""
     name = current_name(IndexLayout(settings.index))
     assert name is not None
@@ -211,7 +211,7 @@ def _make_ready(settings: Settings, server: Server) -> list[str]:
     some = [*lists.missing()][:READY]
     for number in some:
         lists.put(number, make_block(scoring, settings.policy, number))
-    with server.writing() as cursor:
+    with servers[0].writing() as cursor:
         copy(cursor, name, "lists", LISTS, lists_to_load(settings, name))
     return [table.id(row) for number in some for row in block_rows(table.timeline, number).tolist()]
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
@@ -257,6 +257,27 @@ def pgvector() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def quick() -> tuple[str, ...]:
+    """Options of servers whose files need outlive no machine."""
+    return "fsync=off", "full_page_writes=off", "shared_buffers=16MB"
+
+
+@pytest.fixture(scope="session")
+def three_servers(quick: tuple[str, ...]) -> Iterator[list[Server]]:
+    """Three of the session's own that have pgvector, for an index that lies on all of them."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(running(*quick, binaries=_pgvector())) for _ in range(3)]
+
+
+@pytest.fixture
+def on_shards(three_servers: list[Server]) -> Iterator[PgvectorSettings]:
+    """A database of the test's own on each of three servers."""
+    with ExitStack() as stack:
+        url, *others = [stack.enter_context(server.database()) for server in three_servers]
+        yield PgvectorSettings(url=url, shards=others, timeout=2.0)
+
+
+@pytest.fixture(scope="session")
 def postgresql_of_its_own() -> Callable[..., AbstractContextManager[Server]]:
     """Runs a server that one test may break."""
     return running
@@ -315,6 +336,8 @@ def settings(tmp_path: Path, models: Path, dialect: str, request: pytest.Fixture
     found = Settings(store=f"sqlite:///{tmp_path / 'recommend.db'}", index=tmp_path / "index", models=models)
     if dialect == "sqlite":
         yield found
+    elif dialect == "shards":
+        yield found.model_copy(update={"pgvector": request.getfixturevalue("on_shards")})
     else:
         with request.getfixturevalue(dialect).database("store_1") as url:
             index = {"pgvector": PgvectorSettings(url=url)} if dialect == "pgvector" else {}

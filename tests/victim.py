@@ -25,7 +25,7 @@ from sqlalchemy import Engine, event
 from conftest import ToyEncoder
 from recommend.articles.article import parse_article
 from recommend.evaluation.comparison import compare
-from recommend.index.opening import open_server
+from recommend.index.opening import open_servers
 from recommend.index.pgvector.generations import generations, switch
 from recommend.index.snapshot.catalog import current_name, list_snapshots
 from recommend.index.snapshot.layout import IndexLayout
@@ -173,8 +173,8 @@ def _prepared(
 
     def exchange() -> None:
         with locked(layout):
-            if server := open_server(settings):
-                switch(server, name)
+            if servers := open_servers(settings):
+                switch(servers, name)
             else:
                 publish(layout, name)
 
@@ -183,8 +183,8 @@ def _prepared(
 
 def _others(store: Store, layout: IndexLayout, settings: Settings) -> list[str]:
     """The snapshots that could be live instead."""
-    if server := open_server(settings):
-        known = [one for one in generations(server) if one.published and one.verified and not one.live]
+    if servers := open_servers(settings):
+        known = [one for one in generations(servers) if one.published and one.verified and not one.live]
         return [one.manifest.name for one in known if not store.is_rolled_back(one.manifest.revision)]
     live = current_name(layout)
     listed = [one.manifest for one in list_snapshots(layout) if one.manifest is not None and one.name != live]

@@ -78,7 +78,8 @@ class Impressions:
             if first is None or second is None:
                 return first, None
             answer, teams = interleaved(first, second, limit, seed)
-            answer = replace(answer, basis=None)  # it rests on what both rest on
+            # it rests on what both rest on, and lacks what either lacks
+            answer = replace(answer, basis=None, partial=first.partial or second.partial)
         else:
             single = recommender.answer(article_id, limit, filters, view=view)
             if single is None:

@@ -90,5 +90,6 @@ def make(
         state.metrics.count_removed(answer.removed)
     if answer is None or (not answer.items and fallback != "none"):
         answer = stand_in(by, fallback, article_id, limit, popular, filters)
+    state.metrics.count_partial(answer)
     caching = over(view, lambda view: cache_control(view, article_id, state.settings.service))
     return CachedResponse.of(answer, caching, explain=explain, impression=impression), answer.revision

@@ -16,6 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from recommend.jobs.status import Status
+from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -47,6 +48,11 @@ class Metrics:
         self.fallbacks = Counter(
             "recommend_fallbacks", "Answers of latest instead of related articles", registry=self._registry
         )
+        self._partial = Counter(
+            "recommend_partial_answers",
+            "Answers without what a server of the index holds that did not answer",
+            registry=self._registry,
+        )
         self.shed = Counter(
             "recommend_shed_requests", "Requests refused to protect the service", ("reason",), registry=self._registry
         )
@@ -76,6 +82,10 @@ class Metrics:
         """Counts what each rule of the policy took away."""
         for rule, count in removed.items():
             self._removed.labels(rule).inc(count)
+
+    def count_partial(self, *answers: Answer) -> None:
+        """Counts those that are partial."""
+        self._partial.inc(sum(answer.partial for answer in answers))
 
     def count_events(self, outcomes: Mapping[str, int]) -> None:
         """Counts events that were kept, were repeated, or refused for a reason."""

@@ -32,8 +32,7 @@ def boxes_of_page(
 
     def stories_of(ids: Sequence[str]) -> set[int]:
         def groups(view: View) -> set[int]:
-            view.segments[0].bring(ids)
-            return {view.group(place) for place in map(view.locate, ids) if place is not None}
+            return {*map(view.group, view.locate_each(ids))}
 
         return fixed.over(groups)
 

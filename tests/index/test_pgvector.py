@@ -27,7 +27,8 @@ from recommend.index.live import SnapshotView
 from recommend.index.pgvector.generations import generations, live_name
 from recommend.index.pgvector.live import LoadedView
 from recommend.index.pgvector.schema import schema_of
-from recommend.index.pgvector.server import CATALOG, Server
+from recommend.index.pgvector.server import CATALOG
+from recommend.index.pgvector.servers import Servers
 from recommend.index.pgvector.where import where
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.jobs.agreement import agree
@@ -50,8 +51,8 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def server(settings: Settings) -> Server:
-    return Server(settings.pgvector.url)
+def servers(settings: Settings) -> Servers:
+    return Servers([settings.pgvector.url])
 
 
 def shown(recommender: Recommender, article_id: str, **filters: Any) -> list[str]:
@@ -65,9 +66,9 @@ def test_boxes_are_those_of_the_snapshot(
     with pgvector.database() as url:
         remote = settings.model_copy(update={"pgvector": PgvectorSettings(url=url)})
         name = open_snapshot_name(settings)
-        server, layout = Server(url), IndexLayout(tmp_path / "elsewhere")
-        load_generation(server, remote, name, agrees=partial(agree, store, remote))
-        there = Recommender(store, remote, encoder, view=LoadedView(server, layout, name))
+        servers, layout = Servers([url]), IndexLayout(tmp_path / "elsewhere")
+        load_generation(servers, remote, name, agrees=partial(agree, store, remote))
+        there = Recommender(store, remote, encoder, view=LoadedView(servers, layout, name))
         here = Recommender(store, settings, encoder, view=SnapshotView(IndexLayout(settings.index), name))
         ids = [*here.view().ids()]
         assert [*there.view().ids()] == ids
@@ -124,7 +125,7 @@ def test_editors_pin_block_and_hide(newsroom: Newsroom) -> None:
     assert not {blocked, hidden} & set(after)
 
 
-def test_a_condition_says_of_all_rows_what_a_mask_says_of_those_at_hand(newsroom: Newsroom, server: Server) -> None:
+def test_a_condition_says_of_all_rows_what_a_mask_says_of_those_at_hand(newsroom: Newsroom, servers: Servers) -> None:
     dated = [
         article.model_copy(
             update={
@@ -161,7 +162,7 @@ def test_a_condition_says_of_all_rows_what_a_mask_says_of_those_at_hand(newsroom
         wanted = np.arange(60) if masks[0] is None else np.flatnonzero(masks[0])
         condition, given = where(masks.conditions)
         statement = sql.SQL("SELECT number FROM {}.articles r WHERE " + condition + " ORDER BY 1").format(schema)
-        assert [number for (number,) in server.ask(statement, given)] == wanted.tolist()
+        assert [number for (number,) in servers[0].ask(statement, given)] == wanted.tolist()
     assert where(Conditions()) == ("true", {})
     eligibility = Eligibility(here, Filters(), NOW.timestamp(), newsroom.settings)
     for match, action in product(MATCHES, ("leave_out", "only")):
@@ -170,7 +171,7 @@ def test_a_condition_says_of_all_rows_what_a_mask_says_of_those_at_hand(newsroom
         wanted = np.arange(60) if masks[0] is None else np.flatnonzero(masks[0])
         condition, given = where(masks.conditions)
         statement = sql.SQL("SELECT number FROM {}.articles r WHERE " + condition + " ORDER BY 1").format(schema)
-        assert [number for (number,) in server.ask(statement, given)] == wanted.tolist()
+        assert [number for (number,) in servers[0].ask(statement, given)] == wanted.tolist()
 
 
 MATCHES: list[dict[str, Any]] = [
@@ -233,18 +234,18 @@ def test_words_find_what_they_find_in_the_snapshot_in_every_language(newsroom: N
 
 
 def test_a_reindex_switches_and_a_rollback_goes_back(
-    newsroom: Newsroom, server: Server, stories: list[Article]
+    newsroom: Newsroom, servers: Servers, stories: list[Article]
 ) -> None:
-    before = live_name(server)
+    before = live_name(servers)
     recommender = newsroom.recommender()
     newsroom.take(replace_text(stories[6], "story-99"))
     newsroom.reindex()
-    after = live_name(server)
+    after = live_name(servers)
     assert after != before
     assert after == newsroom.live.name
     newsroom.store.delete("story-99")
     rollback(newsroom.store, newsroom.settings, lambda _: newsroom.encoder)
-    assert live_name(server) == before
+    assert live_name(servers) == before
     again = newsroom.recommender()
     assert again.snapshot == before
     assert "story-99" not in shown(again, "story-00")
@@ -252,9 +253,9 @@ def test_a_reindex_switches_and_a_rollback_goes_back(
 
 
 def test_a_load_that_dies_leaves_the_live_generation_and_the_next_one_clears_up(
-    newsroom: Newsroom, server: Server, stories: list[Article], monkeypatch: pytest.MonkeyPatch
+    newsroom: Newsroom, servers: Servers, stories: list[Article], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = live_name(server)
+    before = live_name(servers)
     newsroom.take(replace_text(stories[6], "story-99"))
 
     def dies(*_: object) -> float:
@@ -264,30 +265,30 @@ def test_a_load_that_dies_leaves_the_live_generation_and_the_next_one_clears_up(
         patched.setattr("recommend.index.pgvector.load._verify", dies)
         with pytest.raises(KeyboardInterrupt):
             newsroom.reindex(full=True)
-    assert live_name(server) == before
+    assert live_name(servers) == before
     assert shown(newsroom.recommender(), "story-00")
     newsroom.reindex(full=True)
-    names = {one.manifest.name for one in generations(server)}
-    schemas = server.ask(f"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, '{CATALOG}_')")
+    names = {one.manifest.name for one in generations(servers)}
+    schemas = servers[0].ask(f"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, '{CATALOG}_')")
     assert {name for (name,) in schemas} == {f"{CATALOG}_{name}" for name in names}
 
 
 def test_a_generation_that_differs_from_its_snapshot_is_refused(
-    newsroom: Newsroom, server: Server, stories: list[Article], monkeypatch: pytest.MonkeyPatch
+    newsroom: Newsroom, servers: Servers, stories: list[Article], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = live_name(server)
+    before = live_name(servers)
     newsroom.take(replace_text(stories[6], "story-99"))
     monkeypatch.setattr("recommend.jobs.agreement._share", lambda *_: 0.5)
     with pytest.raises(SnapshotError, match="of the boxes of 20 articles are as before"):
         newsroom.reindex(full=True)
-    assert live_name(server) == before
+    assert live_name(servers) == before
 
 
-def test_vectors_of_two_encoders_never_meet(newsroom: Newsroom, other_toy_encoder: Encoder, server: Server) -> None:
+def test_vectors_of_two_encoders_never_meet(newsroom: Newsroom, other_toy_encoder: Encoder, servers: Servers) -> None:
     moved = replace(newsroom, encoder=other_toy_encoder)
     moved.reindex()
-    assert live_name(server) == moved.live.name
-    kept = {one.manifest.encoder for one in generations(server)}
+    assert live_name(servers) == moved.live.name
+    kept = {one.manifest.encoder for one in generations(servers)}
     assert kept == {"toy", other_toy_encoder.fingerprint}
     assert shown(moved.recommender(), "story-00")
 

@@ -18,7 +18,7 @@ from recommend.errors import SnapshotError
 from recommend.index.pgvector.generations import generations, live_name
 from recommend.index.pgvector.live import LoadedView
 from recommend.index.pgvector.schema import schema_of
-from recommend.index.pgvector.server import Server
+from recommend.index.pgvector.servers import Servers
 from recommend.jobs.rollback import rollback
 from recommend.recommender import Recommender
 from recommend.settings import Settings
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.databases("pgvector")
 
 
 @pytest.fixture
-def server(settings: Settings) -> Server:
-    return Server(settings.pgvector.url)
+def servers(settings: Settings) -> Servers:
+    return Servers([settings.pgvector.url])
 
 
 def shown(recommender: Recommender, article_id: str, **filters: Any) -> list[str]:
@@ -47,15 +47,15 @@ def sharing(newsroom: Newsroom) -> Newsroom:
     return replace(newsroom, settings=newsroom.settings.model_copy(update={"pgvector": pgvector}))
 
 
-def rows_of(server: Server, table: str, base: str) -> int:
-    ((count,),) = server.ask(sql.SQL("SELECT count(*) FROM {}.{}").format(schema_of(base), sql.Identifier(table)))
+def rows_of(servers: Servers, table: str, base: str) -> int:
+    ((count,),) = servers[0].ask(sql.SQL("SELECT count(*) FROM {}.{}").format(schema_of(base), sql.Identifier(table)))
     return int(count)
 
 
 def test_a_reindex_brings_what_changed_and_shares_the_rest(
-    sharing: Newsroom, server: Server, stories: list[Article]
+    sharing: Newsroom, servers: Servers, stories: list[Article]
 ) -> None:
-    base = live_name(server)
+    base = live_name(servers)
     assert base is not None
     sharing.store.delete("story-05")
     sharing.take(shortened(stories[6], "story-99"), stories[0].model_copy(update={"title": stories[6].title}))
@@ -64,8 +64,8 @@ def test_a_reindex_brings_what_changed_and_shares_the_rest(
     scores = {item.id: (item.reason, item.score) for item in before.related("story-99", 20)}
     result = sharing.reindex()
     assert (result.built, result.manifest.base, result.manifest.articles) == (True, base, 60)
-    assert rows_of(server, "rows", base) == 62
-    assert live_name(server) == result.manifest.name != base
+    assert rows_of(servers, "rows", base) == 62
+    assert live_name(servers) == result.manifest.name != base
     after = sharing.recommender()
     assert after.overlay_size == 0
     assert [*after.view().ids()] == sorted({*(s.id for s in stories), "story-99"} - {"story-05"})
@@ -80,9 +80,9 @@ def test_a_reindex_brings_what_changed_and_shares_the_rest(
 
 
 def test_each_step_holds_what_held_then_and_a_rollback_goes_back_one(
-    sharing: Newsroom, server: Server, stories: list[Article]
+    sharing: Newsroom, servers: Servers, stories: list[Article]
 ) -> None:
-    base = live_name(server)
+    base = live_name(servers)
     sharing.take(shortened(stories[6], "story-99"))
     first = sharing.reindex().manifest.name
     sharing.take(shortened(stories[12], "story-99"))
@@ -90,24 +90,24 @@ def test_each_step_holds_what_held_then_and_a_rollback_goes_back_one(
     second = sharing.reindex().manifest
     assert (second.base, second.articles) == (base, 60)
     layout = sharing.layout
-    held = {name: {*LoadedView(server, layout, name).refresh().ids()} for name in (base, first, second.name) if name}
+    held = {name: {*LoadedView(servers, layout, name).refresh().ids()} for name in (base, first, second.name) if name}
     everything = {story.id for story in stories}
     later = everything | {"story-99"}
     assert held == {base: everything, first: later, second.name: later - {"story-07"}}
     rollback(sharing.store, sharing.settings, lambda _: sharing.encoder)
-    assert live_name(server) == first
+    assert live_name(servers) == first
     again = sharing.recommender()
     assert {*again.view().ids()} == held[second.name]  # what was taken down since stays so
     sharing.take(shortened(stories[18], "story-98"))
     third = sharing.reindex().manifest.name
-    assert {one.manifest.name for one in generations(server)} == {base, first, third}
-    assert {*LoadedView(server, layout, third).refresh().ids()} == held[second.name] | {"story-98"}
+    assert {one.manifest.name for one in generations(servers)} == {base, first, third}
+    assert {*LoadedView(servers, layout, third).refresh().ids()} == held[second.name] | {"story-98"}
 
 
 def test_a_step_that_dies_or_differs_leaves_the_live_generation(
-    sharing: Newsroom, server: Server, stories: list[Article], monkeypatch: pytest.MonkeyPatch
+    sharing: Newsroom, servers: Servers, stories: list[Article], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base = live_name(server)
+    base = live_name(servers)
     assert base is not None
     sharing.take(shortened(stories[6], "story-99"))
 
@@ -118,23 +118,23 @@ def test_a_step_that_dies_or_differs_leaves_the_live_generation(
         patched.setattr("recommend.jobs.steps.confirm", dies)
         with pytest.raises(KeyboardInterrupt):
             sharing.reindex()
-    assert live_name(server) == base
+    assert live_name(servers) == base
     assert shown(sharing.recommender(), "story-00")
     with monkeypatch.context() as patched:
         patched.setattr("recommend.jobs.agreement._share", lambda *_: 0.5)
         with pytest.raises(SnapshotError, match="are as before"):
             sharing.reindex()
-    assert live_name(server) == base
-    assert rows_of(server, "rows", base) == rows_of(server, "articles", base) == 60
+    assert live_name(servers) == base
+    assert rows_of(servers, "rows", base) == rows_of(servers, "articles", base) == 60
     assert sharing.reindex().manifest.base == base
-    assert rows_of(server, "rows", base) == 61
-    assert rows_of(server, "articles", base) == 60
+    assert rows_of(servers, "rows", base) == 61
+    assert rows_of(servers, "articles", base) == 60
 
 
 def test_what_failed_verification_is_built_anew(
-    sharing: Newsroom, server: Server, stories: list[Article], monkeypatch: pytest.MonkeyPatch
+    sharing: Newsroom, servers: Servers, stories: list[Article], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base = live_name(server)
+    base = live_name(servers)
 
     def differs(*_: object) -> None:
         raise SnapshotError("it differs")
@@ -143,12 +143,12 @@ def test_what_failed_verification_is_built_anew(
     monkeypatch.setattr("recommend.jobs.steps.confirm", differs)
     built = sharing.reindex().manifest
     assert (built.base, built.articles) == (None, 61)
-    assert {one.manifest.name for one in generations(server)} == {base, built.name}
+    assert {one.manifest.name for one in generations(servers)} == {base, built.name}
     assert "story-99" in shown(sharing.recommender(), "story-00")
 
 
 def test_what_changed_too_much_or_by_another_encoder_is_built_anew(
-    sharing: Newsroom, server: Server, stories: list[Article], other_toy_encoder: Encoder
+    sharing: Newsroom, servers: Servers, stories: list[Article], other_toy_encoder: Encoder
 ) -> None:
     sharing.take(*(shortened(story, f"new-{story.id}") for story in stories[:31]))
     built = sharing.reindex().manifest
@@ -162,14 +162,14 @@ def test_what_changed_too_much_or_by_another_encoder_is_built_anew(
 
 
 def test_what_steps_rest_on_is_kept_as_long_as_one_of_them_is(
-    sharing: Newsroom, server: Server, stories: list[Article]
+    sharing: Newsroom, servers: Servers, stories: list[Article]
 ) -> None:
-    base = live_name(server)
+    base = live_name(servers)
     names = []
     for number in range(5):
         sharing.take(shortened(stories[number], f"story-{90 + number}"))
         names.append(sharing.reindex().manifest.name)
-    kept = {one.manifest.name for one in generations(server)}
+    kept = {one.manifest.name for one in generations(servers)}
     assert kept == {base, *names[-sharing.settings.indexing.keep :]}
     assert (sharing.layout.snapshots / str(base) / "articles.arrow").exists()
     assert shown(sharing.recommender(), "story-94")

@@ -29,7 +29,7 @@ from typer.testing import CliRunner
 
 from recommend.cli.app import app
 from recommend.encoder import Encoder
-from recommend.index.pgvector.server import Server as IndexServer
+from recommend.index.pgvector.servers import Servers
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.jobs.generation import load_generation
@@ -330,10 +330,10 @@ def on_pgvector(copied: Settings, pgvector: Server) -> Iterator[Settings]:
     """The settings of a service on a copy of one's own, the index on PostgreSQL, which is asked each time."""
     name = current_name(IndexLayout(copied.index))
     assert name is not None
-    with pgvector.database("template0") as url, closing(IndexServer(url)) as server:
+    with pgvector.database("template0") as url, closing(Servers([url])) as servers:
         service = copied.service.model_copy(update={"staleness": 0.0})
         settings = copied.model_copy(update={"service": service, "pgvector": PgvectorSettings(url=url)})
-        load_generation(server, settings, name)()
+        load_generation(servers, settings, name)()
         yield settings
 
 

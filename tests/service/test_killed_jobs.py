@@ -23,7 +23,7 @@ import orjson
 import pytest
 
 from recommend.encoder import Encoder
-from recommend.index.opening import open_server
+from recommend.index.opening import open_servers
 from recommend.index.pgvector.generations import generation, generations, live_name
 from recommend.index.pgvector.server import CATALOG
 from recommend.index.snapshot.catalog import current_name
@@ -206,8 +206,8 @@ class Ledger:
 
     def _live(self, layout: IndexLayout) -> Manifest:
         """The manifest of what is live, which is whole."""
-        if server := open_server(self.settings):
-            return generation(server, live_name(server) or "").manifest
+        if servers := open_servers(self.settings):
+            return generation(servers, live_name(servers) or "").manifest
         name = current_name(layout)
         assert name is not None
         return verify(layout, name)
@@ -247,9 +247,9 @@ def test_a_kill_at_any_moment_loses_nothing_brings_nothing_back_and_the_service_
     code, said = victim.work(KILLS + 1, "bulk", "delete", *jobs, "reindex")
     ledger.check(said)
     assert (code, len(said)) == (0, 2 * len(jobs) + 6)
-    if server := open_server(settings):
-        schemas = server.ask(f"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, '{CATALOG}_')")
-        assert {name for (name,) in schemas} == {f"{CATALOG}_{one.manifest.name}" for one in generations(server)}
+    if servers := open_servers(settings):
+        schemas = servers[0].ask(f"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, '{CATALOG}_')")
+        assert {name for (name,) in schemas} == {f"{CATALOG}_{one.manifest.name}" for one in generations(servers)}
         return
     assert not [path for path in layout.snapshots.iterdir() if path.name.startswith(".")]
     assert sorted(path.name for path in layout.root.iterdir()) == [

@@ -190,7 +190,7 @@ class AnswerCache:
         *,
         known: bool = True,
     ) -> None:
-        """Keeps an answer of ``view``, unless another view has been looked with since.
+        """Keeps an answer of ``view``, unless another view has been looked with since, or it is partial.
 
         Args:
             view: the one that was looked with.
@@ -199,7 +199,7 @@ class AnswerCache:
             target: path and query string that lead to it, the template of the route, and until when.
             known: whether there is such an article; where there is none, the answer is the first to go.
         """
-        if view is not self._view or not self._most:
+        if view is not self._view or not self._most or ready.partial:
             return
         entry = None if asked is None else self._answers.get(asked)
         if entry is None:

@@ -25,6 +25,9 @@ ID_LENGTH = 24
 GZIP_FROM = 1_000
 """Bytes from which on compressing is worth a client's while."""
 
+UNKEPT = "no-store"
+"""Of answers that lack what a server of the index holds which does not answer."""
+
 _STALE_SECONDS = 86_400
 _SHARE_OF_AGE = 0.01
 _OVERHEAD = 3_500  # headers of each kind, and the objects
@@ -49,7 +52,10 @@ def max_age(age: float | None, least: int, most: int) -> int:
 
 
 def cache_control(view: View, article_id: str, settings: ServiceSettings) -> str:
-    """Who may keep an answer about an article, and for how long, as in ``public, max-age=60``."""
+    """Who may keep an answer about an article, and for how long, as in ``public, max-age=60``; nobody keeps what is
+    partial."""
+    if view.is_partial:
+        return UNKEPT
     place = view.locate(article_id)
     published = MISSING if place is None else int(view.segments[place[0]].table.published_at[place[1]])
     age = None if published == MISSING else time() - published
@@ -67,6 +73,7 @@ class CachedResponse:
         fallback: whether the latest articles stand in for related ones.
         caching: who may keep it and for how long, as in ``public, max-age=60``.
         basis: what it rests on; None where any change may change it.
+        partial: whether it is to be kept nowhere, see :class:`~recommend.ranking.answer.Answer`.
     """
 
     before: bytes
@@ -75,6 +82,7 @@ class CachedResponse:
     fallback: bool
     caching: str
     basis: Basis | None = None
+    partial: bool = False
 
     @classmethod
     def of(cls, answer: Answer, caching: str, *, explain: bool, impression: str | None = None) -> CachedResponse:
@@ -84,7 +92,9 @@ class CachedResponse:
         between, revision, after = rest.partition(b'"revision":%d' % answer.revision)
         between += revision[: len(b'"revision":')]
         fallback = answer.fallback is not None
-        return cls(before + mark.removesuffix(b"\\u0000"), between, after, fallback, caching, answer.basis)
+        caching = UNKEPT if answer.partial else caching
+        opening = before + mark.removesuffix(b"\\u0000")
+        return cls(opening, between, after, fallback, caching, answer.basis, answer.partial)
 
     def respond(
         self, asked: Iterable[tuple[bytes, bytes]], request_id: str, revision: int
@@ -131,10 +141,10 @@ class CachedResponse:
 
     @cached_property
     def _unchanged(self) -> Headers:
-        stale = f"stale-while-revalidate={_STALE_SECONDS}, stale-if-error={_STALE_SECONDS}"
+        stale = f", stale-while-revalidate={_STALE_SECONDS}, stale-if-error={_STALE_SECONDS}"
         return [
             (b"etag", self._weak_tag),
-            (b"cache-control", f"{self.caching}, {stale}".encode()),
+            (b"cache-control", f"{self.caching}{'' if self.caching == UNKEPT else stale}".encode()),
             (b"vary", b"Accept-Encoding"),
         ]
 

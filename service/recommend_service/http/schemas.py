@@ -89,6 +89,9 @@ class AnswerBody(BaseModel):
     )
     items: list[Item]
     short: str | None = Field(description="why there are fewer items than asked for")
+    partial: bool | None = Field(
+        None, description="true: stories are missing that lie on a server which does not answer; absent otherwise"
+    )
     impression: str | None = Field(
         None, description="id of what is shown, for /v1/events; none of drafts, histories, explanations and the latest"
     )
@@ -107,6 +110,7 @@ class ListBody(BaseModel):
     items: list[PublicCard]
     total: int = Field(ge=0, description="number of articles on all pages")
     next: str | None = Field(description="cursor of the next page; null: this is the last one")
+    partial: bool | None = Field(None, description="as of boxes")
 
 
 class WhyBody(BaseModel):
@@ -283,6 +287,8 @@ def answer_bytes(answer: Answer, request_id: str, *, explain: bool, impression: 
         "short": answer.short,
         "impression": impression,
     }
+    if answer.partial:
+        body["partial"] = True
     if explain:
         body |= {"removed": answer.removed, "near_misses": answer.near_misses}
     return orjson.dumps(body, option=orjson.OPT_UTC_Z)

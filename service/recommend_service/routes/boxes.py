@@ -15,7 +15,7 @@ from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend.settings import ServiceSettings
 from recommend.stand_ins import stand_in
-from recommend_service.cache.response import cache_control
+from recommend_service.cache.response import UNKEPT, cache_control
 from recommend_service.http.auth import require_reader
 from recommend_service.http.box import render_box, render_story
 from recommend_service.http.fast_route import FastRoute
@@ -76,9 +76,10 @@ async def _respond(
     async with state.compute_lock():
         answer = await state.search(_answer, recommender, given, name, article_id, popular)
     state.metrics.count_removed(answer.removed)
+    state.metrics.count_partial(answer)
     if answer.fallback is not None:
         state.metrics.fallbacks.inc()
-    return _marked(request, render_box(answer, language, look), caching)
+    return _marked(request, render_box(answer, language, look), UNKEPT if answer.partial else caching)
 
 
 def _marked(request: Request, markup: str, caching: str) -> Response:

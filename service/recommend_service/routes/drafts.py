@@ -55,6 +55,7 @@ async def related_to(
             answer = await state.search(_answer_history, recommender, asked, limit, filters, explain)
     else:
         answer = await state.threads.draft(_answer_to, recommender, asked, limit, filters, explain)
+    state.metrics.count_partial(answer)
     body = answer_bytes(answer, request.scope["request_id"], explain=explain)
     return unkept(body)
 

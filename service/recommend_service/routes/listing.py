@@ -52,14 +52,13 @@ async def list_articles(
     after, filters = read_cursor(given.cursor), given.filters()
     found = await state.threads.read(_search, asked, given, filters, after, Scope.CURATE in scopes)
     private = state.settings.service.read_needs_key or bool(scopes)
+    unkept = private or found.partial
     headers = {
-        "Cache-Control": "private, no-store" if private else f"public, max-age={state.settings.service.max_age}",
+        "Cache-Control": "private, no-store" if unkept else f"public, max-age={state.settings.service.max_age}",
         "Vary": "Authorization",
     }
-    body = orjson.dumps(
-        {"items": [asdict(card) for card in found.cards], "total": found.total, "next": write_cursor(found.last)},
-        option=orjson.OPT_UTC_Z,
-    )
+    told = {"items": [asdict(card) for card in found.cards], "total": found.total, "next": write_cursor(found.last)}
+    body = orjson.dumps(told | ({"partial": True} if found.partial else {}), option=orjson.OPT_UTC_Z)
     return Response(body, headers=headers, media_type="application/json")
 
 

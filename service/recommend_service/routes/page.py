@@ -46,6 +46,7 @@ async def related_page(
     """
     async with state.compute_lock():
         boxes = await state.threads.parse(_boxes, recommender, page, given)
+    state.metrics.count_partial(*boxes)
     parts = (answer_bytes(box, request.scope["request_id"], explain=given.explain) for box in boxes)
     body = b'{"boxes":[' + b",".join(parts) + b"]}"
     return unkept(body)

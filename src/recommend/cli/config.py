@@ -18,7 +18,7 @@ from recommend.settings import Settings
 config = typer.Typer(no_args_is_help=True, help="The settings: what they are, and what each means.")
 app.add_typer(config, name="config")
 
-_SECRET = {"store", "pgvector.url", "service.api_keys"}
+_SECRET = {"store", "pgvector.url", "pgvector.shards", "service.api_keys"}
 
 
 _HEAD = """# Settings

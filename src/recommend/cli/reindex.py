@@ -29,7 +29,7 @@ from recommend.jobs.reindex import reindex as run_job
 from recommend.store import Store
 
 if TYPE_CHECKING:
-    from recommend.index.pgvector.server import Server
+    from recommend.index.pgvector.servers import Servers
     from recommend.index.view import FixedView
     from recommend.settings import Settings
 
@@ -121,10 +121,10 @@ def _exit(result: ReindexResult) -> None:
         raise typer.Exit(QUARANTINED)
 
 
-def _agree(store: Store, settings: Settings, server: Server, name: str, made_of: FixedView | None) -> float:
+def _agree(store: Store, settings: Settings, servers: Servers, name: str, made_of: FixedView | None) -> float:
     from recommend.jobs.agreement import agree  # only where the extra is installed
 
-    return agree(store, settings, server, name, made_of)
+    return agree(store, settings, servers, name, made_of)
 
 
 def _print_canary(canary: Canary) -> None:

@@ -27,6 +27,13 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Numbered:
+    """The articles of some numbers, without their neighbours."""
+
+    numbers: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Nearest:
     """The ``count`` nearest embeddings to a vector (d,) float32."""
 
@@ -90,11 +97,12 @@ class Matching:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The ready list of the article of a number, by the digest of all that it was ``made_by``, and the articles on it:
-    without their neighbours."""
+    """The ready list of the article of a number and an id, by the digest of all that it was ``made_by``, and the
+    articles on it: without their neighbours."""
 
     number: int
     made_by: bytes
+    id: str
 
     @property
     def key(self) -> object:
@@ -102,7 +110,7 @@ class Listed:
         return self
 
 
-Want = Wanted | Nearest | Search | Newest | Matching | Listed
+Want = Wanted | Numbered | Nearest | Search | Newest | Matching | Listed
 
 
 class NotAtHand(RecommendError):  # noqa: N818  # no fault: it asks for rows
@@ -118,11 +126,13 @@ class Found:
     """What a source found.
 
     Attributes:
-        numbers: ascending, in the generation.
+        numbers: ascending, in the generation; of a list all that are on it.
         count: how many each search was for.
         exhaustive: whether there are no others.
-        records: of all these.
+        records: of all these that there are.
         ready: the list that was asked for, as bytes; empty where there is none.
+        partial: whether a part of the source was not asked, as it does not answer; ``unknown`` are the ids of which
+            only that could tell.
     """
 
     numbers: IntArray
@@ -130,6 +140,8 @@ class Found:
     exhaustive: bool
     records: Records
     ready: bytes = b""
+    partial: bool = False
+    unknown: frozenset[str] = frozenset()
 
     def joined(self, other: Found) -> Found:
         """What both found, of which this one tells whether there are others."""
@@ -156,6 +168,10 @@ class CandidateSource(Protocol):
     def is_step(self) -> bool:
         """Whether some were brought since everything was built."""
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether a part of it does not answer at present, and is done without."""
+
     def find(self, want: Want, gone: IntArray) -> Found:
         """What is wanted, where conditions are set without the numbers ``gone``.
 
@@ -163,8 +179,8 @@ class CandidateSource(Protocol):
             StoreUnreachableError: when the source cannot be asked, or not in time.
         """
 
-    def numbers(self, ids: Iterable[str]) -> IntArray:
-        """Of those of the ids that are in the generation, ascending."""
+    def numbers(self, ids: Iterable[str]) -> tuple[IntArray, frozenset[str]]:
+        """Of those of the ids that are in the generation, ascending; and those of which that cannot be told."""
 
     def ids(self, conditions: Conditions, gone: IntArray) -> Iterator[str]:
         """The ids of all that fulfil the conditions without the numbers ``gone``, in their order."""

@@ -131,7 +131,8 @@ def _prepared(snapshot: Snapshot, change: Change, changes: KeptChanges, kept: Ke
         return prepared_of(kept[key], article)
     try:
         vector = np.zeros(dimension, np.float32) if embedding is None else embedding
-        return replace(snapshot.prepare(article, vector), key=key)
+        prepared = snapshot.prepare(article, vector)
+        return prepared if snapshot.segment.is_partial else replace(prepared, key=key)  # then it is kept nowhere
     except Exception as problem:  # one article's text costs no other its place
         return told(problem)
 

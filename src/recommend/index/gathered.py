@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.errors import StoreUnreachableError, truncated_repr
 from recommend.index.candidate_source import (
     CandidateSource,
     Found,
@@ -50,16 +51,21 @@ class Gathered(Segment):
         records: at hand.
         numbers: (n,) int64 of the rows in the generation.
         gone: (g,) int64 numbers of all that changed since, ascending.
+        unresolved: ids of what changed since while it could not be told whether they have a number.
         found: what searches brought.
-        absent: ids that are none of the generation's.
+        absent: ids that are none of the generation's; ``unknown`` those of which it cannot be told.
+        lacked: whether a part of the source was done without.
     """
 
     source: CandidateSource
     records: Records = field(default_factory=Records)
     numbers: IntArray = field(default_factory=_no_numbers)
     gone: IntArray = field(default_factory=_no_numbers)
+    unresolved: frozenset[str] = frozenset()
     found: Mapping[object, Found] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
+    lacked: bool = False
 
     @classmethod
     def beginning(cls, segment: Segment, source: CandidateSource) -> Gathered:
@@ -80,18 +86,32 @@ class Gathered(Segment):
         return False
 
     @property
+    def is_partial(self) -> bool:
+        """See :attr:`~recommend.index.segment.Segment.is_partial`."""
+        return self.lacked or self.source.is_partial
+
+    @property
     def total(self) -> int:
         """How many articles there are to search, at hand or not."""
         return self.source.articles
 
     def row(self, article_id: str) -> int | None:
-        """The row of an id, None when there is none."""
+        """The row of an id, None when there is none.
+
+        Raises:
+            StoreUnreachableError: when that cannot be told.
+        """
         self.bring([article_id])
+        if article_id in self.unknown:
+            raise StoreUnreachableError(
+                f"the server of the index that alone may know article {truncated_repr(article_id)} does not answer"
+            )
         return self.table.row(article_id)
 
     def bring(self, ids: Iterable[str]) -> None:
         """Has the articles of some ids at hand."""
-        lacking = frozenset(one for one in ids if one not in self.absent and self.table.row(one) is None)
+        known = self.absent | self.unknown | self.unresolved
+        lacking = frozenset(one for one in ids if one not in known and self.table.row(one) is None)
         if lacking:
             raise NotAtHand(Wanted(lacking))
 
@@ -140,7 +160,7 @@ class Gathered(Segment):
 
     def ready(self, row: int, made_by: bytes) -> bytes:
         """The ready list of an article at hand, by what it was made by; empty where there is none."""
-        want = Listed(int(self.numbers[row]), made_by)
+        want = Listed(int(self.numbers[row]), made_by, self.table.id(row))
         if want.key not in self.found:
             raise NotAtHand(want)
         return self.found[want.key].ready
@@ -155,18 +175,19 @@ class Gathered(Segment):
 
     def without(self, ids: Iterable[str], alive: BoolArray | None) -> tuple[Segment, BoolArray | None]:
         """See :meth:`~recommend.index.segment.Segment.without`."""
-        gone = np.union1d(self.gone, self.source.numbers(ids))
-        after = replace(self, gone=gone)
+        numbers, unresolved = self.source.numbers(self.unresolved.union(ids))
+        after = replace(self, gone=np.union1d(self.gone, numbers), unresolved=unresolved)
         return after, after.alive()
 
     def alive(self) -> BoolArray | None:
         """(n,) which rows are not gone; None when none is."""
         mask = ~np.isin(self.numbers, self.gone)
+        mask[[row for one in self.unresolved if (row := self.table.row(one)) is not None]] = False
         return None if mask.all() else mask
 
     def passing(self, mask: BoolArray | None, conditions: Conditions) -> int:
         """How many articles fulfil the conditions."""
-        return self.source.count(conditions, self.gone)
+        return self.source.count(self._resolved(conditions), self.gone)
 
     def without_numbers(self, gone: IntArray) -> Segment:
         """See :meth:`~recommend.index.segment.Segment.without_numbers`."""
@@ -174,11 +195,15 @@ class Gathered(Segment):
 
     def ids(self, alive: BoolArray | None, conditions: Conditions | None = None) -> Iterator[str]:
         """The ids of all articles that are not gone and fulfil the conditions."""
-        return self.source.ids(conditions or Conditions(), self.gone)
+        return self.source.ids(self._resolved(conditions or Conditions()), self.gone)
 
     def of_group(self, group: int) -> Iterator[str]:
         """The ids of the articles of a duplicate group."""
         return self.source.of_group(group)
+
+    def _resolved(self, conditions: Conditions) -> Conditions:
+        """With those that changed since by their ids, where numbers do not tell."""
+        return replace(conditions, without=conditions.without | self.unresolved) if self.unresolved else conditions
 
     def count(self, alive: BoolArray | None) -> int:
         """How many those are."""
@@ -208,22 +233,28 @@ class Gathered(Segment):
 
     def gather(self, want: Want) -> Gathered:
         """With what is wanted at hand."""
-        brought = self.source.find(want, self.gone)
+        asked = want
+        if isinstance(want, Search | Newest | Matching) and want.conditions is not None:
+            asked = replace(want, conditions=self._resolved(want.conditions))
+        brought = self.source.find(asked, self.gone)
         records = self.records.joined(brought.records)
         segment, numbers = assemble(records, self, alone=isinstance(want, Nearest))
         found, absent = self.found, self.absent
         if isinstance(want, Search | Newest | Matching | Listed):
             found = {**found, want.key: replace(brought, records=Records())}
         elif isinstance(want, Wanted):
-            absent |= {one for one in want.ids if segment.table.row(one) is None}
+            absent |= {one for one in want.ids - brought.unknown if segment.table.row(one) is None}
         return Gathered(
             **_parts(segment),
             source=self.source,
             records=records,
             numbers=numbers,
             gone=self.gone,
+            unresolved=self.unresolved,
             found=found,
             absent=absent,
+            unknown=self.unknown | brought.unknown,
+            lacked=self.lacked or brought.partial,
         )
 
     def _searched(self, want: Search | Newest | Matching) -> IntArray:

@@ -1,4 +1,4 @@
-"""What answers are made from, as the settings name it: a folder of snapshots, or generations on a server."""
+"""What answers are made from, as the settings name it: a folder of snapshots, or generations on servers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recommend.settings import Settings
 from recommend.store import Store
 
 if TYPE_CHECKING:
-    from recommend.index.pgvector.server import Server
+    from recommend.index.pgvector.servers import Servers
 
 
 def open_live(store: Store, settings: Settings, *, serving: bool = False) -> LiveView:
@@ -30,41 +30,46 @@ def open_live(store: Store, settings: Settings, *, serving: bool = False) -> Liv
         StoreUnreachableError: when a server cannot be asked.
     """
     layout = IndexLayout(settings.index)
-    server = open_server(settings)
-    if server is None:
+    servers = open_servers(settings, partial=serving and settings.pgvector.partial == "answer")
+    if servers is None:
         return LiveView(store, layout, serving=serving)
     from recommend.index.pgvector.live import GenerationView  # only where the extra is installed
 
-    return GenerationView(store, layout, server, staleness=settings.service.staleness, serving=serving)
+    return GenerationView(store, layout, servers, staleness=settings.service.staleness, serving=serving)
 
 
 @contextmanager
-def opened_server(settings: Settings) -> Iterator[Server | None]:
-    """The server that the settings name, its connections given back when the block ends; None when they name a folder.
+def opened_servers(settings: Settings) -> Iterator[Servers | None]:
+    """The servers that the settings name, connections given back when the block ends; None when they name a folder.
 
     Raises:
-        SettingsError: as :func:`open_server`.
+        SettingsError: as :func:`open_servers`.
     """
-    server = open_server(settings)
+    servers = open_servers(settings)
     try:
-        yield server
+        yield servers
     finally:
-        if server is not None:
-            server.close()
+        if servers is not None:
+            servers.close()
 
 
-def open_server(settings: Settings) -> Server | None:
-    """The server that the settings name, None when they name a folder.
+def open_servers(settings: Settings, *, partial: bool = False) -> Servers | None:
+    """The servers that the settings name, None when they name a folder.
+
+    Args:
+        settings: which.
+        partial: whether answers go on from the others where one does not answer; jobs do not.
 
     Raises:
-        SettingsError: when a package lacks, or the URL cannot be used.
+        SettingsError: when a package lacks, or a URL cannot be used.
     """
-    if not settings.pgvector.url:
+    given = settings.pgvector
+    if not given.url:
         return None
     try:
-        from recommend.index.pgvector.server import Server
+        from recommend.index.pgvector.servers import Servers
     except ImportError as problem:
         raise SettingsError(
             f"an index on PostgreSQL needs {problem.name}; pip install 'related-articles[pgvector]'"
         ) from None
-    return Server(settings.pgvector.url, timeout=settings.pgvector.timeout, pool=settings.pgvector.pool)
+    return Servers([given.url, *given.shards], timeout=given.timeout, pool=given.pool, partial=partial)

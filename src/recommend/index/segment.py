@@ -111,6 +111,11 @@ class Segment:
         return True
 
     @property
+    def is_partial(self) -> bool:
+        """Whether articles are missing for a while, as they lie on a server that does not answer."""
+        return False
+
+    @property
     def total(self) -> int:
         """How many articles there are to search, at hand or not."""
         return len(self)

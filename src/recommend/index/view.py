@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from recommend.articles.article import Access, released_until
 from recommend.articles.curation import Curation
 from recommend.articles.rules import NO_RULES, RuleBook
+from recommend.errors import StoreUnreachableError
 from recommend.index.segment import Segment
 from recommend.index.snapshot.layout import Manifest
 from recommend.index.snapshot.open import Snapshot
@@ -138,13 +140,32 @@ class View:
         steps = (*self.steps, Step.of(self.revision, ids))[-_STEPS_KEPT:]
         return replace(self, steps=steps, **changes)
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether articles are missing for a while, as they lie on a server that does not answer."""
+        return self.segments[0].is_partial
+
     def locate(self, article_id: str) -> tuple[int, int] | None:
-        """The segment and row of a published article, None when there is none of this id."""
-        for number, (segment, alive) in enumerate(zip(self.segments, self.alive, strict=True)):
-            row = segment.row(article_id)
+        """The segment and row of a published article, None when there is none of this id.
+
+        Raises:
+            StoreUnreachableError: when that lies on a server that does not answer.
+        """
+        for number in reversed(range(len(self.segments))):  # what changed is at hand
+            alive, row = self.alive[number], self.segments[number].row(article_id)
             if row is not None and (alive is None or alive[row]):
                 return number, row
         return None
+
+    def locate_each(self, ids: Sequence[str]) -> list[tuple[int, int]]:
+        """The segments and rows of those of some published articles that there are; what lies on a server that does
+        not answer is passed over."""
+        self.segments[0].bring(ids)
+        places = []
+        for one in ids:
+            with suppress(StoreUnreachableError):
+                places.append(self.locate(one))
+        return [place for place in places if place is not None]
 
     def group(self, place: tuple[int, int]) -> int:
         """The duplicate group of the article at a segment and row."""

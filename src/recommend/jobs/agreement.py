@@ -7,7 +7,7 @@ import numpy as np
 from recommend.errors import SnapshotError
 from recommend.index.live import SnapshotView
 from recommend.index.pgvector.live import LoadedView
-from recommend.index.pgvector.server import Server
+from recommend.index.pgvector.servers import Servers
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.view import FixedView
 from recommend.recommender import Recommender
@@ -18,22 +18,22 @@ _BOX = 5
 _SEED = 7
 
 
-def agree(store: Store, settings: Settings, server: Server, name: str, made_of: FixedView | None = None) -> float:
+def agree(store: Store, settings: Settings, servers: Servers, name: str, made_of: FixedView | None = None) -> float:
     """The mean share of boxes that both give.
 
     Args:
         store: of which the snapshot is.
         settings: index folder; how many boxes, and how alike they must be.
-        server: where the generation lies.
+        servers: where the generation lies.
         name: of the generation.
         made_of: what it was made from; None for the snapshot of its name.
 
     Raises:
         SnapshotError: when they are less alike than ``pgvector.verify_boxes`` says.
-        StoreUnreachableError: when the server cannot be asked.
+        StoreUnreachableError: when a server cannot be asked.
     """
     layout = IndexLayout(settings.index)
-    sides = (made_of or SnapshotView(layout, name), LoadedView(server, layout, name))
+    sides = (made_of or SnapshotView(layout, name), LoadedView(servers, layout, name))
     before, after = (Recommender(store, settings, view=view) for view in sides)
     ids = _canaries(before, settings.pgvector.canaries)
     shares = [_share(before, after, one) for one in ids]

@@ -1,4 +1,4 @@
-"""A snapshot on its way to a server: loaded and verified there, made live, gone back from."""
+"""A snapshot on its way to servers: loaded and verified there, made live, gone back from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from recommend.errors import SnapshotError
 from recommend.index.pgvector.generations import drop, generations, live_name, prune, switch
 from recommend.index.pgvector.load import load
 from recommend.index.pgvector.rows import Listed
-from recommend.index.pgvector.server import Server
+from recommend.index.pgvector.servers import Servers
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import open_snapshot
 from recommend.index.view import FixedView
@@ -17,19 +17,19 @@ from recommend.settings import Settings
 
 
 def load_generation(
-    server: Server,
+    servers: Servers,
     settings: Settings,
     name: str,
     *,
     lists: Callable[[str], int] = lambda _: 0,
     listed: Callable[[str], Iterable[Listed]] = lambda _: (),
-    agrees: Callable[[Server, str, FixedView | None], object] = lambda *_: None,
+    agrees: Callable[[Servers, str, FixedView | None], object] = lambda *_: None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Callable[[], None]:
-    """Writes a snapshot to a server, unless it is there, without making it live.
+    """Writes a snapshot to servers, unless it is there, without making it live.
 
     Args:
-        server: where to.
+        servers: where to.
         settings: index folder, and how it is verified.
         name: of the snapshot.
         lists: makes its ready lists, given its name, and ``listed`` gives them, see :mod:`recommend.jobs.lists`; they
@@ -38,46 +38,47 @@ def load_generation(
         on_stage: called with a few words when a stage begins.
 
     Returns:
-        What makes it the live one, in one transaction.
+        What makes it the live one.
 
     Raises:
         SnapshotError: when verification fails; nothing is left behind then.
-        StoreUnreachableError: when the server refuses.
+        StoreUnreachableError: when a server refuses.
     """
-    if not any(one.manifest.name == name and one.verified for one in generations(server)):
+    if not any(one.manifest.name == name and one.verified for one in generations(servers)):
         if settings.indexing.lists:
             on_stage("making lists ready")
             lists(name)
-        ready = listed(name) if settings.indexing.lists else ()
-        load(server, open_snapshot(IndexLayout(settings.index), name), settings, lists=ready, on_stage=on_stage)
+        ready = partial(listed, name) if settings.indexing.lists else tuple
+        load(servers, open_snapshot(IndexLayout(settings.index), name), settings, lists=ready, on_stage=on_stage)
         on_stage("comparing boxes")
         try:
-            agrees(server, name, None)
+            agrees(servers, name, None)
         except SnapshotError:
-            drop(server, name)
+            for server in servers:
+                drop(server, name)
             raise
-    return partial(switch, server, name)
+    return partial(switch, servers, name)
 
 
-def is_live(server: Server, name: str) -> bool:
-    """Whether a generation is the one that readers are answered from."""
-    return live_name(server) == name
+def is_live(servers: Servers, name: str) -> bool:
+    """Whether a generation is the one that readers are answered from, and whole."""
+    return any(one.live and one.verified and one.manifest.name == name for one in generations(servers))
 
 
-def previous_generation(server: Server) -> Manifest:
+def previous_generation(servers: Servers) -> Manifest:
     """The generation that was live before the live one.
 
     Raises:
         SnapshotError: when none is live, or none before.
     """
-    live, known = live_name(server), [one for one in generations(server) if one.published and one.verified]
+    live, known = live_name(servers), [one for one in generations(servers) if one.published and one.verified]
     before = [one.manifest for one in known if live is not None and one.manifest.name < live]
     if not before:
-        raise SnapshotError(f"index {server.name} holds no generation older than the live one, {live}")
+        raise SnapshotError(f"index {servers.name} holds no generation older than the live one, {live}")
     return before[0]
 
 
-def prune_generations(server: Server, keep: int) -> list[str]:
+def prune_generations(servers: Servers, keep: int) -> list[str]:
     """Removes all but the ``keep`` latest generations that were live, and what killed loads left; the names removed."""
-    published = [one.manifest.name for one in generations(server) if one.published and one.verified]
-    return prune(server, frozenset(published[:keep]))
+    published = [one.manifest.name for one in generations(servers) if one.published and one.verified]
+    return prune(servers, frozenset(published[:keep]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from recommend.encoder import Encoder, encode_articles
 from recommend.index.dense import choose_kind
-from recommend.index.opening import opened_server
+from recommend.index.opening import opened_servers
 from recommend.index.snapshot.build import Recipe
 from recommend.index.snapshot.catalog import live_manifest
 from recommend.index.snapshot.layout import IndexLayout, Manifest
@@ -65,10 +65,10 @@ def plan(store: Store, encoder: Encoder, settings: Settings, *, full: bool = Fal
 
 def _live(store: Store, layout: IndexLayout, settings: Settings, recipe: str) -> tuple[Manifest | None, bool]:
     """The live snapshot, and whether it lies on a server where it is enough to bring what changed since."""
-    with opened_server(settings) as server:
-        if server is not None:
+    with opened_servers(settings) as servers:
+        if servers is not None:
             from recommend.jobs.steps import step_from  # only where the extra is installed
 
-            if (stepping := step_from(server, store, settings, recipe)) is not None:
+            if (stepping := step_from(servers, store, settings, recipe)) is not None:
                 return stepping.manifest, True
     return live_manifest(layout), False

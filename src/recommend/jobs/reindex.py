@@ -11,7 +11,7 @@ from recommend.encoder import Encoder
 from recommend.encoder.executors.engine import Engine
 from recommend.errors import RecommendError, SnapshotError
 from recommend.fingerprint import base_fingerprint
-from recommend.index.opening import opened_server
+from recommend.index.opening import opened_servers
 from recommend.index.snapshot.build import Recipe, build_snapshot, live_corpus
 from recommend.index.snapshot.catalog import current_name, list_snapshots
 from recommend.index.snapshot.incremental import Corpus
@@ -29,7 +29,7 @@ from recommend.store import Store
 
 if TYPE_CHECKING:
     from recommend.index.pgvector.rows import Listed
-    from recommend.index.pgvector.server import Server
+    from recommend.index.pgvector.servers import Servers
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def reindex(
     exposed: Callable[[Manifest], Manifest] = lambda manifest: manifest,
     lists: Callable[[str], int] = lambda _: 0,
     listed: Callable[[str], Iterable[Listed]] = lambda _: (),
-    agrees: Callable[[Server, str, FixedView | None], object] = lambda *_: None,
+    agrees: Callable[[Servers, str, FixedView | None], object] = lambda *_: None,
     progress: Progress = Progress(),
 ) -> ReindexResult:
     """Brings the live snapshot up to the store's revision. Killed at any moment, it leaves the old one serving.
@@ -109,9 +109,9 @@ def reindex(
         exposed: finds boxes for the stories that none of a new snapshot would show, as
             :func:`recommend.jobs.exposure.spread_exposure` does, and gives its manifest from then on.
         lists: makes what is missing of the ready lists of the live snapshot, given its name, and says of how many
-            articles, as :func:`recommend.jobs.lists.make_lists` does; ``listed`` gives them to a server, as
+            articles, as :func:`recommend.jobs.lists.make_lists` does; ``listed`` gives them to servers, as
             :func:`recommend.jobs.lists.lists_to_load` does.
-        agrees: raises where a generation on a server, given its name, gives other boxes than the snapshot, or than a
+        agrees: raises where a generation on servers, given its name, gives other boxes than the snapshot, or than a
             view, as :func:`recommend.jobs.agreement.agree` does.
         progress: who is told of it.
 
@@ -120,9 +120,9 @@ def reindex(
         SnapshotError: when another job is at work or the new snapshot fails verification.
     """
     layout = IndexLayout(settings.index)
-    with locked(layout), recorded(layout), opened_server(settings) as server:
-        if server is not None and publishes and not full:
-            brought = _bring_changes(store, encoder, settings, server, engine, agrees, progress)
+    with locked(layout), recorded(layout), opened_servers(settings) as servers:
+        if servers is not None and publishes and not full:
+            brought = _bring_changes(store, encoder, settings, servers, engine, agrees, progress)
             if brought is not None:
                 return brought
         before = _counted(store, layout, progress, full=full)
@@ -140,22 +140,22 @@ def reindex(
             progress.stage("making lists ready")
             return lists(live.name)
 
-        if server is not None:  # only where the extra is installed
+        if servers is not None:  # only where the extra is installed
             from recommend.jobs.generation import is_live, load_generation, prune_generations
 
         def publish(name: str) -> int:
-            """Makes a snapshot the live one, on the server where there is one; how many articles were embedded."""
+            """Makes a snapshot the live one, on servers where there are any; how many articles were embedded."""
             switch = None
-            if server is not None:
+            if servers is not None:
                 switch = load_generation(
-                    server, settings, name, lists=lists, listed=listed, agrees=agrees, on_stage=progress.stage
+                    servers, settings, name, lists=lists, listed=listed, agrees=agrees, on_stage=progress.stage
                 )
             progress.stage("publishing")
             return publish_embedded(store, layout, name, encoder, switch=switch, progress=progress.embedded)
 
         live = None if full or embedded else _up_to_date(store, layout, recipe.digest)
         if live is not None:
-            if server is not None and not is_live(server, live.name):
+            if servers is not None and not is_live(servers, live.name):
                 embedded += publish(live.name)
             return done(live, built=False, listed=make_lists(live))
         progress.stage("building")
@@ -173,8 +173,8 @@ def reindex(
         embedded += publish(manifest.name)
         fingerprints = _fingerprints(layout) | {base_fingerprint(encoder.fingerprint)}
         prune(layout, settings.indexing.keep)
-        if server is not None:
-            prune_generations(server, settings.indexing.keep)
+        if servers is not None:
+            prune_generations(servers, settings.indexing.keep)
         dropped = sum(map(store.embeddings.drop, fingerprints - _fingerprints(layout)))
         return done(manifest, canary=compared, dropped=dropped, listed=make_lists(manifest))
 
@@ -193,18 +193,18 @@ def _bring_changes(
     store: Store,
     encoder: Encoder,
     settings: Settings,
-    server: Server,
+    servers: Servers,
     engine: Engine | None,
-    agrees: Callable[[Server, str, FixedView | None], object],
+    agrees: Callable[[Servers, str, FixedView | None], object],
     progress: Progress,
 ) -> ReindexResult | None:
-    """Brings to a server what changed since its live generation; None where a snapshot is to be built, or what was
+    """Brings to servers what changed since its live generation; None where a snapshot is to be built, or what was
     brought failed verification. Boilerplate is counted when that is done."""
     from recommend.jobs.generation import prune_generations  # only where the extra is installed
     from recommend.jobs.steps import load_step, step_from
 
     layout, recipe = IndexLayout(settings.index), Recipe.of(encoder, settings)
-    live = step_from(server, store, settings, replace(recipe, boilerplate=store.boilerplate.read()).digest)
+    live = step_from(servers, store, settings, replace(recipe, boilerplate=store.boilerplate.read()).digest)
     if live is None:
         return None
     progress.stage("embedding")
@@ -215,14 +215,14 @@ def _bring_changes(
     if live.manifest.revision == store.latest_revision():
         return ReindexResult(live.manifest, embedded, built=False, **failures.told(live.manifest))
     try:
-        manifest, switch = load_step(server, store, settings, live, agrees=agrees, on_stage=progress.stage)
+        manifest, switch = load_step(servers, store, settings, live, agrees=agrees, on_stage=progress.stage)
     except SnapshotError as problem:
         logger.warning("building the whole index anew: %s", problem)
         return None
     progress.stage("publishing")
     embedded += publish_embedded(store, layout, manifest.name, encoder, switch=switch, progress=progress.embedded)
     prune(layout, settings.indexing.keep, {live.base})
-    prune_generations(server, settings.indexing.keep)
+    prune_generations(servers, settings.indexing.keep)
     return ReindexResult(manifest, embedded, built=True, **failures.told(manifest))
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from recommend.encoder import Encoder
 from recommend.errors import SnapshotError
-from recommend.index.opening import opened_server
+from recommend.index.opening import opened_servers
 from recommend.index.snapshot.catalog import previous_name
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import verify
@@ -41,16 +41,16 @@ def rollback(
         EncoderError: when its encoder cannot be opened.
     """
     layout, switch = IndexLayout(settings.index), None
-    with locked(layout), opened_server(settings) as server:
-        if server is None:
+    with locked(layout), opened_servers(settings) as servers:
+        if servers is None:
             manifest = verify(layout, previous_name(layout) if name is None else name)
         else:
             from recommend.index.pgvector.generations import generation  # only where the extra is installed
             from recommend.index.pgvector.generations import switch as switch_to
             from recommend.jobs.generation import previous_generation
 
-            manifest = previous_generation(server) if name is None else generation(server, name).manifest
-            switch = partial(switch_to, server, manifest.name)
+            manifest = previous_generation(servers) if name is None else generation(servers, name).manifest
+            switch = partial(switch_to, servers, manifest.name)
         if store.is_rolled_back(manifest.revision):
             raise SnapshotError(
                 f"snapshot {manifest.name} holds revision {manifest.revision}, which a restore of the store undid; "

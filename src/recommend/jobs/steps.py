@@ -1,4 +1,4 @@
-"""A re-index on a server that brings only what changed: see :mod:`recommend.index.pgvector.steps`."""
+"""A re-index on servers that brings only what changed: see :mod:`recommend.index.pgvector.steps`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recommend.index.changes import apply, unchanged
 from recommend.index.gathered import Gathered
 from recommend.index.pgvector.generations import Generation, confirm, generations, switch
 from recommend.index.pgvector.schema import schema_of
-from recommend.index.pgvector.server import Server
+from recommend.index.pgvector.servers import Servers
 from recommend.index.pgvector.statistics import open_generation
 from recommend.index.pgvector.steps import bring, withdraw
 from recommend.index.query import Prepared
@@ -30,18 +30,18 @@ from recommend.store.rows import ChangeSet
 _UNEMBEDDED = "it has no embedding yet: only its words find it until then"
 
 
-def step_from(server: Server, store: Store, settings: Settings, recipe: str) -> Generation | None:
+def step_from(servers: Servers, store: Store, settings: Settings, recipe: str) -> Generation | None:
     """The live generation, where it is enough to bring what changed since; None where a snapshot is to be built: by
     another recipe or another release, after a restore, or since more changed since its base than ``pgvector.changes``
     says.
 
     Args:
-        server: where it is.
+        servers: where it is.
         store: the articles.
         settings: how much may change.
         recipe: digest of what a snapshot would be made by.
     """
-    known = {one.manifest.name: one for one in generations(server)}
+    known = {one.manifest.name: one for one in generations(servers) if one.verified}
     live = next((one for one in known.values() if one.live), None)
     base = None if live is None else known.get(live.base)
     if live is None or base is None or store.is_rolled_back(live.manifest.revision):
@@ -53,18 +53,18 @@ def step_from(server: Server, store: Store, settings: Settings, recipe: str) -> 
 
 
 def load_step(
-    server: Server,
+    servers: Servers,
     store: Store,
     settings: Settings,
     live: Generation,
     *,
-    agrees: Callable[[Server, str, FixedView | None], object] = lambda *_: None,
+    agrees: Callable[[Servers, str, FixedView | None], object] = lambda *_: None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> tuple[Manifest, Callable[[], None]]:
     """Brings what changed since the live generation, without making that live.
 
     Args:
-        server: where to.
+        servers: where to.
         store: the articles, embedded.
         settings: index folder, and how it is verified.
         live: see :func:`step_from`.
@@ -73,15 +73,15 @@ def load_step(
         on_stage: called with a few words when a stage begins.
 
     Returns:
-        The manifest of the new generation, and what makes it the live one, in one transaction.
+        The manifest of the new generation, and what makes it the live one.
 
     Raises:
         SnapshotError: when verification fails; nothing is left behind then.
-        StoreUnreachableError: when the server refuses.
+        StoreUnreachableError: when a server refuses.
     """
     layout = IndexLayout(settings.index)
     on_stage("preparing what changed")
-    before = unchanged(open_generation(server, layout, live.manifest.name))
+    before = unchanged(open_generation(servers, layout, live.manifest.name))
     changed, known = dict[str, Prepared](), KeptChanges(layout, live.manifest)
     change_set = store.changes.read(before.revision, 0, live.manifest.encoder)
     if change_set.rolled_back:
@@ -90,7 +90,7 @@ def load_step(
         after = apply(before, changed, change_set, known, each=threads.map)
     first = after.segments[0]
     assert isinstance(first, Gathered)
-    name = free_name(layout, after.revision, live.manifest.recipe, (one.manifest.name for one in generations(server)))
+    name = free_name(layout, after.revision, live.manifest.recipe, (one.manifest.name for one in generations(servers)))
     told = {
         "name": name,
         "base": live.base,
@@ -101,20 +101,21 @@ def load_step(
     }
     manifest = live.manifest.model_copy(update=told)
     on_stage("copying to PostgreSQL")
-    bring(server, live, manifest, changed, first.gone.tolist(), first)
+    bring(servers, live, manifest, changed, first.gone.tolist(), first)
     on_stage("comparing boxes")
     try:
         statement = sql.SQL("SELECT count(*) FROM {}.articles").format(schema_of(name))
-        ((count,),) = server.ask(statement)
+        count = sum(server.ask(statement)[0][0] for server in servers)
         if count != len(after):
-            raise SnapshotError(f"generation {name}: {server.name} holds {count} articles != {len(after)}")
-        confirm(server, name)
-        open_generation(server, layout, name)
-        agrees(server, name, FixedView(after))
+            raise SnapshotError(f"generation {name}: {servers.name} holds {count} articles != {len(after)}")
+        for server in servers:
+            confirm(server, name)
+        open_generation(servers, layout, name)
+        agrees(servers, name, FixedView(after))
     except SnapshotError:
-        withdraw(server, live)
+        withdraw(servers, live)
         raise
-    return manifest, partial(switch, server, name)
+    return manifest, partial(switch, servers, name)
 
 
 def _unembedded(change_set: ChangeSet) -> dict[str, str]:

@@ -72,6 +72,7 @@ class Answer:
             those that editors put there and that may not be shown.
         near_misses: the best that are not shown and why, when that was asked for.
         basis: what it rests on; None where any change may change it.
+        partial: whether stories are missing that lie on a server of the index which does not answer.
     """
 
     article_id: str | None
@@ -84,6 +85,7 @@ class Answer:
     removed: dict[str, int] = field(default_factory=dict)
     near_misses: list[NearMiss] | None = None
     basis: Basis | None = field(default=None, compare=False, repr=False)
+    partial: bool = False
 
 
 def recommendations(

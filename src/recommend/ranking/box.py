@@ -77,7 +77,10 @@ def related_box(
         short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
     name = view.snapshot.manifest.name
     basis = None if explain else chosen.basis
-    return Answer(article_id, name, view.revision, None, chosen.related, items, short, chosen.removed, missed, basis)
+    return Answer(
+        article_id, name, view.revision, None, chosen.related, items, short, chosen.removed, missed, basis,
+        partial=view.is_partial,
+    )  # fmt: skip
 
 
 def history_box(
@@ -93,8 +96,7 @@ def history_box(
         explain: whether to tell each feature's part in the ranking.
     """
     view = selection.view
-    view.segments[0].bring(ids)
-    read = [place for place in map(view.locate, ids) if place is not None]
+    read = view.locate_each(ids)
     if not read:
         return latest_box(eligibility, None, k)
     groups = np.array([view.segments[number].groups[row] for number, row in read], np.uint64)
@@ -111,7 +113,8 @@ def history_box(
     others = len(view) - len(groups)
     short = None if len(items) >= k else f"only {len(items)} of {others} other articles are eligible"
     name = view.snapshot.manifest.name
-    return Answer(None, name, view.revision, None, chosen.related, items, short, chosen.removed)
+    removed, lacking = chosen.removed, view.is_partial
+    return Answer(None, name, view.revision, None, chosen.related, items, short, removed, partial=lacking)
 
 
 def latest_box(
@@ -122,7 +125,8 @@ def latest_box(
     items = latest(eligibility, k, pins, ruling=ruling)
     short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
     pinned = sum(item.reason.kind == "pinned" for item in items)
-    return Answer(article_id, view.snapshot.manifest.name, view.revision, "latest", pinned, items, short)
+    name, lacking = view.snapshot.manifest.name, view.is_partial
+    return Answer(article_id, name, view.revision, "latest", pinned, items, short, partial=lacking)
 
 
 def _explained(selection: Selection, explain: bool) -> tuple[str, ...] | None:

@@ -36,9 +36,7 @@ class Masks:
 
 def places(view: View, masks: Masks, ids: Iterable[str]) -> list[Place]:
     """Segments and rows of those of the articles that are alive and pass."""
-    wanted = list(ids)
-    view.segments[0].bring(wanted)
-    alive = [place for place in map(view.locate, wanted) if place is not None]
+    alive = view.locate_each(list(ids))
     return [(number, row) for number, row in alive if (mask := masks[number]) is None or mask[row]]
 
 

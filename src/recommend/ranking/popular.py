@@ -80,7 +80,8 @@ def popular_box(
             items.append(listed(item, len(items) + 1, item.reason))
     short = None if len(items) >= k else f"only {len(items)} articles pass the filters"
     fallback: Literal["latest", "popular"] = "popular" if shown and len(first) < k else "latest"
-    return Answer(article_id, view.snapshot.manifest.name, view.revision, fallback, len(first), items, short)
+    name, lacking = view.snapshot.manifest.name, view.is_partial
+    return Answer(article_id, name, view.revision, fallback, len(first), items, short, partial=lacking)
 
 
 def _item(view: View, place: Place, rank: int, *, pinned: bool) -> Recommendation:

@@ -41,11 +41,13 @@ class Found:
         cards: of the articles, in order.
         total: how many articles there are on all pages.
         last: where the next page begins; None when this is the last one.
+        partial: whether articles are missing that lie on a server of the index which does not answer.
     """
 
     cards: list[Card]
     total: int
     last: Mark | None
+    partial: bool = False
 
 
 def search(
@@ -89,7 +91,7 @@ def _page(view: View, found: list[Dated], count: int, total: int) -> Found:
     """The page of what was found: one more than it shows, where another page follows."""
     shown = found[:count]
     cards = [view.segments[number].table.card(row) for *_, number, row in shown]
-    return Found(cards, total, shown[-1][:2] if len(found) > count else None)
+    return Found(cards, total, shown[-1][:2] if len(found) > count else None, view.is_partial)
 
 
 def _newest(view: View, masks: Masks, count: int, after: Mark | None) -> list[Dated]:

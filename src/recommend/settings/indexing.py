@@ -142,8 +142,18 @@ class PgvectorSettings(Group):
         description="postgresql://USER@HOST/DATABASE of the index (the setting index may name it, too); empty: "
         "the index is a folder of snapshots",
     )
+    shards: list[str] = Field(
+        default_factory=list,
+        description="URLs of further servers beside url; each server holds a share of the articles, by a hash of their "
+        "ids",
+    )
+    partial: Literal["answer", "refuse"] = Field(
+        "answer",
+        description="what the service does while one of several servers does not answer: answer from the others and "
+        "say so, or refuse with 503",
+    )
     timeout: float = Field(5.0, gt=0.0, le=600.0, description="most seconds that a search may take")
-    pool: int = Field(4, ge=1, le=1000, description="connections that each process keeps open")
+    pool: int = Field(4, ge=1, le=1000, description="connections that each process keeps open to each server")
     memory: str = Field(
         "1GB",
         pattern=r"^\d+(kB|MB|GB)$",
@@ -168,3 +178,9 @@ class PgvectorSettings(Group):
         description="share of changed articles up to which a re-index brings only these; 0: everything is built "
         "anew each time",
     )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if self.shards and (not self.url or len({self.url, *self.shards}) <= len(self.shards)):
+            raise ValueError("shards are further servers beside url, each named once")
+        return self

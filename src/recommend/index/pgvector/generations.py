@@ -1,19 +1,25 @@
-"""The generations on a server: which there are, which one is live, and the one transaction that switches."""
+"""The generations on servers: which there are, which one is live, and the transaction that switches.
+
+Where several servers hold a generation together, the word of the first one counts: what is live there is live. The
+others are switched before it, and asked while it does not answer. So whatever is killed between two of them leaves what
+was live, and what is named anywhere is whole."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 from psycopg import sql
 
-from recommend.errors import SnapshotError
+from recommend.errors import SnapshotError, StoreUnreachableError
 from recommend.index.pgvector.schema import CATALOG_TABLES, schema_of
 from recommend.index.pgvector.server import CATALOG, Server
+from recommend.index.pgvector.servers import Servers
 from recommend.index.snapshot.layout import Manifest
 
+_SHARD = "shard"  # beside a manifest: which of how many a server holds
 LOCK = 7_265_636_112  # of whoever loads or switches; any number that others are unlikely to take
 
 
@@ -50,50 +56,82 @@ def prepare_catalog(server: Server) -> None:
         cursor.execute(CATALOG_TABLES)
 
 
-def live_name(server: Server) -> str | None:
+def live_name(servers: Servers) -> str | None:
     """The name of the live generation, None before the first is published.
 
     Raises:
-        StoreUnreachableError: when the server cannot be asked.
+        StoreUnreachableError: when no server can be asked.
     """
-    if not server.ask("SELECT to_regclass(%(live)s) IS NOT NULL", {"live": f"{CATALOG}.live"})[0][0]:
+    return servers.any(_live_name)
+
+
+def _live_name(server: Server) -> str | None:
+    if not _has_catalog(server):
         return None
     rows = server.ask(f"SELECT name FROM {CATALOG}.live")
     return str(rows[0][0]) if rows else None
 
 
-def generations(server: Server) -> list[Generation]:
-    """All of them, the latest revision first."""
-    if not server.ask("SELECT to_regclass(%(live)s) IS NOT NULL", {"live": f"{CATALOG}.live"})[0][0]:
+def _has_catalog(server: Server) -> bool:
+    return bool(server.ask("SELECT to_regclass(%(live)s) IS NOT NULL", {"live": f"{CATALOG}.live"})[0][0])
+
+
+def generations(servers: Servers) -> list[Generation]:
+    """All of them, the latest revision first; what is ``verified`` is whole on each server that answers."""
+    told = servers.each(lambda number: held(servers, number))
+    if not told:
+        raise StoreUnreachableError(servers.problem)
+    first, *others = (told[number] for number in sorted(told))
+    whole = [{one.manifest.name for one in some if one.verified} for some in others]
+    return [replace(one, verified=one.verified and all(one.manifest.name in names for names in whole)) for one in first]
+
+
+def held(servers: Servers, number: int) -> list[Generation]:
+    """Those of which the server of a number has its shard, likewise; of another shard's none is ``verified``."""
+    if not _has_catalog(servers[number]):
         return []
-    rows = server.ask(
+    rows = servers[number].ask(
         "SELECT manifest, accesses, step, l.name IS NOT NULL, verified_at IS NOT NULL, published_at IS NOT NULL"
         f" FROM {CATALOG}.generations g LEFT JOIN {CATALOG}.live l USING (name) ORDER BY g.name DESC"
     )
-    return [
-        Generation(Manifest.model_validate_json(manifest), frozenset(accesses), step, live, verified, published)
-        for manifest, accesses, step, live, verified, published in rows
-    ]
+    found = []
+    for told, accesses, step, live, verified, published in rows:
+        manifest = orjson.loads(told)
+        own = manifest.pop(_SHARD, [0, 1]) == [number, len(servers)]
+        read = Manifest.model_validate(manifest)
+        found.append(Generation(read, frozenset(accesses), step, live, verified and own, published))
+    return found
 
 
-def generation(server: Server, name: str) -> Generation:
+def generation(servers: Servers, name: str) -> Generation:
     """The generation of a name.
 
     Raises:
         SnapshotError: when there is none that is whole.
     """
-    for one in generations(server):
+    for one in generations(servers):
         if one.manifest.name == name and one.verified:
             return one
-    raise SnapshotError(f"index {server.name} holds no whole generation {name}; run recommend reindex")
+    raise SnapshotError(f"index {servers.name} holds no whole generation {name}; run recommend reindex")
 
 
-def record(cursor: Any, manifest: Manifest, accesses: Iterable[str], *, step: int) -> None:
-    """Names a generation in the catalog, where nobody looks at it before :func:`confirm`."""
-    told = orjson.dumps(manifest.model_dump(exclude_defaults=True))
+def record(
+    cursor: Any, manifest: Manifest, accesses: Iterable[str], *, step: int, shard: tuple[int, int], articles: int
+) -> None:
+    """Names a generation in the catalog of a server, where nobody looks at it before :func:`confirm`.
+
+    Args:
+        cursor: of that server.
+        manifest: of the whole.
+        accesses: of the whole.
+        step: see :class:`Generation`.
+        shard: which of how many the server holds.
+        articles: in that.
+    """
+    told = manifest.model_dump(exclude_defaults=True) | ({_SHARD: shard} if shard[1] > 1 else {})
     cursor.execute(
         f"INSERT INTO {CATALOG}.generations VALUES (%s, %s, %s, %s, %s)",
-        (manifest.name, told, manifest.articles, sorted(accesses), step),
+        (manifest.name, orjson.dumps(told), articles, sorted(accesses), step),
     )
 
 
@@ -103,12 +141,19 @@ def confirm(server: Server, name: str) -> None:
         cursor.execute(f"UPDATE {CATALOG}.generations SET verified_at = now() WHERE name = %s", (name,))
 
 
-def switch(server: Server, name: str) -> None:
-    """Makes a generation the live one, in one transaction: readers see the one before or this one.
+def switch(servers: Servers, name: str) -> None:
+    """Makes a generation the live one, on the first server last: readers see the one before or this one.
 
     Raises:
         SnapshotError: when it is not there, or not whole.
+        StoreUnreachableError: when a server does not answer; what was live is so then.
     """
+    generation(servers, name)
+    for server in reversed([*servers]):
+        _switch(server, name)
+
+
+def _switch(server: Server, name: str) -> None:
     with server.writing() as cursor:
         cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
         cursor.execute(
@@ -134,19 +179,22 @@ def drop(server: Server, name: str) -> None:
         cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(schema_of(name)))
 
 
-def prune(server: Server, kept: frozenset[str]) -> list[str]:
+def prune(servers: Servers, kept: frozenset[str]) -> list[str]:
     """Removes all but the live generation and those ``kept``, what these rest on, and what killed loads left.
 
     Returns:
         The names removed.
     """
-    live = live_name(server)
-    rows = server.ask(
-        "SELECT substr(nspname, %(from)s) FROM pg_namespace WHERE starts_with(nspname, %(prefix)s)",
-        {"prefix": f"{CATALOG}_", "from": len(CATALOG) + 2},
-    )
-    bases = {one.base for one in generations(server) if one.live or one.manifest.name in kept}
-    gone = sorted(name for (name,) in rows if name not in bases and name != live and name not in kept)
-    for name in gone:
-        drop(server, name)
-    return gone
+    live, removed = live_name(servers), set[str]()
+    for number, server in enumerate(servers):
+        stay = {live, _live_name(server), *kept}
+        stay |= {one.base for one in held(servers, number) if one.manifest.name in stay}
+        rows = server.ask(
+            "SELECT substr(nspname, %(from)s) FROM pg_namespace WHERE starts_with(nspname, %(prefix)s)",
+            {"prefix": f"{CATALOG}_", "from": len(CATALOG) + 2},
+        )
+        gone = sorted({name for (name,) in rows} - stay)
+        for name in gone:
+            drop(server, name)
+        removed.update(gone)
+    return sorted(removed)

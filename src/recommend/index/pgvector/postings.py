@@ -16,17 +16,17 @@ _A_PART = 16_384
 _WIDTH = 8  # bytes of an entry: number and weight
 
 
-def parts(matrix: TermMatrix, first: int = 0, since: int = 0) -> Iterator[tuple[int, int, int, bytes]]:
-    """The postings of n articles whose numbers begin at ``first``, as term, ``since``, part and entries."""
+def parts(matrix: TermMatrix, numbers: IntArray, since: int = 0) -> Iterator[tuple[int, int, int, bytes]]:
+    """The postings of n articles of some ``numbers`` (n,), as term, ``since``, part and entries."""
     postings = matrix.postings
     for term in np.flatnonzero(np.diff(postings.indptr)).tolist():
         span = slice(int(postings.indptr[term]), int(postings.indptr[term + 1]))
         weights = np.asarray(postings.data[span], "<f4")
         order = np.argsort(-weights, kind="stable")
-        numbers, weights = (postings.indices[span] + first).astype("<i4")[order], weights[order]
-        for part, start in enumerate(range(0, len(numbers), _A_PART)):
+        having, weights = numbers[postings.indices[span]].astype("<i4")[order], weights[order]
+        for part, start in enumerate(range(0, len(having), _A_PART)):
             some = slice(start, start + _A_PART)
-            yield term, since, part, numbers[some].tobytes() + weights[some].tobytes()
+            yield term, since, part, having[some].tobytes() + weights[some].tobytes()
 
 
 def read_within(terms: TermVector, most: int, frequencies: NDArray[np.integer]) -> TermVector:

@@ -17,6 +17,8 @@ from recommend.index.pgvector import postings, schema
 from recommend.index.records import card_bytes
 from recommend.index.segment import Segment
 
+IntArray = NDArray[np.int64]
+
 _BLOCK = 4_096
 _ROWS = {
     "number": "int4",
@@ -34,26 +36,31 @@ _ROWS = {
     "duplicates": "int8",
     "embedding": "halfvec",
 }
-RECORDS = {"number": "int4", "neighbours": "int4[]", "vectors": "bytea", "card": "bytea"}
+_RECORDS = {"number": "int4", "neighbours": "int4[]", "vectors": "bytea", "card": "bytea"}
 Listed = tuple[int, bytes, list[int], bytes]
 """A ready list: of which number, by what it was made, the numbers on it, and it itself."""
 LISTS = {"number": "int4", "made_by": "bytea", "candidates": "int4[]", "list": "bytea"}
 _PARTS = {"term": "int4", "since": "int4", "part": "int4", "entries": "bytea"}
 
 
-def copy_segment(cursor: Any, base: str, segment: Segment, *, first: int = 0, since: int = 0) -> None:
+def copy_segment(cursor: Any, base: str, segment: Segment, numbers: IntArray, *, since: int = 0) -> None:
     """Adds the articles of a segment to the tables of a generation.
 
     Args:
         cursor: in the transaction that is to hold them.
         base: name of that generation.
         segment: of n articles; ``neighbours`` holds numbers.
-        first: number of the first one, the others follow.
+        numbers: (n,) theirs.
         since: the step from which on they hold.
     """
-    copy(cursor, base, "rows", _ROWS, _rows(segment, first, since))
-    copy(cursor, base, "records", RECORDS, _records(segment, first))
-    copy(cursor, base, "parts", _PARTS, postings.parts(segment.matrix, first, since))
+    copy(cursor, base, "rows", _ROWS, _rows(segment, numbers, since))
+    copy(cursor, base, "records", _RECORDS, _records(segment, numbers))
+    copy(cursor, base, "parts", _PARTS, postings.parts(segment.matrix, numbers, since))
+
+
+def copy_elsewhere(cursor: Any, base: str, vectors: Iterable[tuple[int, bytes]]) -> None:
+    """Adds what is packed of articles of other shards, by their numbers, for their neighbours here."""
+    copy(cursor, base, "records", _RECORDS, ((number, [], packed, b"") for number, packed in vectors))
 
 
 def copy(cursor: Any, base: str, table: str, columns: dict[str, str], rows: Iterable[tuple[Any, ...]]) -> None:
@@ -68,7 +75,7 @@ def copy(cursor: Any, base: str, table: str, columns: dict[str, str], rows: Iter
             target.write_row(row)
 
 
-def _rows(segment: Segment, first: int, since: int) -> Iterator[tuple[Any, ...]]:
+def _rows(segment: Segment, numbers: IntArray, since: int) -> Iterator[tuple[Any, ...]]:
     """By date, so that those near in time lie together."""
     table = segment.table
     languages = [primary_language(value) or None for value in table.values("language")]
@@ -76,7 +83,7 @@ def _rows(segment: Segment, first: int, since: int) -> Iterator[tuple[Any, ...]]
     order: NDArray[np.int64] = np.lexsort((np.arange(len(table)), table.published_at))
     for row in order.tolist():
         yield (
-            first + row,
+            int(numbers[row]),
             since,
             table.id(row),
             _moment(table.published_at[row]),
@@ -93,12 +100,12 @@ def _rows(segment: Segment, first: int, since: int) -> Iterator[tuple[Any, ...]]
         )
 
 
-def _records(segment: Segment, first: int) -> Iterator[tuple[Any, ...]]:
+def _records(segment: Segment, numbers: IntArray) -> Iterator[tuple[Any, ...]]:
     batch = segment.table.batch
     assert segment.neighbours is not None
     for start in range(0, len(segment), _BLOCK):
         for row, card in enumerate(batch.slice(start, _BLOCK).to_pylist(), start=start):
-            yield first + row, segment.neighbours[row].tolist(), pack(segment, row), card_bytes(card)
+            yield int(numbers[row]), segment.neighbours[row].tolist(), pack(segment, row), card_bytes(card)
 
 
 def _moment(value: np.int64) -> int | None:

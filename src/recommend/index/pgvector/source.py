@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from pgvector import HalfVector
-from recommend.index.candidate_source import Found, Listed, Matching, Nearest, Newest, Search, Want, Wanted
+from recommend.index.candidate_source import Found, Listed, Matching, Nearest, Newest, Numbered, Search, Want, Wanted
 from recommend.index.conditions import Conditions
 from recommend.index.dates import MISSING
 from recommend.index.lexicon import TermVector
@@ -36,7 +36,7 @@ _LEXICAL_SPARE = 4  # times as many matches are looked at where some may be left
 
 
 class PgvectorSource:
-    """A generation on a server; a :class:`~recommend.index.candidate_source.CandidateSource`."""
+    """A generation, or its shard, on a server; a :class:`~recommend.index.candidate_source.CandidateSource`."""
 
     def __init__(self, server: Server, generation: Generation, frequencies: NDArray[np.integer]) -> None:
         """
@@ -45,6 +45,7 @@ class PgvectorSource:
             generation: which.
             frequencies: (v,) how many articles have each term.
         """
+        self.is_partial = False
         self._server = server
         self._schema = schema_of(generation.manifest.name)
         self._frequencies = frequencies
@@ -68,7 +69,7 @@ class PgvectorSource:
         """See :meth:`~recommend.index.candidate_source.CandidateSource.find`."""
         if isinstance(want, Search):
             return self._search(want, gone)
-        if isinstance(want, Wanted | Listed):
+        if isinstance(want, Wanted | Numbered | Listed):
             return self._looked_up(want)
         if isinstance(want, Nearest):
             found = (
@@ -79,19 +80,22 @@ class PgvectorSource:
             return self._counted(found, given, want.count, alone=True)[0]
         return self._matching(want, gone) if isinstance(want, Matching) else self._newest(want, gone)
 
-    def _looked_up(self, want: Wanted | Listed) -> Found:
-        """The articles of some ids, or of a list: one request asks for the same several times."""
+    def _looked_up(self, want: Wanted | Numbered | Listed) -> Found:
+        """The articles of some ids or numbers, or of a list: one request asks for the same several times."""
         with self._lock:
             known = self._kept.get(want)
         if known is None:
-            known = self._listed(want) if isinstance(want, Listed) else self._articles(want.ids)
+            known = self._listed(want) if isinstance(want, Listed) else self._articles(want)
             with self._lock, suppress(ValueError):  # more than is kept at all
                 self._kept[want] = known
         return known
 
-    def _articles(self, ids: frozenset[str]) -> Found:
+    def _articles(self, want: Wanted | Numbered) -> Found:
+        if isinstance(want, Numbered):
+            found = "WITH found AS (SELECT unnest(%(numbers)s::integer[]) AS number, 8 AS kind)"
+            return self._counted(found, {"numbers": sorted(want.numbers)}, 0, alone=True)[0]
         found = "WITH found AS (SELECT number, 8 AS kind FROM {schema}.articles WHERE id = ANY(%(ids)s))"
-        return self._fetched(found, {"ids": [one.replace("\0", "\1") for one in sorted(ids)]}, 0)
+        return self._fetched(found, {"ids": [one.replace("\0", "\1") for one in sorted(want.ids)]}, 0)
 
     def _listed(self, want: Listed) -> Found:
         if want.made_by not in self._listed_by:
@@ -99,9 +103,10 @@ class PgvectorSource:
             self._listed_by[want.made_by] = self._ask(any_of_it, {"made_by": want.made_by})[0][0]
         given = {"number": want.number, "made_by": want.made_by}
         rows = self._formatted(statements.LISTED, given) if self._listed_by[want.made_by] else []
-        ready = next((found for number, _, found, _ in rows if number is None), b"")
+        ready, on_it = next(((found, on_it) for number, _, found, on_it in rows if number is None), (b"", b""))
+        numbers = np.sort(np.frombuffer(on_it or b"", ">i4").astype(np.int64))
         records = _records([row for row in rows if row[0] is not None])
-        return Found(_sorted(records), 0, False, Records(records), ready)
+        return Found(numbers, 0, False, Records(records), ready)
 
     def _newest(self, want: Newest, gone: IntArray) -> Found:
         condition, given = _condition(want.conditions, gone)
@@ -175,11 +180,11 @@ class PgvectorSource:
         dense = sum(kinds & _DENSE for _, kinds, *_ in chosen)
         return Found(_sorted(records), count, len(records) < count, Records(records, neighbours)), dense
 
-    def numbers(self, ids: Iterable[str]) -> IntArray:
+    def numbers(self, ids: Iterable[str]) -> tuple[IntArray, frozenset[str]]:
         """See :meth:`~recommend.index.candidate_source.CandidateSource.numbers`."""
         given = {"ids": [one.replace("\0", "\1") for one in ids]}
         statement = "SELECT number FROM {}.articles WHERE id = ANY(%(ids)s) ORDER BY number"
-        return _column(self._ask(statement, given))
+        return _column(self._ask(statement, given)), frozenset()
 
     def ids(self, conditions: Conditions, gone: IntArray) -> Iterator[str]:
         """See :meth:`~recommend.index.candidate_source.CandidateSource.ids`."""

@@ -46,7 +46,7 @@ NOTHING_NEAR = "near AS (SELECT NULL::integer AS number WHERE false),"
 LISTED = """
 WITH list AS MATERIALIZED (
     SELECT candidates, list FROM {schema}.ready WHERE number = %(number)s AND made_by = %(made_by)s)
-SELECT NULL, NULL, list, NULL FROM list
+SELECT NULL, NULL, list, (SELECT string_agg(int4send(one), '') FROM unnest(candidates) one) FROM list
 UNION ALL
 SELECT number, halfvec_send(r.embedding), t.vectors, t.card
 FROM {schema}.articles r JOIN {schema}.records t USING (number)

@@ -21,8 +21,9 @@ from recommend.index.expansion import NEIGHBOUR_COUNT
 from recommend.index.gathered import Gathered
 from recommend.index.lexical import TermMatrix
 from recommend.index.pgvector.generations import Generation, generation
+from recommend.index.pgvector.joined import JoinedSource
 from recommend.index.pgvector.schema import schema_of
-from recommend.index.pgvector.server import Server
+from recommend.index.pgvector.servers import Servers
 from recommend.index.pgvector.source import PgvectorSource
 from recommend.index.projection import Projection
 from recommend.index.segment import Segment
@@ -42,42 +43,43 @@ STATISTICS = re.compile(
 class RemoteSnapshot(Snapshot):
     """A snapshot whose articles lie on a server; pickled by where that is."""
 
-    server: Server
+    servers: Servers
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _reopened, (self.server.url, self.layout, self.manifest.name)
+        return open_generation, (self.servers, self.layout, self.manifest.name)
 
 
-def open_generation(server: Server, layout: IndexLayout, name: str) -> RemoteSnapshot:
+def open_generation(servers: Servers, layout: IndexLayout, name: str) -> RemoteSnapshot:
     """Opens a generation; brings its statistics where the index folder lacks them, and verifies them.
 
     Args:
-        server: where it lies.
+        servers: where it lies.
         layout: the index folder of this machine.
         name: of the generation.
 
     Raises:
         SnapshotError: when there is no such generation, or its statistics are damaged.
-        StoreUnreachableError: when the server cannot be asked.
+        StoreUnreachableError: when no server can be asked.
     """
-    known = generation(server, name)
+    known = generation(servers, name)
     parts = layout.snapshot(name)
     if not parts.manifest.exists():
-        _bring(server, layout, known)
+        _bring(servers, layout, known)
     for file, digest in known.manifest.sha256.items():
         if STATISTICS.fullmatch(file) and file_sha256(parts.root / file) != digest:
-            raise SnapshotError(f"{parts.root / file} has another SHA-256 than generation {name} on {server.name}")
-    return _opened(server, layout, parts, known)
+            raise SnapshotError(f"{parts.root / file} has another SHA-256 than generation {name} on {servers.name}")
+    return _opened(servers, layout, parts, known)
 
 
-def _bring(server: Server, layout: IndexLayout, known: Generation) -> None:
+def _bring(servers: Servers, layout: IndexLayout, known: Generation) -> None:
     name = known.manifest.name
-    files = server.ask(sql.SQL("SELECT file, content FROM {}.statistics").format(schema_of(name)))
+    statement = sql.SQL("SELECT file, content FROM {}.statistics").format(schema_of(name))
+    files = servers.any(lambda server: server.ask(statement))
     layout.snapshots.mkdir(parents=True, exist_ok=True)
     with folder_aside(layout.snapshots, ".bringing-") as aside:
         for file, content in files:
             if not STATISTICS.fullmatch(file):
-                raise SnapshotError(f"generation {name} on {server.name} holds a file {file!r}, which none should")
+                raise SnapshotError(f"generation {name} on {servers.name} holds a file {file!r}, which none should")
             (aside / file).parent.mkdir(parents=True, exist_ok=True)
             (aside / file).write_bytes(content)
         (aside / "manifest.json").write_bytes(known.manifest.content)
@@ -89,12 +91,13 @@ def _bring(server: Server, layout: IndexLayout, known: Generation) -> None:
                 raise
 
 
-def _opened(server: Server, layout: IndexLayout, parts: SnapshotLayout, known: Generation) -> RemoteSnapshot:
+def _opened(servers: Servers, layout: IndexLayout, parts: SnapshotLayout, known: Generation) -> RemoteSnapshot:
     manifest = known.manifest
     lexicon, tags, authors = map(lexical.load_lexicon, (parts.lexical, parts.tags, parts.authors))
     terms = _none(parts.lexical, manifest.articles)
     assert terms.corpus is not None
-    source = PgvectorSource(server, known, terms.corpus[0])
+    sources = [PgvectorSource(server, known, terms.corpus[0]) for server in servers]
+    source = sources[0] if len(sources) == 1 else JoinedSource(servers, sources)
     beside = _empty(manifest, terms, _none(parts.tags, manifest.articles), _none(parts.authors, manifest.articles))
     return RemoteSnapshot(
         layout,
@@ -108,7 +111,7 @@ def _opened(server: Server, layout: IndexLayout, parts: SnapshotLayout, known: G
         SeriesMeans.load(parts.titles, series, manifest.dimension),
         Boilerplate.of(load_mmap(parts.boilerplate)),
         None,
-        server,
+        servers,
     )
 
 
@@ -134,7 +137,3 @@ def _none(folder: Path, articles: int) -> TermMatrix:
     """Vectors of no articles, of a corpus whose postings ended where a file tells."""
     frequencies = np.diff(load_mmap(folder / "postings.indptr.npy"))
     return TermMatrix(sparse.csr_array((0, len(frequencies)), dtype=np.float32), corpus=(frequencies, articles))
-
-
-def _reopened(url: str, layout: IndexLayout, name: str) -> RemoteSnapshot:
-    return open_generation(Server(url), layout, name)

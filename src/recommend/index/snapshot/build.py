@@ -64,6 +64,7 @@ class Recipe:
         depth: candidates that dense search contributes; what recall is measured with.
         boilerplate: what all is made without.
         exposure: as ``policy.exposure``.
+        shards: on how many servers it is to lie.
     """
 
     encoder: Encoder
@@ -73,6 +74,7 @@ class Recipe:
     depth: int
     boilerplate: Boilerplate = NOTHING
     exposure: float = 0.0
+    shards: int = 1
 
     @classmethod
     def of(cls, encoder: Encoder, settings: Settings) -> Recipe:
@@ -88,6 +90,7 @@ class Recipe:
             settings.indexing,
             settings.ranking.candidates,
             exposure=settings.policy.exposure if settings.policy.on else 0.0,
+            shards=1 + len(settings.pgvector.shards),
         )
 
     @property
@@ -100,6 +103,7 @@ class Recipe:
             self.settings.expansion_time,
             sorted(self.boilerplate.found),
             *([self.exposure] if self.exposure else []),
+            *([f"{self.shards} shards"] if self.shards > 1 else []),
         )
         return sha256(orjson.dumps([FORMAT, self.encoder.fingerprint, mapped, *chosen])).hexdigest()[:8]
 
