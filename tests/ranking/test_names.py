@@ -32,6 +32,16 @@ from recommend.ranking.names import Names, names_among, names_among_each, names_
         (["Laurence"], ["They hear Laurence des Cars today", "Who is Laurence?"], ["Laurence"]),
         (["Lago"], ["A guest at Mar-a-Lago", "Mar-a-Lago is searched"], ["Mar-a-Lago"]),
         (["Lago"], ["A guest at Mar-a-Lago", "The Lago Maggiore"], []),
+        (["Piper"], ["there a Piper PA-46 crashes", "where a Piper PA-24 crashes"], []),
+        (["Pfizer"], ["What Pfizer-BioNTech sells", "What Pfizer sells"], ["Pfizer"]),
+        (["Kingdom"], ["in the United Kingdom's Department for trade", "The United Kingdom votes"], ["United Kingdom"]),
+        (["Putin"], ["the President of Russia Vladimir Putin", "as Vladimir Putin is"], ["Vladimir Putin"]),
+        (["Magyar"], ["They ask Peter Magyar, whom Magyar voters like", "What Magyar said"], ["Magyar"]),
+        (["Johnson"], ["They ask Mike Johnson", "When Boris Johnson left, Johnson wept"], []),
+        (["Manchester"], ["A day for Manchester City", "A day for Manchester United"], []),
+        (["Leyen", "Ursula"], ["So Ursula von der Leyen won", "That Ursula von der Leyen"], ["Ursula von der Leyen"]),
+        (["Caledonia"], ["New Caledonia votes", "A vote in New Caledonia"], ["New Caledonia"]),
+        (["Greek-flagged"], ["The Greek-flagged Sounion", "A Greek-flagged ship"], []),
         (["Yemeni", "Prime Minister"], ["A Yemeni said", "Their Prime Minister said"], []),
         ([], ["", ""], []),
     ],
@@ -59,6 +69,16 @@ def test_names_are_not_given_unless_one_of_them_is_rare() -> None:
     assert names_in(["Kermanshah", "Fire"], ["A Fire in Kermanshah", "Kermanshah Fire"], known) == ["Kermanshah"]
 
 
+def test_a_word_that_begins_names_is_none_alone_unless_it_is_a_place() -> None:
+    words = frozenset({"peter", "Peter", "magya", "Magya", "kursk", "Kursk"})
+    known = Names(words, words, frozenset({"Peter", "Kursk"}))
+    assert names_in(["Peter"], ["What Peter Magyar says", "So Peter said"], known) == []
+    assert names_in(["Peter"], ["What Peter Magyar says", "Peter Magyar won"], known) == ["Peter Magyar"]
+    assert names_in(["Magyar"], ["Peter Magyar says", "Viktor Magyar won"], known) == ["Magyar"]
+    assert names_in(["Magyar"], ["Peter Magyar says", "And Viktor Magyar won"], known) == []
+    assert names_in(["Kursk"], ["A fire in Kursk", "To Kursk Oblast"], known) == ["Kursk"]
+
+
 def test_in_a_script_without_capitals_a_name_is_what_is_rare() -> None:
     known = Names(frozenset({"عدن", "قال"}), frozenset({"عدن"}))
     texts = ["قال في عدن", "عدن قال"]
@@ -76,7 +96,7 @@ def test_a_word_that_a_corpus_seldom_writes_with_a_capital_is_no_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "names"), [("A McDavid, a _David and one Eby", []), ("A McDavid, David and Eby", ["David Eby"])]
+    ("text", "names"), [("A McDavid, a _David and a McEby", []), ("A McDavid, David and a McEby", ["David Eby"])]
 )
 def test_a_word_that_only_ends_another_one_is_in_no_text(text: str, names: list[str]) -> None:
     assert names_in(["Eby"], ["They ask what David Eby said", text], None) == names

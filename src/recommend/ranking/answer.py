@@ -154,7 +154,8 @@ def evidence_under(
     places = some.places
     lexicon, snapshot, matrix = view.snapshot.lexicon, view.snapshot, view.segments[0].matrix
     shared = shared_terms(query.terms, [view.segments[s].matrix.vector(row) for s, row in places], lexicon)
-    names = names_among_each([terms.keys() for terms in shared], lexicon, matrix)
+    beginnings = snapshot.manifest.beginnings
+    names = names_among_each([terms.keys() for terms in shared], lexicon, matrix, beginnings)
     lexical = rounded(some.feature("lexical")).tolist()
     updates = near_duplicates.updates_of(view, query, some, rules).tolist() if updating is None else updating
     found = []

@@ -11,6 +11,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from recommend.articles.capitals import without_possessive
 from recommend.articles.languages import primary_language
 from recommend.articles.text import folded
 
@@ -22,7 +23,7 @@ _OFFICES = frozenset(
     director economic emperor executive federal first force forces foreign former general god governor group
     head highness interior international judge justice king left lieutenant lord majesty mayor member military
     minister ministry mr mrs ms mt mw national new office officials opposition pope president presidential prime
-    prince princess queen representatives royal second secretary senator sheikh social speaker special
+    prince princess queen representatives republican royal second secretary senator sheikh social speaker special
     spokesperson supreme the tsar united vice
     """.split()  # noqa: SIM905 - a list of words
 )
@@ -53,7 +54,9 @@ def names_nothing(written: str, language: str | None) -> bool:
 
 
 def _is_common(plain: str, language: str | None) -> bool:
-    stem = plain.removesuffix("'s").removesuffix("’s")
+    stem = without_possessive(plain)
+    if "-" in stem and not nationalities().isdisjoint(stem.split("-")):  # "pro-Turkish", "Greek-flagged"
+        return True
     return any(
         word in nationalities() or word in _OFFICES or word in _calendar(primary_language(language or "en"))
         for word in (stem, stem.removesuffix("s"), stem.removesuffix("e"))

@@ -88,7 +88,8 @@ def propose(
         told = {term for span in spans(table.headline(row), own) for term in span.terms} & own
         stories.append((table, row, told, float(candidates.probabilities[i])))
     shared = frozenset().union(*(told for _, _, told, _ in stories))
-    names = names_among(shared, view.snapshot.lexicon, view.segments[0].matrix)
+    beginnings = view.snapshot.manifest.beginnings
+    names = names_among(shared, view.snapshot.lexicon, view.segments[0].matrix, beginnings)
     rare = _few(view, names.rare)
     capitals = names_among(own, view.snapshot.lexicon, view.segments[0].matrix).all
     found = [(passage, spans(passage.text, shared)) for passage in passages]

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.articles.capitals import in_headline_case, without_possessive, words_of
 from recommend.articles.languages import primary_language
 from recommend.articles.text import spans, terms
 from recommend.index.lexical import TermMatrix
 from recommend.index.lexicon import Lexicon
 from recommend.ranking.common_names import names_nothing
+from recommend.ranking.places import extent
 
 IntArray = NDArray[np.int64]
 
 _A_NAME = 0.6
 _RARE, _FEW = 0.05, 10
-_HEADLINE_CASE = 0.7
-_OF = ("of the ", "of ", "de la ", "de ", "del ", "do ", "da ", "des ", "du ", "von ", "van ")
-_WORD = re.compile(r"\w[\w’'-]*")
+_OF = (
+    "of the ", "of ", "de la ", "de ", "del ", "do ", "da ", "des ", "dos ", "du ", "von der ", "von ", "van der ",
+    "van den ", "van ", "bin ", "ibn ",
+)  # fmt: skip
 _NEXT = re.compile(r"[^\W\d_][\w’-]*")
 _BEFORE = ("", ".", "!", "?", ":")
 """What a sentence begins after."""
@@ -30,27 +34,31 @@ _BEFORE = ("", ".", "!", "?", ":")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Terms that name something, and those of them that few articles have."""
+    """Terms that name something, and those of them that few articles have; and words, as written, that name nothing
+    alone, see :mod:`recommend.index.name_beginnings`."""
 
     all: frozenset[str]
     rare: frozenset[str]
+    beginnings: Set[str] = frozenset()
 
     def with_rare(self, terms: Set[str]) -> Names:
         """These, and rare ones beside them."""
         new = _forms({term.lower() for term in terms})
-        return Names(self.all | new, self.rare | new) if new else self
+        return Names(self.all | new, self.rare | new, self.beginnings) if new else self
 
 
-def names_among(terms: Set[str], lexicon: Lexicon, matrix: TermMatrix) -> Names:
+def names_among(terms: Set[str], lexicon: Lexicon, matrix: TermMatrix, beginnings: Set[str] = frozenset()) -> Names:
     """Which of some terms are names in a corpus.
 
     A word is a name where most of the articles that have it write it with a capital, also those in which it begins no
     sentence; in a script without capitals any word may be one.
     """
-    return names_among_each([terms], lexicon, matrix)[0]
+    return names_among_each([terms], lexicon, matrix, beginnings)[0]
 
 
-def names_among_each(lists: Sequence[Set[str]], lexicon: Lexicon, matrix: TermMatrix) -> list[Names]:
+def names_among_each(
+    lists: Sequence[Set[str]], lexicon: Lexicon, matrix: TermMatrix, beginnings: Set[str] = frozenset()
+) -> list[Names]:
     """The same of several sets of terms, each by itself."""
     stems = [{term.lower() for term in terms} for terms in lists]
     ordered = sorted(set().union(*stems))
@@ -63,7 +71,7 @@ def names_among_each(lists: Sequence[Set[str]], lexicon: Lexicon, matrix: TermMa
             names.add(stem)
             if with_it <= most:
                 rare.add(stem)
-    return [Names(_forms(own & names), _forms(own & rare)) for own in stems]
+    return [Names(_forms(own & names), _forms(own & rare), beginnings) for own in stems]
 
 
 def _forms(stems: Set[str]) -> frozenset[str]:
@@ -117,15 +125,21 @@ def names_in(
         language: of the texts.
     """
     found: dict[str, None] = {}
+    beginnings = frozenset() if known is None else known.beginnings
     for phrase in phrases:
         for run in _runs(phrase):
-            whole = _whole(run, texts)
+            whole = _whole(run, texts, beginnings, language)
             if not whole or not _is_name(whole, language):
                 continue
             if known is None or _holds(whole, known.all if _has_capitals(whole) else known.rare):
                 found[whole] = None
     joined = _joined(list(found), texts)
-    names = [one for one in joined if not any(one != other and one in other for other in joined)]
+    names = [
+        one
+        for one in joined
+        if not any(one != other and one in other for other in joined)
+        and (one not in beginnings or extent(one, language) is not None)
+    ]
     return names if known is None or any(_holds(one, known.rare) for one in names) else []
 
 
@@ -144,41 +158,93 @@ def _runs(phrase: str) -> Iterator[str]:
             run = []
 
 
-def _whole(run: str, texts: Sequence[str]) -> str | None:
-    """A run with the capitalised words beside it that all texts have; None where others belong to it; as it is in a
-    script without capitals."""
+class _Form(NamedTuple):
+    """How a text writes a name: the words that were looked for, and those with capitals beside them, nearest first; and
+    the word before all, where a sentence begins with it."""
+
+    written: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    first: str = ""
+
+
+def _whole(run: str, texts: Sequence[str], beginnings: Set[str], language: str | None) -> str | None:
+    """A run with the capitalised words beside it that all texts have there; None where all go on with others, which
+    belong to it; as it is in a script without capitals."""
     if not _has_capitals(run):
         return run
-    line = next((one for text in texts for one in text.split("\n") if run in one), "")
-    words, in_headline_case = _words(line)
-    if in_headline_case:
+    forms = [_form(run, text) for text in texts]
+    others = [text for text, form in zip(texts, forms, strict=True) if form is None]
+    known = [form for form in forms if form is not None]
+    if not known:
         return run
-    start = line.find(run)
-    inside = [i for i, word in enumerate(words) if word.start() >= start and word.end() <= start + len(run)]
-    if not inside:
-        around = next((word[0] for word in words if word.start() < start < word.end()), None)  # "Lago": Mar-a-Lago
-        return run if around is None else around if _in_all(around, texts) else None
-    first, last = inside[0], inside[-1]
-    while first > 0 and _beside(line, words[first - 1], words[first]) and not _begins(line, words[first - 1]):
-        if not _in_all(words[first - 1][0], texts):
-            return None
-        first -= 1
-    while last + 1 < len(words) and _beside(line, words[last], words[last + 1]):
-        if not _in_all(words[last + 1][0], texts):
-            return None
-        last += 1
-    return line[words[first].start() : words[last].end()].removesuffix("'s").removesuffix("’s")
+    written = known[0].written
+    if any(form.written != written for form in known) or (written != run and not _in_all(written, others)):
+        return None
+    named = [(*form.before, form.first) if _is_part(form, known, beginnings) else form.before for form in known]
+    before = _shared(named, others, partial(names_nothing, language=language))
+    after = _shared([form.after for form in known], others)
+    if before is None or after is None:
+        return None
+    return " ".join([*reversed(before), written, *after]).replace(" -", "-")
 
 
-@lru_cache(maxsize=1_024)  # one line is asked for with each of its names, in several boxes
-def _words(line: str) -> tuple[list[re.Match[str]], bool]:
-    """The words of a line, and whether most of them are written with a capital."""
-    words = list(_WORD.finditer(line))
-    return words, sum(word[0][0].isupper() for word in words) > _HEADLINE_CASE * len(words)
+def _is_part(form: _Form, forms: Sequence[_Form], beginnings: Set[str]) -> bool:
+    """Whether the word that a sentence begins with is of the name: it begins others, or is there in another text, too,
+    inside of a sentence."""
+    place = len(form.before)
+    return form.first in beginnings or any(other.before[place : place + 1] == (form.first,) for other in forms)
+
+
+def _shared(
+    beside: Sequence[Sequence[str]], others: Sequence[str], is_apart: Callable[[str], bool] = lambda _: False
+) -> Sequence[str] | None:
+    """The words beside a name that all texts have there; None where each has another one next, that is not apart from
+    it, as an office is."""
+    count = 0
+    while len({tuple(some[count : count + 1]) for some in beside}) == 1 and beside[0][count:]:
+        if not _in_all(beside[0][count], others):
+            return None
+        count += 1
+    ends = any(not some[count:] or is_apart(some[count]) for some in beside)
+    return beside[0][:count] if ends else None
+
+
+def _form(run: str, text: str) -> _Form | None:
+    """The longest way in which a text writes a run; None where it does not, or where its capitals tell nothing."""
+    forms = [form for line in text.split("\n") if run in line for form in _forms_in(line, run)]
+    return max(forms, key=lambda form: (len(form.before), len(form.after)), default=None)
+
+
+@lru_cache(maxsize=4_096)  # one line is asked for with each of its names, in several boxes
+def _forms_in(line: str, run: str) -> Sequence[_Form]:
+    words = words_of(line)
+    if in_headline_case(words):
+        return ()
+    found = []
+    for match in re.finditer(rf"(?<!\w){re.escape(run)}(?!\w)", line):
+        inside = [i for i, word in enumerate(words) if word.start() < match.end() and match.start() < word.end()]
+        first, last = inside[0], inside[-1]
+        written = run if words[first].start() == match.start() else without_possessive(words[first][0])
+        rest = without_possessive(line[match.end() : words[last].end()]) if written == run else ""
+        before, after, initial = list[str](), [rest] if rest else [], ""
+        while first > 0 and _beside(line, words[first - 1], words[first]):
+            first -= 1
+            if _begins(line, words[first]):
+                initial = words[first][0]
+                break
+            before.append(words[first][0])
+        while last + 1 < len(words) and _beside(line, words[last], words[last + 1]):
+            last += 1
+            after.append(without_possessive(words[last][0]))
+        found.append(_Form(written, tuple(before), tuple(after), initial))
+    return found
 
 
 def _beside(line: str, left: re.Match[str], right: re.Match[str]) -> bool:
-    return line[left.end() : right.start()] == " " and all(_of_a_name(word[0]) for word in (left, right))
+    """Whether two words may be of one name."""
+    ends = without_possessive(left[0]) != left[0]
+    return not ends and line[left.end() : right.start()] == " " and all(map(_of_a_name, (left[0], right[0])))
 
 
 def _of_a_name(word: str) -> bool:
@@ -216,7 +282,7 @@ def _joined(names: list[str], texts: Sequence[str]) -> list[str]:
             continue
         word = _NEXT.match(after, len(of))
         ends = [one for one in names if one != name and after.startswith(one, len(of))]
-        other = ends[0] if ends else word[0].removesuffix("'s").removesuffix("’s") if word is not None else ""
+        other = ends[0] if ends else "" if word is None else without_possessive(word[0])
         whole = f"{name} {of}{other}"
         if other[:1].isupper() and all(whole in text for text in texts if name in text):
             return _joined([whole, *(one for one in names if one not in (name, other))], texts)

@@ -33,7 +33,7 @@ from recommend.settings import PolicySettings
 BoolArray = NDArray[np.bool_]
 
 _AT_ONCE = 1_024
-_FORMAT = 7  # another one when lists are made otherwise
+_FORMAT = 8  # another one when lists are made otherwise
 _TOLD_BY = {"duplicate_dense", "duplicate_lexical", "update_lexical"}
 _DENSE, _LEXICAL = FEATURES.index("dense"), FEATURES.index("lexical")
 

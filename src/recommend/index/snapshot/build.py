@@ -34,6 +34,7 @@ from recommend.index.expansion import (
     nearest,
     units,
 )
+from recommend.index.name_beginnings import NEWEST, name_beginnings
 from recommend.index.projection import Projection
 from recommend.index.series_means import SeriesMeans
 from recommend.index.snapshot.catalog import current_name
@@ -228,6 +229,7 @@ def _write(
         typical_terms=median_terms(matrix.rows),
         time_curve=curve,
         label_worth=label_worth.measure(table.codes("section"), tagged, written, timeless, reading.groups),
+        beginnings=name_beginnings(map(table.headline, table.timeline.newest_first[:NEWEST].tolist())),
         dimension=encoder.dimension,
         kind=kind.name,
         made_by=made_by(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_serializer
 
 from recommend.errors import SnapshotError, truncated_repr
 from recommend.files import file_sha256
@@ -45,6 +45,7 @@ class Manifest(BaseModel):
         typical_terms: median of how many different terms articles have; 0 where that was not counted.
         time_curve: what nearness in time says here.
         label_worth: what sections, tags and authors say here, see :mod:`recommend.index.label_worth`.
+        beginnings: words that name nothing alone, see :mod:`recommend.index.name_beginnings`.
         agreement: see :mod:`recommend.index.agreement`; empty where all articles are in the encoder's language.
         dimension: of the embeddings.
         kind: of the FAISS index.
@@ -82,8 +83,13 @@ class Manifest(BaseModel):
     set_aside: dict[str, str] = {}
     typical_terms: float = 0.0
     label_worth: dict[str, float] = {}
+    beginnings: frozenset[str] = frozenset()
     agreement: dict[str, tuple[float, int]] = {}
     base: str | None = None
+
+    @field_serializer("beginnings")
+    def _in_order(self, words: frozenset[str]) -> list[str]:
+        return sorted(words)
 
     @property
     def content(self) -> bytes:
