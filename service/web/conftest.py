@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,8 @@ from browsing import CHROMIUM, FLAGS, WATCH
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+SIZE = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="session")
@@ -23,26 +26,67 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture
-def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Pages below an address, whose consoles stay free of errors and of violations of their Content-Security-Policy,
-    and which ask nothing of another address."""
-    opened, errors, abroad = [], list[str](), list[str]()
+@dataclass
+class Watched:
+    """A page, what its console told of errors, and what it asked of another address than its own."""
 
-    def new(address: str, **options: object) -> Page:
-        given = {"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", **options}
+    page: Page
+    address: str
+    errors: list[str] = field(default_factory=list)
+    abroad: list[str] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, browser: Browser, address: str, **options: object) -> Watched:
+        """A page in a context of its own."""
+        given = {"viewport": SIZE, "locale": "en-GB", **options}
         context = browser.new_context(base_url=address, **given)  # type: ignore[arg-type]
-        opened.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        own = (f"{address}/", "data:", "blob:")
-        page.on("request", lambda asked: None if asked.url.startswith(own) else abroad.append(asked.url))
-        page.add_init_script(WATCH)
-        return page
+        one = cls(context.new_page(), address)
+        one.page.on("console", lambda message: one.errors.append(message.text) if message.type == "error" else None)
+        one.page.on("pageerror", lambda error: one.errors.append(str(error)))
+        own = (f"{address}/", "data:", "blob:", "about:")
+        one.page.on("request", lambda asked: None if asked.url.startswith(own) else one.abroad.append(asked.url))
+        one.page.add_init_script(WATCH)
+        return one
+
+    def leave(self) -> None:
+        """Makes the page as good as new: another takes several times as long as most tests."""
+        self.page.goto("about:blank")
+        self.page.context.clear_cookies()
+        self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+        self.page.set_viewport_size(SIZE)  # type: ignore[arg-type]
+        self.page.mouse.move(0, 0)
+
+
+@pytest.fixture(scope="session")
+def kept() -> dict[str, Watched]:
+    """By address the page that one test after another opens."""
+    return {}
+
+
+@pytest.fixture
+def new_page(browser: Browser, kept: dict[str, Watched]) -> Iterator[Callable[..., Page]]:
+    """Pages below an address, whose consoles stay free of errors and of violations of their Content-Security-Policy,
+    and which ask nothing of another address. Those with options, or that are to be ``apart``, are no other test's."""
+    used: list[Watched] = []
+
+    def new(address: str, *, apart: bool = False, **options: object) -> Page:
+        if apart or options:
+            one = Watched.open(browser, address, **options)
+        else:
+            one = kept[address] = kept.get(address) or Watched.open(browser, address)
+        used.append(one)
+        return one.page
 
     yield new
-    for context in opened:
-        context.close()
+    errors, abroad = list[str](), list[str]()
+    for one in used:
+        if one is kept.get(one.address):
+            one.leave()
+        else:
+            one.page.context.close()
+        errors += one.errors
+        abroad += one.abroad
+        one.errors.clear()
+        one.abroad.clear()
     assert [error for error in errors if "Failed to load resource" not in error] == []
     assert abroad == []

@@ -214,7 +214,7 @@ class Workers:
     @contextmanager
     def only(self, worker: int) -> Iterator[None]:
         """New connections reach this worker alone: the others are held still, and what would replace them for that."""
-        others = [other for other in self.processes if other != worker]
+        others, begun = [other for other in self.processes if other != worker], time.monotonic()
         os.kill(self.supervisor, signal.SIGSTOP)
         for other in others:
             os.kill(other, signal.SIGSTOP)
@@ -223,18 +223,27 @@ class Workers:
         finally:
             for other in others:
                 os.kill(other, signal.SIGCONT)
-            time.sleep(0.05)  # they answer the supervisor's question first, which may be minutes old
+            if time.monotonic() - begun > 1:  # they answer the supervisor's question first, which has five seconds
+                time.sleep(0.05)
             os.kill(self.supervisor, signal.SIGCONT)
 
     def wait(self) -> None:
         """Returns when there are two workers and each answers."""
         deadline = time.monotonic() + 120
-        while not self._answer():
+        while not (self._answers() and self._each_answers()):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.1)
+            time.sleep(0.05)
 
-    def _answer(self) -> bool:
+    def _answers(self) -> bool:
+        """Whether one does: until then none is held still, for they start beside each other."""
+        try:
+            httpx.get(f"{self.address}/healthz", trust_env=False, timeout=1).raise_for_status()
+        except httpx.TransportError:
+            return False
+        return len(self.processes) == 2
+
+    def _each_answers(self) -> bool:
         workers = self.processes
         try:
             for worker in workers:

@@ -16,7 +16,7 @@ MODULES = {
         "reindex",
         "Builds a snapshot of the store, verifies it, compares it with the live one and publishes it.",
     ),
-    "related": ("serve", "The stories that belong under an article, or under a draft."),
+    "related": ("related", "The stories that belong under an article, or under a draft."),
     "links": ("links", "Words in an article, or in a draft, and the story that a link on each should lead to."),
     "rules": ("rules", "What boxes show under kinds of stories, as editors want it."),
     "serve": ("serve", "Serves the HTTP API."),

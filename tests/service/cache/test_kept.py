@@ -1,10 +1,16 @@
-"""After any changes, what is still kept is what would be answered now."""
+"""After any changes, what is still kept is what would be answered now.
+
+``STEPS=n`` sets how many rounds of changes are made.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,7 +39,7 @@ from recommend_service.cache.response import CachedResponse
 NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
 COUNT = 400
-STEPS = 100
+STEPS = int(os.environ.get("STEPS", "40"))
 FILTERED = Filters(section="World")
 
 
@@ -71,8 +77,25 @@ RULES: list[dict[str, Any]] = [
 ]
 
 
+@cache
+def spare() -> tuple[dict[str, Any], ...]:
+    """What is published later."""
+    return tuple(rows(Random(8), 1_000, "n"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, models: Path, toy_encoder: Encoder) -> Path:
+    """The folder of a store and an index, for copies."""
+    folder = tmp_path_factory.mktemp("built")
+    settings = Settings(store=f"sqlite:///{folder / 'recommend.db'}", index=folder / "index", models=models)
+    with closing(Store(settings.store)) as store:
+        ingest(store, toy_encoder, map(parse_article, rows(Random(7), COUNT, "a")))
+        reindex(store, toy_encoder, settings)
+    return folder
+
+
 @pytest.fixture(params=["plain", "diverse", "readable", "near", "fresh", "ruled"])
-def recommender(request: Any, tmp_path: Path, models: Path, toy_encoder: Encoder) -> Iterator[Recommender]:
+def recommender(request: Any, tmp_path: Path, built: Path, models: Path, toy_encoder: Encoder) -> Iterator[Recommender]:
     rules = PolicySettings(
         diversity=0.3 if request.param == "diverse" else 0.0,
         readable=1 if request.param == "readable" else 0,
@@ -84,9 +107,8 @@ def recommender(request: Any, tmp_path: Path, models: Path, toy_encoder: Encoder
         store=f"sqlite:///{tmp_path / 'recommend.db'}", index=tmp_path / "index", models=models,
         ranking=RankingSettings(candidates=40), policy=rules,
     )  # fmt: skip
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
     with closing(Store(settings.store)) as store:
-        ingest(store, toy_encoder, map(parse_article, rows(Random(7), COUNT, "a")))
-        reindex(store, toy_encoder, settings)
         if request.param == "ruled":
             store.rules.put(read_rules({"rules": RULES}), "editor")
         yield Recommender(store, settings, toy_encoder)
@@ -97,7 +119,7 @@ class Changing:
 
     def __init__(self, recommender: Recommender, encoder: Encoder, chance: Random) -> None:
         self.recommender, self.encoder, self.chance = recommender, encoder, chance
-        self.spare = rows(Random(8), 4_000, "n")
+        self.spare = [*spare()]
 
     def change(self, now: float) -> float:
         """Makes one; returns the moment after it."""
@@ -157,7 +179,7 @@ def test_after_any_changes_no_kept_answer_is_stale_and_most_are_kept(
         cache.get(view, now, CacheKey("nobody", 1, "none"))
         survived += len(cache)
         held = [asked for asked in cache._answers if asked.day in (None, int(now // 86_400))]
-        for asked in chance.sample(held, min(len(held), 6)) if (step + 1) % 50 else held:
+        for asked in chance.sample(held, min(len(held), 6)) if (step + 1) % 20 else held:
             found, fresh = cache.get(view, now, asked), made(asked)
             assert found is not None
             assert fresh is not None, f"step {step}: {asked.article_id} is gone"
@@ -233,7 +255,7 @@ def test_a_changed_article_has_the_same_features_seen_from_either_side(
     recommender: Recommender, toy_encoder: Encoder
 ) -> None:
     changing = Changing(recommender, toy_encoder, Random(3))
-    for row in [changing.spare.pop() for _ in range(40)]:
+    for row in [changing.spare.pop() for _ in range(12)]:
         changing.take(row)
     view = recommender.view()
     for place in [(1, row) for row in range(len(view.segments[1]))]:
