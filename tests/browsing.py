@@ -65,8 +65,9 @@ def open_box(page: Page, path: str, outcome: str = "loaded") -> Locator:
 
 def assert_accessible(page: Page) -> None:
     """Axe finds nothing on the page as it is."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    found = axe.run(page)
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
+    there = page.evaluate("'axe' in window")
+    found = (axe("") if there else axe()).run(page)  # its script is long to read
     assert found.violations_count == 0, found.generate_report()
 
 

@@ -375,14 +375,8 @@ def indexed(
         yield settings, store
 
 
-SERIAL = (
-    "service/attack/test_connections.py",
-    "service/attack/test_service.py",
-    "service/attack/test_text.py",
-    "service/test_killed_workers.py",
-    "service/test_faults.py",
-)
-"""These measure their own process, or hold a service to moments: beside others they would measure those."""
+SERIAL = ("service/attack/test_connections.py", "service/attack/test_text.py")
+"""These measure their own process, or hold a service to a second: beside others they would measure those."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

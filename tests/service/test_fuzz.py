@@ -27,7 +27,7 @@ from recommend_service.routes.bulk import BulkResult
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is absent: pip install 'related-articles[dev]'")
 
-CASES = int(os.environ.get("CASES", "200"))
+CASES = int(os.environ.get("CASES", "100"))
 
 
 def _dumps(value: object) -> bytes:

@@ -86,7 +86,7 @@ def test_a_killed_worker_loses_nothing_acknowledged_brings_nothing_back_and_is_r
 ) -> None:
     each_connects_anew = httpx.Limits(max_keepalive_connections=0)
     chance = random.Random()
-    kills = int(os.environ.get("KILLS", "2"))
+    kills = int(os.environ.get("KILLS", "1"))
     with serve_workers(copied_as) as workers, ThreadPoolExecutor(3) as pool:
         writings = [Writing(workers.address, connect, number) for number in range(3)]
         for _ in range(kills):

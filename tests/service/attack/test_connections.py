@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
@@ -32,31 +32,39 @@ def _connected(address: str, sent: bytes) -> socket.socket:
     return connection
 
 
+@pytest.fixture(scope="module")
+def slow(sized: Callable[[int, int], int]) -> int:
+    """How many connections send their bodies slowly."""
+    return sized(64, 256)
+
+
+@pytest.fixture(scope="module")
+def workers(sample: Settings, serve_workers: Any, slow: int) -> Iterator[Any]:
+    """A service with room for a quarter of those, which gives heads a second."""
+    with serve_workers(_with(sample, header_timeout=1.0, max_concurrency=slow // 4)) as served:
+        yield served
+
+
 def test_b8_slow_bodies_without_a_key_are_refused_before_they_come_or_leave_room_for_readers(
-    sample: Settings, serve_workers: Any, connect: Any, held: Callable[..., None], sized: Any
+    workers: Any, connect: Any, held: Callable[..., None], slow: int
 ) -> None:
-    count = sized(64, 256)
     head = "POST {} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{{"
-    with (
-        serve_workers(_with(sample, max_concurrency=count // 4)) as workers,
-        connect(workers.address, limits=EACH_CONNECTS_ANEW) as client,
-        ExitStack() as open_,
-    ):
+    with connect(workers.address, limits=EACH_CONNECTS_ANEW) as client, ExitStack() as open_:
         for path in ("/v1/articles:bulk", "/v1/related", "/v1/events"):
-            for _ in range(count):
-                slow = open_.enter_context(closing(_connected(workers.address, head.format(path).encode())))
+            for _ in range(slow):
+                one = open_.enter_context(closing(_connected(workers.address, head.format(path).encode())))
                 if path == "/v1/articles:bulk":
-                    assert slow.recv(12) == b"HTTP/1.1 401"
+                    assert one.recv(12) == b"HTTP/1.1 401"
         # boxes that are kept need no place; this one is made anew, and these take places
         paths = [f"{BOX}?exclude={n}" for n in range(20)] + ["/v1/status", "/readyz", f"/v1/articles/{STORY}"]
         assert {client.get(path).status_code for path in paths} == {200}
-        held("B8", "slow bodies without a key", requests=3 * count, workers_lost=2 - len(workers.processes))
+        held("B8", "slow bodies without a key", requests=3 * slow, workers_lost=2 - len(workers.processes))
 
 
 def test_p10_half_sent_heads_and_idle_connections_are_closed_and_keep_nobody_out(
     sample: Settings, serve_workers: Any, connect: Any, held: Callable[..., None], sized: Any
 ) -> None:
-    count = sized(120, 700)
+    count = sized(60, 700)
     with (
         serve_workers(_with(sample, header_timeout=1.0, max_connections=count // 6)) as workers,
         connect(workers.address, limits=EACH_CONNECTS_ANEW) as client,
@@ -76,24 +84,21 @@ def test_p10_half_sent_heads_and_idle_connections_are_closed_and_keep_nobody_out
         held("P10", "half-sent heads and idle connections", requests=count, workers_lost=2 - len(workers.processes))
 
 
-def test_p10_a_head_that_does_not_end_is_refused_before_it_is_kept(
-    sample: Settings, serve_workers: Any, held: Callable[..., None]
-) -> None:
+def test_p10_a_head_that_does_not_end_is_refused_before_it_is_kept(workers: Any, held: Callable[..., None]) -> None:
     start = b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Long: "
-    with serve_workers(sample) as workers:
-        for head in (start + b"x" * 70_000, start + b"x" * 300_000 + b"\r\n\r\n"):
-            with closing(_connected(workers.address, b"")) as connection:
-                with suppress(ConnectionError):
-                    connection.sendall(head)
-                with suppress(ConnectionResetError):  # what was not read is answered by a reset
-                    assert connection.recv(12) in {b"HTTP/1.1 431", b""}
-        body = b'{"title": "%s"}' % (b"x" * 100_000)
-        head = b"POST /v1/related HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r" % len(body)
-        with closing(_connected(workers.address, head)) as connection:  # the end of a head comes in two pieces
-            time.sleep(0.1)
-            connection.sendall(b"\n" + body)
-            assert connection.recv(12) in {b"HTTP/1.1 422", b"HTTP/1.1 200"}
-        held("P10", "heads without an end", requests=3, workers_lost=2 - len(workers.processes))
+    for head in (start + b"x" * 70_000, start + b"x" * 300_000 + b"\r\n\r\n"):
+        with closing(_connected(workers.address, b"")) as connection:
+            with suppress(ConnectionError):
+                connection.sendall(head)
+            with suppress(ConnectionResetError):  # what was not read is answered by a reset
+                assert connection.recv(12) in {b"HTTP/1.1 431", b""}
+    body = b'{"title": "%s"}' % (b"x" * 100_000)
+    head = b"POST /v1/related HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r" % len(body)
+    with closing(_connected(workers.address, head)) as connection:  # the end of a head comes in two pieces
+        time.sleep(0.1)
+        connection.sendall(b"\n" + body)
+        assert connection.recv(12) in {b"HTTP/1.1 422", b"HTTP/1.1 200"}
+    held("P10", "heads without an end", requests=3, workers_lost=2 - len(workers.processes))
 
 
 def test_b8_what_needs_no_key_may_send_two_megabytes(reader: Any, held: Callable[..., None]) -> None:
@@ -104,15 +109,12 @@ def test_b8_what_needs_no_key_may_send_two_megabytes(reader: Any, held: Callable
 
 
 def test_p10_a_body_that_goes_on_after_its_answer_does_not_hold_the_connection(
-    sample: Settings, serve_workers: Any, held: Callable[..., None]
+    workers: Any, held: Callable[..., None]
 ) -> None:
     head = b"POST /v1/articles:bulk HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
-    with (
-        serve_workers(_with(sample, header_timeout=1.0)) as workers,
-        closing(_connected(workers.address, head)) as slow,
-    ):
-        assert slow.recv(12) == b"HTTP/1.1 401"
-        while _dripped(slow):
+    with closing(_connected(workers.address, head)) as one:
+        assert one.recv(12) == b"HTTP/1.1 401"
+        while _dripped(one):
             time.sleep(0.1)
         held("P10", "a body that drips on after its refusal", requests=1, workers_lost=2 - len(workers.processes))
 

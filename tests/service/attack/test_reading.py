@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -20,7 +21,7 @@ from recommend.errors import StoreError
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend.store.keys import Scope
-from running import Recommend, spawn, store_of, tree
+from running import Ran, Recommend, runner, spawn, store_of, tree
 
 READING: list[list[str]] = [
     ["doctor"],
@@ -33,6 +34,19 @@ READING: list[list[str]] = [
     ["rules", "show"],
     ["reindex", "--dry-run"],
 ]
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path, models: Path) -> Callable[..., Ran]:
+    """Runs the command on a store and an index that is not there."""
+    run = runner(monkeypatch, capsys)
+
+    def asked(url: str, *arguments: object) -> Ran:
+        for name, value in (("STORE", url), ("INDEX", tmp_path / "index"), ("MODELS", models)):
+            monkeypatch.setenv(f"RECOMMEND_{name}", str(value))
+        return run(*arguments)
+
+    return asked
 
 
 def _older(url: str) -> None:
@@ -74,20 +88,19 @@ def test_what_only_reads_leaves_a_log_that_is_not_its_own_as_it_is(copied: Setti
 
 @pytest.mark.databases
 def test_an_older_store_is_told_of_and_not_migrated(
-    dialect: str, request: pytest.FixtureRequest, tmp_path: Path, models: Path, held: Callable[..., None]
+    dialect: str, request: pytest.FixtureRequest, ask: Callable[..., Ran], tmp_path: Path, held: Callable[..., None]
 ) -> None:
     url = f"sqlite:///{tmp_path / 'old.db'}"
     if dialect == "postgresql":
         url = request.getfixturevalue("postgresql").create()
     _older(url)
-    settings = Settings(store=url, index=tmp_path / "index", models=models)
     before = tree(tmp_path)
     for arguments in (["doctor"], ["status"], ["related", "x"], ["keys", "list"], ["reindex", "--dry-run"]):
-        ran = spawn(settings, *arguments)
+        ran = ask(url, *arguments)
         assert (ran.code, "older than" in ran.out + ran.err) == (1, True), ran
     assert tree(tmp_path) == before
     if dialect == "sqlite":
-        assert spawn(settings, "backup", "--out", str(tmp_path / "copy.db")).code == 0
+        assert ask(url, "backup", "--out", tmp_path / "copy.db").code == 0
         with closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
             assert copy.execute("SELECT version_num FROM alembic_version").fetchone() == ("0002",)
     Store(url).close()
@@ -96,13 +109,11 @@ def test_an_older_store_is_told_of_and_not_migrated(
     held("P11", f"an older store, {dialect}")
 
 
-def test_a_store_that_does_not_exist_is_not_begun_by_looking(tmp_path: Path, models: Path) -> None:
-    settings = Settings(store=f"sqlite:///{tmp_path / 'none.db'}", index=tmp_path / "index", models=models)
+def test_a_store_that_does_not_exist_is_not_begun_by_looking(ask: Callable[..., Ran], tmp_path: Path) -> None:
     for arguments in (["doctor"], ["status"], ["related", "x"], ["keys", "list"], ["backup", "--out", "x.db"]):
-        ran = spawn(settings, *arguments)
+        ran = ask(f"sqlite:///{tmp_path / 'none.db'}", *arguments)
         assert (ran.code, "does not exist" in ran.out + ran.err) == (1, True), ran
-    assert tree(tmp_path) == {}
-    assert not settings.index.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_read_only_disk_is_read(copied: Settings, tmp_path: Path) -> None:
