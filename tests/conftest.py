@@ -31,6 +31,7 @@ from recommend.encoder import Encoder, open_encoder
 from recommend.index.snapshot.build import Recipe, build_snapshot
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout, Manifest
+from recommend.index.snapshot.stamps import keep_stamp, stamp_of
 from recommend.ingest import ingest
 from recommend.jobs.agreement import agree
 from recommend.jobs.lists import lists_to_load, make_lists
@@ -284,30 +285,27 @@ def postgresql_of_its_own() -> Callable[..., AbstractContextManager[Server]]:
 
 
 @pytest.fixture(scope="session")
-def new_store(
-    dialect: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[], AbstractContextManager[str]]:
+def new_store(dialect: str, request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[str]]:
     """Gives the URL of a store without articles, for as long as no other is asked for: fit for many in one test."""
     if dialect != "sqlite":
         server: Server = request.getfixturevalue(dialect)
         url = server.create("store_1")
         articles = ("articles", "embeddings", "boilerplate")
         tables = (*articles, "curation", "curation_log", "rules", "keys", "events", "refused_events", "sessions")
-        empty = "; ".join([*(f"DELETE FROM {table}" for table in tables), "UPDATE revision SET value = 0"])
+        statements = "; ".join([*(f"DELETE FROM {table}" for table in tables), "UPDATE revision SET value = 0"])
 
         @contextmanager
         def emptied() -> Iterator[str]:
-            server.sql(empty, make_url(url).database)
+            server.sql(statements, make_url(url).database)
             yield url
 
         return emptied
-    file = tmp_path_factory.mktemp("empty") / "recommend.db"
-    Store(f"sqlite:///{file}").close()
+    folder_of_empty: Path = request.getfixturevalue("empty")
 
     @contextmanager
     def copied() -> Iterator[str]:
         with tempfile.TemporaryDirectory() as folder:
-            yield f"sqlite:///{shutil.copytree(file.parent, Path(folder) / 'store') / file.name}"
+            yield f"sqlite:///{shutil.copytree(folder_of_empty, Path(folder) / 'store') / 'recommend.db'}"
 
     return copied
 
@@ -332,33 +330,64 @@ def new_index(
 
 @pytest.fixture
 def settings(tmp_path: Path, models: Path, dialect: str, request: pytest.FixtureRequest) -> Iterator[Settings]:
-    """A store and an index of the test's own."""
+    """A store and an index of the test's own: empty, or with the toy articles where it asks for ``newsroom``."""
     found = Settings(store=f"sqlite:///{tmp_path / 'recommend.db'}", index=tmp_path / "index", models=models)
+    toys = request.getfixturevalue("toys") if "with_toys" in request.fixturenames else None
+    if toys is not None:
+        shutil.copytree(toys.settings.index.parent, tmp_path, dirs_exist_ok=True)
     if dialect == "sqlite":
         yield found
     elif dialect == "shards":
         yield found.model_copy(update={"pgvector": request.getfixturevalue("on_shards")})
     else:
-        with request.getfixturevalue(dialect).database("store_1") as url:
+        template = str(make_url(toys.settings.store).database) if toys is not None else "store_1"
+        with request.getfixturevalue(dialect).database(template) as url:
             index = {"pgvector": PgvectorSettings(url=url)} if dialect == "pgvector" else {}
             yield found.model_copy(update={"store": url, **index})
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an SQLite store without articles, to be copied: that costs less than the migrations."""
+    folder = tmp_path_factory.mktemp("empty")
+    Store(f"sqlite:///{folder / 'recommend.db'}").close()
+    return folder
+
+
 @pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    """An empty store, which tells of what others write at once."""
+def store(settings: Settings, empty: Path) -> Iterator[Store]:
+    """The test's store, which tells of what others write at once."""
+    file = Path(settings.store.removeprefix("sqlite:///"))
+    if settings.store.startswith("sqlite") and not file.exists():
+        shutil.copytree(empty, file.parent, dirs_exist_ok=True)
     with closing(Store(settings.store, staleness=0)) as opened:
         yield opened
 
 
-@pytest.fixture
-def newsroom(store: Store, settings: Settings, toy_encoder: Encoder, stories: list[Article]) -> Newsroom:
-    """The toy articles, stored and indexed with the toy encoder."""
+@pytest.fixture(scope="session")
+def toys(new_index: Callable[[], Settings], toy_encoder: Encoder, stories: list[Article]) -> Newsroom:
+    """The toy articles, stored and indexed with the toy encoder; each test gets a copy, as that costs less."""
+    settings = new_index()
     beginnings = settings.encoder.model_copy(update={"max_words": 0})  # which is what the toy encoder reads
-    newsroom = Newsroom(store, settings.model_copy(update={"encoder": beginnings}), toy_encoder)
-    newsroom.take(*stories)
-    newsroom.reindex()
+    with closing(Store(settings.store)) as store:
+        newsroom = Newsroom(store, settings.model_copy(update={"encoder": beginnings}), toy_encoder)
+        newsroom.take(*stories)
+        newsroom.reindex()
     return newsroom
+
+
+@pytest.fixture
+def with_toys() -> None:
+    """Has ``settings`` begin with the toy articles."""
+
+
+@pytest.fixture
+def newsroom(with_toys: None, store: Store, settings: Settings, toys: Newsroom) -> Newsroom:
+    """The toy articles, stored and indexed with the toy encoder."""
+    layout = IndexLayout(settings.index)
+    for verified in layout.verified.glob("*"):  # as a job leaves them: a stamp is of no copy
+        keep_stamp(layout, verified.name, stamp_of(layout, verified.name))
+    return replace(toys, store=store, settings=settings.model_copy(update={"encoder": toys.settings.encoder}))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ quadratic takes 64 times as long for eight times the length. A case fails only w
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from hostile import NAMES, hostile
@@ -44,7 +44,7 @@ def grows(entry: Callable[[str], object], small: str, large: str) -> float:
     return least
 
 
-def disproportionate(entry: Callable[[str], object]) -> dict[str, float]:
+def disproportionate(entry: Callable[[str], object], names: Iterable[str] = NAMES) -> dict[str, float]:
     """How much more work each repetition of the grammar makes at eight times the length, where that is too much."""
-    found = {name: grows(entry, hostile(name, SMALL), hostile(name, SMALL * TIMES)) for name in NAMES}
+    found = {name: grows(entry, hostile(name, SMALL), hostile(name, SMALL * TIMES)) for name in names}
     return {name: factor for name, factor in found.items() if factor > MOST}

@@ -28,7 +28,7 @@ import pytest
 
 from recommend.settings import Settings
 
-ROWS = int(os.environ.get("ROWS", "3000"))
+ROWS = int(os.environ.get("ROWS", "1500"))
 MEMORY = 700  # megabytes, whatever the number of rows
 
 Row = dict[str, Any]

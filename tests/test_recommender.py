@@ -247,8 +247,9 @@ def test_the_story_this_began_with_has_its_own_story_on_top_and_its_neighbours_b
     assert not {"a-wire-central-asia-drone-attack", "a-opinion-drone-claim-did-its-work", ANCHOR} & set(ids)
 
 
-@pytest.mark.parametrize("later", [0, 2, 5])
-@pytest.mark.parametrize("bare", [[], ["text"], ["published_at", "section"]])
+@pytest.mark.parametrize(
+    ("later", "bare"), [(0, []), (0, ["text"]), (2, ["text"]), (5, []), (5, ["published_at", "section"])]
+)
 def test_five_articles_in_all_are_enough(build: Build, later: int, bare: list[str]) -> None:
     words = ["storm", "flood", "vote", "goal", "film"]
     rows = [

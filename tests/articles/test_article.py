@@ -8,8 +8,10 @@ from typing import Any
 import orjson
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from effort import examples
 from recommend.articles.article import Access, Article, FieldWarning, Status, opens, parse_article, read_access
 from recommend.errors import ArticleError
 
@@ -146,6 +148,7 @@ JSON = st.recursive(
 )
 
 
+@hypothesis_settings(max_examples=examples(40, 100))
 @given(st.dictionaries(st.sampled_from([*Article.model_fields, "other"]), JSON))
 def test_any_row_gives_an_article_or_an_article_error(row: dict[str, Any]) -> None:
     with suppress(ArticleError):

@@ -22,12 +22,18 @@ ROOT = Path(__file__).parents[2]
 CORPUS, JUDGEMENTS = (ROOT / "examples" / "corpus" / name for name in ("articles.jsonl", "judgements.tsv"))
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the sample corpus, once embedded, is kept."""
+    return tmp_path_factory.mktemp("scratch") / "kept"
+
+
 @pytest.fixture
-def train(recommend: Recommend, tmp_path: Path) -> Recommend:
+def train(recommend: Recommend, kept: Path) -> Recommend:
     """Runs ``train`` on the sample corpus."""
 
     def run(what: str, *arguments: object) -> Ran:
-        sample = ("--articles", CORPUS, "--qrels", JUDGEMENTS, "--scratch", tmp_path / "kept")
+        sample = ("--articles", CORPUS, "--qrels", JUDGEMENTS, "--scratch", kept)
         return recommend("train", what, *sample, "--hold-out", "2025-12-01", *arguments)
 
     return run
@@ -115,7 +121,7 @@ def test_the_card_of_a_ranker_takes_the_place_of_no_other_file(train: Recommend)
     assert not Path("theirs.md").exists()
 
 
-def test_a_ranker_is_written_with_a_card_and_then_named(recommend: Recommend, train: Recommend) -> None:
+def test_a_ranker_is_written_with_a_card_and_then_named(recommend: Recommend, train: Recommend, kept: Path) -> None:
     ran = train("ranker", "--out", "new/folder/ours.json", "--steps", 200, "--force")
     assert ran.code == 0, ran.err
     ranker = Ranker.load(Path("new/folder/ours.json"))
@@ -127,7 +133,7 @@ def test_a_ranker_is_written_with_a_card_and_then_named(recommend: Recommend, tr
     card = Path("new/folder/ours.md").read_text()
     assert CARD.is_one(Path("new/folder/ours.md"))
     assert "**Set by hand**, not learned: `foreign_dense` (0.25" in card
-    sample = ("--articles", CORPUS, "--qrels", JUDGEMENTS, "--scratch", "kept/0", "--json")
+    sample = ("--articles", CORPUS, "--qrels", JUDGEMENTS, "--scratch", kept / "0", "--json")
     measured = recommend("evaluate", *sample, "--set", f"{setting}={orjson.loads(value)}")
     assert orjson.loads(measured.out)["measures"]["nDCG@10"]["mean"] > 0.8
 
@@ -146,7 +152,7 @@ def test_a_ranker_is_fitted_to_several_sets_together(recommend: Recommend, tmp_p
     one, fewer = (("--articles", articles, "--qrels", JUDGEMENTS) for articles in (CORPUS, file))
     weights = []
     for given in (one, fewer, (*one, *fewer)):
-        ran = recommend("train", "ranker", *given, "--out", "ours.json", "--force")
+        ran = recommend("train", "ranker", *given, "--out", "ours.json", "--steps", 100, "--force")
         assert ran.code == 0, ran.err
         weights.append(Ranker.load(Path("ours.json")).features["dense"].long)
     assert len(set(weights)) == 3

@@ -1,10 +1,13 @@
 """Judged queries through the production path."""
 
+import gzip
 import os
 from pathlib import Path
 
+import orjson
 import pytest
 
+from effort import THOROUGH
 from recommend.articles.article import Article
 from recommend.cli.intake import Intake
 from recommend.errors import EvaluationError
@@ -65,8 +68,14 @@ def test_what_has_nothing_related_among_what_may_be_ranked_is_not_answerable(
 
 
 @pytest.mark.skipif(not EVENTS.is_file(), reason=f"{EVENTS} is not there; RECOMMEND_TEST_DATA names another folder")
-def test_a_year_of_current_events_is_ranked_about_as_well_as_measured(models: Path) -> None:
-    qrels = read_qrels(DATA / "current_events_2025.qrels.tsv.gz")
-    with scratch(Intake([str(EVENTS)]), Settings(models=models, policy=OFF)) as recommender:
+def test_current_events_of_a_year_are_ranked_about_as_well_as_measured(models: Path, tmp_path: Path) -> None:
+    until, least = ("2026", 0.59) if THOROUGH else ("2025-03", 0.65)  # of 1,016 articles, which are enough to tell
+    with gzip.open(EVENTS) as file:
+        rows = {row["id"]: line for line in file if (row := orjson.loads(line))["published_at"] < until}
+    (tmp_path / "events.jsonl").write_bytes(b"".join(rows.values()))
+    judged = read_qrels(DATA / "current_events_2025.qrels.tsv.gz")
+    among = {query: {i: grade for i, grade in judged[query].items() if i in rows} for query in rows.keys() & judged}
+    qrels = {query: grades for query, grades in among.items() if grades}
+    with scratch(Intake([str(tmp_path / "events.jsonl")]), Settings(models=models, policy=OFF)) as recommender:
         values = per_query(qrels, rank_queries(recommender, qrels), ["nDCG@10"])
-    assert interval(list(values["nDCG@10"].values())).mean >= 0.59
+    assert interval(list(values["nDCG@10"].values())).mean >= least

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -27,12 +27,24 @@ if TYPE_CHECKING:
     from conftest import Newsroom
 
 
+@pytest.fixture(scope="module")
+def once(toys: Newsroom, encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a newsroom with the encoder that the settings name, and two snapshots."""
+    folder = shutil.copytree(toys.settings.index.parent, tmp_path_factory.mktemp("healthy") / "newsroom")
+    settings = Settings(store=f"sqlite:///{folder / 'recommend.db'}", index=folder / "index")
+    with closing(Store(settings.store)) as store:
+        replace(toys, store=store, settings=settings, encoder=encoder).reindex()
+    return folder
+
+
 @pytest.fixture
-def healthy(newsroom: Newsroom, settings: Settings, encoder: Encoder) -> Newsroom:
-    """With the encoder that the settings name, and two snapshots."""
-    healthy = replace(newsroom, encoder=encoder, settings=settings)
-    healthy.reindex()
-    return healthy
+def healthy(once: Path, toys: Newsroom, settings: Settings, encoder: Encoder) -> Iterator[Newsroom]:
+    """A copy of it."""
+    shutil.copytree(once, settings.index.parent, dirs_exist_ok=True)
+    few = settings.indexing.model_copy(update={"due": 300})
+    settings = settings.model_copy(update={"indexing": few})
+    with closing(Store(settings.store, staleness=0)) as store:
+        yield replace(toys, store=store, settings=settings, encoder=encoder)
 
 
 def sql(settings: Settings, statement: str) -> None:
@@ -121,9 +133,11 @@ BREAKS: dict[str, tuple[Callable[[Newsroom], Any], str, str, str]] = {
         "move it aside",
     ),
     "changes": (
-        lambda n: n.store.put([(Article(id=str(i), title="T"), None) for i in range(10_000)], n.encoder.fingerprint),
+        lambda n: n.store.put(
+            [(Article(id=str(i), title="T"), None) for i in range(n.settings.indexing.due)], n.encoder.fingerprint
+        ),
         "overlay",
-        "10000 articles changed",
+        "300 articles changed",
         "recommend reindex",
     ),
 }

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from effort import examples
 from recommend.articles.article import Access, Article, opens
 from recommend.articles.curation import Choice, Curation
 from recommend.index.filters import Filters
@@ -79,7 +80,7 @@ def test_the_lowest_give_way_to_what_the_reader_may_open_and_nothing_else_moves(
         assert answer is not None
         return answer.items
 
-    @hypothesis_settings(max_examples=60)
+    @hypothesis_settings(max_examples=examples(30, 60))
     @given(
         st.sampled_from(["story-00", "story-03", "story-41", None, *histories]),
         st.integers(1, 12),

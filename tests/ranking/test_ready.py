@@ -18,6 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from computed import Computed
+from effort import examples
 from recommend.articles.article import Article, parse_article
 from recommend.articles.curation import Choice, Curation
 from recommend.encoder import Encoder
@@ -64,22 +65,37 @@ def _articles(count: int) -> list[Article]:
 ARTICLES = _articles(COUNT + 100)
 
 
-@pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recommend.index.lists.A_BLOCK", 64)
-    monkeypatch.setattr("recommend.jobs.lists.available_cores", lambda: 1)
+def make_blocks_small(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("recommend.index.lists.A_BLOCK", 64)
+    patch.setattr("recommend.jobs.lists.available_cores", lambda: 1)
 
 
-@pytest.fixture
-def recommender(small_blocks: None, tmp_path: Path, models: Path, toy_encoder: Encoder) -> Iterator[Recommender]:
-    settings = Settings(
-        store=f"sqlite:///{tmp_path / 'recommend.db'}", index=tmp_path / "index", models=models,
+def settings_in(folder: Path, models: Path) -> Settings:
+    return Settings(
+        store=f"sqlite:///{folder / 'recommend.db'}", index=folder / "index", models=models,
         ranking=RankingSettings(candidates=60), policy=PolicySettings(exposure=0.1),
     )  # fmt: skip
-    with closing(Store(settings.store)) as store:
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory, models: Path, toy_encoder: Encoder) -> Path:
+    """A folder with the articles, indexed, and their lists."""
+    settings = settings_in(tmp_path_factory.mktemp("ready"), models)
+    with closing(Store(settings.store)) as store, pytest.MonkeyPatch.context() as patch:
+        make_blocks_small(patch)
         ingest(store, toy_encoder, ARTICLES[:COUNT])
         exposed = partial(spread_exposure, settings)
         reindex(store, toy_encoder, settings, exposed=exposed, lists=partial(make_lists, settings))
+    return settings.index.parent
+
+
+@pytest.fixture
+def recommender(
+    once: Path, tmp_path: Path, models: Path, toy_encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Recommender]:
+    make_blocks_small(monkeypatch)
+    settings = settings_in(shutil.copytree(once, tmp_path, dirs_exist_ok=True), models)
+    with closing(Store(settings.store)) as store:
         yield Recommender(store, settings, toy_encoder)
 
 
@@ -119,7 +135,7 @@ def test_shortlists_of_many_are_those_of_each_to_the_bit(
     view = recommender.view()
     scoring = recommender.ranking.selection(view).scoring
 
-    @hypothesis_settings(max_examples=30)
+    @hypothesis_settings(max_examples=examples(15, 30))
     @given(st.lists(st.integers(0, COUNT - 1), max_size=40))
     def same(rows: list[int]) -> None:
         queries = [view.segments[0].query(row) for row in rows]
@@ -163,7 +179,7 @@ def test_whichever_way_an_answer_comes_it_is_the_same_after_any_changes(
     store, chance = recommender.store, Random(5)
     ids = st.sampled_from([article.id for article in ARTICLES])
 
-    @hypothesis_settings(max_examples=120)
+    @hypothesis_settings(max_examples=examples(60, 120))
     @given(
         ids, st.sampled_from([1, 5, 10, 28, 40]), FILTERS, POLICIES, st.sampled_from(["put", "delete", "curate", ""])
     )

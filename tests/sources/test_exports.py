@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from effort import examples
 from recommend.articles.article import Article, Status
 from recommend.errors import SourceError
 from recommend.sources import jsonl
@@ -222,7 +223,7 @@ documents = st.dictionaries(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(40, 100), suppress_health_check=[HealthCheck.too_slow])
 @given(documents)
 def test_no_document_raises(document: dict[str, object]) -> None:
     list(find_posts(document) or [])

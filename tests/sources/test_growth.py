@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from effort import THOROUGH
 from growth import MOST, SMALL, TIMES, disproportionate, grows
+from hostile import NAMES
 from recommend.sources import xml
 from recommend.sources.feed import find_entries
 from recommend.sources.jsonl import read_json, read_jsonl
@@ -123,7 +125,8 @@ def test_work_on_a_file_grows_with_its_length(place: str) -> None:
             reader(text)
 
     answered("warmed up, so that patterns are compiled: é क")
-    assert disproportionate(answered) == {}
+    half = NAMES if THOROUGH else [*NAMES][list(READERS).index(place) % 2 :: 2]  # the other half in the next place
+    assert disproportionate(answered, half) == {}
 
 
 def test_the_check_sees_a_reader_that_is_quadratic() -> None:

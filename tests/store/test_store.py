@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from effort import examples
 from recommend.articles.article import Article, parse_article
 from recommend.articles.curation import Choice, Curation
 from recommend.errors import StoreError
@@ -41,7 +42,7 @@ MOMENTS = st.datetimes(datetime(1601, 1, 1), datetime(9998, 12, 31), timezones=s
 EXTRA = st.text(max_size=3) | st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 2**53)
 
 
-@hypothesis_settings(max_examples=40)
+@hypothesis_settings(max_examples=examples(20, 40))
 @given(st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=3), EXTRA), MOMENTS)
 def test_an_article_comes_back_as_it_went_in(new_store: NewStore, extra: dict[str, object], moment: Any) -> None:
     plain = {"text": "Body", "summary": "Lead", "url": "/1", "section": "World", "language": "de", "status": "draft"}
@@ -56,7 +57,7 @@ def test_an_article_comes_back_as_it_went_in(new_store: NewStore, extra: dict[st
 IDS = st.lists(st.sampled_from("aBé𝒳"), min_size=1, unique=True)
 
 
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=examples(25, 60))
 @given(st.lists(st.tuples(st.sampled_from(["put", "delete", "put, but bring nothing back"]), IDS), max_size=12))
 def test_after_any_changes_the_store_holds_what_a_dictionary_would(
     new_store: NewStore, operations: list[tuple[str, list[str]]]
@@ -95,7 +96,7 @@ CURATIONS = st.builds(
 )
 
 
-@hypothesis_settings(max_examples=40)
+@hypothesis_settings(max_examples=examples(20, 40))
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.none() | CURATIONS | st.just("delete")), max_size=10))
 def test_after_any_changes_of_curations_the_store_holds_the_last_ones_and_every_step(
     new_store: NewStore, operations: list[tuple[str, Any]]
