@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import to_float32
+from recommend.index.language_means import LanguageMeans, Languages
 
 FloatArray = NDArray[np.float32]
 
@@ -20,31 +21,39 @@ _BLOCK = 4096
 @dataclass(frozen=True, slots=True)
 class Projection:
     """Centres embeddings on the mean of the corpus (what all articles share says nothing about any of them), and maps
-    them by an adapter where there is one.
+    them by an adapter where there is one. Of several languages, each is taken half-way to the others.
 
     Attributes:
         mean: (d,) float32, the mean embedding of the snapshot's articles.
         adapter: (d, d) float32, multiplied from the right; None without one.
         offset: (d,) float32, the mean after that; None without an adapter.
+        spoken: what the embeddings of each language have in common after all that; None of a single language.
     """
 
     mean: FloatArray
     adapter: FloatArray | None = None
     offset: FloatArray | None = None
+    spoken: LanguageMeans | None = None
 
     @classmethod
-    def fit(cls, embeddings: NDArray[np.floating], adapter: FloatArray | None = None) -> Projection:
-        """The projection of a corpus (n, d). With fewer than two articles there is nothing to centre on."""
+    def fit(
+        cls, embeddings: NDArray[np.floating], adapter: FloatArray | None = None, languages: Languages = ()
+    ) -> Projection:
+        """The projection of a corpus (n, d), in languages (n,). With fewer than two articles there is nothing to centre
+        on."""
         blank = np.zeros(embeddings.shape[1], np.float32)
         if len(embeddings) < 2:
             return cls(blank, adapter, None if adapter is None else blank)
-        centring = cls(_mean(_blocks(embeddings)))
-        if adapter is None:
-            return centring
-        return cls(centring.mean, adapter, _mean(_unit(centring.apply(b) @ adapter) for b in _blocks(embeddings)))
+        found = cls(_mean(_blocks(embeddings)))
+        if adapter is not None:
+            found = cls(found.mean, adapter, _mean(_unit(found.apply(b) @ adapter) for b in _blocks(embeddings)))
+        if len({*languages} - {None}) < 2:
+            return found
+        return replace(found, spoken=LanguageMeans.fit(found.apply(embeddings), languages))
 
-    def apply(self, embeddings: NDArray[np.floating]) -> FloatArray:
-        """Embeddings (n, d) projected and of unit length, float32; a zero vector stays zero."""
+    def apply(self, embeddings: NDArray[np.floating], languages: Languages = ()) -> FloatArray:
+        """Embeddings (n, d) of articles in languages (n,), none where they do not count, projected and of unit length,
+        float32; a zero vector stays zero."""
         unit_vectors = np.empty(embeddings.shape, np.float32)
         for start, raw in enumerate(_blocks(embeddings)):
             projected = _unit(raw - self.mean)
@@ -52,7 +61,7 @@ class Projection:
                 projected = _unit(_unit(projected @ self.adapter) - self.offset)
             projected[~raw.any(axis=-1)] = 0.0
             unit_vectors[start * _BLOCK : (start + 1) * _BLOCK] = projected
-        return unit_vectors
+        return self.spoken.off(unit_vectors, languages) if self.spoken is not None and languages else unit_vectors
 
     def save(self, folder: Path) -> None:
         """Writes a folder of .npy arrays."""
@@ -60,6 +69,8 @@ class Projection:
         for name in _ARRAYS:
             if getattr(self, name) is not None:
                 np.save(folder / f"{name}.npy", getattr(self, name))
+        if self.spoken is not None:
+            self.spoken.save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Projection:
@@ -68,7 +79,7 @@ class Projection:
         loaded = {name: np.load(path, allow_pickle=False) for name, path in paths.items() if path.exists()}
         if "mean" not in loaded:
             raise FileNotFoundError(f"{paths['mean']} is missing")
-        return cls(**loaded)
+        return cls(**loaded, spoken=LanguageMeans.load(folder))
 
 
 def _blocks(vectors: NDArray[np.floating]) -> Iterator[FloatArray]:

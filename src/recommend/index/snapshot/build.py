@@ -166,8 +166,8 @@ def _write(
     for article_id, reason in reading.set_aside.items():
         logger.warning("article %r is set aside: %s", article_id, reason)
     on_stage("projecting embeddings")
-    projection = Projection.fit(raw, None if adapter is None else adapter.weights)
-    alone = projection.apply(raw)
+    projection = Projection.fit(raw, None if adapter is None else adapter.weights, _languages(table))
+    alone = projection.apply(raw, _languages(table))
     del raw
     foreign = None if encoder.language is None else table.masks.foreign_to(encoder.language)
     trusted = alone if foreign is None else np.where(foreign[:, None], np.float32(0), alone)

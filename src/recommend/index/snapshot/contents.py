@@ -118,6 +118,9 @@ def _projection(parts: SnapshotLayout, dimension: int) -> None:
             raise ValueError(f"projection/{name}.npy is {array.dtype} {array.shape}, not float32 {wanted}")
         if array is not None:
             _finite(f"projection/{name}.npy", array)
+    if projection.spoken is not None:
+        _array(parts, "projection/languages.npy", np.float32, (len(projection.spoken.names), dimension))
+        _finite("projection/languages.npy", projection.spoken.means)
 
 
 def _array(parts: SnapshotLayout, name: str, kind: type[np.generic], shape: tuple[int, ...]) -> Array:

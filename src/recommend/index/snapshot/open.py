@@ -62,7 +62,8 @@ class Snapshot:
         """An article that the snapshot does not hold, prepared as its own are, without what is boilerplate among those;
         ``embedding`` (d,) is the encoder's."""
         article = self.boilerplate.without(article)
-        vector = self.series_means.off(self.projection.apply(embedding[None, :]), [(article.title, article.site)])[0]
+        projected = self.projection.apply(embedding[None, :], [article.language])
+        vector = self.series_means.off(projected, [(article.title, article.site)])[0]
         segment = self.segment.around(vector, CANDIDATES)
         name = titles.series_of(article.title, article.site, self.series)
         said_apart = is_long(self.manifest.typical_terms)
