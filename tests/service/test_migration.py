@@ -10,10 +10,9 @@ import pytest
 
 from recommend.articles.article import parse_article
 from recommend.encoder import Encoder, open_encoder
-from recommend.index import live
+from recommend.index.live import LiveView
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.layout import IndexLayout
-from recommend.index.snapshot.open import open_verified
 from recommend.ingest import put
 from recommend.jobs.reindex import reindex
 from recommend.jobs.rollback import rollback
@@ -93,19 +92,22 @@ def test_an_article_stored_with_the_former_encoder_in_the_moment_of_a_change_is_
         assert len(service.reader.box("late").items) == 5
 
 
+@pytest.mark.databases("sqlite", "pgvector")
 def test_an_article_that_comes_while_a_snapshot_of_another_encoder_is_opened_is_embedded_for_both(
-    copied: Settings, encoder: Encoder, serve: Any, monkeypatch: Any
+    copied_as: Settings, encoder: Encoder, serve: Any, monkeypatch: Any
 ) -> None:
-    other = open_encoder(EncoderSettings(max_tokens=48), copied.models)
-    shorter = copied.model_copy(update={"encoder": EncoderSettings(max_tokens=48)})
+    other = open_encoder(EncoderSettings(max_tokens=48), copied_as.models)
+    shorter = copied_as.model_copy(update={"encoder": EncoderSettings(max_tokens=48)})
     opens = threading.Event()
 
-    def opened_late(*arguments: Any, **named: Any) -> Any:
-        assert threading.current_thread().name != "snapshot" or opens.wait(60)
-        return open_verified(*arguments, **named)
+    open_it = LiveView._open
 
-    monkeypatch.setattr(live, "open_verified", opened_late)
-    with closing(Store(copied.store)) as store, serve(copied) as service:
+    def open_late(*arguments: Any) -> Any:
+        assert threading.current_thread().name != "snapshot" or opens.wait(60)
+        return open_it(*arguments)
+
+    monkeypatch.setattr(LiveView, "_open", open_late)
+    with closing(Store(copied_as.store)) as store, serve(copied_as) as service:
         before = service.reader.box(STORY).snapshot
         made = reindex(store, other, shorter).manifest
         body = {"title": "Leaders condemn drone attack"}
