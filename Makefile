@@ -6,7 +6,7 @@ PORT ?= 8000
 JOBS ?= auto
 FAST := tests/articles tests/sources tests/index tests/ranking tests/encoder tests/test_arrays.py tests/test_errors.py tests/test_imports.py tests/test_settings.py
 
-.PHONY: demo demo-pgvector test check coverage site pictures element lint bench relevance kills dirty fuzz attack clean
+.PHONY: demo demo-pgvector test thorough check coverage site pictures element lint bench relevance kills dirty fuzz attack clean
 
 demo: .venv/installed
 	$(BIN)/recommend demo --host $(HOST) --port $(PORT) $(if $(DATA),--data $(DATA))
@@ -18,6 +18,9 @@ demo-pgvector: .venv/installed  ## the same with the index in PostgreSQL
 test: .venv/installed-dev lint
 	$(BIN)/python -m pytest -n $(JOBS) -m 'not serial'
 	$(BIN)/python -m pytest -m serial
+
+thorough: .venv/installed-dev
+	THOROUGH=1 $(BIN)/python -m pytest -n $(JOBS) -m 'not serial'
 
 check: .venv/installed-dev lint
 	$(BIN)/python -m pytest -n $(JOBS) -m 'not serial' $(FAST)

@@ -108,6 +108,9 @@ class Newsroom:
         return Recommender(self.store, self.settings, self.encoder)
 
 
+OpenNewsroom = Callable[..., AbstractContextManager[Newsroom]]
+
+
 @pytest.fixture(scope="session")
 def models() -> Path:
     """The repository's models folder, the default encoder's weights made."""
@@ -365,15 +368,27 @@ def store(settings: Settings, empty: Path) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="session")
-def toys(new_index: Callable[[], Settings], toy_encoder: Encoder, stories: list[Article]) -> Newsroom:
-    """The toy articles, stored and indexed with the toy encoder; each test gets a copy, as that costs less."""
-    settings = new_index()
-    beginnings = settings.encoder.model_copy(update={"max_words": 0})  # which is what the toy encoder reads
-    with closing(Store(settings.store)) as store:
-        newsroom = Newsroom(store, settings.model_copy(update={"encoder": beginnings}), toy_encoder)
-        newsroom.take(*stories)
-        newsroom.reindex()
-    return newsroom
+def open_newsroom(new_index: Callable[[], Settings], toy_encoder: Encoder) -> OpenNewsroom:
+    """Opens a newsroom that holds some articles, stored and indexed with the toy encoder."""
+
+    @contextmanager
+    def opened(*articles: Article) -> Iterator[Newsroom]:
+        settings = new_index()
+        beginnings = settings.encoder.model_copy(update={"max_words": 0})  # which is what the toy encoder reads
+        with closing(Store(settings.store)) as store:
+            newsroom = Newsroom(store, settings.model_copy(update={"encoder": beginnings}), toy_encoder)
+            newsroom.take(*articles)
+            newsroom.reindex()
+            yield newsroom
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def toys(open_newsroom: OpenNewsroom, stories: list[Article]) -> Newsroom:
+    """The toy articles, stored and indexed, the store closed; each test gets a copy, as that costs less."""
+    with open_newsroom(*stories) as newsroom:
+        return newsroom
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from recommend.ranking.links import Link
 from recommend.recommender import Recommender
 
 if TYPE_CHECKING:
-    from conftest import Newsroom
+    from conftest import Newsroom, OpenNewsroom
 
 FILLER = " ".join(f"meanwhile the council went on with its ordinary work of item {n}" for n in range(30))
 
@@ -36,12 +37,11 @@ BODY = (
 )
 
 
-@pytest.fixture
-def recommender(newsroom: Newsroom, stories: list[Article]) -> Recommender:
-    newsroom.take(*STORIES, *stories)
-    newsroom.reindex()
-    policy = newsroom.settings.policy.model_copy(update={"floor": 0.005})
-    return newsroom.recommender().with_settings(policy=policy)
+@pytest.fixture(scope="module")
+def recommender(open_newsroom: OpenNewsroom, stories: list[Article]) -> Iterator[Recommender]:
+    with open_newsroom(*STORIES, *stories) as newsroom:
+        policy = newsroom.settings.policy.model_copy(update={"floor": 0.005})
+        yield newsroom.recommender().with_settings(policy=policy)
 
 
 def proposed(recommender: Recommender, draft: Article, body: str, most: int = 10) -> list[Link]:

@@ -22,6 +22,7 @@ def test_before_the_first_snapshot_there_is_none(store: Store, settings: Setting
 
 
 def test_the_age_the_lag_and_the_counts_follow_the_store(newsroom: Newsroom, stories: list[Article]) -> None:
+    newsroom.reindex(full=True)
     status = read_status(newsroom.store, newsroom.settings)
     assert (status.snapshot_articles, status.revision, status.revision_lag) == (60, 60, 0)
     assert 0 <= (status.snapshot_age or 0) < 60
