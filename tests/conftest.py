@@ -7,7 +7,7 @@ import random
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -273,12 +273,21 @@ def three_servers(quick: tuple[str, ...]) -> Iterator[list[Server]]:
         yield [stack.enter_context(running(*quick, binaries=_pgvector())) for _ in range(3)]
 
 
+def _sharded(urls: Iterable[str]) -> PgvectorSettings:
+    url, *others = urls
+    return PgvectorSettings(url=url, shards=others, timeout=2.0)
+
+
 @pytest.fixture
-def on_shards(three_servers: list[Server]) -> Iterator[PgvectorSettings]:
+def on_shards(three_servers: list[Server], request: pytest.FixtureRequest) -> Iterator[PgvectorSettings]:
     """A database of the test's own on each of three servers."""
+    templates = ["template0"] * len(three_servers)
+    if "with_toys" in request.fixturenames:
+        toys = request.getfixturevalue("toys").settings.pgvector
+        templates = [str(make_url(url).database) for url in (toys.url, *toys.shards)]
     with ExitStack() as stack:
-        url, *others = [stack.enter_context(server.database()) for server in three_servers]
-        yield PgvectorSettings(url=url, shards=others, timeout=2.0)
+        pairs = zip(three_servers, templates, strict=True)
+        yield _sharded([stack.enter_context(server.database(template)) for server, template in pairs])
 
 
 @pytest.fixture(scope="session")
@@ -324,6 +333,9 @@ def new_index(
         found = Settings(store=f"sqlite:///{folder / 'recommend.db'}", index=folder / "index")
         if dialect == "sqlite":
             return found
+        if dialect == "shards":
+            servers: list[Server] = request.getfixturevalue("three_servers")
+            return found.model_copy(update={"pgvector": _sharded(server.create() for server in servers)})
         url = request.getfixturevalue(dialect).create("store_1")
         index = {"pgvector": PgvectorSettings(url=url)} if dialect == "pgvector" else {}
         return found.model_copy(update={"store": url, **index})

@@ -207,7 +207,7 @@ def main() -> None:
                 store=given.pop("store"),
                 index=Path(given.pop("index")),
                 indexing=indexing,
-                pgvector=PgvectorSettings(url=given.pop("pgvector"), changes=1.0, verify_boxes=0.0),
+                pgvector=PgvectorSettings(**given.pop("pgvector"), changes=1.0, verify_boxes=0.0),
             )
             code = _work(Order(settings=settings, log=Path(given.pop("log")), **given))
         finally:

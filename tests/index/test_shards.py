@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -197,6 +198,8 @@ def test_what_is_taken_down_changed_or_published_holds_at_once(newsroom: Newsroo
         assert "story-99" in box
         assert recommender.answer(first[0], 5) is None
         assert len(recommender.view()) == len(stories)
+    sent = pickle.loads(pickle.dumps(one.view()))  # as to the processes of an export
+    assert [*sent.ids()] == [*one.view().ids()]
 
 
 @sharded
@@ -314,7 +317,12 @@ def test_while_a_server_is_lost_answers_go_on_without_it_and_say_so(
         recommender.check_searchable()
         assert recommender.answer_history([lost[0], there[0]], 5).partial
         assert recommender.listing.search("", 5).partial
+        moment = time.time()
+        soon = recommender.view().next_change_at(moment)  # what is kept now must not outlive what the lost one knows
+        assert soon is not None
+        assert moment < soon <= moment + 1
     whole_again(recommender)
+    assert recommender.view().next_change_at(moment) is None
     for one, answer in before.items():
         assert recommender.answer(one, 5) == answer
     assert recommender.answer(lost[0], 5) is not None

@@ -73,8 +73,8 @@ class Victim:
 
     def _order(self, seed: int, jobs: tuple[str, ...], order: Mapping[str, Any]) -> None:
         self.log.write_bytes(b"")
-        where = {"store": self.settings.store, "index": str(self.settings.index), "log": str(self.log)}
-        where["pgvector"] = self.settings.pgvector.url
+        where: dict[str, object] = {"store": self.settings.store, "index": str(self.settings.index)}
+        where |= {"log": str(self.log), "pgvector": self.settings.pgvector.model_dump(include={"url", "shards"})}
         assert self.process.stdin is not None
         self.process.stdin.write(orjson.dumps({**where, "seed": seed, "jobs": jobs, **order}).decode() + "\n")
         self.process.stdin.flush()
@@ -111,8 +111,10 @@ def process() -> Iterator[subprocess.Popen[str]]:
 def settings(tmp_path: Path, dialect: str, request: pytest.FixtureRequest) -> Iterator[Settings]:
     """A store of files, and an index of the kind that the marker ``databases`` names."""
     found = Settings(store=f"sqlite:///{tmp_path / 'recommend.db'}", index=tmp_path / "index", models=ROOT / "models")
-    if dialect != "pgvector":
+    if dialect == "sqlite":
         yield found
+    elif dialect == "shards":
+        yield found.model_copy(update={"pgvector": request.getfixturevalue("on_shards")})
     else:
         with request.getfixturevalue(dialect).database("template0") as url:
             yield found.model_copy(update={"pgvector": PgvectorSettings(url=url)})
@@ -225,13 +227,14 @@ def ledger(settings: Settings, toy_encoder: Encoder, victim: Victim) -> Ledger:
     return found
 
 
-@pytest.mark.databases("sqlite", "pgvector")
+@pytest.mark.databases("sqlite", "pgvector", "shards")
 def test_a_kill_at_any_moment_loses_nothing_brings_nothing_back_and_the_service_starts(
     settings: Settings, victim: Victim, ledger: Ledger, serve: Callable[[Settings], Any]
 ) -> None:
     chance, killed, layout = random.Random(7), Counter[str](), IndexLayout(settings.index)
     served = 0
     jobs, kills = (JOBS, KILLS) if not settings.pgvector.url else ((*JOBS, "step"), KILLS // 2)
+    kills = kills // 2 if settings.pgvector.shards else kills
     for number in range(1, kills + 1):
         changes, job = chance.choice(CHANGES), jobs[number % len(jobs)]
         killed[ledger.check(victim.kill(number, *changes, job, share=chance.uniform(0.0, 1.1)))] += 1

@@ -136,8 +136,10 @@ class JoinedSource:
         return [*counts.items()]
 
     def next_change_at(self, now: int, embargo: int) -> int | None:
-        """See :meth:`~recommend.index.candidate_source.CandidateSource.next_change_at`."""
-        return _first(self._each(lambda source: source.next_change_at(now, embargo)))
+        """See :meth:`~recommend.index.candidate_source.CandidateSource.next_change_at`; where that cannot be told, at
+        once."""
+        moments = self._each(lambda source: source.next_change_at(now, embargo))
+        return _first([*moments, now + 1] if len(moments) < len(self._sources) else moments)
 
     def first_published(self, since: int) -> int | None:
         """See :meth:`~recommend.index.candidate_source.CandidateSource.first_published`."""

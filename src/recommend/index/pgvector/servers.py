@@ -43,7 +43,7 @@ class Servers:
         self.urls = tuple(urls)
         self.partial = partial and len(self.urls) > 1
         self._all = [Server(url, timeout=timeout, pool=pool) for url in self.urls]
-        self._threads = ThreadPoolExecutor(pool * len(self._all), "shards")
+        self._threads = [ThreadPoolExecutor(pool, "shard") for _ in self._all]  # so that none waits for another's
         self._patience = timeout
         self._lost: dict[int, str] = {}
         self._tried = dict.fromkeys(range(len(self._all)), -inf)
@@ -86,7 +86,9 @@ class Servers:
         chosen = range(len(self)) if which is None else which
         if len(self) == 1:
             return {number: work(number) for number in chosen}
-        asked = {number: self._threads.submit(work, number) for number in chosen if not self._passed_over(number)}
+        asked = {
+            number: self._threads[number].submit(work, number) for number in chosen if not self._passed_over(number)
+        }
         told = {}
         for number, future in asked.items():
             try:
@@ -110,28 +112,30 @@ class Servers:
 
     def close(self) -> None:
         """Gives all connections back."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        for server in self:
+        for server, threads in zip(self, self._threads, strict=True):
+            threads.shutdown(wait=False, cancel_futures=True)
             server.close()
 
     def _passed_over(self, number: int) -> bool:
-        if number not in self._lost:
-            return False
-        if monotonic() - self._tried[number] >= _RETRY:
-            self._tried[number] = inf  # until that is done
-            self._threads.submit(self._try, number)
-        return True
-
-    def _try(self, number: int) -> None:
-        with suppress(StoreUnreachableError):
-            self[number].ask("SELECT 1")
-            del self._lost[number]
-            logger.warning("index %s answers again", self[number].name)
-        self._tried[number] = monotonic()
+        if number in self._lost and monotonic() - self._tried[number] >= _RETRY:
+            self._probe(number)
+        return number in self._lost
 
     def _lose(self, number: int, problem: RecommendError | TimeoutError) -> None:
         told = str(problem) or f"index {self[number].name} has not answered for {self._patience:g} s"
         if number not in self._lost:
             logger.error("answers go on without a server of the index: %s", told)
+            self._lost[number] = told
+            self._probe(number)  # where only that one question was too much for it, it is back at once
+
+    def _probe(self, number: int) -> None:
+        self._tried[number] = inf  # until that is done
+        with suppress(RuntimeError):  # closed meanwhile
+            self._threads[number].submit(self._try, number)
+
+    def _try(self, number: int) -> None:
+        with suppress(StoreUnreachableError), self[number].reading() as cursor:
+            cursor.execute("SELECT 1")
+            if self._lost.pop(number, None):
+                logger.warning("index %s answers again", self[number].name)
         self._tried[number] = monotonic()
-        self._lost[number] = told
