@@ -155,8 +155,8 @@ def test_a_lost_server_is_told_and_what_is_kept_goes_out(
     assert asked(other) == 200
 
 
-@pytest.mark.parametrize("article_id", [STORY, "d-louvre-reopens-director-senate", "c-mpox-emergency-ends"])
-def test_a_story_is_the_same_wherever_the_index_is(service: Any, reader: Any, article_id: str) -> None:
-    there, here = (one.get(f"/v1/articles/{article_id}/story").json() for one in (service.reader, reader))
-    assert there == here
-    assert len(there["articles"]) > 2
+def test_a_story_is_the_same_wherever_the_index_is(service: Any, reader: Any) -> None:
+    for article_id in (STORY, "d-louvre-reopens-director-senate", "c-mpox-emergency-ends"):
+        there, here = (one.get(f"/v1/articles/{article_id}/story").json() for one in (service.reader, reader))
+        assert there == here, article_id
+        assert len(there["articles"]) > 2, article_id

@@ -10,12 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from fnmatch import fnmatch
 from pathlib import Path
 
 import httpx
 import orjson
 import pytest
+
+from recommend.store import Store
+from recommend.store.keys import Scope
 
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "examples" / "corpus" / "articles.jsonl"
@@ -119,12 +123,12 @@ def test_no_command_looks_anything_up_or_writes_outside_what_it_names(
 def test_the_service_looks_nothing_up_and_writes_the_store_alone(
     traced: Callable[..., subprocess.Popen[bytes]], tmp_path: Path, free_port: int, held: Callable[..., None]
 ) -> None:
-    (tmp_path / "articles.jsonl").write_bytes(b"\n".join(SOURCE.read_bytes().splitlines()[:30]))
+    (tmp_path / "articles.jsonl").write_bytes(b"\n".join(SOURCE.read_bytes().splitlines()[:12]))
     for arguments, allowed in (INGEST, REINDEX):
         traced(arguments, tmp_path / "job.trace").communicate(timeout=300)
         assert outside(tmp_path / "job.trace", tmp_path, allowed) == []
-    created = traced(["keys", "create", "desk", "--scope", "write"], tmp_path / "keys.trace")
-    secret = created.communicate(timeout=300)[0].decode().strip()
+    with closing(Store(f"sqlite:///{tmp_path / 'recommend.db'}")) as store:
+        secret = store.keys.create("desk", [Scope.WRITE])
     log = tmp_path / "serve.trace"
     process = traced(["serve", "--workers", "2", "--port", str(free_port)], log)
     try:

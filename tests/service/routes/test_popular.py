@@ -20,12 +20,14 @@ def test_what_readers_clicked_most_stands_in_and_is_called_popular(newsroom: Any
         newsroom.writer.article("PUT", article_id, json={"title": f"Everybody reads {article_id}"})
     with closing(Store(newsroom.settings.store)) as store:
         store.events.add([_click(FIRST if number % 3 else SECOND, number) for number in range(90)])
-    params = {"fallback": "popular", "limit": 4}
+    params = {"fallback": "popular", "limit": 50}  # what other tests clicked on may follow
     answers = [newsroom.reader.get("/v1/articles/unheard-of/related", params=params).json() for _ in range(2)]
     for answer in answers:
         assert (answer["fallback"], answer["related"]) == ("popular", 0)
         assert [item["id"] for item in answer["items"][:2]] == [FIRST, SECOND]
-        assert [item["reason"]["kind"] for item in answer["items"]] == ["popular", "popular", "latest", "latest"]
+        kinds = [item["reason"]["kind"] for item in answer["items"]]
+        assert kinds == sorted(kinds, reverse=True)
+        assert (kinds[:2], kinds[-1]) == (["popular", "popular"], "latest")
     markup = newsroom.reader.get("/v1/articles/unheard-of/related.html", params=params)
     assert markup.status_code == 200
     assert "Related articles" not in markup.text
