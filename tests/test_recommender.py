@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from effort import examples
 from recommend.articles.article import Article, Status, parse_article
 from recommend.articles.curation import Choice, Curation
 from recommend.articles.languages import same_language
@@ -136,6 +137,7 @@ def passes(a: Article, filters: Filters) -> bool:
     )
 
 
+@hypothesis_settings(max_examples=examples(50, 100))
 @given(st.sampled_from(PUBLISHED), FILTERS, st.sampled_from([1, 5, 20, 300]))
 def test_the_list_is_full_and_clean_whenever_enough_articles_are_eligible(
     crowd: Recommender, query: Article, filters: Filters, k: int
@@ -313,7 +315,7 @@ PINNED = st.dictionaries(CROWD_IDS | st.just("nobody"), UNTIL, max_size=7)
 BLOCKED = st.dictionaries(CROWD_IDS | st.just("nobody"), UNTIL, max_size=60)
 
 
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=examples(30, 60))
 @given(
     st.sampled_from(PUBLISHED), PINNED, BLOCKED, st.dictionaries(CROWD_IDS, UNTIL, max_size=3), FILTERS,
     st.sampled_from([1, 5, 20, 300]),

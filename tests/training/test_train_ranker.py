@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from effort import examples
 from recommend.articles.article import Article
 from recommend.encoder import Encoder
 from recommend.errors import EvaluationError
@@ -136,7 +137,7 @@ def test_a_feature_that_no_candidate_has_gets_no_weight_and_spoils_nothing() -> 
     assert weight(ranker, "dense") == pytest.approx(weight(fit_ranker(made), "dense"), abs=0.1)
 
 
-@hypothesis_settings(max_examples=20)
+@hypothesis_settings(max_examples=examples(10, 20))
 @given(st.sampled_from(FEATURES), st.integers(0, 50), st.floats(1.0, 5.0))
 def test_probabilities_rise_with_the_score_and_stay_within_0_and_1(telling: str, seed: int, slope: float) -> None:
     made = lists(telling, queries=30, width=12, seed=seed, slope=slope)
