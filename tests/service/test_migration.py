@@ -121,6 +121,22 @@ def test_an_article_that_comes_while_a_snapshot_of_another_encoder_is_opened_is_
         assert store.embeddings.text_hashes(["late"], other.fingerprint).keys() == {"late"}
 
 
+def test_what_comes_before_a_snapshot_is_served_whose_encoder_is_not_there_is_stored_all_the_same(
+    copied: Settings, encoder: Encoder, monkeypatch: Any, caplog: Any
+) -> None:
+    with closing(Store(copied.store)) as store:
+        recommender = Recommender(store, copied)
+        own = recommender.encoder_beside(frozenset())
+        assert own is not None
+        assert own.fingerprint == encoder.fingerprint
+        served = recommender.view().snapshot.manifest
+        absent = served.model_copy(update={"encoder": "another", "encoder_name": "not-there"})
+        monkeypatch.setattr(LiveView, "awaited", lambda _: absent)
+        assert recommender.encoder_beside({encoder.fingerprint}) is None
+        assert "by its words alone" in caplog.text
+        assert recommender.encoder.fingerprint == encoder.fingerprint
+
+
 def test_embedding_again_brings_no_earlier_text_back(copied: Settings, encoder: Encoder) -> None:
     other = open_encoder(EncoderSettings(max_tokens=48), copied.models)
     first, second = (parse_article({"id": "late", "title": title}) for title in ("A first version", "A second version"))
