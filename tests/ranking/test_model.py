@@ -17,8 +17,9 @@ from recommend.ranking import model
 from recommend.ranking.calibration import Calibration
 from recommend.ranking.candidates import FEATURES, TIME_FEATURES, Candidates
 from recommend.ranking.corpus import Corpus, coverage, similarity_weight
+from recommend.ranking.feature_weight import FeatureWeight
 from recommend.ranking.features import DENSE_UNIT, comparable
-from recommend.ranking.model import FeatureWeight, Ranker, dense_share
+from recommend.ranking.model import Ranker, dense_share
 from recommend.ranking.scores import score, standardise
 from recommend.resources import bundled
 

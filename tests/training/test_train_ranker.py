@@ -107,6 +107,21 @@ def test_weights_under_brief_items_and_under_full_text_follow_what_tells_there()
     assert features["lexical"].long > 5 * features["lexical"].short
 
 
+def test_a_weight_that_counts_otherwise_beyond_a_value_bends_there_and_keeps_straight_where_nothing_tells() -> None:
+    made = lists("dense", queries=300)
+    dense = 0.81 + made.features[:, :, FEATURES.index("dense")]
+    told = replace(made, length_weights=np.zeros(300))
+    told.features[:, :, FEATURES.index("dense")] = np.where(dense > 0.81, 0.81 + 9.0 * (dense - 0.81), dense)
+    features = fit_ranker(told).features
+    below, at, above = (features["dense"].under_brief(value) for value in (-0.19, 0.81, 1.81))
+    assert above - at < 0.2 * (at - below)
+    near = replace(lists("days_log"), length_weights=np.zeros(80))
+    days = fit_ranker(near).features["days_log"]
+    assert days.bend is not None
+    assert days.short > 0.8
+    assert abs(days.bend.short) < 1e-3
+
+
 def test_the_general_mean_and_deviation_of_a_feature_are_those_of_all_candidates() -> None:
     made = lists("dense")
     dense = made.features[:, :, 0] * 2.0 + 5.0

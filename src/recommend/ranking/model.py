@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from recommend.errors import SettingsError, truncated_repr
 from recommend.ranking.calibration import Calibration
 from recommend.ranking.candidates import FEATURES, TIME_FEATURES
-from recommend.ranking.corpus import Corpus
+from recommend.ranking.corpus import USUAL_NEARNESS, Corpus
+from recommend.ranking.feature_weight import Bend, FeatureWeight
 from recommend.resources import model_file
 from recommend.settings import RankingSettings
 
@@ -26,29 +27,6 @@ _MOST_WORTH = 2.0
 _SEEN, _ENOUGH = 10, 50
 _POWER, _LEAST_SHARE = 0.75, 0.1
 _USUAL_ERROR, _LEAST_ERROR = 0.015, 0.005
-
-
-class FeatureWeight(BaseModel):
-    """How one feature counts.
-
-    Attributes:
-        long: weight for an article of many terms; ``short`` for an item of a few sentences, see
-            :meth:`~recommend.ranking.corpus.Corpus.length_weight`.
-        apart: for long articles where even the nearest articles have few words in common, see
-            :class:`~recommend.ranking.corpus.Corpus`.
-        mean, deviation: those it has over candidates in general, the scale it is brought to.
-        worth: what it is worth in the corpus that the weights are from, see :mod:`recommend.index.label_worth`; where
-            it is worth more or less they follow, None: they do not.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    long: float
-    short: float
-    apart: float
-    mean: float
-    deviation: float
-    worth: float | None = Field(None, gt=0.0)
 
 
 class Intercepts(BaseModel):
@@ -71,7 +49,7 @@ class Intercepts(BaseModel):
 
 
 class Ranker(BaseModel):
-    """A linear model over standardised features.
+    """A linear model over standardised features, some of whose weights have a bend.
 
     Attributes:
         features: by name of FEATURES; one that is not named does not count.
@@ -134,13 +112,23 @@ class Ranker(BaseModel):
         if not {"dense", "context"} <= self.features.keys():
             return self
         dense, context = self.features["dense"], self.features["context"]
-        less, more = {}, {}
-        for name in ("long", "short", "apart"):
-            weight = getattr(dense, name)
-            less[name] = weight * share
-            more[name] = getattr(context, name) + weight - less[name]
-        changed = {"dense": dense.model_copy(update=less), "context": context.model_copy(update=more)}
-        return self._of(self.features | changed)
+        less = dense.times(share)
+        more = {
+            name: getattr(context, name) + getattr(dense, name) - getattr(less, name)
+            for name in ("long", "short", "apart")
+        }
+        return self._of(self.features | {"dense": less, "context": context.model_copy(update=more)})
+
+    def contributions(
+        self, standardised: NDArray[np.float64], length_weight: float | NDArray[np.float64], corpus: Corpus
+    ) -> NDArray[np.float64]:
+        """(n, f) what features (n, f), standardised, add to scores, under a query of length weight 0…1 in a corpus or
+        each under one of its own (n, 1)."""
+        added: NDArray[np.float64] = standardised * self.weights(length_weight, corpus)
+        brief, factors = 1.0 - np.ravel(length_weight), self.factors(corpus.label_worth)
+        for column, bend in self._bends.items():
+            added[:, column] += brief * factors[column] * bend.adds(standardised[:, column])
+        return added
 
     def weights(self, length_weight: float | NDArray[np.float64], corpus: Corpus) -> NDArray[np.float64]:
         """(f,) in the order of FEATURES, 0 for those that do not count, under a query of length weight 0…1 in a corpus;
@@ -153,7 +141,9 @@ class Ranker(BaseModel):
         """That of scores under a query of length weight 0…1, or under each of several, in a corpus. Of brief items it
         falls with what the time curve gives beyond the usual to all that is near."""
         curve = self.features.get("time_curve")
-        beyond = 0.0 if curve is None else curve.short / curve.deviation * corpus.beyond
+        beyond = 0.0
+        if curve is not None and corpus.beyond:
+            beyond = curve.under_brief(USUAL_NEARNESS + corpus.beyond) - curve.under_brief(USUAL_NEARNESS)
         return self.intercepts.of(length_weight, corpus) - (1.0 - length_weight) * beyond
 
     def factors(self, worth: Mapping[str, float]) -> NDArray[np.float64]:
@@ -195,10 +185,7 @@ class Ranker(BaseModel):
             return self
         features = dict(self.features)
         for name in factors.keys() & features.keys():
-            one, by = features[name], factors[name]
-            features[name] = one.model_copy(
-                update={"long": by * one.long, "short": by * one.short, "apart": by * one.apart, "worth": None}
-            )
+            features[name] = features[name].times(factors[name]).model_copy(update={"worth": None})
         return self._of(features)
 
     def following(self, follows: bool) -> Ranker:
@@ -219,6 +206,11 @@ class Ranker(BaseModel):
     @cached_property
     def _by_share(self) -> dict[float, Ranker]:
         return {}
+
+    @cached_property
+    def _bends(self) -> dict[int, Bend]:
+        """By place in FEATURES."""
+        return {FEATURES.index(name): one.bend for name, one in self.features.items() if one.bend is not None}
 
     @cached_property
     def _short(self) -> NDArray[np.float64]:

@@ -63,7 +63,7 @@ def score(
     """The candidates under a query of length weight 0…1, or each under one of its own (n, 1), in a corpus with scores
     and probabilities, in the order they came; ``means`` as for :func:`standardise`."""
     standardised = standardise(comparable(candidates.features, corpus.unit), ranker.means, ranker.deviations, means)
-    contributions = (standardised * ranker.weights(length_weight, corpus)).astype(np.float32)
+    contributions = ranker.contributions(standardised, length_weight, corpus).astype(np.float32)
     intercept = np.ravel(ranker.intercept(length_weight, corpus)).astype(np.float32)
     scores = contributions.sum(axis=1) + intercept
     return replace(

@@ -45,14 +45,18 @@ def rescored(
     if not columns:
         return candidates
     ranker = scoring.ranker_of(query.language)
-    weights = ranker.weights(scoring.corpus.length_weight(query.term_count), scoring.corpus)
+    length_weight = scoring.corpus.length_weight(query.term_count)
     features, contributions = candidates.features.copy(), candidates.contributions.copy()
     scores = candidates.scores
     for column, (before, after) in columns.items():
         mean, deviation = ranker.means[column], ranker.deviations[column]
+        standardised = np.zeros((2, *features.shape))
+        standardised[:, :, column] = [
+            np.where(np.isnan(one), means[column], (one - mean) / deviation) for one in (before, after)
+        ]
         then, now = (
-            (np.where(np.isnan(one), means[column], (one - mean) / deviation) * weights[column]).astype(np.float32)
-            for one in (before, after)
+            ranker.contributions(one, length_weight, scoring.corpus)[:, column].astype(np.float32)
+            for one in standardised
         )
         features[:, column], contributions[:, column] = after, now
         scores = scores + (now - then)

@@ -16,8 +16,9 @@ from recommend.files import Kind, replace_file
 from recommend.inspection import candidates_of
 from recommend.ranking.calibration import Calibration
 from recommend.ranking.candidates import FEATURES
+from recommend.ranking.feature_weight import Bend, FeatureWeight
 from recommend.ranking.features import comparable
-from recommend.ranking.model import FeatureWeight, Ranker
+from recommend.ranking.model import Ranker
 from recommend.ranking.scores import standardise
 from recommend.recommender import Recommender
 
@@ -26,14 +27,18 @@ FloatArray = NDArray[np.float32]
 _PENALTY = 1e-3
 _BORROWED = 0.05  # what a short query counts for the weights of long ones, and the other way round
 _LEAST_FOR_LONG = {"context": 0.5}  # judgements on one-to-three-sentence items alone would let it go
+_BENDS = {"dense": 0.81, "time_curve": 2.3, "days_log": -6.6}
 _NOTHING = 1e-4
 _FOREIGN_DENSE = 0.25
 _BEND = 0.25
 _Weights = NDArray[np.float64]
+_Bends = Mapping[str, Bend]
 
 BY_HAND = {
     "foreign_dense": f"{_FOREIGN_DENSE}: what stays of the dense weight in a language the encoder is not made for",
     **{name: f"at least {weight} for long articles" for name, weight in _LEAST_FOR_LONG.items()},
+    "bend": "where weights under brief items may change: at "
+    + ", ".join(f"{value} of {name}" for name, value in _BENDS.items()),
     "apart": "as for long articles: how they count where even the nearest have few words in common is not learned",
 }
 """Weights that :func:`fit_ranker` does not learn, and what they are."""
@@ -129,7 +134,8 @@ RANKER = Kind("a ranker", _is_ranker)
 
 def fit_ranker(lists: Lists, held_out: Lists | None = None, steps: int = 1000) -> Ranker:
     """The linear model that gives related candidates the most of a softmax over each query's list (ListNet; Cao et al.,
-    ICML 2007), with non-negative weights, and the curve that turns its scores into probabilities.
+    ICML 2007), with non-negative weights that may change at a bend, and the curve that turns its scores into
+    probabilities.
 
     Weights for short items and those for long ones are both fitted to all queries; either kind counts most for its
     own.
@@ -148,27 +154,41 @@ def fit_ranker(lists: Lists, held_out: Lists | None = None, steps: int = 1000) -
     mean[told] = np.nanmean(flat[:, told], axis=0)
     deviation[told] = np.maximum(np.nanstd(flat[:, told], axis=0), 1e-3)
     known = ~np.isnan(lists.grades)
-    standardised, length_weight = _standardised(lists, mean, deviation), lists.length_weights
+    length_weight = lists.length_weights
+    knots = {name: (value - mean[i]) / deviation[i] for name, value in _BENDS.items() for i in [FEATURES.index(name)]}
+    bends = {name: Bend(at=round(at, 4), short=1.0) for name, at in knots.items() if round(at, 4)}
 
-    def fitted(part: Callable[[NDArray[np.float64]], NDArray[np.float64]], least: Mapping[str, float]) -> _Weights:
-        loss = _Loss(standardised, lists.grades, part(length_weight))
+    def fitted(
+        part: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+        least: Mapping[str, float],
+        bends: _Bends,
+    ) -> tuple[NDArray[np.float64], _Weights]:
+        values = _standardised(lists, mean, deviation, bends)
+        loss = _Loss(values, lists.grades, part(length_weight), bends)
         if held_out is None:
-            return _weights(loss, None, least, steps)
-        later = _standardised(held_out, mean, deviation)
-        return _weights(loss, _Loss(later, held_out.grades, part(held_out.length_weights)), least, steps)
+            return values, _weights(loss, None, least, bends, steps)
+        later = _standardised(held_out, mean, deviation, bends)
+        told_by = _Loss(later, held_out.grades, part(held_out.length_weights), bends)
+        return values, _weights(loss, told_by, least, bends, steps)
 
-    short = fitted(lambda weight: np.maximum(1 - weight, _BORROWED), {})
-    weights = fitted(lambda weight: np.maximum(weight, _BORROWED), _LEAST_FOR_LONG)
+    pieces, short = fitted(lambda weight: np.maximum(1 - weight, _BORROWED), {}, bends)
+    standardised, weights = fitted(lambda weight: np.maximum(weight, _BORROWED), _LEAST_FOR_LONG, {})
+    beyond = dict(zip(bends, short[len(FEATURES) :].tolist(), strict=True))
     features = {
         name: FeatureWeight(
-            long=round(w, 4), short=round(b, 4), apart=round(w, 4), mean=round(m, 4), deviation=round(d, 4)
+            long=round(w, 4),
+            short=round(b, 4),
+            apart=round(w, 4),
+            mean=round(m, 4),
+            deviation=round(d, 4),
+            bend=bends[name].scaled(round(beyond[name] - b, 4)) if name in bends else None,
         )
         for name, w, b, m, d in zip(
-            FEATURES, weights.tolist(), short.tolist(), mean.tolist(), deviation.tolist(), strict=True
+            FEATURES, weights.tolist(), short[: len(FEATURES)].tolist(), mean.tolist(), deviation.tolist(), strict=True
         )
-        if max(w, b) > _NOTHING
+        if max(w, b, beyond.get(name, 0.0)) > _NOTHING
     }
-    scores = (1 - length_weight)[:, None] * (standardised @ short) + length_weight[:, None] * (standardised @ weights)
+    scores = (1 - length_weight)[:, None] * (pieces @ short) + length_weight[:, None] * (standardised @ weights)
     return Ranker(
         features=features,
         foreign_dense=_FOREIGN_DENSE,
@@ -176,14 +196,33 @@ def fit_ranker(lists: Lists, held_out: Lists | None = None, steps: int = 1000) -
     )
 
 
-def _standardised(lists: Lists, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.stack([standardise(values, mean, deviation) for values in lists.features])
+def _standardised(
+    lists: Lists, mean: NDArray[np.float64], deviation: NDArray[np.float64], bends: _Bends
+) -> NDArray[np.float64]:
+    """(q, c, f + b) features up to their bends, and what they have beyond each of b."""
+    standardised = np.stack([standardise(values, mean, deviation) for values in lists.features])
+    places = [FEATURES.index(name) for name in bends]
+    beyond = [bend.adds(standardised[:, :, place]) for place, bend in zip(places, bends.values(), strict=True)]
+    for place, values in zip(places, beyond, strict=True):
+        standardised[:, :, place] -= values
+    return np.concatenate([standardised, *(values[:, :, None] for values in beyond)], axis=2)
 
 
 class _Loss:
-    """How badly weights fit grades (q, c) of features (q, c, f), queries counting by importance (q,)."""
+    """How badly weights fit grades (q, c) of features (q, c, f), queries counting by importance (q,). A weight beyond a
+    bend costs by how far it is from that before it, so that it is the same where nothing tells of it."""
 
-    def __init__(self, standardised: NDArray[np.float64], grades: FloatArray, importance: NDArray[np.float64]) -> None:
+    def __init__(
+        self,
+        standardised: NDArray[np.float64],
+        grades: FloatArray,
+        importance: NDArray[np.float64],
+        bends: _Bends,
+    ) -> None:
+        differences = np.eye(standardised.shape[2])
+        for row, name in enumerate(bends, start=len(FEATURES)):
+            differences[row, FEATURES.index(name)] = -1.0
+        self._penalty = _PENALTY * differences.T @ differences
         self._features, self._known = standardised, ~np.isnan(grades)
         target = np.where(self._known, grades, 0.0)
         self._target = target / target.sum(axis=1, keepdims=True)
@@ -197,17 +236,17 @@ class _Loss:
         total = shares.sum(axis=1, keepdims=True)
         logs = np.where(self._known, scores - top - np.log(total), 0.0)
         slope = np.einsum("qc,qcf->f", self._part[:, None] * (shares / total - self._target), self._features)
-        value = -float(self._part @ (self._target * logs).sum(axis=1)) + _PENALTY * float(weights @ weights)
-        return value, slope + 2 * _PENALTY * weights
+        value = -float(self._part @ (self._target * logs).sum(axis=1)) + float(weights @ self._penalty @ weights)
+        return value, slope + 2 * self._penalty @ weights
 
 
-def _weights(loss: _Loss, held_out: _Loss | None, least: Mapping[str, float], steps: int) -> _Weights:
-    """(f,) weights of least loss, or those on the way there whose loss on what is held out is least; ``least`` holds
-    lower bounds that are not 0."""
+def _weights(loss: _Loss, held_out: _Loss | None, least: Mapping[str, float], bends: _Bends, steps: int) -> _Weights:
+    """(f + b,) weights of least loss, or those on the way there whose loss on what is held out is least; ``least``
+    holds lower bounds that are not 0."""
     from scipy.optimize import minimize
 
-    bounds = [(least.get(name, 0.0), None) for name in FEATURES]
-    start = np.maximum(np.full(len(FEATURES), 0.1), [low for low, _ in bounds])
+    bounds = [(least.get(name, 0.0), None) for name in FEATURES] + [(0.0, None)] * len(bends)
+    start = np.maximum(np.full(len(bounds), 0.1), [low for low, _ in bounds])
     way = [start]
     solution = minimize(
         loss,
