@@ -21,6 +21,7 @@ from recommend.articles.article import Article
 from recommend.encoder import Encoder, encode_articles, open_encoder
 from recommend.evaluation.comparison import compare
 from recommend.ingest import BATCH, ingest
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
 from recommend.settings import Settings
@@ -103,7 +104,7 @@ def _figures(encoder: Encoder, corpus: Corpus) -> dict[str, float]:
     changed = corpus.changed()
     try:
         store, settings = _place(folder / "grown")
-        job = partial(reindex, store, encoder, settings, canary=partial(compare, store, settings))
+        job = partial(reindex, store, encoder, settings, hooks=Hooks(canary=partial(compare, store, settings)))
         timed("encoding", lambda: encode_articles(encoder, corpus.first[:ENCODED]))
         found["encoding"] *= len(corpus.first) / ENCODED
         timed("ingest, without encoding", lambda: ingest(store, None, corpus.first))

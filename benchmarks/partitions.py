@@ -20,7 +20,6 @@ from contextlib import ExitStack, closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -35,6 +34,7 @@ from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import open_snapshot
 from recommend.ingest import ingest
 from recommend.jobs.agreement import agree
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.lists import lists_to_load, make_lists
 from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
@@ -66,9 +66,13 @@ def main() -> None:
         ingest(store, encoder, _articles())
 
         def build() -> float:
-            lists: dict[str, Any] = {"lists": partial(make_lists, settings), "listed": partial(lists_to_load, settings)}
+            hooks = Hooks(
+                lists=partial(make_lists, settings),
+                listed=partial(lists_to_load, settings),
+                agrees=partial(agree, store, settings),
+            )
             started = time.perf_counter()
-            reindex(store, encoder, settings, agrees=partial(agree, store, settings), **lists)
+            reindex(store, encoder, settings, hooks=hooks)
             return time.perf_counter() - started
 
         built = build()

@@ -42,6 +42,7 @@ from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import open_snapshot
 from recommend.ingest import ingest
 from recommend.jobs.agreement import agree
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.lists import lists_to_load
 from recommend.jobs.reindex import reindex
 from recommend.ranking.ranking import Ranking
@@ -226,7 +227,9 @@ def _a_day(
     found = [article for row in rows.tolist() if (article := store.get(table.id(row))) is not None]
     changed = [one.model_copy(update={"title": f"{one.title}, amended"}) for one in found]
     _timed("ingest", lambda: ingest(store, encoder, changed))
-    seconds, result = _timed("step", lambda: reindex(store, encoder, remote, agrees=partial(agree, store, remote)))
+    seconds, result = _timed(
+        "step", lambda: reindex(store, encoder, remote, hooks=Hooks(agrees=partial(agree, store, remote)))
+    )
     assert result.built
     assert result.manifest.base is not None
     there, others = Recommender(store, remote), {one.id for one in changed}

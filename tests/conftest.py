@@ -34,6 +34,7 @@ from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.stamps import keep_stamp, stamp_of
 from recommend.ingest import ingest
 from recommend.jobs.agreement import agree
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.lists import lists_to_load, make_lists
 from recommend.jobs.reindex import ReindexResult, reindex
 from recommend.recommender import Recommender
@@ -98,10 +99,11 @@ class Newsroom:
 
     def reindex(self, *, full: bool = False) -> ReindexResult:
         """Builds and publishes a snapshot; what goes to a server takes its ready lists along."""
-        steps: dict[str, Any] = {"agrees": partial(agree, self.store, self.settings)}
+        hooks = Hooks(agrees=partial(agree, self.store, self.settings))
         if self.settings.pgvector.url:
-            steps |= {"lists": partial(make_lists, self.settings), "listed": partial(lists_to_load, self.settings)}
-        return reindex(self.store, self.encoder, self.settings, full=full, **steps)
+            lists, listed = partial(make_lists, self.settings), partial(lists_to_load, self.settings)
+            hooks = replace(hooks, lists=lists, listed=listed)
+        return reindex(self.store, self.encoder, self.settings, full=full, hooks=hooks)
 
     def recommender(self) -> Recommender:
         """What readers are answered by."""

@@ -25,6 +25,7 @@ from recommend.index.filters import Filters
 from recommend.ingest import ingest
 from recommend.inspection import ranking_of
 from recommend.jobs.agreement import agree
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.reindex import reindex
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, RankingSettings, Settings
@@ -86,7 +87,7 @@ def build(new_index: Callable[[], Settings], toy_encoder: Encoder) -> Iterator[B
             settings = new_index().model_copy(update={"ranking": RankingSettings(candidates=10)})
             store = stack.enter_context(closing(Store(settings.store, staleness=0)))
             ingest(store, toy_encoder, articles[later:])
-            reindex(store, toy_encoder, settings, agrees=partial(agree, store, settings))
+            reindex(store, toy_encoder, settings, hooks=Hooks(agrees=partial(agree, store, settings)))
             ingest(store, toy_encoder, articles[:later])
             return Recommender(store, settings, toy_encoder)
 

@@ -32,6 +32,7 @@ from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.publishing import locked, publish
 from recommend.ingest import ingest, put
 from recommend.jobs.backup import backup, restore
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
 from recommend.jobs.rollback import rollback
@@ -148,7 +149,9 @@ def _prepared(
     encoder, layout, copy = ToyEncoder(), IndexLayout(settings.index), settings.index.parent / "copy.db"
     articles = [parse_article({"id": i, "title": f"{version}", "text": f"{i} {version % 9} storm coast"}) for i in ids]
     canary = partial(compare, store, settings, sample=3)
-    job = partial(reindex, store, encoder, settings, force=True, canary=canary, lists=partial(make_lists, settings))
+    job = partial(
+        reindex, store, encoder, settings, force=True, hooks=Hooks(canary=canary, lists=partial(make_lists, settings))
+    )
     rebuild = partial(job, full=True)
     match kind:
         case "put" | "add":

@@ -14,6 +14,7 @@ from recommend.errors import SnapshotError
 from recommend.evaluation.comparison import compare
 from recommend.index.snapshot.catalog import list_snapshots
 from recommend.jobs.comparison import Canary
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.reindex import ReindexResult, reindex
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 def run(newsroom: Newsroom, *, force: bool = False) -> ReindexResult:
     canary = partial(compare, newsroom.store, newsroom.settings)
-    return reindex(newsroom.store, newsroom.encoder, newsroom.settings, full=True, force=force, canary=canary)
+    return reindex(
+        newsroom.store, newsroom.encoder, newsroom.settings, full=True, force=force, hooks=Hooks(canary=canary)
+    )
 
 
 def test_a_snapshot_of_the_same_articles_gives_the_same_boxes(newsroom: Newsroom) -> None:

@@ -33,6 +33,7 @@ from recommend.index.pgvector.where import where
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.jobs.agreement import agree
 from recommend.jobs.generation import load_generation
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.rollback import rollback
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.matching import Story
@@ -67,7 +68,7 @@ def test_boxes_are_those_of_the_snapshot(
         remote = settings.model_copy(update={"pgvector": PgvectorSettings(url=url)})
         name = open_snapshot_name(settings)
         servers, layout = Servers([url]), IndexLayout(tmp_path / "elsewhere")
-        load_generation(servers, remote, name, agrees=partial(agree, store, remote))
+        load_generation(servers, remote, name, hooks=Hooks(agrees=partial(agree, store, remote)))
         there = Recommender(store, remote, encoder, view=LoadedView(servers, layout, name))
         here = Recommender(store, settings, encoder, view=SnapshotView(IndexLayout(settings.index), name))
         ids = [*here.view().ids()]

@@ -36,6 +36,7 @@ from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import open_snapshot
 from recommend.jobs.agreement import agree
 from recommend.jobs.generation import load_generation
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.rollback import rollback
 from recommend.recommender import Recommender
 from recommend.settings import PgvectorSettings, Settings
@@ -145,7 +146,7 @@ def test_boxes_are_those_of_the_snapshot_full_and_clean_under_filters(
     name = current_name(IndexLayout(settings.index)) or ""
     opened, layout = open_servers(remote), IndexLayout(tmp_path / "elsewhere")
     assert opened is not None
-    load_generation(opened, remote, name, agrees=partial(agree, store, remote))
+    load_generation(opened, remote, name, hooks=Hooks(agrees=partial(agree, store, remote)))
     there = Recommender(store, remote, encoder, view=LoadedView(opened, layout, name))
     here = Recommender(store, settings, encoder, view=SnapshotView(IndexLayout(settings.index), name))
     ids = [*here.view().ids()]

@@ -21,6 +21,7 @@ from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.publishing import point_to
 from recommend.ingest import put
 from recommend.jobs import publish
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.reindex import Progress, reindex
 from recommend.jobs.rollback import rollback
 
@@ -112,7 +113,7 @@ def test_a_snapshot_can_be_built_and_compared_without_being_published(
 ) -> None:
     live = current_name(newsroom.layout)
     canary = partial(compare, newsroom.store, newsroom.settings)
-    result = reindex(newsroom.store, other_toy_encoder, newsroom.settings, publishes=False, canary=canary)
+    result = reindex(newsroom.store, other_toy_encoder, newsroom.settings, publishes=False, hooks=Hooks(canary=canary))
     assert (current_name(newsroom.layout), result.published) == (live, False)
     assert result.canary is not None
     assert result.canary.overlap == 1.0
@@ -136,7 +137,7 @@ def test_judgements_tell_whether_the_new_snapshot_is_better(newsroom: Newsroom, 
     qrels = {story.id: {other.id: 1 for other in stories[:10] if other is not story} for story in stories[:10]}
     newsroom.take(*(story.model_copy(update={"text": texts[n - 7]}) for n, story in enumerate(stories)))
     canary = partial(compare, newsroom.store, newsroom.settings, judged=qrels | {"unknown": {"story-00": 1}})
-    result = reindex(newsroom.store, newsroom.encoder, newsroom.settings, canary=canary)
+    result = reindex(newsroom.store, newsroom.encoder, newsroom.settings, hooks=Hooks(canary=canary))
     assert result.canary is not None
     found = {one.measure: one for one in result.canary.judged}["nDCG@10"]
     assert 0 < found.before != found.after > 0
@@ -147,7 +148,7 @@ def test_the_boxes_that_changed_most_are_shown_first(newsroom: Newsroom, stories
     texts = [story.text for story in stories]
     newsroom.take(*(story.model_copy(update={"text": texts[n - 7]}) for n, story in enumerate(stories)))
     canary = partial(compare, newsroom.store, newsroom.settings)
-    result = reindex(newsroom.store, newsroom.encoder, newsroom.settings, canary=canary)
+    result = reindex(newsroom.store, newsroom.encoder, newsroom.settings, hooks=Hooks(canary=canary))
     assert result.canary is not None
     boxes = result.canary.changed
     assert len(boxes) == 10

@@ -23,6 +23,7 @@ from recommend.evaluation.exposure import exposure
 from recommend.index.snapshot.open import verify
 from recommend.jobs.export.export import export
 from recommend.jobs.exposure import spread_exposure
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.reindex import reindex
 from recommend.ranking.exposure import NOBODY, hosts
 from recommend.settings import PolicySettings
@@ -102,7 +103,7 @@ def spread(newsroom: Newsroom, stories: list[Article]) -> Newsroom:
     newsroom.take(*stories, *(Article(id=f"mixed-{n:02}", title=text, text=text) for n, text in enumerate(mixed)))
     asked = replace(newsroom, settings=newsroom.settings.model_copy(update={"policy": ON}))
     exposed = partial(spread_exposure, asked.settings)
-    reindex(asked.store, asked.encoder, asked.settings, exposed=exposed)
+    reindex(asked.store, asked.encoder, asked.settings, hooks=Hooks(exposed=exposed))
     return asked
 
 

@@ -27,6 +27,7 @@ from recommend.index.lists import TOLD, ReadyLists, block_count
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.ingest import ingest
 from recommend.jobs.exposure import spread_exposure
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
 from recommend.ranking.near_duplicates import of_query
@@ -85,7 +86,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, models: Path, toy_encoder: En
         make_blocks_small(patch)
         ingest(store, toy_encoder, ARTICLES[:COUNT])
         exposed = partial(spread_exposure, settings)
-        reindex(store, toy_encoder, settings, exposed=exposed, lists=partial(make_lists, settings))
+        reindex(store, toy_encoder, settings, hooks=Hooks(exposed=exposed, lists=partial(make_lists, settings)))
     return settings.index.parent
 
 
@@ -240,7 +241,7 @@ def test_a_block_that_is_not_whole_is_not_used_and_is_made_again(
     assert {one: other.related(one) for one in before} == before
     assert [*lists_of(other).missing()] == [0]
     lists = partial(make_lists, recommender.settings)
-    again = reindex(recommender.store, toy_encoder, recommender.settings, lists=lists)
+    again = reindex(recommender.store, toy_encoder, recommender.settings, hooks=Hooks(lists=lists))
     assert (again.built, again.listed) == (False, 64)
     assert [*lists_of(other).missing()] == []
     assert len(files(recommender)) == block_count(COUNT) == 5
@@ -279,12 +280,12 @@ def test_a_new_snapshot_has_its_own_lists_and_those_of_gone_ones_go(
     shutil.copytree(old[0].parent, old[0].parent.with_name("r0000000001-gone-0123"))
     ingest(recommender.store, toy_encoder, ARTICLES[COUNT : COUNT + 10])
     lists = partial(make_lists, settings)
-    result = reindex(recommender.store, toy_encoder, settings, lists=lists)
+    result = reindex(recommender.store, toy_encoder, settings, hooks=Hooks(lists=lists))
     assert result.listed == COUNT + 10
     assert {path.parent for path in files(recommender)}.isdisjoint({path.parent for path in old})
     assert len({path.parent for path in files(recommender)}) == 1
     without = settings.model_copy(update={"indexing": IndexSettings(keep=1, lists=False)})
-    assert reindex(recommender.store, toy_encoder, without, full=True, lists=lists).listed == 0
+    assert reindex(recommender.store, toy_encoder, without, full=True, hooks=Hooks(lists=lists)).listed == 0
 
 
 def test_workers_make_what_one_process_makes(recommender: Recommender, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from recommend.articles.rule_documents import read_rules
 from recommend.encoder import Encoder
 from recommend.index.view import View
 from recommend.ingest import ingest
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
 from recommend.ranking.rule_check import LOOKED_AT, Checked, check_rules
@@ -46,7 +47,7 @@ def view(tmp_path_factory: pytest.TempPathFactory, models: Path, toy_encoder: En
     ]
     with closing(Store(settings.store)) as store:
         ingest(store, toy_encoder, map(parse_article, rows))
-        reindex(store, toy_encoder, settings, lists=partial(make_lists, settings))
+        reindex(store, toy_encoder, settings, hooks=Hooks(lists=partial(make_lists, settings)))
         yield Recommender(store, settings, toy_encoder).view()
 
 

@@ -27,6 +27,7 @@ from recommend.index.filters import Filters
 from recommend.ingest import ingest
 from recommend.inspection import ranking_of, why
 from recommend.jobs.export.export import export
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.lists import make_lists
 from recommend.jobs.reindex import reindex
 from recommend.ranking.answer import Recommendation
@@ -49,7 +50,7 @@ def recommender(tmp_path_factory: pytest.TempPathFactory, models: Path, toy_enco
     )  # fmt: skip
     with closing(Store(settings.store)) as store:
         ingest(store, toy_encoder, [*ARTICLES.values()][:COUNT])
-        reindex(store, toy_encoder, settings, lists=partial(make_lists, settings))
+        reindex(store, toy_encoder, settings, hooks=Hooks(lists=partial(make_lists, settings)))
         yield Recommender(store, settings, toy_encoder)
 
 

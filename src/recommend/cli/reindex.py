@@ -22,6 +22,7 @@ from recommend.evaluation.judgements import read_qrels
 from recommend.jobs.comparison import Canary
 from recommend.jobs.encoder_choice import decided
 from recommend.jobs.exposure import spread_exposure
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.lists import lists_to_load, make_lists
 from recommend.jobs.plan import Plan, plan
 from recommend.jobs.reindex import Progress, ReindexResult
@@ -78,11 +79,13 @@ def reindex(
             full=full,
             force=force,
             publishes=not no_publish,
-            canary=partial(compare, store, settings, judged=judged),
-            exposed=partial(spread_exposure, settings, on_stage=bar.stage),
-            lists=partial(make_lists, settings),
-            listed=partial(lists_to_load, settings),
-            agrees=partial(_agree, store, settings),
+            hooks=Hooks(
+                canary=partial(compare, store, settings, judged=judged),
+                exposed=partial(spread_exposure, settings, on_stage=bar.stage),
+                lists=partial(make_lists, settings),
+                listed=partial(lists_to_load, settings),
+                agrees=partial(_agree, store, settings),
+            ),
             engine=open_engine(engine, opened, settings),
             progress=Progress(
                 embedded=bar.advance,

@@ -20,6 +20,7 @@ from recommend.ingest import IngestCounts, ingest
 from recommend.inspection import ranking_of
 from recommend.jobs.encoder_choice import decided_by
 from recommend.jobs.exposure import spread_exposure
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.reindex import reindex
 from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
@@ -58,7 +59,7 @@ def scratch(
             own, articles = decided_by(own, store, articles)
             encoder = open_encoder(own.encoder, own.models)
             ingest(store, encoder, articles, progress=progress)
-            reindex(store, encoder, own, exposed=partial(spread_exposure, own))
+            reindex(store, encoder, own, hooks=Hooks(exposed=partial(spread_exposure, own)))
             yield Recommender(store, own, encoder)
         finally:
             store.close()

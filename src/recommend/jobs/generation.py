@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 from recommend.errors import SnapshotError
 from recommend.index.pgvector.generations import drop, generations, live_name, prune, switch
 from recommend.index.pgvector.load import load
-from recommend.index.pgvector.rows import Listed
 from recommend.index.pgvector.servers import Servers
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import open_snapshot
-from recommend.index.view import FixedView
+from recommend.jobs.hooks import Hooks
 from recommend.settings import Settings
 
 
@@ -21,9 +20,7 @@ def load_generation(
     settings: Settings,
     name: str,
     *,
-    lists: Callable[[str], int] = lambda _: 0,
-    listed: Callable[[str], Iterable[Listed]] = lambda _: (),
-    agrees: Callable[[Servers, str, FixedView | None], object] = lambda *_: None,
+    hooks: Hooks = Hooks(),
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Callable[[], None]:
     """Writes a snapshot to servers, unless it is there, without making it live.
@@ -32,9 +29,8 @@ def load_generation(
         servers: where to.
         settings: index folder, and how it is verified.
         name: of the snapshot.
-        lists: makes its ready lists, given its name, and ``listed`` gives them, see :mod:`recommend.jobs.lists`; they
-            are loaded with it, so that an article has one box from the switch on.
-        agrees: raises where the boxes that it gives there are others, see :func:`~recommend.jobs.agreement.agree`.
+        hooks: make its ready lists, which are loaded with it, so that an article has one box from the switch on; and
+            compare its boxes there.
         on_stage: called with a few words when a stage begins.
 
     Returns:
@@ -47,12 +43,12 @@ def load_generation(
     if not any(one.manifest.name == name and one.verified for one in generations(servers)):
         if settings.indexing.lists:
             on_stage("making lists ready")
-            lists(name)
-        ready = partial(listed, name) if settings.indexing.lists else tuple
+            hooks.lists(name)
+        ready = partial(hooks.listed, name) if settings.indexing.lists else tuple
         load(servers, open_snapshot(IndexLayout(settings.index), name), settings, lists=ready, on_stage=on_stage)
         on_stage("comparing boxes")
         try:
-            agrees(servers, name, None)
+            hooks.agrees(servers, name, None)
         except SnapshotError:
             for server in servers:
                 drop(server, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +19,15 @@ from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import verify
 from recommend.index.snapshot.publishing import locked, prune, remove
 from recommend.index.snapshot.settling import settle_boilerplate
-from recommend.index.view import FixedView
 from recommend.ingest import Failed, embed_missing
 from recommend.jobs.comparison import Canary, compare_with_live
+from recommend.jobs.hooks import Hooks
 from recommend.jobs.last_run import recorded
 from recommend.jobs.publish import publish_embedded
 from recommend.settings import Settings
 from recommend.store import Store
 
 if TYPE_CHECKING:
-    from recommend.index.pgvector.rows import Listed
     from recommend.index.pgvector.servers import Servers
 
 logger = logging.getLogger(__name__)
@@ -85,11 +84,7 @@ def reindex(
     force: bool = False,
     publishes: bool = True,
     engine: Engine | None = None,
-    canary: Callable[[str, str], Canary | None] = lambda _old, _new: None,
-    exposed: Callable[[Manifest], Manifest] = lambda manifest: manifest,
-    lists: Callable[[str], int] = lambda _: 0,
-    listed: Callable[[str], Iterable[Listed]] = lambda _: (),
-    agrees: Callable[[Servers, str, FixedView | None], object] = lambda *_: None,
+    hooks: Hooks = Hooks(),
     progress: Progress = Progress(),
 ) -> ReindexResult:
     """Brings the live snapshot up to the store's revision. Killed at any moment, it leaves the old one serving.
@@ -105,14 +100,7 @@ def reindex(
         force: publish even when far fewer articles or far more empty boxes speak against it.
         publishes: False to build and compare only; :func:`recommend.jobs.rollback.rollback` publishes such a snapshot.
         engine: spreads the embedding, by default over this machine's cores.
-        canary: compares two snapshots, given their names, before the second is published.
-        exposed: finds boxes for the stories that none of a new snapshot would show, as
-            :func:`recommend.jobs.exposure.spread_exposure` does, and gives its manifest from then on.
-        lists: makes what is missing of the ready lists of the live snapshot, given its name, and says of how many
-            articles, as :func:`recommend.jobs.lists.make_lists` does; ``listed`` gives them to servers, as
-            :func:`recommend.jobs.lists.lists_to_load` does.
-        agrees: raises where a generation on servers, given its name, gives other boxes than the snapshot, or than a
-            view, as :func:`recommend.jobs.agreement.agree` does.
+        hooks: what is done with a snapshot besides.
         progress: who is told of it.
 
     Raises:
@@ -121,62 +109,148 @@ def reindex(
     """
     layout = IndexLayout(settings.index)
     with locked(layout), recorded(layout), opened_servers(settings) as servers:
-        if servers is not None and publishes and not full:
-            brought = _bring_changes(store, encoder, settings, servers, engine, agrees, progress)
-            if brought is not None:
-                return brought
-        before = _counted(store, layout, progress, full=full)
-        recipe = replace(Recipe.of(encoder, settings), boilerplate=store.boilerplate.read())
-        progress.stage("embedding")
-        failures = _Failures(progress.failed)
-        embedded = embed_missing(store, encoder, engine, progress=progress.embedded, on_failure=failures.note)
+        job = _Job(store, encoder, settings, servers, engine, hooks, progress)
+        brought = None if full or not publishes else job.bring_changes()
+        return brought or job.build(full=full, force=force, publishes=publishes)
 
-        def done(manifest: Manifest, *, built: bool = True, **known: Any) -> ReindexResult:
-            return ReindexResult(manifest, embedded, built, **failures.told(manifest), **known)
 
-        def make_lists(live: Manifest) -> int:
-            if not settings.indexing.lists or settings.pgvector.url:
-                return 0
-            progress.stage("making lists ready")
-            return lists(live.name)
+class _Job:
+    """One run of the job, alone at the index.
 
-        if servers is not None:  # only where the extra is installed
-            from recommend.jobs.generation import is_live, load_generation, prune_generations
+    Attributes:
+        embedded: articles that were embedded by now.
+        failures: those whose embedding failed.
+    """
 
-        def publish(name: str) -> int:
-            """Makes a snapshot the live one, on servers where there are any; how many articles were embedded."""
-            switch = None
-            if servers is not None:
-                switch = load_generation(
-                    servers, settings, name, lists=lists, listed=listed, agrees=agrees, on_stage=progress.stage
-                )
-            progress.stage("publishing")
-            return publish_embedded(store, layout, name, encoder, switch=switch, progress=progress.embedded)
+    def __init__(
+        self,
+        store: Store,
+        encoder: Encoder,
+        settings: Settings,
+        servers: Servers | None,
+        engine: Engine | None,
+        hooks: Hooks,
+        progress: Progress,
+    ) -> None:
+        self.store, self.encoder, self.settings, self.servers = store, encoder, settings, servers
+        self.engine, self.hooks, self.progress = engine, hooks, progress
+        self.layout = IndexLayout(settings.index)
+        self.embedded = 0
+        self.failures = _Failures(progress.failed)
 
-        live = None if full or embedded else _up_to_date(store, layout, recipe.digest)
-        if live is not None:
-            if servers is not None and not is_live(servers, live.name):
-                embedded += publish(live.name)
-            return done(live, built=False, listed=make_lists(live))
-        progress.stage("building")
-        manifest = exposed(build_snapshot(store, layout, recipe, before=before, on_stage=progress.stage))
-        if manifest.set_aside:
-            store.doubt(manifest.set_aside, encoder.fingerprint)
-        progress.stage("comparing")
+    def bring_changes(self) -> ReindexResult | None:
+        """Brings to servers what changed since their live generation; None where a snapshot is to be built, as there
+        are no servers, or what was brought failed verification. Boilerplate is counted when that is done."""
+        if self.servers is None:
+            return None
+        from recommend.jobs.generation import prune_generations  # only where the extra is installed
+        from recommend.jobs.steps import load_step, step_from
+
+        live = step_from(self.servers, self.store, self.settings, self._recipe().digest)
+        if live is None:
+            return None
+        self._embed(bump_revision=True)  # so that what had none until now has changed
+        if live.manifest.revision == self.store.latest_revision():
+            return self._done(live.manifest, built=False)
         try:
-            compared = compare_with_live(layout, manifest, settings, canary, force=force)
+            manifest, switch = load_step(
+                self.servers,
+                self.store,
+                self.settings,
+                live,
+                agrees=self.hooks.agrees,
+                on_stage=self.progress.stage,
+            )
+        except SnapshotError as problem:
+            logger.warning("building the whole index anew: %s", problem)
+            return None
+        self._publish(manifest.name, switch)
+        prune(self.layout, self.settings.indexing.keep, {live.base})
+        prune_generations(self.servers, self.settings.indexing.keep)
+        return self._done(manifest)
+
+    def build(self, *, full: bool, force: bool, publishes: bool) -> ReindexResult:
+        """Builds a snapshot of the store, compares it with the live one and makes it that, unless the live one is up
+        to date."""
+        before = _counted(self.store, self.layout, self.progress, full=full)
+        recipe = self._recipe()
+        self._embed()
+        live = None if full or self.embedded else _up_to_date(self.store, self.layout, recipe.digest)
+        if live is not None:
+            if not self._is_live(live.name):
+                self._publish(live.name, self._loaded(live.name))
+            return self._done(live, built=False, listed=self._list(live))
+        self.progress.stage("building")
+        built = build_snapshot(self.store, self.layout, recipe, before=before, on_stage=self.progress.stage)
+        manifest = self.hooks.exposed(built)
+        if manifest.set_aside:
+            self.store.doubt(manifest.set_aside, self.encoder.fingerprint)
+        self.progress.stage("comparing")
+        try:
+            compared = compare_with_live(self.layout, manifest, self.settings, self.hooks.canary, force=force)
         except RecommendError:
-            remove(layout, manifest.name)
+            remove(self.layout, manifest.name)
             raise
         if not publishes:
-            return done(manifest, canary=compared, published=False)
-        embedded += publish(manifest.name)
-        fingerprints = _fingerprints(layout) | {base_fingerprint(encoder.fingerprint)}
-        prune(layout, settings.indexing.keep)
-        if servers is not None:
-            prune_generations(servers, settings.indexing.keep)
-        dropped = sum(map(store.embeddings.drop, fingerprints - _fingerprints(layout)))
-        return done(manifest, canary=compared, dropped=dropped, listed=make_lists(manifest))
+            return self._done(manifest, canary=compared, published=False)
+        self._publish(manifest.name, self._loaded(manifest.name))
+        return self._done(manifest, canary=compared, dropped=self._prune(), listed=self._list(manifest))
+
+    def _recipe(self) -> Recipe:
+        return replace(Recipe.of(self.encoder, self.settings), boilerplate=self.store.boilerplate.read())
+
+    def _embed(self, *, bump_revision: bool = False) -> None:
+        self.progress.stage("embedding")
+        self.embedded += embed_missing(
+            self.store,
+            self.encoder,
+            self.engine,
+            progress=self.progress.embedded,
+            on_failure=self.failures.note,
+            bump_revision=bump_revision,
+        )
+
+    def _is_live(self, name: str) -> bool:
+        """Whether the live snapshot is that of the servers, too, where there are any."""
+        if self.servers is None:
+            return True
+        from recommend.jobs.generation import is_live
+
+        return is_live(self.servers, name)
+
+    def _loaded(self, name: str) -> Callable[[], None] | None:
+        """Loads a snapshot into the servers; what makes it theirs, None where there are none."""
+        if self.servers is None:
+            return None
+        from recommend.jobs.generation import load_generation
+
+        return load_generation(self.servers, self.settings, name, hooks=self.hooks, on_stage=self.progress.stage)
+
+    def _publish(self, name: str, switch: Callable[[], None] | None) -> None:
+        self.progress.stage("publishing")
+        self.embedded += publish_embedded(
+            self.store, self.layout, name, self.encoder, switch=switch, progress=self.progress.embedded
+        )
+
+    def _list(self, live: Manifest) -> int:
+        """Makes the ready lists of a snapshot in a folder; of how many articles."""
+        if not self.settings.indexing.lists or self.servers is not None:
+            return 0
+        self.progress.stage("making lists ready")
+        return self.hooks.lists(live.name)
+
+    def _prune(self) -> int:
+        """Removes what is kept no longer; how many embeddings went with it."""
+        fingerprints = _fingerprints(self.layout) | {base_fingerprint(self.encoder.fingerprint)}
+        prune(self.layout, self.settings.indexing.keep)
+        if self.servers is not None:
+            from recommend.jobs.generation import prune_generations
+
+            prune_generations(self.servers, self.settings.indexing.keep)
+        return sum(map(self.store.embeddings.drop, fingerprints - _fingerprints(self.layout)))
+
+    def _done(self, manifest: Manifest, *, built: bool = True, **known: Any) -> ReindexResult:
+        return ReindexResult(manifest, self.embedded, built, **self.failures.told(manifest), **known)
 
 
 def _counted(store: Store, layout: IndexLayout, progress: Progress, *, full: bool) -> Corpus | None:
@@ -187,43 +261,6 @@ def _counted(store: Store, layout: IndexLayout, progress: Progress, *, full: boo
         before = live_corpus(layout) if before is None else before
         settle_boilerplate(store, before)
     return before
-
-
-def _bring_changes(
-    store: Store,
-    encoder: Encoder,
-    settings: Settings,
-    servers: Servers,
-    engine: Engine | None,
-    agrees: Callable[[Servers, str, FixedView | None], object],
-    progress: Progress,
-) -> ReindexResult | None:
-    """Brings to servers what changed since its live generation; None where a snapshot is to be built, or what was
-    brought failed verification. Boilerplate is counted when that is done."""
-    from recommend.jobs.generation import prune_generations  # only where the extra is installed
-    from recommend.jobs.steps import load_step, step_from
-
-    layout, recipe = IndexLayout(settings.index), Recipe.of(encoder, settings)
-    live = step_from(servers, store, settings, replace(recipe, boilerplate=store.boilerplate.read()).digest)
-    if live is None:
-        return None
-    progress.stage("embedding")
-    failures = _Failures(progress.failed)
-    embedded = embed_missing(
-        store, encoder, engine, progress=progress.embedded, on_failure=failures.note, bump_revision=True
-    )  # so that what had none until now has changed
-    if live.manifest.revision == store.latest_revision():
-        return ReindexResult(live.manifest, embedded, built=False, **failures.told(live.manifest))
-    try:
-        manifest, switch = load_step(servers, store, settings, live, agrees=agrees, on_stage=progress.stage)
-    except SnapshotError as problem:
-        logger.warning("building the whole index anew: %s", problem)
-        return None
-    progress.stage("publishing")
-    embedded += publish_embedded(store, layout, manifest.name, encoder, switch=switch, progress=progress.embedded)
-    prune(layout, settings.indexing.keep, {live.base})
-    prune_generations(servers, settings.indexing.keep)
-    return ReindexResult(manifest, embedded, built=True, **failures.told(manifest))
 
 
 class _Failures:
