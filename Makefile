@@ -26,8 +26,8 @@ check: .venv/installed-dev lint
 	$(BIN)/python -m pytest -n $(JOBS) -m 'not serial' $(FAST)
 
 coverage: .venv/installed-dev
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not serial' --cov --cov-report=
-	$(BIN)/python -m pytest -m serial --cov --cov-append --cov-report=term
+	THOROUGH=1 $(BIN)/python -m pytest -n $(JOBS) -m 'not serial' --cov --cov-report=
+	THOROUGH=1 $(BIN)/python -m pytest -m serial --cov --cov-append --cov-report=term
 
 site: .venv/installed-dev
 	$(BIN)/python -m mkdocs build --strict
