@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from recommend.articles.article import parse_article
 from recommend.encoder import Encoder, open_encoder
@@ -24,12 +28,32 @@ from recommend_service.routes.articles import embed_as_served
 STORY = "a-central-asia-condemns-drone-attack"
 
 
+class Remembering:
+    """An encoder that embeds a text once: the archive of one test is that of the next."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder, self._known = encoder, dict[str, Any]()
+        self.fingerprint, self.dimension = encoder.fingerprint, encoder.dimension
+        self.max_tokens, self.language = encoder.max_tokens, encoder.language
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As the encoder does."""
+        if new := [text for text in dict.fromkeys(texts) if text not in self._known]:
+            self._known.update(zip(new, self._encoder.encode(new), strict=True))
+        return np.array([self._known[text] for text in texts], np.float32).reshape(-1, self.dimension)
+
+
+@pytest.fixture(scope="module")
+def other(models: Path) -> Encoder:
+    """The default encoder made to read less of a text: another, real one."""
+    return Remembering(open_encoder(EncoderSettings(max_tokens=48), models))
+
+
 @pytest.mark.databases("sqlite", "pgvector")
 def test_the_service_answers_and_takes_articles_in_throughout_a_change_of_encoder_and_back(
-    copied_as: Settings, encoder: Encoder, serve: Any
+    copied_as: Settings, encoder: Encoder, other: Encoder, serve: Any
 ) -> None:
     shorter = copied_as.model_copy(update={"encoder": EncoderSettings(max_tokens=48)})
-    other = open_encoder(shorter.encoder, copied_as.models)
     assert other.fingerprint != encoder.fingerprint
     layout = IndexLayout(copied_as.index)
     stop, stored, statuses = threading.Event(), list[str](), list[int]()
@@ -45,6 +69,8 @@ def test_the_service_answers_and_takes_articles_in_throughout_a_change_of_encode
         writing = threading.Thread(target=write, args=[service])
         writing.start()
         try:
+            while len(stored) < 3:
+                stop.wait(0.01)
             for settings, serving in ((shorter, other), (copied_as, encoder)):
                 if serving is other:
                     made = reindex(store, other, settings).manifest
@@ -71,9 +97,8 @@ def test_the_service_answers_and_takes_articles_in_throughout_a_change_of_encode
 
 
 def test_an_article_stored_with_the_former_encoder_in_the_moment_of_a_change_is_embedded_again(
-    copied: Settings, encoder: Encoder, serve: Any, monkeypatch: Any
+    copied: Settings, encoder: Encoder, other: Encoder, serve: Any, monkeypatch: Any
 ) -> None:
-    other = open_encoder(EncoderSettings(max_tokens=48), copied.models)
     shorter = copied.model_copy(update={"encoder": EncoderSettings(max_tokens=48)})
     with closing(Store(copied.store)) as store, serve(copied) as service:
         made = reindex(store, other, shorter, publishes=False).manifest
@@ -94,9 +119,8 @@ def test_an_article_stored_with_the_former_encoder_in_the_moment_of_a_change_is_
 
 @pytest.mark.databases("sqlite", "pgvector")
 def test_an_article_that_comes_while_a_snapshot_of_another_encoder_is_opened_is_embedded_for_both(
-    copied_as: Settings, encoder: Encoder, serve: Any, monkeypatch: Any
+    copied_as: Settings, encoder: Encoder, other: Encoder, serve: Any, monkeypatch: Any
 ) -> None:
-    other = open_encoder(EncoderSettings(max_tokens=48), copied_as.models)
     shorter = copied_as.model_copy(update={"encoder": EncoderSettings(max_tokens=48)})
     opens = threading.Event()
 
@@ -122,7 +146,7 @@ def test_an_article_that_comes_while_a_snapshot_of_another_encoder_is_opened_is_
 
 
 def test_what_comes_before_a_snapshot_is_served_whose_encoder_is_not_there_is_stored_all_the_same(
-    copied: Settings, encoder: Encoder, monkeypatch: Any, caplog: Any
+    copied: Settings, encoder: Encoder, other: Encoder, monkeypatch: Any, caplog: Any
 ) -> None:
     with closing(Store(copied.store)) as store:
         recommender = Recommender(store, copied)
@@ -137,8 +161,7 @@ def test_what_comes_before_a_snapshot_is_served_whose_encoder_is_not_there_is_st
         assert recommender.encoder.fingerprint == encoder.fingerprint
 
 
-def test_embedding_again_brings_no_earlier_text_back(copied: Settings, encoder: Encoder) -> None:
-    other = open_encoder(EncoderSettings(max_tokens=48), copied.models)
+def test_embedding_again_brings_no_earlier_text_back(copied: Settings, encoder: Encoder, other: Encoder) -> None:
     first, second = (parse_article({"id": "late", "title": title}) for title in ("A first version", "A second version"))
     with closing(Store(copied.store)) as store:
         recommender = Recommender(store, copied)
@@ -151,8 +174,7 @@ def test_embedding_again_brings_no_earlier_text_back(copied: Settings, encoder: 
         assert store.embeddings.text_hashes(["late"], encoder.fingerprint) == {"late": second.text_hash}
 
 
-def test_embedding_again_reaches_views_that_are_open(copied: Settings, encoder: Encoder) -> None:
-    other = open_encoder(EncoderSettings(max_tokens=48), copied.models)
+def test_embedding_again_reaches_views_that_are_open(copied: Settings, encoder: Encoder, other: Encoder) -> None:
     article = parse_article({"id": "late", "title": "Leaders condemn drone attack on residence"})
     with closing(Store(copied.store)) as store:
         recommender = Recommender(store, copied)
