@@ -12,7 +12,7 @@ from recommend.articles.stems import lowered, stop_words
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 _LOOKED_AT = 200
-_LEAST = 5
+_LEAST = 6
 
 Words = tuple[str, ...]
 
@@ -22,7 +22,7 @@ def foreign_words(texts: Iterable[str]) -> list[Words]:
 
     For English speak its stop words among the first 200 words of a text; against it those of one other language, and
     words with letters beyond ASCII. Most English headlines hold a word that is a stop word somewhere: so a language
-    counts only where five more words speak for it than for English, in all the texts together that hold more of its
+    counts only where six more words speak for it than for English, in all the texts together that hold more of its
     own than of English.
     """
     words = [_words(text) for text in texts]
