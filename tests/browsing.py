@@ -38,6 +38,14 @@ addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${eve
 """
 """What a box told, how much the page moved on its own, and what its Content-Security-Policy refused."""
 
+STILL = """async () => {
+  const shadows = [...document.querySelectorAll("*")].map((node) => node.shadowRoot).filter(Boolean);
+  const moving = [document, ...shadows].flatMap((root) => root.getAnimations());
+  const ending = moving.filter((one) => isFinite(one.effect.getComputedTiming().endTime));
+  await Promise.allSettled(ending.map((one) => one.finished));
+}"""
+"""Waits for what appears to have appeared: half-way its colours have less contrast."""
+
 
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
@@ -66,6 +74,7 @@ def open_box(page: Page, path: str, outcome: str = "loaded") -> Locator:
 def assert_accessible(page: Page) -> None:
     """Axe finds nothing on the page as it is."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
+    page.evaluate(STILL)
     there = page.evaluate("'axe' in window")
     found = (axe("") if there else axe()).run(page)  # its script is long to read
     assert found.violations_count == 0, found.generate_report()

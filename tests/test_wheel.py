@@ -64,7 +64,7 @@ def test_the_wheel_holds_what_it_needs_and_nothing_that_git_ignores(wheel: Path,
         assert kept in names
     assert (models / "news-minilm" / "weights").is_dir()
     assert [name for name in names if "/weights" in name or "/test_" in name or "__pycache__" in name] == []
-    assert wheel.stat().st_size < 2_000_000
+    assert wheel.stat().st_size < 2_500_000
 
 
 def test_an_installed_wheel_ingests_indexes_answers_and_serves(wheel: Path, models: Path, tmp_path: Path) -> None:

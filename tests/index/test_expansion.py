@@ -300,7 +300,7 @@ def test_articles_in_a_language_the_encoder_is_not_made_for_are_not_expanded(
     for row, neighbours in enumerate(snapshot.segment.neighbours.tolist()):
         assert (neighbours == [row] * NEIGHBOUR_COUNT) == (row % 3 == 0)
     raw = encode_articles(english.encoder, articles)
-    projected = snapshot.projection.apply(raw)
+    projected = snapshot.projection.apply(raw, [article.language for article in articles])
     for article, embedding, vector in zip(articles, raw, projected, strict=True):
         made, context = (
             snapshot.prepare(article, embedding),
