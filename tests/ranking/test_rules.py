@@ -19,7 +19,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from computed import Computed
-from effort import examples
 from recommend.articles.curation import Choice, Curation
 from recommend.articles.rule_documents import read_rules
 from recommend.encoder import Encoder
@@ -318,7 +317,7 @@ def test_whatever_rules_say_promises_hold_and_every_way_gives_the_same_answer(
 ) -> None:
     store, chance, acts = recommender.store, Random(5), Counter[str]()
 
-    @hypothesis_settings(max_examples=examples(75, 150))
+    @hypothesis_settings(max_examples=150)
     @given(
         IDS, st.sampled_from([1, 5, 10, 28, 40]), FILTERS, POLICIES, RULES, st.sampled_from(["put", "delete", "", ""])
     )
