@@ -16,7 +16,7 @@ from recommend.store import Store
 from recommend.store.keys import Scope
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 STORY = "a-central-asia-condemns-drone-attack"
 PAGES = (
@@ -48,11 +48,16 @@ def key(settings: Settings) -> str:
         return store.keys.create("Ana", [Scope.CURATE, Scope.READ])
 
 
+def follow(element: Locator) -> None:
+    """Click what leads to a page, and wait for that page."""
+    with element.page.expect_navigation():
+        element.click()
+
+
 def sign_in(page: Page, secret: str) -> None:
     page.goto("/desk")
     page.get_by_label("Key").fill(secret)
-    page.locator("button.main").click()
-    page.wait_for_url("**/desk")
+    follow(page.locator("button.main"))
 
 
 def box(page: Page) -> list[str]:
@@ -78,8 +83,8 @@ def test_an_editors_day_reaches_every_worker(copied: Settings, serve_workers: An
             sign_in(page, secret)
 
             page.get_by_label("Words, an id or an address").fill("Central Asian leaders drone attack")
-            page.get_by_role("button", name="Find").click()
-            page.locator(f"a[href$='/{STORY}']").click()
+            follow(page.get_by_role("button", name="Find"))
+            follow(page.locator(f"a[href$='/{STORY}']"))
             first = box(page)
         assert first == readers()
 
@@ -89,8 +94,8 @@ def test_an_editors_day_reaches_every_worker(copied: Settings, serve_workers: An
             page.locator("[data-part] .item").first.wait_for()
 
             page.goto(f"/desk/stories/{STORY}")
-            page.get_by_role("group", name=first[4]).get_by_role("button", name="Pin").click()
-            page.get_by_role("group", name=first[0]).get_by_role("button", name="Block").click()
+            follow(page.get_by_role("group", name=first[4]).get_by_role("button", name="Pin"))
+            follow(page.get_by_role("group", name=first[0]).get_by_role("button", name="Block"))
             page.locator("[data-item]").first.get_by_role("button", name="Unpin").wait_for()
             decided = box(page)
         assert decided[0] == first[4]
@@ -102,26 +107,24 @@ def test_an_editors_day_reaches_every_worker(copied: Settings, serve_workers: An
             page.keyboard.press("Alt+ArrowUp")
             page.keyboard.press("Alt+ArrowUp")
             assert "now number 1 of 5" in str(page.locator("[data-said]").text_content())
-            page.get_by_role("button", name="Save this order").click()
-            page.wait_for_load_state()
+            follow(page.get_by_role("button", name="Save this order"))
             ordered = box(page)
         assert ordered == [decided[2], *decided[:2], *decided[3:]]
         assert readers() == ordered
 
         with workers.only(one):
-            page.locator("[data-item] h3 a").nth(3).click()
+            follow(page.locator("[data-item] h3 a").nth(3))
             page.get_by_label("From every box until (UTC)").fill("2999-01-01T00:00")
-            page.get_by_role("button", name="Hide").click()
+            follow(page.get_by_role("button", name="Hide"))
             page.get_by_role("button", name="Show it again").wait_for()
         assert ordered[3] not in readers()
 
         with workers.only(one):
-            page.get_by_role("button", name="Undo").click()
+            follow(page.get_by_role("button", name="Undo"))
             page.get_by_role("button", name="Hide").wait_for()
             for _ in range(3):
                 page.goto(f"/desk/stories/{STORY}")
-                page.locator("aside .log button").last.click()
-                page.wait_for_load_state()
+                follow(page.locator("aside .log button").last)
                 if box(page) == first:
                     break
             assert box(page) == first
@@ -131,11 +134,11 @@ def test_an_editors_day_reaches_every_worker(copied: Settings, serve_workers: An
             page.goto("/desk/try")
             page.get_by_label("Floor").fill("0.99")
             page.get_by_label("What fills a box after that").select_option("none")
-            page.get_by_role("button", name="Try it").click()
+            follow(page.get_by_role("button", name="Try it"))
             assert "of 10 boxes would be others" in str(page.locator(".count").text_content())
             page.goto("/desk/history")
             assert page.locator(".log li").count() >= 6
-            page.get_by_role("button", name="Sign out").click()
+            follow(page.get_by_role("button", name="Sign out"))
             page.goto("/desk")
             assert page.get_by_label("Key").is_visible()
             context.close()
