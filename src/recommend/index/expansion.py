@@ -106,15 +106,21 @@ def pair_scores(dense: FloatArray, lexical: FloatArray, near: FloatArray, time_w
 
 
 def units(embeddings: NDArray[np.floating], matrix: TermMatrix) -> tuple[float, float]:
-    """Standard deviations of dense and lexical cosines over random pairs of articles."""
+    """Standard deviations of dense and lexical cosines over pairs of articles: all of a few articles, else random."""
     if len(embeddings) < 2:
         return 1.0, 1.0
-    rng = np.random.default_rng(_SEED)
-    left, right = rng.integers(0, len(embeddings), (2, _SAMPLE * _SAMPLE))
-    apart = left != right
-    left, right = left[apart], right[apart]
+    left, right = _pairs(len(embeddings))
     dense = np.einsum("nd,nd->n", embeddings[left].astype(np.float32), embeddings[right].astype(np.float32))
     return max(float(dense.std()), 1e-3), max(float(matrix.pairs(left, right).std()), 1e-3)
+
+
+def _pairs(articles: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of two different articles each."""
+    if articles <= _SAMPLE:
+        return np.triu_indices(articles, 1)
+    left, right = np.random.default_rng(_SEED).integers(0, articles, (2, _SAMPLE * _SAMPLE))
+    apart = left != right
+    return left[apart], right[apart]
 
 
 def mean_similarity(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> float:
