@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import shutil
@@ -45,6 +46,12 @@ ROOT = Path(__file__).parents[1]
 
 hypothesis_settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("repeatable")
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what is imported by now out of every later search for garbage: that was a tenth of the tests' time."""
+    gc.collect()
+    gc.freeze()
 
 
 class ToyEncoder:

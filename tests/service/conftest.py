@@ -19,6 +19,7 @@ from hashlib import sha256
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 from urllib.parse import quote
 
 import httpx
@@ -161,8 +162,8 @@ def upload() -> type[Upload]:
 
 
 @pytest.fixture(scope="session")
-def serve(connect: Callable[..., Client]) -> Callable[[Settings], AbstractContextManager[Service]]:
-    """Runs the service of some settings."""
+def serve(connect: Callable[..., Client]) -> Iterator[Callable[[Settings], AbstractContextManager[Service]]]:
+    """Runs the service of some settings, which keeps from the garbage collector of this process, where others are."""
 
     @contextmanager
     def running(settings: Settings) -> Iterator[Service]:
@@ -185,7 +186,9 @@ def serve(connect: Callable[..., Client]) -> Callable[[Settings], AbstractContex
                 server.should_exit = True
                 thread.join()
 
-    return running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recommend_service.app.gc", Mock())
+        yield running
 
 
 @dataclass(frozen=True)

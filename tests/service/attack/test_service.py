@@ -113,8 +113,9 @@ def test_b10_a_database_that_stands_still_freezes_no_worker(
     on_postgresql: Settings, postgresql: Server, serve_workers: Any, connect: Any, held: Callable[..., None]
 ) -> None:
     by_url = "/v1/related?url=https://meridian-courier.example/never-asked"
+    service = on_postgresql.service.model_copy(update={"timeout": 3.0})
     with (
-        serve_workers(on_postgresql) as workers,
+        serve_workers(on_postgresql.model_copy(update={"service": service})) as workers,
         connect(workers.address, key=True, limits=EACH_CONNECTS_ANEW) as client,
     ):
         processes, answered = workers.processes, 0
