@@ -13,7 +13,6 @@ from recommend.ranking.answer import Answer, recommendations
 from recommend.ranking.candidates import CARD_FEATURES, FEATURES
 from recommend.ranking.catalogue import latest
 from recommend.ranking.eligibility import Eligibility
-from recommend.ranking.exposure import preferred
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection
 from recommend.ranking.rules import UNRULED, Ruling
@@ -63,12 +62,7 @@ def related_box(
     if explain:
         allowed = eligibility.under(query, any_kind=True)
         ranked = selection.ranked(query, allowed, place, selection.settings.ranking.candidates, ready)
-        _, blocked = eligibility.curated(article_id)
-        missed = near_misses(
-            view, query, ranked, chosen, rules,
-            blocked=blocked, readable=eligibility.readable, moment=eligibility.moment(query),
-            preferred=eligibility.prefer != "any", lifted=preferred(view, place, rules), public=selection.public,
-        )  # fmt: skip
+        missed = near_misses(selection, eligibility, query, article_id, ranked, chosen, public=selection.public)
     short = None
     if len(items) < k:
         counts = ((_REMOVED_BY.get(rule, rule), count) for rule, count in chosen.removed.items() if rule != "pinned")

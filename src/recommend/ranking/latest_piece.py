@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from recommend.index.dates import MISSING
 from recommend.index.query import Query
 from recommend.index.view import View
-from recommend.ranking.answer import evidence_under
 from recommend.ranking.candidates import Candidates, Place
+from recommend.ranking.evidence import evidence_under
 from recommend.ranking.near_duplicates import published
 from recommend.ranking.reasons import kind_and_terms, near_enough
 from recommend.ranking.same_story import KINDS, superseded

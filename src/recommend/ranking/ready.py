@@ -19,8 +19,8 @@ from recommend.index.snapshot.layout import EXPOSURE
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.view import View
 from recommend.ranking import alike, near_duplicates, repeats, told
-from recommend.ranking.answer import evidence_under
 from recommend.ranking.candidates import FEATURES, Candidates, Place
+from recommend.ranking.evidence import evidence_under
 from recommend.ranking.filtering import SPARE
 from recommend.ranking.model import Ranker
 from recommend.ranking.policy import first_of_groups, marginal

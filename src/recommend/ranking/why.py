@@ -11,9 +11,7 @@ from recommend.articles.article import released_until
 from recommend.index.dates import MISSING
 from recommend.index.query import Query
 from recommend.ranking.candidates import FEATURES, Candidates, Place
-from recommend.ranking.chosen import Chosen
 from recommend.ranking.eligibility import Eligibility
-from recommend.ranking.exposure import preferred
 from recommend.ranking.features import compute_features, contributions
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection
@@ -65,8 +63,11 @@ def explain_pair(
         said = "editors pinned it" if box.is_pinned(shown) else related
         names = touched(scoring, box)[shown]
         said += f"; by the rule {', '.join(map(repr, names))}" if names else ""
+    elif (kept_out := _kept_out(eligibility, other)) is not None:
+        said = kept_out
     else:
-        said = _kept_out(eligibility, other) or _outranked(selection, eligibility, query, article_id, own, one, box)
+        missed = near_misses(selection, eligibility, query, article_id, one, box)
+        said = missed[0].why if missed else "ranked lower"
     rank, among = (None if at is None else at + 1 for at in (shown, place))
     parts = contributions(one, 0, FEATURES)
     return Why(article_id, other_id, rank, among, len(ranked), round(float(one.probabilities[0]), 4), parts, said)
@@ -95,22 +96,3 @@ def _kept_out(eligibility: Eligibility, place: Place) -> str | None:
     if published != MISSING and published > released_until(now):
         return f"its date is yet to come: {datetime.fromtimestamp(published, UTC):%Y-%m-%d %H:%M} UTC"
     return "does not pass the filters of the request"
-
-
-def _outranked(
-    selection: Selection,
-    eligibility: Eligibility,
-    query: Query,
-    article_id: str,
-    own: Place,
-    one: Candidates,
-    box: Chosen,
-) -> str:
-    """What keeps a candidate out that may be shown."""
-    rules = selection.settings.policy
-    missed = near_misses(
-        selection.view, query, one, box, rules,
-        blocked=eligibility.curated(article_id)[1], readable=eligibility.readable, moment=eligibility.moment(query),
-        preferred=eligibility.prefer != "any", lifted=preferred(selection.view, own, rules),
-    )  # fmt: skip
-    return missed[0].why if missed else "ranked lower"
