@@ -220,14 +220,14 @@ def put_batch(
     refused = set() if republish else {id_ for id_, state in held.items() if state.deleted}
     offered = [article for id_, article in batch.items() if id_ not in refused]
     vectors: dict[str, FloatArray] = {}
-    made: dict[str, FloatArray] = {}
+    embedded: dict[str, FloatArray] = {}
     failures: dict[str, str] = {}
     stale: list[Article] = []
     if encoder is not None:
         stale = _stale(store, encoder, [*map(store.boilerplate.read().without, offered)])
         kept = _held(store, encoder, stale)
-        made, failures = _encode_once(encoder, [article for article in stale if article.id not in kept])
-        vectors = kept | made
+        embedded, failures = _encode_once(encoder, [article for article in stale if article.id not in kept])
+        vectors = kept | embedded
     changed = [article for article in offered if (one := held.get(article.id)) is None or not one.holds(article)]
     on_change(changed, held)
     fingerprint = "" if encoder is None else encoder.fingerprint
@@ -243,7 +243,7 @@ def put_batch(
     def outcome(id_: str) -> Outcome:
         mine = written.get(id_)
         if id_ in refused or (mine is not None and mine.revision == 0):  # 0: taken down while it was being embedded
-            return Outcome("taken_down", None, id_ in made)
+            return Outcome("taken_down", None, id_ in embedded)
         before = held.get(id_) if mine is None else mine.before  # another process may have written it meanwhile
         revision = mine.revision if mine is not None else None if before is None else before.revision
         kind: Literal["added", "changed", "unchanged"] = "unchanged"
@@ -251,7 +251,7 @@ def put_batch(
             kind = "added"
         elif mine is not None and not before.holds(batch[id_]):
             kind = "changed"
-        return Outcome(kind, revision, id_ in made, failures.get(id_))
+        return Outcome(kind, revision, id_ in embedded, failures.get(id_))
 
     return {id_: outcome(id_) for id_ in batch}
 

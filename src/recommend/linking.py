@@ -98,13 +98,13 @@ def _links_to(recommender: Recommender, view: View, *, article_id: str, most: in
     selection, anything = recommender.ranking.selection(view), recommender.ranking.eligibility(view)
     older = recommender.ranking.eligibility(view, Filters(until=moment(int(segment.table.published_at[row]))))
     chosen = selection.choose(segment.query(row), article_id, _CONSIDERED, older)
-    found: list[Linked] = []
+    linked: list[Linked] = []
     for number, at in list(zip(chosen.candidates.segments, chosen.candidates.rows, strict=True))[: chosen.related]:
         one = view.segments[number].table.id(int(at))
         query, stored = view.segments[number].query(int(at)), recommender.article(one)
-        if stored is None or len(found) == most:
+        if stored is None or len(linked) == most:
             continue
         under = selection.choose(query, one, _CONSIDERED, anything)
         if links := propose(view, query, under, passages(stored.text), 1, only=article_id, floor=floor):
-            found.append(Linked(one, stored.text, links))
-    return found
+            linked.append(Linked(one, stored.text, links))
+    return linked

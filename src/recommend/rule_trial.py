@@ -46,13 +46,13 @@ def try_rules(
         SnapshotError: when none are named, and the index is on a server.
     """
     before, after = recommender.pinned(), ruled_by(recommender, book)
-    found = []
+    changes = []
     for article_id in ids or concerned(before, book, boxes):
         then, now, article = _box(before, article_id, k), _box(after, article_id, k), recommender.article(article_id)
         if article is None:
             raise UnknownArticleError(article_id)
-        found.append((recommender.card(article), compare(then, now)))
-    return found
+        changes.append((recommender.card(article), compare(then, now)))
+    return changes
 
 
 def _box(recommender: Recommender, article_id: str, k: int) -> Answer:

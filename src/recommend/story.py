@@ -198,10 +198,10 @@ def _told(article_id: str, cards: dict[str, Card], names: Mapping[str, Counter[s
     seen: set[str] = set()
     parts = []
     for place, card in enumerate(ordered):
-        brought = {term for term in names[card.id] if carried[term] > 2}
-        role: Role | None = "turn" if place and brought - seen else None
+        common = {term for term in names[card.id] if carried[term] > 2}
+        role: Role | None = "turn" if place and common - seen else None
         role = "beginning" if place == 0 else "latest" if place == len(ordered) - 1 else role
-        seen |= brought
+        seen |= common
         label = None if role is None else phrase(role, language)
         parts.append(Part(**{name: getattr(card, name) for name in CARD_FIELDS}, role=role, label=label))
     name = enumeration(terms, language) or None

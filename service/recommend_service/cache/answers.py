@@ -148,13 +148,13 @@ class AnswerCache:
 
     def latest_asked(self, most: int) -> list[Asked]:
         """What was asked for of late, the last first; of plain questions only, which the clock does not change."""
-        found = list[Asked]()
+        recent = list[Asked]()
         for entry in reversed([*self._entries]):
             asked = entry.asked
-            if len(found) < most and asked is not None and not asked.explain and asked.filters == UNFILTERED:
+            if len(recent) < most and asked is not None and not asked.explain and asked.filters == UNFILTERED:
                 held = ((key, self._targets.get(key)) for key in [*entry.targets])
-                found.append((asked, [(key, target[1].route) for key, target in held if target is not None]))
-        return found
+                recent.append((asked, [(key, target[1].route) for key, target in held if target is not None]))
+        return recent
 
     def follow_with(self, following: AnswerCache) -> None:
         """Keeps what another cache does instead, as soon as a view of the same snapshot as there is looked with; safe

@@ -37,10 +37,10 @@ async def undo(visit: Visit) -> Response:
     if not (written.isascii() and written.isdigit() and len(written) < 18):
         raise RefusalError("The form does not say what is to be taken back.")
     store = visit.state.store
-    found = await visit.state.threads.read(store.curations.entry, int(written))
-    if found is None:
+    entry = await visit.state.threads.read(store.curations.entry, int(written))
+    if entry is None:
         raise RefusalError("There is no such decision.")
-    article_id, change = found
+    article_id, change = entry
     if change.changed_by == TAKEDOWN:
         raise RefusalError("The story was taken down: send it again first.")
     await visit.state.in_writer(store.curations.change, article_id, _to(change.before), visit.key.name)

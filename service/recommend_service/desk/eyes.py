@@ -53,16 +53,16 @@ async def show(visit: Visit) -> Response:
 def _look(recommender: Recommender, after: Mark | None) -> Looked:
     page = recommender.listing.search("", BOXES, after=after)
     cards = {card.id: card for card in page.cards}
-    found: dict[str, list[Finding]] = {name: [] for name in NAMES}
+    findings: dict[str, list[Finding]] = {name: [] for name in NAMES}
     for finding in review(zip(cards, recommender.answers([*cards], K), strict=True), K):
-        found[finding.flaw].append(finding)
+        findings[finding.flaw].append(finding)
     shared = recommender.store.boilerplate.read()
     for article_id in cards:
         article = recommender.store.get(article_id)
         if article is not None and _is_mostly_boilerplate(article, shared):
             told = "most of its text stands in many others, too, and counts for nothing"
-            found["boilerplate"].append(Finding(article_id, "boilerplate", told))
-    return Looked(cards, {name: some for name, some in found.items() if some}, page.last)
+            findings["boilerplate"].append(Finding(article_id, "boilerplate", told))
+    return Looked(cards, {name: some for name, some in findings.items() if some}, page.last)
 
 
 def _is_mostly_boilerplate(article: Article, shared: Boilerplate) -> bool:

@@ -76,22 +76,22 @@ def _open(visit: Visit) -> Recommender | None:
 
 def _problems(status: Status | None, recommender: Recommender | None) -> list[str]:
     """What is wrong, most pressing first."""
-    found = [] if recommender is None or recommender.problem is None else [recommender.problem]
+    problems = [] if recommender is None or recommender.problem is None else [recommender.problem]
     if status is None:
-        return found
+        return problems
     if status.error is not None:
-        found.append(status.error)
+        problems.append(status.error)
     run = status.last_run
     if run is not None and run.outcome in ("failed", "killed"):
-        found.append(
+        problems.append(
             f"the last job {'failed' if run.outcome == 'failed' else 'was killed'}: {run.error or 'no reason told'}"
         )
     if status.encoder_matches is False:
-        found.append("the settings name another encoder than the snapshot has: recommend reindex")
+        problems.append("the settings name another encoder than the snapshot has: recommend reindex")
     if status.due:
-        found.append(f"{status.changed:,} articles changed since the snapshot: recommend reindex")
+        problems.append(f"{status.changed:,} articles changed since the snapshot: recommend reindex")
     aside = {**status.set_aside, **(recommender.set_aside if recommender is not None else {})}
-    return [*found, told(aside)] if aside else found
+    return [*problems, told(aside)] if aside else problems
 
 
 def bars(values: dict[str, float]) -> list[Bar]:

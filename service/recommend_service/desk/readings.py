@@ -34,8 +34,8 @@ class Readings:
 
     def value(self, name: str) -> float | None:
         """The sum of a metric over all labels; None where it is not told."""
-        found = self.samples.get(name)
-        return None if found is None else sum(sample.value for sample in found)
+        known = self.samples.get(name)
+        return None if known is None else sum(sample.value for sample in known)
 
     def by(self, name: str, label: str) -> dict[str, float]:
         """A metric by one of its labels, most first; what is 0 is left out."""

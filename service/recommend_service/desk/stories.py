@@ -62,17 +62,17 @@ async def find(visit: Visit) -> Response:
     """The stories that words find, or the newest."""
     words, section = visit.given("query")[:200], visit.given("section") or None
     after = read_cursor(visit.given("cursor"))
-    found = await visit.compute(
+    results = await visit.compute(
         partial(visit.recommender.listing.search, words, _PAGE, Filters(section=section), after, hidden=True)
     )
-    more = {"query": words, "section": section or "", "cursor": write_cursor(found.last)}
+    more = {"query": words, "section": section or "", "cursor": write_cursor(results.last)}
     return visit.page(
         "stories.html",
         words=words,
         section=section,
         sections=[name for name, _ in visit.recommender.listing.sections()],
-        found=found,
-        more=more if found.last else None,
+        found=results,
+        more=more if results.last else None,
         first=after is None,
     )
 

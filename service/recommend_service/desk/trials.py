@@ -70,14 +70,14 @@ def _wanted(visit: Visit, present: PolicySettings) -> PolicySettings:
 
 def _tried(recommender: Recommender, wanted: PolicySettings, named: Sequence[str]) -> list[tuple[Card, Trial]]:
     other = recommender.with_settings(policy=wanted)
-    found = []
+    changes = []
     for article_id in named or recommender.listing.spread(BOXES):
         article, before, after = recommender.article(article_id), recommender.answer(article_id, K), None
         if article is not None and before is not None:
             after = other.answer(article_id, K)
         if article is not None and before is not None and after is not None:
-            found.append((recommender.card(article), compare(before, after)))
-    return found
+            changes.append((recommender.card(article), compare(before, after)))
+    return changes
 
 
 def _lines(present: PolicySettings, wanted: PolicySettings) -> list[str]:

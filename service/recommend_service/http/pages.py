@@ -114,8 +114,8 @@ def library(request: Request) -> Library:
     Raises:
         SnapshotError: when no usable snapshot is published.
     """
-    found: Library = request.app.state.service.recommender()
-    return found
+    recommender: Library = request.app.state.service.recommender()
+    return recommender
 
 
 def story_path(article_id: str) -> str:

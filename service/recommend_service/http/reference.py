@@ -105,8 +105,8 @@ def _shape(response: Mapping[str, Any]) -> Markup:
 
 
 def _example(content: Mapping[str, Any]) -> str | None:
-    found = content.get("example") or next(iter(content.get("schema", {}).get("examples", [])), None)
-    return None if found is None else json.dumps(found, indent=2, ensure_ascii=False)
+    example = content.get("example") or next(iter(content.get("schema", {}).get("examples", [])), None)
+    return None if example is None else json.dumps(example, indent=2, ensure_ascii=False)
 
 
 def _fields(schema: Mapping[str, Any]) -> Iterator[Field]:

@@ -25,11 +25,11 @@ def session_token(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name == b"cookie":
             try:
-                found = SimpleCookie(value.decode("latin-1")).get(_COOKIE)
+                cookie = SimpleCookie(value.decode("latin-1")).get(_COOKIE)
             except CookieError:
                 continue
-            if found is not None:
-                return found.value
+            if cookie is not None:
+                return cookie.value
     return None
 
 

@@ -135,12 +135,12 @@ def store_articles(recommender: Recommender, articles: Sequence[Article]) -> lis
         embed_as_served(recommender, encoder, articles)
     except RecommendError as problem:
         logger.warning("%d articles are stored one by one: %s", len(articles), problem)
-    found = ((article, outcomes.get(article.id)) for article in articles)
+    answers = ((article, outcomes.get(article.id)) for article in articles)
     return [
         _alone(recommender, article)
         if outcome is None or outcome.failure is not None or outcome.revision is None
         else (outcome.revision, outcome.kind == "added")
-        for article, outcome in found
+        for article, outcome in answers
     ]
 
 

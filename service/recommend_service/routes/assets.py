@@ -14,7 +14,7 @@ router = APIRouter(include_in_schema=False)
 @router.api_route("/assets/{name}", methods=["GET", "HEAD"])
 async def serve(request: Request, name: str) -> Response:
     """A style sheet, a script or an image."""
-    found = asset(name)
-    if found is None:
+    content = asset(name)
+    if content is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "there is no such file")
-    return found.response(request)
+    return content.response(request)

@@ -54,8 +54,8 @@ async def related_html_by_url(request: Request, given: Annotated[UrlMarkupParame
     """The same by the article's URL."""
     recommender = chosen(request, given.variant)
     state: ServiceState = request.app.state.service
-    found = await state.threads.read(recommender.store.find_url, given.url)
-    return await _respond(request, recommender, given, given.url, found)
+    article = await state.threads.read(recommender.store.find_url, given.url)
+    return await _respond(request, recommender, given, given.url, article)
 
 
 async def _respond(

@@ -50,15 +50,15 @@ async def list_articles(
     whole = not scopes.isdisjoint({Scope.READ, Scope.WRITE})
     asked = state.recommenders().editors if whole else recommender
     after, filters = read_cursor(given.cursor), given.filters()
-    found = await state.threads.read(_search, asked, given, filters, after, Scope.CURATE in scopes)
+    page = await state.threads.read(_search, asked, given, filters, after, Scope.CURATE in scopes)
     private = state.settings.service.read_needs_key or bool(scopes)
-    unkept = private or found.partial
+    unkept = private or page.partial
     headers = {
         "Cache-Control": "private, no-store" if unkept else f"public, max-age={state.settings.service.max_age}",
         "Vary": "Authorization",
     }
-    told = {"items": [asdict(card) for card in found.cards], "total": found.total, "next": write_cursor(found.last)}
-    body = orjson.dumps(told | ({"partial": True} if found.partial else {}), option=orjson.OPT_UTC_Z)
+    told = {"items": [asdict(card) for card in page.cards], "total": page.total, "next": write_cursor(page.last)}
+    body = orjson.dumps(told | ({"partial": True} if page.partial else {}), option=orjson.OPT_UTC_Z)
     return Response(body, headers=headers, media_type="application/json")
 
 
@@ -85,6 +85,6 @@ async def why(state: StateOf, article_id: str, given: Annotated[WhyParameters, Q
     await state.caught_up()
     editors = state.recommenders().editors
     async with state.compute_lock():
-        found = await state.search(inspection.why, editors, article_id, same_id(given.other), given.limit)
-    body = orjson.dumps(asdict(found))
+        reason = await state.search(inspection.why, editors, article_id, same_id(given.other), given.limit)
+    body = orjson.dumps(asdict(reason))
     return Response(body, headers={"Cache-Control": "private, no-store"}, media_type="application/json")

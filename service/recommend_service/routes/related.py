@@ -88,8 +88,8 @@ async def _respond(
         return make(state, recommender, recommender.view(), asked, known=known, popular=popular)
 
     if ready is None and state.searches_elsewhere:  # which others need not wait for
-        made = await state.search(makes)
-        ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=lambda: made)
+        answer = await state.search(makes)
+        ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=lambda: answer)
     elif ready is None:
         async with state.compute_lock():
             ready, revision = _answered(scope, state, recommender, given, view, asked, known=known, makes=makes)

@@ -64,9 +64,9 @@ def ablate(
     Articles are embedded once, unless the encoder is varied. --each tells what each setting is worth by itself;
     p (Holm) is corrected for every arm and measure.
     """
-    found = arms({**({} if grid is None else read_grid(grid)), **parse_vary(vary or ())}, each=each)
+    variants = arms({**({} if grid is None else read_grid(grid)), **parse_vary(vary or ())}, each=each)
     base = ["policy=off", *(assignments or [])]
-    settings = {name: read_settings(context, [*base, *own]) for name, own in found.items()}
+    settings = {name: read_settings(context, [*base, *own]) for name, own in variants.items()}
     own = read_settings(context, base)
     check_outputs(
         context, own, [articles, qrels, *([] if grid is None else [grid])], [("--plot", plot, PLOT)], force=force

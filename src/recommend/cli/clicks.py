@@ -119,45 +119,49 @@ def compare(
         if arm not in log.arms:
             known = ", ".join(sorted(repr(one) for one in log.arms))
             raise EvaluationError(f"no impression is of variant {arm!r}; there are {known}")
-    found = compare_arms(log, a, b, by=by, k=k, wanted=detect, planned=planned)
+    result = compare_arms(log, a, b, by=by, k=k, wanted=detect, planned=planned)
     variants = settings.service.variants
     weights = {arm: variants[arm].weight if arm in variants else 1.0 for arm in (a, b)}
     shares, both = arm_shares(log, weights, by), shared_clusters(log, (a, b), by)
     if json:
-        print_json({"a": a, "b": b, **_finite(asdict(found)), "shares": asdict(shares), "saw_both": both})
+        print_json({"a": a, "b": b, **_finite(asdict(result)), "shares": asdict(shares), "saw_both": both})
         return
     _tell_clusters(log, by)
-    out.print(f"CTR@{k}   {plain(a) or '(none)'} {found.rate_a:.4f}   {plain(b) or '(none)'} {found.rate_b:.4f}")
-    out.print(f"one look   {_range(found.difference, found.low, found.high)}   p = {found.p_value:.4f}")
-    out.print(f"any look   {_range(found.difference, found.always_low, found.always_high)}   p = {found.always_p:.4f}")
+    out.print(f"CTR@{k}   {plain(a) or '(none)'} {result.rate_a:.4f}   {plain(b) or '(none)'} {result.rate_b:.4f}")
+    out.print(f"one look   {_range(result.difference, result.low, result.high)}   p = {result.p_value:.4f}")
+    out.print(
+        f"any look   {_range(result.difference, result.always_low, result.always_high)}   p = {result.always_p:.4f}"
+    )
     counts = " and ".join(f"{count:,}" for count in shares.counts.values())
     out.print(f"shares     {counts}, p = {shares.p_value:.4f}" + ("" if not both else f"; {both:,} saw both"))
     if shares.mismatch:
         out.print("           these are not the shares of the weights: something loses readers of one arm, so do not "
                   "believe the difference")  # fmt: skip
-    out.print(f"power      {found.detectable:.4f} is found in four of five such tests")
-    if found.needed is not None:
+    out.print(f"power      {result.detectable:.4f} is found in four of five such tests")
+    if result.needed is not None:
         aim = "the difference asked for" if detect else "this difference"
-        more = max(0, found.needed - found.clusters_a - found.clusters_b)
+        more = max(0, result.needed - result.clusters_a - result.clusters_b)
         days = _days(log, since, settings)
-        rate = (found.clusters_a + found.clusters_b) / days if days else 0.0
+        rate = (result.clusters_a + result.clusters_b) / days if days else 0.0
         how_long = f", about {more / rate:,.0f} days more" if more and rate else ""
-        out.print(f"           {aim} needs {found.needed:,} readers: {f'{more:,} more{how_long}' if more else 'there'}")
-    out.print(_verdict(found.always_p, found.difference, a, b, mismatch=shares.mismatch))
+        out.print(
+            f"           {aim} needs {result.needed:,} readers: {f'{more:,} more{how_long}' if more else 'there'}"
+        )
+    out.print(_verdict(result.always_p, result.difference, a, b, mismatch=shares.mismatch))
 
 
 @events.command(name="examination")
 def examination_command(context: typer.Context, k: Positions = 5, since: Since = None, json: Json = False) -> None:
     """Tells how much less readers look at lower positions, from neighbours that service.swaps exchanged."""
-    found = _curve(read_log(read_settings(context), since), k)
+    curve = _curve(read_log(read_settings(context), since), k)
     if json:
         print_json({name: [None if not isfinite(v) else v for v in values.tolist()] for name, values in
-                    zip(("curve", "low", "high"), (found.curve, found.low, found.high), strict=True)})  # fmt: skip
+                    zip(("curve", "low", "high"), (curve.curve, curve.low, curve.high), strict=True)})  # fmt: skip
         return
     for i in range(k):
-        told = f"95 % {found.low[i]:.3f} … {found.high[i]:.3f}" if isfinite(found.curve[i]) else "nothing exchanged"
-        looks = f"   {found.exchanged[i - 1]:,} looks with it exchanged" if i else ""
-        out.print(f"{i + 1:>3}   {found.curve[i]:.3f}   {told}{looks}")
+        told = f"95 % {curve.low[i]:.3f} … {curve.high[i]:.3f}" if isfinite(curve.curve[i]) else "nothing exchanged"
+        looks = f"   {curve.exchanged[i - 1]:,} looks with it exchanged" if i else ""
+        out.print(f"{i + 1:>3}   {curve.curve[i]:.3f}   {told}{looks}")
 
 
 @events.command()
@@ -173,19 +177,19 @@ def replay(
     ranking = {article: [item for item, _ in items[:k]] for article, items in read_run(run).items()}
     if not ranking.keys() & {*log.articles}:
         raise EvaluationError(f"{run} ranks no article whose box was seen; its queries must be ids of the store")
-    found = off_policy(log, ranking, _curve(log, k).filled())
+    values = off_policy(log, ranking, _curve(log, k).filled())
     if json:
-        print_json(_finite(asdict(found)))
+        print_json(_finite(asdict(values)))
         return
-    out.print(f"clicks a look at the box, over {found.looks:,} looks")
+    out.print(f"clicks a look at the box, over {values.looks:,} looks")
     for name, value in (
-        ("shown", found.logged), ("IPS", found.ips), ("SNIPS", found.snips), ("doubly robust", found.doubly_robust)
+        ("shown", values.logged), ("IPS", values.ips), ("SNIPS", values.snips), ("doubly robust", values.doubly_robust)
     ):  # fmt: skip
         out.print(f"{name:<14} {_value(value)}")
-    out.print(f"{found.covered:.0%} of what this ranking would have had looked at was shown; the rest only the doubly "
+    out.print(f"{values.covered:.0%} of what this ranking would have had looked at was shown; the rest only the doubly "
               f"robust estimate speaks of, by a model")  # fmt: skip
-    out.print(f"the weighted clicks are worth {found.effective:,.0f}" + (
-        f": fewer than {SMALL}, so do not rely on this" if found.small else ""
+    out.print(f"the weighted clicks are worth {values.effective:,.0f}" + (
+        f": fewer than {SMALL}, so do not rely on this" if values.small else ""
     ))  # fmt: skip
 
 
@@ -198,16 +202,16 @@ def prefer(
 ) -> None:
     """Tells which of two interleaved variants readers prefer."""
     settings = read_settings(context)
-    found = preference(read_log(settings, since), arm)
+    result = preference(read_log(settings, since), arm)
     if json:
-        print_json(_finite(asdict(found)))
+        print_json(_finite(asdict(result)))
         return
-    if not found.first + found.second + found.ties:
+    if not result.first + result.second + result.ties:
         raise EvaluationError(f"nothing was clicked of items that variant {arm!r} interleaves")
     named = settings.service.variants[arm].interleave if arm in settings.service.variants else []
     first, second = named if len(named) == 2 else ("the first", "the second")
-    out.print(f"{plain(first)} {found.first:,}   {plain(second)} {found.second:,}   ties {found.ties:,}")
-    out.print(f"margin of {plain(second)} {_range(found.margin, found.low, found.high)}   p = {found.p_value:.4f}")
+    out.print(f"{plain(first)} {result.first:,}   {plain(second)} {result.second:,}   ties {result.ties:,}")
+    out.print(f"margin of {plain(second)} {_range(result.margin, result.low, result.high)}   p = {result.p_value:.4f}")
 
 
 def _curve(log: ImpressionLog, k: int) -> Examination:

@@ -48,14 +48,14 @@ def collection(
     settings = read_settings(context)
     check_target(context, "--out", articles, ARTICLES, settings, inputs=[folder], force=force)
     check_target(context, "--qrels", qrels, QRELS, settings, inputs=[folder], force=force)
-    found = KINDS[kind](folder)
-    count = found.write(articles, qrels)
-    pairs = sum(map(len, found.qrels.values()))
+    opened = KINDS[kind](folder)
+    count = opened.write(articles, qrels)
+    pairs = sum(map(len, opened.qrels.values()))
     if json:
-        print_json({"articles": count, "queries": len(found.qrels), "judgements": pairs, "notes": found.notes})
+        print_json({"articles": count, "queries": len(opened.qrels), "judgements": pairs, "notes": opened.notes})
         return
-    for note in found.notes:
+    for note in opened.notes:
         err.print(plain(note))
     out.print(f"{count:,} articles written to {plain(str(articles))}")
     if pairs:
-        out.print(f"{pairs:,} judgements of {len(found.qrels):,} articles written to {plain(str(qrels))}")
+        out.print(f"{pairs:,} judgements of {len(opened.qrels):,} articles written to {plain(str(qrels))}")

@@ -80,28 +80,28 @@ def compare(
     known = _articles(articles)
     notes = {_name(path, files): read_notes(path) or {} for path in files}
     read = {_name(path, files): read_run(path, notes[_name(path, files)].get("empty", ())) for path in files}
-    made = _ranked(list(known.values()), judged, settings, keep) if settings else {}
-    read |= {name: one.run for name, one in made.items()}
-    notes |= {name: asdict(one.provenance) for name, one in made.items()}
+    ranked = _ranked(list(known.values()), judged, settings, keep) if settings else {}
+    read |= {name: one.run for name, one in ranked.items()}
+    notes |= {name: asdict(one.provenance) for name, one in ranked.items()}
     read = {name: read[name] for name in dict.fromkeys(_called(one, files) for one in runs)}
     newest = max((a.published_at for a in known.values() if a.published_at is not None), default=None)
     facets: dict[str, Facets] = {query: facets_of(known[query], newest) for query in judged if query in known}
     clusters = cluster_queries(cluster_by, judged, list(judged), look=known.get if articles is not None else None)
-    found = compare_runs(
+    result = compare_runs(
         judged, read, measures or MEASURES, clusters=clusters, facets=facets, missing=missing, changed=10
     )
-    found.matched.notes.extend(unlike(notes))
+    result.matched.notes.extend(unlike(notes))
     titles = {article_id: article.title for article_id, article in known.items()}
     if report is not None:
         report.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(report, render_comparison(found, judged, read, titles=titles, made_by=notes).encode())
+        replace_file(report, render_comparison(result, judged, read, titles=titles, made_by=notes).encode())
     if json:
-        print_json(summary(found))
+        print_json(summary(result))
     else:
-        tell(found, titles)
-    failing = [] if fail_below is None else found.fails(fail_below)
+        tell(result, titles)
+    failing = [] if fail_below is None else result.fails(fail_below)
     if failing:
-        err.print(f"{', '.join(map(plain, failing))}: {found.read_by} may be lower by more than {fail_below:g} allows")
+        err.print(f"{', '.join(map(plain, failing))}: {result.read_by} may be lower by more than {fail_below:g} allows")
         raise typer.Exit(FAILED)
 
 

@@ -55,8 +55,8 @@ class Setting(NamedTuple):
     @property
     def default(self) -> Any:
         """As JSON has it."""
-        found = self.field.get_default(call_default_factory=True)
-        return str(found) if hasattr(found, "joinpath") else found
+        default = self.field.get_default(call_default_factory=True)
+        return str(default) if hasattr(default, "joinpath") else default
 
     @property
     def values(self) -> str:

@@ -112,7 +112,7 @@ def evaluate(
             )
         set_threads(1)
         with Stages() as progress:
-            found = measure(
+            evaluation = measure(
                 recommender,
                 judged,
                 measures=measures or MEASURES,
@@ -124,20 +124,20 @@ def evaluate(
                 progress=progress,
             )
         if run_out is not None:
-            save_run(found, run_out)
+            save_run(evaluation, run_out)
         if per_query is not None:
-            write_table(found.to_arrow(), per_query, {"hash": found.provenance.hash})
+            write_table(evaluation.to_arrow(), per_query, {"hash": evaluation.provenance.hash})
         if report is not None:
             with meter("explaining") as bar:
-                page = render_report(recommender, found, progress=lambda: bar.advance(1))
+                page = render_report(recommender, evaluation, progress=lambda: bar.advance(1))
             report.parent.mkdir(parents=True, exist_ok=True)
             replace_file(report, page.encode())
     if json:
-        print_json({**found.summary(), "quarantined": intake.rejected})
+        print_json({**evaluation.summary(), "quarantined": intake.rejected})
     else:
-        _tell_measures(found)
-        _tell(found.boxes)
-        _tell_shown(found)
+        _tell_measures(evaluation)
+        _tell(evaluation.boxes)
+        _tell_shown(evaluation)
     if intake.rejected:
         err.print(f"{intake.rejected:,} rows cannot be articles; recommend ingest tells why")
         raise typer.Exit(QUARANTINED)

@@ -129,16 +129,16 @@ def put(
 def history(context: typer.Context, json: Json = False) -> None:
     """Who changed the rules when, the latest first; what holds is the first."""
     with closing(Store(existing(read_settings(context)), readonly=True)) as store:
-        found = store.rules.history()
+        log = store.rules.history()
     if json:
-        print_json([_change(change, earlier) for change, earlier in zip(found, restored(found), strict=True)])
+        print_json([_change(change, earlier) for change, earlier in zip(log, restored(log), strict=True)])
         return
-    for change, earlier in zip(found, restored(found), strict=True):
+    for change, earlier in zip(log, restored(log), strict=True):
         names = ", ".join(f"{rule.name} ({rule.then.action})" for rule in change.book.rules) or "none"
         moment = f"{change.changed_at:%Y-%m-%d %H:%M} UTC"
         again = "" if earlier is None else f"  [dim]again, as from revision {earlier.revision} on[/dim]"
         out.print(f"{change.revision}  {moment}  {plain(change.changed_by)}  {plain(names)}{again}")
-    if not found:
+    if not log:
         err.print("nobody has put any rules yet")
 
 

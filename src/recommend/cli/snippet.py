@@ -71,9 +71,9 @@ def _origin(option: str, url: str) -> str:
 
 def _element() -> Path:
     """The script as the service has it: inside its package once it is installed, beside it in the sources."""
-    found = find_spec("recommend_service")
-    assert found is not None
-    assert found.submodule_search_locations is not None  # both come in one distribution
-    package = Path(found.submodule_search_locations[0])
+    service = find_spec("recommend_service")
+    assert service is not None
+    assert service.submodule_search_locations is not None  # both come in one distribution
+    package = Path(service.submodule_search_locations[0])
     inside = package / "web" / "element" / ELEMENT
     return inside if inside.is_file() else package.parent / "web" / "element" / ELEMENT

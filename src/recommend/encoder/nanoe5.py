@@ -63,19 +63,19 @@ class _Reader:
         self.content, self.at = content, 0
 
     def numbers(self, layout: str) -> tuple[int, ...]:
-        found = struct.unpack_from(f"<{layout}", self.content, self.at)
+        values = struct.unpack_from(f"<{layout}", self.content, self.at)
         self.at += struct.calcsize(f"<{layout}")
-        return found
+        return values
 
     def array(self, dtype: DTypeLike, count: int) -> NDArray[Any]:
-        found: NDArray[Any] = np.frombuffer(self.content, dtype, count, self.at)
-        self.at += found.nbytes
-        return found
+        values: NDArray[Any] = np.frombuffer(self.content, dtype, count, self.at)
+        self.at += values.nbytes
+        return values
 
     def bytes(self, count: int) -> bytes:
-        found = self.content[self.at : self.at + count]
+        content = self.content[self.at : self.at + count]
         self.at += count
-        return found
+        return content
 
 
 def unpack(file: Path, folder: Path, prefix: str) -> None:
@@ -145,13 +145,13 @@ def _write_tokenizer(reader: _Reader, target: Path, prefix: str) -> None:
 def _beyond_nfkc(reader: _Reader) -> tuple[str, str]:
     """The characters that are dropped and those that become a space, where Unicode's NFKC says otherwise."""
     count, _ = reader.numbers("iI")
-    found: dict[str, list[str]] = {"": [], " ": []}
+    pieces: dict[str, list[str]] = {"": [], " ": []}
     for _ in range(count):
         code, length = reader.numbers("IB")
         normalised = "".join(map(chr, reader.numbers(f"{length}I")))
-        if normalised in found and unicodedata.normalize("NFKC", chr(code)) != normalised:
-            found[normalised].append(chr(code))
-    return "".join(found[""]), "".join(found[" "])
+        if normalised in pieces and unicodedata.normalize("NFKC", chr(code)) != normalised:
+            pieces[normalised].append(chr(code))
+    return "".join(pieces[""]), "".join(pieces[" "])
 
 
 def _write_tensors(reader: _Reader, header: _Header, target: Path) -> None:

@@ -47,12 +47,12 @@ class WholeTexts:
         parts = [[text[:limit], *self._pieces(text)] for text in texts]
         vectors = self._encoder.encode([part for some in parts for part in some])
         starts = np.cumsum([0, *map(len, parts)])
-        found: FloatArray = vectors[starts[:-1]]
+        means: FloatArray = vectors[starts[:-1]]
         for i, (start, end) in enumerate(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)):
             if end - start > 1:
                 pieces = _unit(vectors[start + 1 : end].mean(axis=0))
-                found[i] = _unit(pieces + _BEGINNING * vectors[start])
-        return found
+                means[i] = _unit(pieces + _BEGINNING * vectors[start])
+        return means
 
     def _pieces(self, text: str) -> list[str]:
         """The pieces of a long text; none of a short one."""

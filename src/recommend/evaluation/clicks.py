@@ -49,17 +49,17 @@ def click_rate(clicked: NDArray[np.bool_], cluster: NDArray[np.int64]) -> ClickT
     seen, clicks = len(clicked), int(clicked.sum())
     if not seen:
         return ClickThrough(0, 0, 0, 0.0, float("nan"), 0.0, 1.0)
-    found = ratio(clicked.astype(float), np.ones(seen), cluster)
-    plain = found.value * (1 - found.value)
-    if found.clusters < 2:
+    rate = ratio(clicked.astype(float), np.ones(seen), cluster)
+    plain = rate.value * (1 - rate.value)
+    if rate.clusters < 2:
         effective = 1.0
-    elif plain and found.error:
-        wide = quantile(0.95, 1e9) / quantile(0.95, found.clusters - 1)
-        effective = max(1.0, min(plain / found.error**2, seen) * wide**2)
+    elif plain and rate.error:
+        wide = quantile(0.95, 1e9) / quantile(0.95, rate.clusters - 1)
+        effective = max(1.0, min(plain / rate.error**2, seen) * wide**2)
     else:  # all the same: what one cluster says of the next is unknown
-        effective = float(found.clusters)
-    low, high = _wilson(found.value, effective)
-    return ClickThrough(seen, clicks, found.clusters, effective, found.value, low, high)
+        effective = float(rate.clusters)
+    low, high = _wilson(rate.value, effective)
+    return ClickThrough(seen, clicks, rate.clusters, effective, rate.value, low, high)
 
 
 def click_through(

@@ -50,11 +50,11 @@ def compare(
         return Difference(Interval(0.0, 0.0, 0.0), 1.0, 0, 0)
     codes, _ = encoded(range(len(differences)) if labels is None else labels)
     deviation = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
-    found = difference_interval(differences.tolist(), labels)
-    if found.told and all(0.0 <= value <= 1.0 for values in (values_a, values_b) for value in values.values()):
-        found = Interval(found.mean, max(found.low, -1.0), min(found.high, 1.0))
+    interval = difference_interval(differences.tolist(), labels)
+    if interval.told and all(0.0 <= value <= 1.0 for values in (values_a, values_b) for value in values.values()):
+        interval = Interval(interval.mean, max(interval.low, -1.0), min(interval.high, 1.0))
     return Difference(
-        found,
+        interval,
         sign_flip(np.bincount(codes, differences).astype(np.float64)),
         int((differences > 0).sum()),
         int((differences < 0).sum()),

@@ -46,10 +46,10 @@ def linked(articles: Iterable[Article]) -> tuple[list[Article], Qrels]:
         EvaluationError: when no article links to another one.
     """
     with keeping_links() as kept:
-        found = list({article.id: article for article in articles}.values())
-    ids = _by_address(found)
+        unique = list({article.id: article for article in articles}.values())
+    ids = _by_address(unique)
     plain, qrels = [], Qrels()
-    for article in found:
+    for article in unique:
         inside = [(link, ids.get(_absolute(link.address, article))) for link in kept.get(article.id, ())]
         listed = (ids.get(_absolute(name, article)) or ids.get(name) for name in _related(article.extra))
         others = dict.fromkeys([*listed, *(other for _, other in inside)])
@@ -60,7 +60,7 @@ def linked(articles: Iterable[Article]) -> tuple[list[Article], Qrels]:
     if not qrels:
         names = ", ".join(RELATED_FIELDS)
         raise EvaluationError(
-            f"none of the {len(found):,} articles links to another one: their texts need links in HTML or Markdown to "
+            f"none of the {len(unique):,} articles links to another one: their texts need links in HTML or Markdown to "
             f"the url of others, or a field of related ones ({names})"
         )
     return plain, qrels

@@ -235,7 +235,7 @@ def measure_arms(
         progress: told of the work.
         options: of :func:`measure`.
     """
-    found: dict[str, Evaluation] = {}
+    evaluations: dict[str, Evaluation] = {}
     with TemporaryDirectory(prefix="recommend-") as temporary:
         root = folder or Path(temporary)
         for _, group in groupby(sorted(arms.items(), key=_built_from), key=_built_from):
@@ -246,8 +246,8 @@ def measure_arms(
                 for name, settings in alike:
                     arm = opened.with_settings(ranking=settings.ranking, policy=settings.policy)
                     stage = partial(_within, progress, name)
-                    found[name] = measure(arm, qrels, folder=root / "rankings", progress=stage, **options)
-    return {name: found[name] for name in arms}
+                    evaluations[name] = measure(arm, qrels, folder=root / "rankings", progress=stage, **options)
+    return {name: evaluations[name] for name in arms}
 
 
 def _within(progress: Progress, name: str, stage: str, done: float, total: float | None) -> None:

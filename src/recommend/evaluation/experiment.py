@@ -111,14 +111,14 @@ def explain_query(recommender: Recommender, query: str, grades: Mapping[str, int
 def answerable(recommender: Recommender, qrels: Qrels) -> list[str]:
     """The judged queries with a related document that may be ranked under them: one among the articles, and under
     ``ranking.as_of = query`` one that was published before."""
-    found = []
+    queries = []
     for query, grades in qrels.items():
         dates = [_published(recommender, document) for document, grade in grades.items() if grade > 0]
         present = [date for date in dates if date is not None]
         own = _published(recommender, query) if recommender.settings.ranking.as_of == "query" else None
         if any(date < own for date in present) if own is not None and own != MISSING else present:
-            found.append(query)
-    return found
+            queries.append(query)
+    return queries
 
 
 def _published(recommender: Recommender, article_id: str) -> int | None:

@@ -36,7 +36,7 @@ def preference(log: ImpressionLog, arm: str) -> Preference:
     looks, first, place = np.unique(log.view[rows], return_index=True, return_inverse=True)
     won = np.sign(np.bincount(place, np.where(log.team[rows] == 2, 1.0, -1.0), len(looks)))
     counts = [int((won == side).sum()) for side in (-1, 1, 0)]
-    found = ratio(won / 2, np.ones(len(won)), log.impression[rows][first])
-    low, high = found.interval()
-    p_value = two_sided(found.value / found.error, found.clusters - 1) if found.error > 0 else 1.0
-    return Preference(counts[0], counts[1], counts[2], found.value, low, high, p_value)
+    share = ratio(won / 2, np.ones(len(won)), log.impression[rows][first])
+    low, high = share.interval()
+    p_value = two_sided(share.value / share.error, share.clusters - 1) if share.error > 0 else 1.0
+    return Preference(counts[0], counts[1], counts[2], share.value, low, high, p_value)

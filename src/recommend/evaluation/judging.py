@@ -136,7 +136,7 @@ def agreement(by_judge: Mapping[str, Mapping[Pair, int]], scale: Sequence[int]) 
 def pool(runs: Sequence[Run], depth: int) -> dict[str, dict[str, float]]:
     """How much runs disagree on each pair that any has among its first ``depth``, by query and document: the greatest
     difference of what its place counts for (as in DCG), 0…1. With one run, what its place counts for."""
-    found: dict[str, dict[str, float]] = {}
+    disagreement: dict[str, dict[str, float]] = {}
     for query in dict.fromkeys(query for run in runs for query in run):
         places = [
             {document: 1 / log2(rank + 1) for rank, (document, _) in enumerate(run.get(query, [])[:depth], start=1)}
@@ -145,8 +145,8 @@ def pool(runs: Sequence[Run], depth: int) -> dict[str, dict[str, float]]:
         for document in dict.fromkeys(document for one in places for document in one):
             worth = [one.get(document, 0.0) for one in places]
             least = min(worth) if len(worth) > 1 else 0.0
-            found.setdefault(query, {})[document] = max(worth) - least
-    return found
+            disagreement.setdefault(query, {})[document] = max(worth) - least
+    return disagreement
 
 
 def next_pair(pooled: Mapping[str, Mapping[str, float]], graded: Iterable[Pair], judge: str) -> Pair | None:

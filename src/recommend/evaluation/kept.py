@@ -89,12 +89,12 @@ class Rankings:
         table = _read(file, _BOXES)
         kept = {} if table is None else {row["query"]: row for row in table.to_pylist()}
         made = read_boxes(self._recommender, [one for one in ids if one not in kept], size, progress)
-        found = {query: Box(query, tuple(row["items"]), row["related"]) for query, row in kept.items()}
-        found |= {box.article_id: box for box in made}
+        boxes = {query: Box(query, tuple(row["items"]), row["related"]) for query, row in kept.items()}
+        boxes |= {box.article_id: box for box in made}
         if made:
-            rows = [{"query": b.article_id, "items": list(b.items), "related": b.related} for b in found.values()]
+            rows = [{"query": b.article_id, "items": list(b.items), "related": b.related} for b in boxes.values()]
             _write(pa.Table.from_pylist(rows, _BOXES), file)
-        return [found[one] for one in ids if one in found]
+        return [boxes[one] for one in ids if one in boxes]
 
     def _file(self, made_by: Provenance, what: str) -> Path:
         assert self._folder is not None

@@ -167,5 +167,5 @@ def _rate(clicked: NDArray[np.bool_], looked: Values) -> float:
 
 
 def _value(tops: Values, bottoms: Values, cluster: NDArray[np.int64]) -> Value:
-    found = ratio(tops, bottoms, cluster)
-    return Value(found.value, *found.interval())
+    estimate = ratio(tops, bottoms, cluster)
+    return Value(estimate.value, *estimate.interval())

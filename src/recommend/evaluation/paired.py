@@ -72,11 +72,11 @@ def match_runs(qrels: Qrels, runs: Mapping[str, Run], *, missing: Missing = "ref
     any_run, all_runs = set.union(*ranked.values()), set.intersection(*ranked.values())
     lacking = {name: any_run - found for name, found in ranked.items() if any_run - found}
     if lacking and missing == "refuse":
-        told = "; ".join(
+        absences = "; ".join(
             f"{name} lacks {len(some):,} of {len(any_run):,} queries, as {truncated_repr(min(some))}"
             for name, some in lacking.items()
         )
-        raise EvaluationError(f"{told}: --missing zero counts them as zero, --missing skip leaves them out")
+        raise EvaluationError(f"{absences}: --missing zero counts them as zero, --missing skip leaves them out")
     for name, some in lacking.items():
         done = "count as zero" if missing == "zero" else "are left out"
         notes.append(f"{name} lacks {len(some):,} of {len(any_run):,} queries, which {done}")
@@ -86,8 +86,10 @@ def match_runs(qrels: Qrels, runs: Mapping[str, Run], *, missing: Missing = "ref
         raise EvaluationError("the runs have no answerable query in common")
     depths = {name: median(len(runs[name][q]) for q in found) for name, found in ranked.items()}
     if max(depths.values()) > 2 * min(depths.values()):
-        told = ", ".join(f"{name} {depth:.0f}" for name, depth in depths.items())
-        notes.append(f"the runs are of different depth ({told} documents a query): compare measures cut off above that")
+        typical = ", ".join(f"{name} {depth:.0f}" for name, depth in depths.items())
+        notes.append(
+            f"the runs are of different depth ({typical} documents a query): compare measures cut off above that"
+        )
     unranked = len(answerable) - len(any_run)
     return Matched(queries, len(qrels) - len(answerable), unranked, notes)
 
@@ -121,11 +123,11 @@ class Contrast:
         word = ("better" if mean.mean > 0 else "worse") if beyond else "not told apart from chance"
         span = f", 95 % {mean.low:+.4f} … {mean.high:+.4f}" if mean.told else ""
         clusters = "" if by == QUERIES else f", by {by}"
-        told = f"{mean.mean:+.4f} {measure}{span}, p = {p:.4f} corrected for all tests{clusters}"
+        summary = f"{mean.mean:+.4f} {measure}{span}, p = {p:.4f} corrected for all tests{clusters}"
         return (
-            f"{self.name} is {word} than {first} ({told})."
+            f"{self.name} is {word} than {first} ({summary})."
             if beyond
-            else f"{self.name} and {first} are {word} ({told})."
+            else f"{self.name} and {first} are {word} ({summary})."
         )
 
 
@@ -185,16 +187,16 @@ class Comparison:
             for measure in measures:
                 row: dict[str, Any] = {"run": name, "measure": measure, "mean": means[name][measure].mean}
                 if name in contrasts:
-                    found = contrasts[name].differences[measure]
+                    difference = contrasts[name].differences[measure]
                     row |= {
-                        "difference": found.difference.mean,
-                        "low": found.difference.low,
-                        "high": found.difference.high,
-                        "effect": found.effect,
-                        "p_value": found.p_value,
+                        "difference": difference.difference.mean,
+                        "low": difference.difference.low,
+                        "high": difference.difference.high,
+                        "effect": difference.effect,
+                        "p_value": difference.p_value,
                         "p_holm": contrasts[name].corrected[measure],
-                        "better": found.better,
-                        "worse": found.worse,
+                        "better": difference.better,
+                        "worse": difference.worse,
                     }
                 rows.append(row)
         return pa.Table.from_pylist(rows, _TABLE)
@@ -261,13 +263,13 @@ def compare_runs(
     read_by = READ_BY if READ_BY in measures else measures[0]
     first, *others = values
     labels = None if clusters.labels is None else {query: clusters.labels[query] for query in judged}
-    found = {
+    differences_by_run = {
         name: {measure: compare(values[first][measure], values[name][measure], labels) for measure in values[first]}
         for name in others
     }
-    corrected = iter(holm([one.p_value for differences in found.values() for one in differences.values()]))
+    corrected = iter(holm([one.p_value for differences in differences_by_run.values() for one in differences.values()]))
     contrasts = []
-    for name, differences in found.items():
+    for name, differences in differences_by_run.items():
         better, worse = most_changed(values[first][read_by], values[name][read_by], changed)
         segments = [
             SegmentDifference(facet, value, len(queries), _within(values, first, name, read_by, queries, labels))

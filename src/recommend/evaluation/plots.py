@@ -74,15 +74,15 @@ def forest(rows: Sequence[Row], *, zero: bool = False, digits: int = 3, title: s
             parts.append(f'<text x="0" y="{y + 14}" font-weight="600">{_text(one.head)}</text>')
             y += _ROW
         middle = y + _ROW / 2
-        found = one.interval
+        span = one.interval
         parts.append(f'<text x="0" y="{middle + 4}">{_text(_cut(one.label))}</text>')
-        if found.told:
+        if span.told:
             parts.append(
-                f'<line class="span" x1="{x(found.low):.1f}" x2="{x(found.high):.1f}" y1="{middle}" y2="{middle}"/>'
+                f'<line class="span" x1="{x(span.low):.1f}" x2="{x(span.high):.1f}" y1="{middle}" y2="{middle}"/>'
             )
-        parts.append(f'<circle class="mark" cx="{x(found.mean):.1f}" cy="{middle}" r="4.5"/>')
+        parts.append(f'<circle class="mark" cx="{x(span.mean):.1f}" cy="{middle}" r="4.5"/>')
         sign = "+" if zero else ""
-        parts.append(f'<text x="{right + 14}" y="{middle + 4}">{found.mean:{sign}.{digits}f}</text>')
+        parts.append(f'<text x="{right + 14}" y="{middle + 4}">{span.mean:{sign}.{digits}f}</text>')
         parts.append(f'<text class="soft" x="{_WIDTH}" y="{middle + 4}" text-anchor="end">{_text(one.note)}</text>')
         y += _ROW
     grid = "".join(

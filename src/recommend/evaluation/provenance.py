@@ -77,9 +77,16 @@ def provenance(recommender: Recommender, data: Mapping[str, str] | None = None) 
     deciding = {
         name: {key: value for key, value in group.items() if (name, key) not in _IDLE} for name, group in groups.items()
     }
-    told = orjson.dumps([deciding, encoder, ranker, table, release, code], option=orjson.OPT_SORT_KEYS)
+    content = orjson.dumps([deciding, encoder, ranker, table, release, code], option=orjson.OPT_SORT_KEYS)
     return Provenance(
-        hashlib.sha256(told).hexdigest()[:_LENGTH], groups, encoder, ranker, snapshot, dict(data or {}), release, code
+        hashlib.sha256(content).hexdigest()[:_LENGTH],
+        groups,
+        encoder,
+        ranker,
+        snapshot,
+        dict(data or {}),
+        release,
+        code,
     )
 
 
@@ -99,10 +106,10 @@ def run_notes(path: Path) -> Path:
 def read_notes(path: Path) -> dict[str, Any] | None:
     """The provenance beside a run; None where there is none that can be read."""
     try:
-        found = orjson.loads(run_notes(path).read_bytes())
+        notes = orjson.loads(run_notes(path).read_bytes())
     except (OSError, orjson.JSONDecodeError):
         return None
-    return found if isinstance(found, dict) and "hash" in found else None
+    return notes if isinstance(notes, dict) and "hash" in notes else None
 
 
 def unlike(notes: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -35,15 +35,15 @@ def agreement(embeddings: NDArray[np.floating], matrix: TermMatrix, languages: S
         matrix: of the n articles.
         languages: (n,) by their primary part; None where one is unknown, which is left out.
     """
-    found: Agreement = {}
+    correlations: Agreement = {}
     names, codes = np.unique([language or "" for language in languages], return_inverse=True)
     for code, name in enumerate(names.tolist()):
         rows = np.flatnonzero(codes == code)
         if name and len(rows) >= LEAST:
             shares = _shares(embeddings, matrix, rows)
             if shares:
-                found[name] = (round(float(np.mean(shares)), 4), len(shares))
-    return found
+                correlations[name] = (round(float(np.mean(shares)), 4), len(shares))
+    return correlations
 
 
 def _shares(embeddings: NDArray[np.floating], matrix: TermMatrix, rows: NDArray[np.int64]) -> list[float]:

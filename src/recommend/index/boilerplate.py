@@ -63,11 +63,11 @@ class SentenceKeys:
 
     def having(self, identities: Keys) -> BoolArray:
         """(n,) which articles have one of some sentences."""
-        found = np.zeros(len(self), np.bool_)
+        mask = np.zeros(len(self), np.bool_)
         if len(identities):
             rows = np.repeat(np.arange(len(self)), np.diff(self.starts))
-            found[rows[np.isin(self.keys >> np.uint64(1), identities)]] = True
-        return found
+            mask[rows[np.isin(self.keys >> np.uint64(1), identities)]] = True
+        return mask
 
     def save(self, folder: Path) -> None:
         """Writes two arrays into a folder that is not there yet."""
@@ -97,7 +97,7 @@ def find_boilerplate(sentences: SentenceKeys, title: Callable[[int], str]) -> Ke
     """
     rows = np.repeat(np.arange(len(sentences), dtype=np.int64), np.diff(sentences.starts))
     blocks = 1 + len(sentences.keys) // _KEYS_A_BLOCK
-    found = list[int]()
+    repeated = list[int]()
     for block in range(blocks):
         mine = np.flatnonzero((sentences.keys >> np.uint64(1)) % np.uint64(blocks) == block)
         keys = sentences.keys[mine]
@@ -108,8 +108,8 @@ def find_boilerplate(sentences: SentenceKeys, title: Callable[[int], str]) -> Ke
         for start, end in zip(borders[shared].tolist(), borders[shared + 1].tolist(), strict=True):
             told = (sentences.keys[order[start:end]] & np.uint64(1)).astype(np.bool_)
             if _is_boilerplate(rows[order[start:end]], told, title, len(sentences)):
-                found.append(int(identities[start]))
-    return np.array(sorted(found), np.uint64)
+                repeated.append(int(identities[start]))
+    return np.array(sorted(repeated), np.uint64)
 
 
 def _is_boilerplate(rows: IntArray, told: BoolArray, title: Callable[[int], str], count: int) -> bool:

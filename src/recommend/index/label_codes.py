@@ -47,5 +47,5 @@ class LabelCodes:
         starts, lengths = self._offsets[rows], self._offsets[rows + 1] - self._offsets[rows]
         ends = np.cumsum(lengths)
         places = np.arange(ends[-1] if count else 0) + np.repeat(starts - (ends - lengths), lengths)
-        found: BoolArray = np.bincount(np.repeat(np.arange(count), lengths), flags[self._codes[places]], count) > 0
-        return found
+        marked: BoolArray = np.bincount(np.repeat(np.arange(count), lengths), flags[self._codes[places]], count) > 0
+        return marked

@@ -136,8 +136,8 @@ class ReadyLists:
         if len(self._files) < block_count(self._articles) and monotonic() - self._looked >= _LOOK_SECONDS:
             self._looked = monotonic()
             names = self.folder.iterdir() if self.folder.is_dir() else ()
-            found = ((_FILE.fullmatch(path.name), path) for path in names)
-            self._files = {int(match[1]): path for match, path in found if match}
+            matches = ((_FILE.fullmatch(path.name), path) for path in names)
+            self._files = {int(match[1]): path for match, path in matches if match}
         return self._files
 
     def _verified(self, number: int, path: Path) -> Lists | None:

@@ -44,12 +44,12 @@ class Projection:
         blank = np.zeros(embeddings.shape[1], np.float32)
         if len(embeddings) < 2:
             return cls(blank, adapter, None if adapter is None else blank)
-        found = cls(_mean(_blocks(embeddings)))
+        fitted = cls(_mean(_blocks(embeddings)))
         if adapter is not None:
-            found = cls(found.mean, adapter, _mean(_unit(found.apply(b) @ adapter) for b in _blocks(embeddings)))
+            fitted = cls(fitted.mean, adapter, _mean(_unit(fitted.apply(b) @ adapter) for b in _blocks(embeddings)))
         if len({*languages} - {None}) < 2:
-            return found
-        return replace(found, spoken=LanguageMeans.fit(found.apply(embeddings), languages))
+            return fitted
+        return replace(fitted, spoken=LanguageMeans.fit(fitted.apply(embeddings), languages))
 
     def apply(self, embeddings: NDArray[np.floating], languages: Languages = ()) -> FloatArray:
         """Embeddings (n, d) of articles in languages (n,), none where they do not count, projected and of unit length,

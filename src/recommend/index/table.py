@@ -227,8 +227,8 @@ def headline_of(title: str, summary: str | None) -> str:
 
 
 def _row(ids: Texts, article_id: str) -> int | None:
-    found = bisect_left(range(len(ids)), article_id, key=ids.__getitem__)
-    return found if found < len(ids) and ids[found] == article_id else None
+    position = bisect_left(range(len(ids)), article_id, key=ids.__getitem__)
+    return position if position < len(ids) and ids[position] == article_id else None
 
 
 def row_of(article: Article) -> Row:

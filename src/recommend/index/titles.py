@@ -46,10 +46,10 @@ def series(titles: Iterable[tuple[str, str | None]]) -> dict[str, list[str]]:
         titles: each with its site.
     """
     counts = Counter((site or "", part) for title, site in titles for part in {part for part, _ in _parts(title)})
-    found: dict[str, list[str]] = {}
+    by_series: dict[str, list[str]] = {}
     for site, part in sorted(key for key, count in counts.items() if count >= LEAST_IN_SERIES):
-        found.setdefault(site, []).append(part)
-    return found
+        by_series.setdefault(site, []).append(part)
+    return by_series
 
 
 def without_series(title: str, site: str | None, names: Mapping[str, Sequence[str]]) -> str:

@@ -115,11 +115,11 @@ def _choice(settings: Settings, articles: list[Article]) -> str:
 
 def _foreign(articles: list[Article]) -> tuple[int, str]:
     """How many articles are not in English, as they say, else by their words; and a clause that says so."""
-    told = [article.language for article in articles if article.language is not None]
-    others = sum(primary_language(language) != "en" for language in told)
+    named = [article.language for article in articles if article.language is not None]
+    others = sum(primary_language(language) != "en" for language in named)
     words = [each for each in foreign_words(one.full_text for one in articles if one.language is None) if each]
-    found = f"{others + len(words):,} of the first {len(articles):,} articles are not in English"
+    finding = f"{others + len(words):,} of the first {len(articles):,} articles are not in English"
     if words:
         seen = Counter(word for each in words for word in dict.fromkeys(each)).most_common(_SHOWN)
-        found += f" ({len(words):,} by words such as {', '.join(word for word, _ in seen)})"
-    return others + len(words), found
+        finding += f" ({len(words):,} by words such as {', '.join(word for word, _ in seen)})"
+    return others + len(words), finding

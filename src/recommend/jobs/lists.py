@@ -43,26 +43,26 @@ def make_lists(settings: Settings, name: str, *, progress: Callable[[int], None]
     lists.folder.mkdir(parents=True, exist_ok=True)
     missing = [*lists.missing()]
     workers = min(available_cores(), len(missing))
-    made = 0
+    count = 0
     if workers <= 1:
         for number in missing:
-            made += _make(scoring, settings.policy, lists, number, progress)
-        return made
+            count += _make(scoring, settings.policy, lists, number, progress)
+        return count
     spawn = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, spawn, _Worker.begin, (settings, name))
     try:
         for future in as_completed([pool.submit(_Worker.make, number) for number in missing]):
-            made += future.result()
+            count += future.result()
             progress(future.result())
     except BrokenProcessPool:
         logger.error(
             "one of %d processes that make lists ready ended, perhaps for want of memory: %d are missing and are "
             "computed when they are asked for; the next recommend reindex goes on",
-            workers, len(missing) - made,
+            workers, len(missing) - count,
         )  # fmt: skip
     finally:
         pool.shutdown(cancel_futures=True)
-    return made
+    return count
 
 
 def lists_to_load(settings: Settings, name: str) -> Iterator[Listed]:

@@ -175,17 +175,17 @@ class _Remote:
     def __exit__(self, kind: object, problem: BaseException | None, _: object) -> None:
         # whatever a filesystem of whatever kind raises is its own; those of this package tell of themselves
         if isinstance(problem, Exception) and not isinstance(problem, SnapshotError):
-            told = str(problem).splitlines()
-            raise SnapshotError(f"{self.url}: {told[0] if told else type(problem).__name__}") from problem
+            lines = str(problem).splitlines()
+            raise SnapshotError(f"{self.url}: {lines[0] if lines else type(problem).__name__}") from problem
 
     def names(self, folder: str) -> dict[str, int]:
         """The files below a folder with their sizes."""
         root = f"{self._root}/{folder}"
         if not self._files.exists(root):
             return {}
-        found: dict[str, dict[str, Any]] = self._files.find(root, detail=True)
+        files: dict[str, dict[str, Any]] = self._files.find(root, detail=True)
         start = len(self._files._strip_protocol(root)) + 1
-        return {name[start:]: int(details["size"]) for name, details in found.items()}
+        return {name[start:]: int(details["size"]) for name, details in files.items()}
 
     def put(self, path: Path, name: str) -> None:
         """Copies a file there."""

@@ -89,7 +89,7 @@ def read_status(store: Store, settings: Settings) -> Status:
     built = None if manifest is None else datetime.fromisoformat(manifest.created_at)
     confirmed = last_run.succeeded if last_run is not None and last_run.snapshot == name else None
     ages = [(now - moment).total_seconds() for moment in (built, confirmed) if moment is not None and built is not None]
-    told = [max(age, 0.0) for age in ages if age >= -SKEW]
+    ages_known = [max(age, 0.0) for age in ages if age >= -SKEW]
     return Status(
         snapshot=name,
         snapshot_age=None if built is None else max(ages[0], 0.0),
@@ -100,7 +100,7 @@ def read_status(store: Store, settings: Settings) -> Status:
         encoder_matches=None if manifest is None else manifest.encoder == wanted,
         articles=store.counts(wanted if manifest is None else manifest.encoder),
         error=error,
-        staleness=min(told, default=None),
+        staleness=min(ages_known, default=None),
         last_run=last_run,
         changed=changed,
         due=changed >= settings.indexing.due,

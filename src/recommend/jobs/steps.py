@@ -91,7 +91,7 @@ def load_step(
     first = after.segments[0]
     assert isinstance(first, Gathered)
     name = free_name(layout, after.revision, live.manifest.recipe, (one.manifest.name for one in generations(servers)))
-    told = {
+    figures = {
         "name": name,
         "base": live.base,
         "revision": after.revision,
@@ -99,7 +99,7 @@ def load_step(
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "set_aside": {**after.set_aside, **_unembedded(change_set)},
     }
-    manifest = live.manifest.model_copy(update=told)
+    manifest = live.manifest.model_copy(update=figures)
     on_stage("copying to PostgreSQL")
     bring(servers, live, manifest, changed, first.gone.tolist(), first)
     on_stage("comparing boxes")

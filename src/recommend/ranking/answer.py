@@ -114,16 +114,16 @@ def recommendations(
             told = ready.get(int(chosen.rows[i]), headline_of(card.title, card.summary), query.headline)
             if told is not None:
                 reasons[i] = said(*told, age(view, query, chosen, i), query.language)
-    lacking = [i for i in which if i not in reasons]
-    evidence = evidence_under(view, query, chosen, lacking, rules)
-    reasons |= {i: reason(one, query.language) for i, one in zip(lacking, evidence, strict=True)}
-    found = []
+    unexplained = [i for i in which if i not in reasons]
+    evidence = evidence_under(view, query, chosen, unexplained, rules)
+    reasons |= {i: reason(one, query.language) for i, one in zip(unexplained, evidence, strict=True)}
+    items = []
     for i, card in zip(which, cards, strict=True):
         score = round(float(chosen.probabilities[i]), 4)
         parts = None if explained is None else contributions(chosen, i, explained)
         why = reasons[i] if ruled is None else reasons[i].by(ruled[i])
-        found.append(_item(*_shown(card), score, i + 1, why, parts))
-    return found
+        items.append(_item(*_shown(card), score, i + 1, why, parts))
+    return items
 
 
 def listed(card: Card, rank: int, why: Reason) -> Recommendation:

@@ -50,13 +50,13 @@ def related_box(
     if explain:
         ready = selection.scoring.shortlist(query, place)
     chosen = selection.choose(query, article_id, k, eligibility, ready)
-    told = _explained(selection, explain)
+    explained = _explained(selection, explain)
     ready_reasons, heard, ruling = None if ready is None else ready.told, query, chosen.ruling
     if chosen.rescored:
         ready_reasons, heard = None, without_signals(view, query, ruling.ignored)
     items = recommendations(
         view, heard, chosen, range(len(chosen.candidates)), rules, section or query.section,
-        explained=told, ready=ready_reasons, ruled=touched(selection.scoring, chosen) if ruling else None,
+        explained=explained, ready=ready_reasons, ruled=touched(selection.scoring, chosen) if ruling else None,
     )  # fmt: skip
     missed = None
     if explain:
@@ -66,9 +66,9 @@ def related_box(
     short = None
     if len(items) < k:
         counts = ((_REMOVED_BY.get(rule, rule), count) for rule, count in chosen.removed.items() if rule != "pinned")
-        taken = ", ".join(f"{count} removed by {rule}" for rule, count in counts if count)
+        removed = ", ".join(f"{count} removed by {rule}" for rule, count in counts if count)
         others = len(view) - (place is not None)
-        short = f"only {len(items)} of {others} other articles are eligible" + (f" ({taken})" if taken else "")
+        short = f"only {len(items)} of {others} other articles are eligible" + (f" ({removed})" if removed else "")
     name = view.snapshot.manifest.name
     basis = None if explain else chosen.basis
     return Answer(
@@ -97,10 +97,10 @@ def history_box(
     queries = [view.segments[number].query(row) for number, row in read[: history.READ]]
     chosen = selection.choose_for_history(queries, groups, k, eligibility)
     rules, section = selection.settings.policy, eligibility.filters.one_section or queries[0].section
-    told = _explained(selection, explain)
+    explained = _explained(selection, explain)
     ruled = touched(selection.scoring, chosen)
     parts = (
-        recommendations(view, query, chosen, [i], rules, section, explained=told, ruled=ruled)
+        recommendations(view, query, chosen, [i], rules, section, explained=explained, ruled=ruled)
         for i, query in enumerate(chosen.queries)
     )
     items = list(chain.from_iterable(parts))

@@ -80,9 +80,9 @@ def newest(
 
 def _within_limits(view: View, masks: Masks, ruling: Ruling, first: list[Place], k: int) -> list[Place]:
     """Those first and the newest beside them, k in all, no more of a kind than rules allow."""
-    found, reached = first, -1
-    while reached < len(found) < k:
-        reached = len(found)
-        newer = newest_first(view, ruling.open_to(view, masks, found), None, 2 * k)
-        found = ruling.within(view, found, (one[2:] for one in newer), k)
-    return found
+    chosen, reached = first, -1
+    while reached < len(chosen) < k:
+        reached = len(chosen)
+        newer = newest_first(view, ruling.open_to(view, masks, chosen), None, 2 * k)
+        chosen = ruling.within(view, chosen, (one[2:] for one in newer), k)
+    return chosen

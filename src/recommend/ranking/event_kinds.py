@@ -34,8 +34,8 @@ def event_kinds(text: str, language: str | None) -> frozenset[str]:
     if pattern is None:
         return frozenset()
     by_group, words = pattern
-    found = frozenset(by_group[match.lastgroup or ""] for match in words.finditer(lowered(text, primary)))
-    return found - {_TOLL}
+    kinds = frozenset(by_group[match.lastgroup or ""] for match in words.finditer(lowered(text, primary)))
+    return kinds - {_TOLL}
 
 
 @lru_cache(maxsize=4_096)

@@ -39,11 +39,11 @@ def hosts(rows: Rows, probabilities: NDArray[np.float32], tolerance: float, floo
     fits = (waiting != NOBODY) & (lacks < tolerance) & ~falls
     fits[fits] = boxes[waiting[fits]] == 0
     box, place = np.nonzero(fits)
-    found = waiting[box, place]
-    choices = np.bincount(found, minlength=len(rows))
+    candidates = waiting[box, place]
+    choices = np.bincount(candidates, minlength=len(rows))
     preferred = np.full(len(rows), NOBODY, np.int32)
-    for i in np.lexsort((box, found, lacks[box, place], choices[found])).tolist():
-        host, one, gives_way = box[i], found[i], last[box[i]]
+    for i in np.lexsort((box, candidates, lacks[box, place], choices[candidates])).tolist():
+        host, one, gives_way = box[i], candidates[i], last[box[i]]
         if preferred[host] == NOBODY and not boxes[one] and boxes[gives_way] > 1:
             preferred[host] = one
             boxes[one] += 1
@@ -53,10 +53,10 @@ def hosts(rows: Rows, probabilities: NDArray[np.float32], tolerance: float, floo
 
 def preferred(view: View, own: Place | None, rules: PolicySettings) -> Place | None:
     """Where the article is that the box of the one at ``own`` prefers; None where it prefers none."""
-    found = view.snapshot.exposure
-    if found is None or own is None or own[0] != 0 or not (rules.on and rules.exposure):
+    exposure = view.snapshot.exposure
+    if exposure is None or own is None or own[0] != 0 or not (rules.on and rules.exposure):
         return None
-    row = int(found[own[1]])
+    row = int(exposure[own[1]])
     return None if row == NOBODY else (0, row)
 
 
@@ -67,5 +67,5 @@ def lifted(candidates: Candidates, one: Place, tolerance: float) -> FloatArray:
 
 def is_at(candidates: Candidates, place: Place) -> NDArray[np.bool_]:
     """(n,) which of the candidates is the article at a place."""
-    found: NDArray[np.bool_] = (candidates.segments == place[0]) & (candidates.rows == place[1])
-    return found
+    mask: NDArray[np.bool_] = (candidates.segments == place[0]) & (candidates.rows == place[1])
+    return mask

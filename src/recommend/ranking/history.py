@@ -56,8 +56,8 @@ def without_read(
         groups: duplicate groups of all that was read.
         repeats: by query (n,) which of its candidates tell the same as it does.
     """
-    told = [np.isin(one.groups, groups) | same for one, same in zip(lists, repeats, strict=True)]
-    gone = np.concatenate([keys(one.take(mask)) for one, mask in zip(lists, told, strict=True)])
+    excluded = [np.isin(one.groups, groups) | same for one, same in zip(lists, repeats, strict=True)]
+    gone = np.concatenate([keys(one.take(mask)) for one, mask in zip(lists, excluded, strict=True)])
     return [one.take(~np.isin(keys(one), gone)) for one in lists]
 
 

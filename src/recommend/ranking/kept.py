@@ -86,9 +86,9 @@ class KeptBases:
         yield 0, own[here], slots[here]
         places = {int(slot): view.locate(self._ids[slot] or "") for slot in slots[~here]}
         for number in range(1, len(view.segments)):
-            found = [(place[1], slot) for slot, place in places.items() if place is not None and place[0] == number]
-            if found:
-                rows, some = np.array(found, np.int64).T
+            located = [(place[1], slot) for slot, place in places.items() if place is not None and place[0] == number]
+            if located:
+                rows, some = np.array(located, np.int64).T
                 yield number, rows, some
 
     def _grow(self) -> None:

@@ -124,8 +124,8 @@ def matching(match: Match, table: ArticleTable, rows: IntArray | None, today: in
     masks = list(_parts(match, table, rows, today))
     if not masks:
         return np.ones(len(table) if rows is None else len(rows), np.bool_)
-    found: BoolArray = masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
-    return found
+    mask: BoolArray = masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
+    return mask
 
 
 def _parts(match: Match, table: ArticleTable, rows: IntArray | None, today: int) -> Iterator[BoolArray]:
@@ -152,8 +152,8 @@ def having(table: ArticleTable, name: str, values: Collection[str], rows: IntArr
     else:
         flags[[code for code in (table.code(name, value) for value in values) if code >= 0]] = True
     codes = table.codes(name)
-    found: BoolArray = flags[codes if rows is None else codes[rows]]
-    return found
+    mask: BoolArray = flags[codes if rows is None else codes[rows]]
+    return mask
 
 
 def known_values(table: ArticleTable, name: str) -> list[str]:

@@ -75,7 +75,7 @@ def _forms_in(line: str, run: str) -> Sequence[_Form]:
     words, starts, ends, tells = _words(line)
     if not tells:
         return ()
-    found = []
+    forms = []
     for at, end in _places(line, run):
         first, last = bisect(starts, at) - 1, bisect(starts, end - 1) - 1
         written = run if starts[first] == at else without_possessive(words[first][0])  # "Lago": Mar-a-Lago
@@ -90,8 +90,8 @@ def _forms_in(line: str, run: str) -> Sequence[_Form]:
         while last + 1 < len(words) and _beside(line, words[last], words[last + 1]):
             last += 1
             after.append(without_possessive(words[last][0]))
-        found.append(_Form(written, tuple(before), tuple(after), initial))
-    return found
+        forms.append(_Form(written, tuple(before), tuple(after), initial))
+    return forms
 
 
 def _places(line: str, run: str) -> Iterator[tuple[int, int]]:

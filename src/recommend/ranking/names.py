@@ -123,7 +123,7 @@ def names_in(
         known: which terms are names; None: whatever is written with a capital.
         language: of the texts.
     """
-    found: dict[str, None] = {}
+    written: dict[str, None] = {}
     beginnings = frozenset() if known is None else known.beginnings
     for phrase in phrases:
         for run in _runs(phrase):
@@ -131,8 +131,8 @@ def names_in(
             if not whole or not _is_name(whole, language):
                 continue
             if known is None or _holds(whole, known.all if has_capitals(whole) else known.rare):
-                found[whole] = None
-    joined = _joined(list(found), texts)
+                written[whole] = None
+    joined = _joined(list(written), texts)
     names = [
         one
         for one in joined

@@ -69,8 +69,8 @@ def copies(view: View, places: Sequence[tuple[int, int]], rules: PolicySettings)
     ]
     same, updates = among(view, Candidates.joined(parts), rules)
     groups = np.array([view.group(place) for place in places], np.uint64)
-    found: BoolArray = (same & ~updates) | (groups[:, None] == groups)
-    return found
+    mask: BoolArray = (same & ~updates) | (groups[:, None] == groups)
+    return mask
 
 
 def of_query(
@@ -79,8 +79,8 @@ def of_query(
     """(n,) which tell the same as the query; not those that update it, as long as they are newer. ``known`` is what
     need not be found."""
     places = None if known is None else known.of(candidates)
-    found = with_query(view, query, candidates, rules) if known is None or places is None else known.of_query(places)
-    return superseded(view, query, candidates, *found)
+    compared = with_query(view, query, candidates, rules) if known is None or places is None else known.of_query(places)
+    return superseded(view, query, candidates, *compared)
 
 
 def superseded(view: View, query: Query, candidates: Candidates, copies: BoolArray, updates: BoolArray) -> BoolArray:
@@ -106,8 +106,8 @@ def with_query(view: View, query: Query, candidates: Candidates, rules: PolicySe
 
 def comparable(dense: FloatArray, lexical: FloatArray, rules: PolicySettings) -> BoolArray:
     """Which may tell the same as a query, of their cosines with it."""
-    found: BoolArray = (rounded(dense) >= rules.duplicate_dense) & (rounded(lexical) >= _LEAST_LEXICAL)
-    return found
+    mask: BoolArray = (rounded(dense) >= rules.duplicate_dense) & (rounded(lexical) >= _LEAST_LEXICAL)
+    return mask
 
 
 def _newer(view: View, query: Query, candidates: Candidates) -> BoolArray:
@@ -172,8 +172,8 @@ def compare_pairs(
 
 def _tells(count: NDArray[np.number], lengths: NDArray[np.floating]) -> BoolArray:
     """(n,) which articles tell enough by numbers, of how many each has, and how long it is without."""
-    found: BoolArray = (count > 0) & (1 - lengths**2 >= _NUMBERS)
-    return found
+    mask: BoolArray = (count > 0) & (1 - lengths**2 >= _NUMBERS)
+    return mask
 
 
 def _decided(cosines: NDArray[np.floating], others: BoolArray, rules: PolicySettings) -> tuple[BoolArray, BoolArray]:

@@ -72,14 +72,14 @@ def near_misses(
     )
     missed = ranked.take(np.array([*islice(others, _MOST)], np.int64))
     comparison = _Comparison.of(selection, eligibility, query, article_id, missed, box)
-    found = []
+    misses = []
     for i, (number, row) in enumerate(missed.places):
         why, repeated = comparison.why(i), box.candidates.take(comparison.twins(i)).places
         if public and (why == BLOCKED or why.startswith(RULED) or any(_is_closed(view, *place) for place in repeated)):
             continue
         card = view.segments[number].table.card(row)
-        found.append(NearMiss(card.id, card.title, round(float(missed.probabilities[i]), 4), why))
-    return found
+        misses.append(NearMiss(card.id, card.title, round(float(missed.probabilities[i]), 4), why))
+    return misses
 
 
 @dataclass(frozen=True, slots=True)

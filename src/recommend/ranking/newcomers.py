@@ -88,8 +88,8 @@ def _labels(matrix: TermMatrix, rows: IntArray, labels: TermVector) -> FloatArra
     if not len(labels.terms):
         return np.full(len(rows), np.nan, np.float32)
     some = matrix.rows[rows]
-    told = abs(some).sum(axis=1) > 0
-    return np.where(told, some @ _spread(labels, matrix), np.float32(np.nan))
+    labelled = abs(some).sum(axis=1) > 0
+    return np.where(labelled, some @ _spread(labels, matrix), np.float32(np.nan))
 
 
 def _spread(vector: TermVector, matrix: TermMatrix) -> FloatArray:

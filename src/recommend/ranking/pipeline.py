@@ -52,9 +52,9 @@ class Selection:
         there."""
         ruling = eligibility.ruling(query.card, article_id)
         own = None if article_id is None else self.view.locate(article_id)
-        found = self.scoring.shortlist(query, own) if ready is None else ready
-        sifting = Sifting(self.scoring, self.settings.policy, query, ruling, found.means, found.told, found.repeats)
-        chosen = self._best(sifting, article_id, own, k, eligibility, found)
+        short = self.scoring.shortlist(query, own) if ready is None else ready
+        sifting = Sifting(self.scoring, self.settings.policy, query, ruling, short.means, short.told, short.repeats)
+        chosen = self._best(sifting, article_id, own, k, eligibility, short)
         filling = Filling(self.scoring, self.settings.policy, [query], eligibility, ruling=ruling)
         if filling.lacks(chosen, k):
             blocks = places(self.view, eligibility.under(query), eligibility.curated(article_id)[1])
@@ -193,12 +193,12 @@ class Selection:
         rules, count = self.settings.policy, self._count(k)
         filtering = Filtering(self.scoring, rules, queries[0], eligibility, ruling=ruling)
         readable: list[Masks] = []
-        found = [self.scoring.shortlist(query, None) for query in queries]
+        shortlists = [self.scoring.shortlist(query, None) for query in queries]
         while True:
-            searched = zip(queries, allowed, found, strict=True)
+            searched = zip(queries, allowed, shortlists, strict=True)
             lists = [self._searched(query, masks, None, count, short) for query, masks, short in searched]
             if readable:
-                searched = zip(queries, readable, found, strict=True)
+                searched = zip(queries, readable, shortlists, strict=True)
                 others = [self._searched(query, masks, None, count, short) for query, masks, short in searched]
                 lists = [self.scoring.beside(one, other) for one, other in zip(lists, others, strict=True)]
             if rules.on and rules.hide_duplicates:

@@ -73,37 +73,37 @@ def marginal(
     """
     if not diversity and not limits:
         return _first_told(repeats, most, pinned)
-    taken: list[int] = []
+    chosen: list[int] = []
     open_ = np.ones(len(candidates), np.bool_)
     most_similar = np.zeros(len(candidates), np.float64)
-    while len(taken) < most and (len(taken) < pinned or open_.any()):
+    while len(chosen) < most and (len(chosen) < pinned or open_.any()):
         gain = (
             (1 - diversity) * candidates.probabilities - diversity * most_similar
             if diversity
             else -np.arange(len(open_))
         )
-        position = len(taken) if len(taken) < pinned else int(np.argmax(np.where(open_, gain, -np.inf)))
-        taken.append(position)
+        position = len(chosen) if len(chosen) < pinned else int(np.argmax(np.where(open_, gain, -np.inf)))
+        chosen.append(position)
         open_ &= ~repeats[position]
         open_[position] = False
         for kind, count in limits:
-            if kind[position] and np.count_nonzero(kind[taken]) >= count:
+            if kind[position] and np.count_nonzero(kind[chosen]) >= count:
                 open_ &= ~kind
         if similarity is not None:
             most_similar = np.maximum(most_similar, similarity[position])
-    return np.array(taken, np.int64)
+    return np.array(chosen, np.int64)
 
 
 def _first_told(repeats: BoolArray, most: int, pinned: int) -> NDArray[np.int64]:
     """The first of n, none of which repeats one before it, but those ``pinned``."""
     if not repeats.any():
         return np.arange(min(most, len(repeats)))
-    taken: list[int] = []
+    chosen: list[int] = []
     repeated = np.zeros(len(repeats), np.bool_)
     for position in range(len(repeats)):
-        if len(taken) == most:
+        if len(chosen) == most:
             break
         if position < pinned or not repeated[position]:
-            taken.append(position)
+            chosen.append(position)
             repeated |= repeats[position]
-    return np.array(taken, np.int64)
+    return np.array(chosen, np.int64)

@@ -78,10 +78,10 @@ class _ElsewhereLists:
     made_by: bytes
 
     def get(self, row: int) -> Any:
-        found = self.segment.ready(row, self.made_by)
-        if not found:
+        content = self.segment.ready(row, self.made_by)
+        if not content:
             return None
-        one = np.frombuffer(found, lists_type(len(FEATURES))).copy()[0]
+        one = np.frombuffer(content, lists_type(len(FEATURES))).copy()[0]
         one["rows"] = self.segment.rows_of(one["rows"])
         return one
 
@@ -91,14 +91,14 @@ def read_shortlist(scoring: Scoring, lists: _Lists, language: str | None, place:
     known that policy and reasons look at."""
     if place[0] != 0:
         return None
-    found = lists.get(place[1])
-    if found is None:
+    stored = lists.get(place[1])
+    if stored is None:
         return None
-    count = int(found["count"])
-    rows = found["rows"][:count].astype(np.int64)
+    count = int(stored["count"])
+    rows = stored["rows"][:count].astype(np.int64)
     features = np.full((count, len(FEATURES)), np.nan, np.float32)
-    features[:, _DENSE], features[:, _LEXICAL] = found["dense"][:count], found["lexical"][:count]
-    scores = np.array(found["scores"][:count])
+    features[:, _DENSE], features[:, _LEXICAL] = stored["dense"][:count], stored["lexical"][:count]
+    scores = np.array(stored["scores"][:count])
     candidates = Candidates(
         np.zeros(count, np.int32),
         rows,
@@ -109,8 +109,8 @@ def read_shortlist(scoring: Scoring, lists: _Lists, language: str | None, place:
         scoring.ranker_of(language).calibration.probabilities(scores),
     )
     listed, there = rows.tolist(), rows >= 0
-    reasons, same = Told(listed, found), Repeats.read(found, listed)
-    means, whole = found["means"].astype(np.float64), bool(found["exhaustive"])
+    reasons, same = Told(listed, stored), Repeats.read(stored, listed)
+    means, whole = stored["means"].astype(np.float64), bool(stored["exhaustive"])
     some = candidates if there.all() else candidates.take(there)
     return Shortlist(some, means, whole, told=reasons, repeats=same)
 
@@ -142,8 +142,8 @@ class ReadyShortlists:
         snapshot, known = scoring.view.snapshot, self._made_by
         if known is None or known[0] is not snapshot:
             known = self._made_by = snapshot, made_by(scoring, self._rules)
-        found = read_shortlist(scoring, _ElsewhereLists(segment, known[1]), query.language, place)
-        return None if found is None else scoring.with_brought(query, found)
+        shortlist = read_shortlist(scoring, _ElsewhereLists(segment, known[1]), query.language, place)
+        return None if shortlist is None else scoring.with_brought(query, shortlist)
 
 
 def make_block(scoring: Scoring, rules: PolicySettings, number: int) -> Lists:
@@ -203,9 +203,9 @@ def _shown_first(
     are ``repeating`` (n,) the query, or the ``same`` (n, n). Of others no box says why, they fill it."""
     if not (rules.on and rules.hide_duplicates):
         return list(range(min(len(related), TOLD)))
-    told = np.array([query.group], np.uint64)
-    fresh = first_of_groups(np.concatenate([told, related.groups]))[1:]
+    groups = np.array([query.group], np.uint64)
+    fresh = first_of_groups(np.concatenate([groups, related.groups]))[1:]
     places = np.flatnonzero(fresh & ~repeating[: len(related)])[: TOLD + SPARE]
-    found = marginal(related.take(places), None, same[np.ix_(places, places)], TOLD, 0.0)
-    taken: list[int] = places[found].tolist()
-    return taken
+    best = marginal(related.take(places), None, same[np.ix_(places, places)], TOLD, 0.0)
+    chosen: list[int] = places[best].tolist()
+    return chosen

@@ -216,11 +216,11 @@ def shared_terms(query: TermVector, others: Sequence[TermVector], lexicon: Lexic
     weights = np.concatenate([other.weights for other in others])
     parts, owners, terms = query.weights[place[shared]] * weights[shared], owners[shared], terms[shared]
     order = np.lexsort((terms, -parts, owners))
-    found: list[dict[str, float]] = []
+    by_candidate: list[dict[str, float]] = []
     for some in np.split(order, np.searchsorted(owners[order], np.arange(1, len(others)))):
         strongest = some[:_MOST_TERMS]
-        found.append(dict(zip(lexicon.terms(terms[strongest]), parts[strongest].tolist(), strict=True)))
-    return found
+        by_candidate.append(dict(zip(lexicon.terms(terms[strongest]), parts[strongest].tolist(), strict=True)))
+    return by_candidate
 
 
 def told_by(shares: Mapping[str, float], texts: Sequence[str]) -> Mapping[str, float]:

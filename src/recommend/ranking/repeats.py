@@ -48,8 +48,8 @@ class Repeats:
         """The places of candidates, or of the first of them, in the list; None where one is not in it."""
         if candidates.segments[:most].any():
             return None
-        found = [self.places.get(row, -1) for row in candidates.rows[:most].tolist()]
-        return None if -1 in found else found
+        slots = [self.places.get(row, -1) for row in candidates.rows[:most].tolist()]
+        return None if -1 in slots else slots
 
     def of_query(self, places: list[int]) -> tuple[BoolArray, BoolArray]:
         """(n,) which of those at some places say the same as the article in the same words, and which with other

@@ -38,21 +38,21 @@ def flaws(answer: Answer, k: int) -> list[tuple[Flaw, str]]:
     items, related = answer.items, answer.items[: answer.related]
     if answer.fallback is not None or not items:
         return [("empty", "nothing belongs under it")]
-    found = list[tuple[Flaw, str]]()
+    verdicts = list[tuple[Flaw, str]]()
     if len(items) < k:
-        found.append(("short", answer.short or f"only {len(items)} of {k}"))
+        verdicts.append(("short", answer.short or f"only {len(items)} of {k}"))
     if not related:
-        found.append(("filled", f"none of its {len(items)} items is related"))
+        verdicts.append(("filled", f"none of its {len(items)} items is related"))
     days = {None if item.published_at is None else item.published_at.date() for item in related}
     if len(related) >= _LEAST_OF_A_DAY and len(days) == 1 and None not in days:
-        found.append(("one day", f"all {len(related)} related ones are of {next(iter(days))}"))
+        verdicts.append(("one day", f"all {len(related)} related ones are of {next(iter(days))}"))
     pair = _alike([item.title for item in items])
     if pair is not None:
-        found.append(("alike", f"“{pair[0]}” and “{pair[1]}” may tell the same"))
-    told = [item.reason for item in related if item.reason.kind != "pinned"]
-    if told and not any(reason.terms for reason in told):
-        found.append(("nameless", "no reason names anything that the stories share"))
-    return found
+        verdicts.append(("alike", f"“{pair[0]}” and “{pair[1]}” may tell the same"))
+    reasons = [item.reason for item in related if item.reason.kind != "pinned"]
+    if reasons and not any(reason.terms for reason in reasons):
+        verdicts.append(("nameless", "no reason names anything that the stories share"))
+    return verdicts
 
 
 def review(boxes: Iterable[tuple[str, Answer | None]], k: int) -> list[Finding]:

@@ -65,14 +65,14 @@ class Ruling:
     @classmethod
     def of(cls, active: Iterable[Rule], story: Story, today: int) -> Ruling:
         """The ruling for a story, of rules that are in force."""
-        found = list[Held]()
+        held = list[Held]()
         for rule in active:
             if rule.when.is_empty or holds(rule.when, story, today):
                 named = rule.then.named
                 match = None if named is None else story.resolved(named)
                 if named is None or match is not None:
-                    found.append(Held(rule, match))
-        return cls(tuple(found), story, today)
+                    held.append(Held(rule, match))
+        return cls(tuple(held), story, today)
 
     def __bool__(self) -> bool:
         return bool(self.rules)
@@ -90,19 +90,19 @@ class Ruling:
     @cached_property
     def pins(self) -> tuple[Pin, ...]:
         """Those of rules, by position; of one story, and of one position, the first counts."""
-        found: dict[str, Pin] = {}
+        pins: dict[str, Pin] = {}
         for then in self._then("pin"):
             assert then.pin is not None
-            taken = {pin.position for pin in found.values()}
-            if then.pin not in found and then.position not in taken and then.pin != self.story.id:
-                found[then.pin] = Pin(then.pin, then.position)
-        return tuple(sorted(found.values(), key=lambda pin: pin.position))
+            taken = {pin.position for pin in pins.values()}
+            if then.pin not in pins and then.position not in taken and then.pin != self.story.id:
+                pins[then.pin] = Pin(then.pin, then.position)
+        return tuple(sorted(pins.values(), key=lambda pin: pin.position))
 
     def pinned(self, view: View, masks: Masks, others: Collection[str]) -> list[Place]:
         """Where those articles are that rules pin and that may be shown, without ``others``, by position."""
         ids = [pin.id for pin in self.pins if pin.id not in others]
-        found = places(view, masks, ids) if ids else []
-        return [place for place in found if self.left_out_by(view, place, strictly=False) is None]
+        pinned = places(view, masks, ids) if ids else []
+        return [place for place in pinned if self.left_out_by(view, place, strictly=False) is None]
 
     def pinned_ids(self, view: View, masks: Masks, others: Collection[str]) -> list[str]:
         """Ids of the same."""
@@ -150,14 +150,14 @@ class Ruling:
 
     def limited(self, view: View, candidates: Candidates) -> list[tuple[BoolArray, int]]:
         """For each kind of which rules limit the number, which (n,) candidates are of it, and how many may be taken."""
-        found = []
+        kinds = []
         for limit in self.limits:
             values = [values_of(view, place, limit.per) for place in candidates.places]
             for value in sorted(set().union(*values)):
                 kind = np.array([value in own for own in values])
                 if np.count_nonzero(kind) > limit.most:
-                    found.append((kind, limit.most))
-        return found
+                    kinds.append((kind, limit.most))
+        return kinds
 
     def thinned(self, view: View, candidates: Candidates, most: int, spare: int) -> Candidates:
         """The first ``most`` of the candidates without those of which so many come before that, repeats aside, no more
@@ -179,11 +179,11 @@ class Ruling:
 
     def within(self, view: View, shown: Sequence[Place], others: Iterable[Place], most: int) -> list[Place]:
         """Those shown and the first of the others beside them, ``most`` in all, no more of a kind than there may be."""
-        found = [*shown]
-        new = (place for place in others if place not in found)
+        chosen = [*shown]
+        new = (place for place in others if place not in chosen)
         for _, place in islice(self._open(view, new, shown, 0), max(0, most - len(shown))):
-            found.append(place)
-        return found
+            chosen.append(place)
+        return chosen
 
     def touched(self, view: View, shown: Candidates, placed: Sequence[int], latest: Sequence[int]) -> list[list[str]]:
         """By item of a box, the names of the rules by which it stands there.
@@ -248,10 +248,10 @@ class Ruling:
         return (rule.then for rule, _ in self.rules if rule.then.action == action)
 
     def _meant(self, view: View, candidates: Candidates, match: Match) -> BoolArray:
-        found = np.zeros(len(candidates), np.bool_)
+        mask = np.zeros(len(candidates), np.bool_)
         for number, here, rows in candidates.by_segment():
-            found[here] = matching(match, view.segments[number].table, rows, self.today)
-        return found
+            mask[here] = matching(match, view.segments[number].table, rows, self.today)
+        return mask
 
 
 UNRULED = Ruling()
@@ -272,8 +272,8 @@ def _sifted(view: View, masks: Masks, sifting: Sequence[tuple[Match, bool]], tod
         for number, segment in enumerate(view.segments):
             kept, held = matching(match, segment.table, None, today) == wanted, rows[number]
             rows[number] = kept if held is None else held & kept
-    told = tuple(Ruled(match, wanted, today) for match, wanted in sifting)
-    return Masks(tuple(rows), replace(masks.conditions, ruled=masks.conditions.ruled + told))
+    sifted = tuple(Ruled(match, wanted, today) for match, wanted in sifting)
+    return Masks(tuple(rows), replace(masks.conditions, ruled=masks.conditions.ruled + sifted))
 
 
 def is_meant(view: View, match: Match, place: Place, today: int) -> bool:

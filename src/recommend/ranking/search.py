@@ -154,5 +154,5 @@ def _weights(lexicon: Lexicon, columns: IntArray) -> FloatArray:
 
 def _holds(segment: Segment, written: str) -> NDArray[np.int8]:
     """(n,) 1 where the headline holds some words as written, but for capitals."""
-    found = pc.match_substring(segment.table.batch.column("title"), written, ignore_case=True)
-    return np.asarray(np.from_dlpack(found.cast("int8")), np.int8)
+    matches = pc.match_substring(segment.table.batch.column("title"), written, ignore_case=True)
+    return np.asarray(np.from_dlpack(matches.cast("int8")), np.int8)

@@ -83,18 +83,18 @@ class Scoring:
 
     def shortlists(self, queries: Sequence[Query], owns: Sequence[Place | None]) -> list[Shortlist]:
         """The same under each of some queries: sooner than one by one."""
-        found = dict[int, Shortlist]()
+        shortlists = dict[int, Shortlist]()
         for language in dict.fromkeys(query.language for query in queries):
             some = [i for i, query in enumerate(queries) if query.language == language]
             lists = self._of_one_language([queries[i] for i in some], [owns[i] for i in some])
-            found |= zip(some, lists, strict=True)
-        return [found[i] for i in range(len(queries))]
+            shortlists |= zip(some, lists, strict=True)
+        return [shortlists[i] for i in range(len(queries))]
 
     def _of_one_language(self, queries: Sequence[Query], owns: Sequence[Place | None]) -> Iterator[Shortlist]:
-        brought = self.view.segments[0].retrieve_each(queries, self.settings.candidates, self.settings)
+        candidates = self.view.segments[0].retrieve_each(queries, self.settings.candidates, self.settings)
         for start in range(0, len(queries), _SCORED_AT_ONCE):
             some = slice(start, start + _SCORED_AT_ONCE)
-            yield from self._of_brought(queries[some], owns[some], brought[some])
+            yield from self._of_brought(queries[some], owns[some], candidates[some])
 
     def _of_brought(
         self, queries: Sequence[Query], owns: Sequence[Place | None], brought: Sequence[IntArray]
@@ -120,9 +120,9 @@ class Scoring:
         rows = segment.retrieve_brought(query, _BROUGHT, self.settings)
         if not len(rows):
             return short
-        brought = self.scored(query, compute_features(segment, 0, query, rows), short.means)
-        brought = brought.take(brought.scores > short.least)
-        return replace(short, candidates=self.best_first(Candidates.joined([short.candidates, brought])))
+        added = self.scored(query, compute_features(segment, 0, query, rows), short.means)
+        added = added.take(added.scores > short.least)
+        return replace(short, candidates=self.best_first(Candidates.joined([short.candidates, added])))
 
     def changed(self, query: Query, own: Place | None, means: Means) -> Candidates:
         """All articles that changed since the snapshot but the query's own, in no order."""
@@ -177,15 +177,15 @@ class Scoring:
         """The candidates at ``pinned``, in that order, and the others. One that the search did not bring is scored."""
         if not pinned:
             return ranked.first(0), ranked
-        found = {place: i for i, place in enumerate(ranked.places)}
-        missing = [place for place in pinned if place not in found]
+        positions = {place: i for i, place in enumerate(ranked.places)}
+        missing = [place for place in pinned if place not in positions]
         parts = [
             compute_features(self.view.segments[number], number, query, np.array([row])) for number, row in missing
         ]
         scored = [self.scored(query, part, means) for part in parts]
         both = Candidates.joined([ranked, *scored])
-        position = found | {place: len(ranked) + i for i, place in enumerate(missing)}
-        others = np.setdiff1d(np.arange(len(ranked)), [found[place] for place in pinned if place in found])
+        position = positions | {place: len(ranked) + i for i, place in enumerate(missing)}
+        others = np.setdiff1d(np.arange(len(ranked)), [positions[place] for place in pinned if place in positions])
         return both.take(np.array([position[place] for place in pinned], np.int64)), ranked.take(others)
 
     def beside(self, ranked: Candidates, others: Candidates) -> Candidates:

@@ -93,6 +93,6 @@ def touched(scoring: Scoring, chosen: Chosen) -> list[list[str]]:
     """By item of a box, the names of the rules by which it stands there."""
     if not chosen.ruling:
         return [[] for _ in range(len(chosen.candidates))]
-    found = chosen.candidates.places
-    latest = [found.index(chosen.piece)] if chosen.piece in found else []
+    places = chosen.candidates.places
+    latest = [places.index(chosen.piece)] if chosen.piece in places else []
     return chosen.ruling.touched(scoring.view, chosen.candidates, chosen.placed, latest)

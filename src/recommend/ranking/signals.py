@@ -79,13 +79,13 @@ def _changed(
     unheard = _in_sections(view, candidates, sections)
     if query.section is not None and (bare.section is None or unheard.any()):
         columns.append(_SECTION)
-    found = {}
+    changed = {}
     for column in columns:
         before, after = (_feature(view, one, candidates, column) for one in (query, bare))
         if column == _SECTION:
             after[unheard] = np.nan
-        found[column] = before, after
-    return found
+        changed[column] = before, after
+    return changed
 
 
 def _in_sections(view: View, candidates: Candidates, sections: frozenset[str]) -> BoolArray:
@@ -97,16 +97,16 @@ def _in_sections(view: View, candidates: Candidates, sections: frozenset[str]) -
 
 def _feature(view: View, query: Query, candidates: Candidates, column: int) -> FloatArray:
     """(n,) one feature of labels."""
-    found = np.empty(len(candidates), np.float32)
+    values = np.empty(len(candidates), np.float32)
     for number, here, rows in candidates.by_segment():
         segment = view.segments[number]
         if column == _SECTION:
-            found[here] = same_section(segment, [query.section], [rows])
+            values[here] = same_section(segment, [query.section], [rows])
         elif column == _TAGS:
-            found[here] = similarity([query.tags], segment.tags, [rows])
+            values[here] = similarity([query.tags], segment.tags, [rows])
         else:
-            found[here] = similarity([query.authors], segment.authors, [rows])
-    return found
+            values[here] = similarity([query.authors], segment.authors, [rows])
+    return values
 
 
 def _of(ignored: Sequence[Signals], name: str) -> frozenset[str]:

@@ -75,13 +75,13 @@ def _substack(
 def _medium(archive: zipfile.ZipFile, pages: Mapping[str, zipfile.ZipInfo], name: str) -> Iterator[Row]:
     for number, (file, info) in enumerate(sorted(pages.items()), start=1):
         try:
-            found = parse("medium", _unpacked(archive, info, LINE_LIMIT), {})
+            row = parse("medium", _unpacked(archive, info, LINE_LIMIT), {})
         except (*_FAULTS, ParsingError) as problem:
             yield Reject(name, number, None, None, "", f"{file} cannot be read: {problem}")
             continue
-        draft = PurePosixPath(file).name.startswith("draft_") or not found["published_at"]
+        draft = PurePosixPath(file).name.startswith("draft_") or not row["published_at"]
         key = PurePosixPath(file).stem.rpartition("-")[2].rpartition("_")[2]  # …-title-of-the-post-1f3a5c7e9b2d
-        yield from rows({**found, "id": found["url"] or key, "status": "draft" if draft else "published"}, name, number)
+        yield from rows({**row, "id": row["url"] or key, "status": "draft" if draft else "published"}, name, number)
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:

@@ -40,18 +40,18 @@ class SharedSentences:
         digest = connection.execute(select(boilerplate.c.digest)).scalar()
         if digest is None:
             return NOTHING
-        known, found = self._read
+        known, stored = self._read
         if known != digest:
             held = connection.execute(select(boilerplate.c.identities)).scalar_one()
-            found = Boilerplate.of(np.frombuffer(held, _KEY))
-            self._read = digest, found
-        return found
+            stored = Boilerplate.of(np.frombuffer(held, _KEY))
+            self._read = digest, stored
+        return stored
 
     def settled_at(self) -> int:
         """The revision of the articles that were counted last; -1 before the first time."""
         with reading(self._engine) as connection:
-            found = connection.execute(select(boilerplate.c.revision)).scalar()
-        return -1 if found is None else int(found)
+            revision = connection.execute(select(boilerplate.c.revision)).scalar()
+        return -1 if revision is None else int(revision)
 
     def settle(self, identities: Keys, revision: int, affected: Iterable[str]) -> None:
         """Puts the boilerplate that was found among the articles of a revision in the place of what was there, in one

@@ -60,5 +60,5 @@ class Changes:
         with reading(self._engine) as connection:
             if revisions.is_rolled_back(connection, revision):
                 return None
-            found = list(connection.execute(query).scalars())
-        return found if len(found) <= most else None
+            rows = list(connection.execute(query).scalars())
+        return rows if len(rows) <= most else None

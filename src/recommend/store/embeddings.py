@@ -77,7 +77,7 @@ class Embeddings:
         alike = (made_by == base) | made_by.startswith(base + SEPARATOR, autoescape=True)
         columns = embeddings.c.article_id, embeddings.c.text_hash, embeddings.c.vector
         query = select(*columns).where(alike, made_by != fingerprint).order_by(made_by)
-        found: dict[str, FloatArray] = {}
+        vectors: dict[str, FloatArray] = {}
         with reading(self._engine) as connection:
             for some in some_at_a_time(hashes):
                 for row in connection.execute(query.where(embeddings.c.article_id.in_(some))):
@@ -86,8 +86,8 @@ class Embeddings:
                     with suppress(ValueError):  # what cannot be read is made anew
                         vector = vector_of(row.vector)
                         if vector is not None:
-                            found[row.article_id] = vector
-        return found
+                            vectors[row.article_id] = vector
+        return vectors
 
     def lacking(self, fingerprint: str, limit: int, after: str = "") -> list[Article]:
         """Up to ``limit`` articles that lack a current embedding of the encoder, without their boilerplate, by id, from
@@ -99,8 +99,8 @@ class Embeddings:
             .limit(limit)
         )
         with reading(self._engine) as connection:
-            found = self._usable(connection, query)
-        return sorted(found, key=lambda article: article.id)
+            usable = self._usable(connection, query)
+        return sorted(usable, key=lambda article: article.id)
 
     def all_lacking(self, fingerprint: str, size: int) -> Iterator[list[Article]]:
         """All articles that lack a current embedding of the encoder, without what is boilerplate, up to ``size`` at a

@@ -32,10 +32,10 @@ class EventLog:
             StoreError: when the database cannot be read.
         """
         with reading(self._engine) as connection:
-            found = connection.execute(select(secrets.c.value).where(secrets.c.name == _PURPOSE)).scalar()
-        if found is None:
+            value = connection.execute(select(secrets.c.value).where(secrets.c.name == _PURPOSE)).scalar()
+        if value is None:
             raise StoreError("store: its secret for impressions is gone; restore a backup, or begin another store")
-        return bytes(found)
+        return bytes(value)
 
     def add(self, added: Sequence[Event], refused: Mapping[str, int] | None = None) -> int:
         """Adds events in one transaction, those that are there already left out; durable when this returns.
@@ -88,8 +88,8 @@ class EventLog:
         if since is not None:
             query = query.where(refused_events.c.day >= _zoned(since).date())
         with reading(self._engine) as connection:
-            found = {str(reason): int(count) for reason, count in connection.execute(query)}
-        return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+            counts = {str(reason): int(count) for reason, count in connection.execute(query)}
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def span(self, since: datetime | None = None) -> tuple[datetime | None, datetime | None]:
         """When the first event since a moment happened, and the last; None where there are none.

@@ -127,14 +127,14 @@ class Store:
                 for article_id in [id_ for id_, held in before.items() if held.deleted]:
                     del latest[article_id]
             first = revisions.take(connection, len(latest))
-            taken = dict(zip(latest, range(first, first + len(latest)), strict=True))
-            self._takedowns.note_changes(connection, (article for article, _ in latest.values()), taken)
+            numbered = dict(zip(latest, range(first, first + len(latest)), strict=True))
+            self._takedowns.note_changes(connection, (article for article, _ in latest.values()), numbered)
             without = self.boilerplate.within(connection).without
             hashes = {id_: without(article).text_hash for id_, (article, _) in latest.items()}
-            upsert(connection, articles, [article_row(a, taken[i], hashes[i]) for i, (a, _) in latest.items()])
+            upsert(connection, articles, [article_row(a, numbered[i], hashes[i]) for i, (a, _) in latest.items()])
             vectors = [embedding_row(i, hashes[i], v, fingerprint) for i, (_, v) in latest.items() if v is not None]
             upsert(connection, embeddings, vectors)
-        return [Written(taken.get(article.id, 0), before.get(article.id)) for article, _ in changes]
+        return [Written(numbered.get(article.id, 0), before.get(article.id)) for article, _ in changes]
 
     def delete(self, article_id: str) -> int | None:
         """Takes an article down: its content, embeddings and curation are erased and a tombstone stays.

@@ -62,16 +62,16 @@ def held_out_queries(judged: Qrels, later: Iterable[str], among: Iterable[str], 
         EvaluationError: when there is none.
     """
     queries, ranked = set(later), set(among)
-    found: Qrels = {}
+    qrels: Qrels = {}
     for query, grades in judged.items():
         known = {document: grade for document, grade in grades.items() if document in ranked}
         if query in queries and max(known.values(), default=0) > 0:
-            found[query] = known
-    if not found:
+            qrels[query] = known
+    if not qrels:
         raise EvaluationError("no held-out article has a judged one beside it; choose an earlier --hold-out")
-    chosen = np.random.default_rng(seed).permutation(len(found))[:_QUERIES]
-    names = sorted(found)
-    return {names[i]: found[names[i]] for i in sorted(chosen.tolist())}
+    chosen = np.random.default_rng(seed).permutation(len(qrels))[:_QUERIES]
+    names = sorted(qrels)
+    return {names[i]: qrels[names[i]] for i in sorted(chosen.tolist())}
 
 
 def query_values(recommender: Recommender, judged: Qrels) -> dict[str, float]:

@@ -93,10 +93,10 @@ def wanted(folder: Path, patterns: Sequence[str], what: str) -> list[Path]:
     Raises:
         EvaluationError: when there is none.
     """
-    found = matching(folder, patterns)
-    if not found:
+    files = matching(folder, patterns)
+    if not files:
         raise EvaluationError(f"{folder} has no {what}: a file named {' or '.join(patterns)}")
-    return found
+    return files
 
 
 def _open(path: Path) -> TextIO:

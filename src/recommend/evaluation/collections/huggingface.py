@@ -30,18 +30,18 @@ def read_huggingface(folder: Path) -> Collection:
 
 
 def _data_files(part: Path) -> list[dict[str, object]]:
-    found = _json(part / "state.json").get("_data_files")
-    if not isinstance(found, list) or not all(isinstance(one, dict) and "filename" in one for one in found):
+    files = _json(part / "state.json").get("_data_files")
+    if not isinstance(files, list) or not all(isinstance(one, dict) and "filename" in one for one in files):
         raise EvaluationError(f"{part / 'state.json'} names no data files; give a folder of save_to_disk")
-    return found
+    return files
 
 
 def _json(path: Path) -> dict[str, object]:
     try:
-        found = orjson.loads(path.read_bytes())
+        document = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as problem:
         raise EvaluationError(f"{path} cannot be read ({problem}); give a folder of save_to_disk") from None
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _rows(files: list[tuple[str, Path]]) -> Iterator[Row]:

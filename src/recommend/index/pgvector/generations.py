@@ -94,13 +94,13 @@ def held(servers: Servers, number: int) -> list[Generation]:
         "SELECT manifest, accesses, step, l.name IS NOT NULL, verified_at IS NOT NULL, published_at IS NOT NULL"
         f" FROM {CATALOG}.generations g LEFT JOIN {CATALOG}.live l USING (name) ORDER BY g.name DESC"
     )
-    found = []
+    names = []
     for told, accesses, step, live, verified, published in rows:
         manifest = orjson.loads(told)
         own = manifest.pop(_SHARD, [0, 1]) == [number, len(servers)]
         read = Manifest.model_validate(manifest)
-        found.append(Generation(read, frozenset(accesses), step, live, verified and own, published))
-    return found
+        names.append(Generation(read, frozenset(accesses), step, live, verified and own, published))
+    return names
 
 
 def generation(servers: Servers, name: str) -> Generation:

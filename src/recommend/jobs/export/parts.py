@@ -104,10 +104,10 @@ def make(
     spawn = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(missing)), spawn, _Worker.begin, given)
     try:
-        made = {pool.submit(_Worker.make, part, k): part for part in missing}
-        for future in as_completed(made):
+        futures = {pool.submit(_Worker.make, part, k): part for part in missing}
+        for future in as_completed(futures):
             future.result()
-            progress(len(made[future].ids))
+            progress(len(futures[future].ids))
     except BrokenProcessPool:
         raise ExportError(
             f"one of {workers} processes ended before its part was made, perhaps for want of memory; "
