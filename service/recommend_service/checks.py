@@ -1,4 +1,4 @@
-"""What can be told only by trying it, which may take long: asked for by monitors, who must not wait."""
+"""Health checks that must try something slow: monitors get the last result and never wait longer than WITHIN."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from recommend_service.probe import Probe
 WITHIN = 0.2
 """Seconds that a monitor waits at most."""
 
-_YOUNG = 1.0
+_FRESH_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What was found. ``holds`` is None when that could not be told in time; ``problem`` is empty where it holds."""
+class CheckResult:
+    """``holds`` is None when the check did not end in time; ``problem`` is empty when it holds."""
 
     holds: bool | None
     problem: str
 
 
 class Check:
-    """Tells whether something holds, as it was a second ago at most; that it does not, until it is found to again."""
+    """Runs one check at a time and keeps its result for a second; a failure until a later run passes."""
 
     def __init__(self, what: str, work: Callable[[], None]) -> None:
         """
@@ -35,30 +35,30 @@ class Check:
         self._what = what
         self._work = work
         self._probe = Probe(self._try)
-        self._told = Told(None, "")
-        self._when = float("-inf")
+        self._last = CheckResult(None, "")
+        self._checked_at = float("-inf")
 
-    async def tell(self, expected: bool = True) -> Told:
-        """Whether it holds.
+    async def result(self, expected: bool = True) -> CheckResult:
+        """The result, at most a second old.
 
         Args:
             expected: False where it is known from elsewhere that it may not hold any more.
         """
-        if monotonic() - self._when < _YOUNG and (expected or not self._told.holds):
-            return self._told
+        if monotonic() - self._checked_at < _FRESH_SECONDS and (expected or not self._last.holds):
+            return self._last
         try:
             return await self._probe.ask(max(0.0, WITHIN - self._probe.running))
         except TimeoutError:
-            if self._told.holds is False:
-                return self._told
-            return Told(None, f"whether {self._what} cannot be told within {WITHIN:g} s")
+            if self._last.holds is False:
+                return self._last
+            return CheckResult(None, f"whether {self._what} cannot be told within {WITHIN:g} s")
 
-    def _try(self) -> Told:
+    def _try(self) -> CheckResult:
         try:
             self._work()
         except RecommendError as problem:
-            told = Told(False, str(problem))
+            result = CheckResult(False, str(problem))
         else:
-            told = Told(True, "")
-        self._told, self._when = told, monotonic()  # for who asks next: who asked may not have waited so long
-        return told
+            result = CheckResult(True, "")
+        self._last, self._checked_at = result, monotonic()  # kept for the next caller: this one may have timed out
+        return result

@@ -15,13 +15,13 @@ from recommend.store import Store
 from recommend_service.cache.answers import AnswerCache, CacheKey
 from recommend_service.impressions import Arm, Impressions, settings_digest
 
-_TOUCHED, _ITEMS = 4, 5
+_WARM_ARTICLES, _ITEMS = 4, 5
 
 logger = logging.getLogger(__name__)
 
 
 class Recommenders:
-    """Recommenders on one view, each with its ready answers.
+    """Recommenders on one live view, each with its answer cache.
 
     Attributes:
         own: by the service's own settings.
@@ -51,29 +51,31 @@ class Recommenders:
                 self._arms[self._variants[name]] = Arm(digest, name, teams)
 
     def touch(self) -> None:
-        """Makes answers about the newest articles, so that no reader waits for what is made and read at first."""
+        """Answers for the newest articles once: no reader waits for lazy initialisation and first disk reads."""
         view = self.own.view()
         if not view.segments[0].is_whole:
             return
         table = view.segments[0].table
         try:
-            for row in table.timeline.newest_first[:_TOUCHED].tolist():
+            for row in table.timeline.newest_first[:_WARM_ARTICLES].tolist():
                 for explain in (False, True):  # from its list, where it has one, and computed
                     self.own.answer(table.id(row), _ITEMS, explain=explain, view=view)
-        except Exception as problem:  # whoever asks for such an answer meets it
-            logger.warning("snapshot %s is opened without answers: %s", view.snapshot.manifest.name, problem)
+        except Exception as problem:  # a request will report it
+            logger.warning(
+                "snapshot %s is open, but its first answers failed: %s", view.snapshot.manifest.name, problem
+            )
 
     def variant(self, name: str | None) -> Recommender:
-        """That of a variant that the settings name; None: the one without."""
+        """The recommender of a variant; None: the service's own."""
         return self.own if name is None else self._variants[name]
 
     @cached_property
     def editors(self) -> Recommender:
-        """That which explains to editors what it tells no reader."""
+        """The recommender that also explains what readers must not see."""
         return self.own.for_editors()
 
     def cache(self, recommender: Recommender) -> AnswerCache:
-        """The ready answers of a recommender: each has its own views and its own settings, so each its own cache."""
+        """The answer cache of a recommender; each has its own, as each has its own view and settings."""
         cache = self._caches.get(recommender)
         if cache is None:
             room = self._settings.cache_bytes // (1 + len(self._variants))
@@ -82,7 +84,7 @@ class Recommenders:
         return cache
 
     def caches(self) -> list[tuple[Recommender, AnswerCache]]:
-        """The recommenders that have ready answers, and these."""
+        """Every recommender that has an answer cache, with it."""
         return list(self._caches.items())
 
     def answer(

@@ -23,7 +23,7 @@ from recommend.articles.article import Article, parse_article
 from recommend.articles.curation import Choice, Curation
 from recommend.encoder import Encoder
 from recommend.index.filters import Filters
-from recommend.index.lists import TOLD, ReadyLists, block_count
+from recommend.index.lists import REASONED, ReadyLists, block_count
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.ingest import ingest
 from recommend.jobs.exposure import spread_exposure
@@ -161,14 +161,14 @@ def test_a_list_tells_why_of_what_boxes_show_first_and_not_of_what_only_fills_th
         query = view.segments[0].query(row)
         short = read_shortlist(scoring, lists, query.language, (0, row))
         assert short is not None
-        assert short.told is not None
+        assert short.reasons is not None
         related = short.candidates.probabilities >= rules.floor
         repeats = of_query(view, query, short.candidates, rules)
         places = [place for place in lists.get(row)["places"].tolist() if place < 255]
-        assert len(places) <= TOLD
+        assert len(places) <= REASONED
         assert related[places].all()
         assert not repeats[places].any()
-        told = [short.told.get(short.told.rows[place], "", "") for place in range(len(short.candidates))]
+        told = [short.reasons.get(short.reasons.rows[place], "", "") for place in range(len(short.candidates))]
         assert [place for place, one in enumerate(told) if one is not None] == sorted(places)
         written += len(places)
     assert written > COUNT // 4

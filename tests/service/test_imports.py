@@ -14,7 +14,7 @@ LAYERS = [  # from the base up; modules and packages of the service
     "checks followed impressions metrics cache popular",
     "event_intake recommenders",
     "state",
-    "making telling",
+    "answering running_story",
     "warming",
     "desk judging middleware reindex_watch routes",
     "app",

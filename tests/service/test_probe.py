@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from recommend.errors import StoreError
-from recommend_service.checks import WITHIN, Check, Told
+from recommend_service.checks import WITHIN, Check, CheckResult
 from recommend_service.probe import Probe
 
 
@@ -60,16 +60,16 @@ def test_what_hangs_cannot_be_told_and_what_was_told_may_be_known_to_hold_no_mor
         if problems:
             raise problems.pop()
 
-    async def ask() -> list[Told]:
+    async def ask() -> list[CheckResult]:
         check = Check("the store takes changes", work)
-        told = [await check.tell(), await check.tell()]
+        told = [await check.result(), await check.result()]
         free.set()
-        while (found := await check.tell()).holds is None:
+        while (found := await check.result()).holds is None:
             pass
-        return [*told, found, await check.tell(False)]
+        return [*told, found, await check.result(False)]
 
-    unknown = Told(None, f"whether the store takes changes cannot be told within {WITHIN} s")
-    assert asyncio.run(ask()) == [unknown, unknown, Told(False, "disk full"), Told(False, "disk full")]
+    unknown = CheckResult(None, f"whether the store takes changes cannot be told within {WITHIN} s")
+    assert asyncio.run(ask()) == [unknown, unknown, CheckResult(False, "disk full"), CheckResult(False, "disk full")]
 
 
 def test_what_took_too_long_is_told_to_who_asks_next_and_that_it_does_not_hold_until_it_does() -> None:
@@ -83,11 +83,11 @@ def test_what_took_too_long_is_told_to_who_asks_next_and_that_it_does_not_hold_u
 
     async def asked() -> list[bool | None]:
         check = Check("it is there", work)
-        told = [(await check.tell()).holds]
+        told = [(await check.result()).holds]
         for wanted in (False, True):
             goes_on.set()
             while goes_on.is_set() or told[-1] is not wanted:
-                told.append((await check.tell(expected=False)).holds)
+                told.append((await check.result(expected=False)).holds)
         return told
 
     told = asyncio.run(asked())

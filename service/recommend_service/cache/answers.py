@@ -1,4 +1,4 @@
-"""Ready answers to what was asked before."""
+"""Cached answers, and the rules by which they are dropped (:class:`AnswerCache`)."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class CacheKey(NamedTuple):
 
 
 class UrlEntry(NamedTuple):
-    """What a path and a query string lead to: an answer, the template of the route that gave it, and until when, in
-    seconds since 1970, should nothing else change."""
+    """The cached answer of a path and query string, the template of its route, and when it expires (seconds since
+    1970) if nothing changes before."""
 
     ready: CachedResponse
     route: str
@@ -78,18 +78,18 @@ class UrlEntry(NamedTuple):
 PathAndQuery = tuple[bytes, bytes]
 """As they were sent."""
 
-Asked = tuple[CacheKey, list[tuple[PathAndQuery, str]]]
-"""What was asked for, and the paths that lead to it, each with the template of the route."""
+RecentRequest = tuple[CacheKey, list[tuple[PathAndQuery, str]]]
+"""A cache key and the URLs that asked for it, each with the template of its route."""
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """An answer with all that leads to it.
+    """An answer with the key and the URLs that find it.
 
     Attributes:
-        asked: None of what was asked for by a name that is no id.
+        asked: its key; None when the request named no id of an article.
         size: bytes of memory, at most.
-        slot: where what it rests on is kept.
+        slot: where its basis is kept.
     """
 
     ready: CachedResponse
@@ -100,16 +100,17 @@ class _Entry:
 
 
 class AnswerCache:
-    """The most recently asked answers of one recommender. Used from the event loop's thread only.
+    """The most recently used answers of one recommender (LRU). Used from the event loop's thread only.
 
-    What is kept holds for one view, and for a span of time:
+    Entries are valid for one view and a span of time:
 
-    - A view is immutable: the snapshot and every change up to a revision. Any change, be it an article, a curation or
-      another snapshot, makes a new view. The first look with that compares what changed with what every kept answer
-      rests on, and drops those that it may have made untrue. Who looks with the recommender's present view therefore
-      never sees an answer from before a takedown, or without what was published.
+    - A view is immutable: the snapshot and every change up to a revision. Any change (an article, a curation, another
+      snapshot) makes a new view. The first lookup with a new view (:meth:`_drop_stale`) compares the changes with the
+      basis of every cached answer, see :mod:`recommend.ranking.kept`, and drops those that may be wrong. A lookup with
+      the recommender's current view therefore never returns an answer from before a takedown or a publication.
     - Between changes the clock alone can change an answer: an article expires, an embargo, a pin or a block ends.
-      ``View.next_change_at`` tells when that happens next. What the clock shows or hides then counts as changed.
+      ``View.next_change_at`` is when that happens next. An article that the clock shows or hides then counts as
+      changed.
     - A bound that moves with the clock (``max_age``) is part of what was asked, as the date of the oldest article that
       it lets pass; paths with such a parameter are targets until that article is too old.
     - So is the day, where ages count by it (``prefer``, ``policy.freshness``, ``policy.max_age``); paths are targets
@@ -129,53 +130,52 @@ class AnswerCache:
         """
         self._most, self._most_bytes = most, most_bytes
         self._entries: OrderedDict[_Entry, None] = OrderedDict()  # the least recently asked first
-        self._answers: dict[CacheKey, _Entry] = {}
-        self._targets: dict[PathAndQuery, tuple[_Entry, UrlEntry]] = {}
+        self._by_key: dict[CacheKey, _Entry] = {}
+        self._by_url: dict[PathAndQuery, tuple[_Entry, UrlEntry]] = {}
         self._bases = KeptBases()
         self._slots: dict[int, _Entry] = {}
         self._comparison = comparison
         self._view: View | None = None
-        self._begin, self._end = 0.0, 0.0
-        self._following: AnswerCache | None = None
+        self._valid_from, self._valid_until = 0.0, 0.0
+        self._successor: AnswerCache | None = None
         self.size = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def empty(self) -> AnswerCache:
-        """Another one of the same recommender, in which nothing is kept yet."""
+    def empty_copy(self) -> AnswerCache:
+        """An empty cache of the same recommender and limits."""
         return AnswerCache(self._most, self._most_bytes, self._comparison)
 
-    def latest_asked(self, most: int) -> list[Asked]:
-        """What was asked for of late, the last first; of plain questions only, which the clock does not change."""
-        recent = list[Asked]()
+    def recently_asked(self, most: int) -> list[RecentRequest]:
+        """The most recent requests, latest first; only those without filters or ``explain``."""
+        recent = list[RecentRequest]()
         for entry in reversed([*self._entries]):
             asked = entry.asked
             if len(recent) < most and asked is not None and not asked.explain and asked.filters == UNFILTERED:
-                held = ((key, self._targets.get(key)) for key in [*entry.targets])
+                held = ((key, self._by_url.get(key)) for key in [*entry.targets])
                 recent.append((asked, [(key, target[1].route) for key, target in held if target is not None]))
         return recent
 
-    def follow_with(self, following: AnswerCache) -> None:
-        """Keeps what another cache does instead, as soon as a view of the same snapshot as there is looked with; safe
-        from any thread."""
-        self._following = following
+    def replace_with(self, successor: AnswerCache) -> None:
+        """Takes over the content of another cache at the first lookup with a view of its snapshot. Thread-safe."""
+        self._successor = successor
 
     def get(self, view: View, now: float, asked: CacheKey) -> CachedResponse | None:
-        """The answer of ``view`` at ``now`` (seconds since 1970), None when it is not here."""
-        if view is not self._view or not self._begin <= now < self._end:
-            self._follow(view, now)
-        entry = self._answers.get(asked)
+        """The cached answer for ``view`` at ``now`` (seconds since 1970), None on a miss."""
+        if view is not self._view or not self._valid_from <= now < self._valid_until:
+            self._drop_stale(view, now)
+        entry = self._by_key.get(asked)
         if entry is None:
             return None
         self._entries.move_to_end(entry)
         return entry.ready
 
     def target(self, view: View, now: float, path_and_query: PathAndQuery) -> UrlEntry | None:
-        """The same by path and query string."""
-        if view is not self._view or not self._begin <= now < self._end:
-            self._follow(view, now)
-        held = self._targets.get(path_and_query)
+        """The same for a path and query string."""
+        if view is not self._view or not self._valid_from <= now < self._valid_until:
+            self._drop_stale(view, now)
+        held = self._by_url.get(path_and_query)
         if held is None or now >= held[1].until:
             return None
         self._entries.move_to_end(held[0])
@@ -190,18 +190,18 @@ class AnswerCache:
         *,
         known: bool = True,
     ) -> None:
-        """Keeps an answer of ``view``, unless another view has been looked with since, or it is partial.
+        """Stores an answer of ``view``, unless a lookup with another view came since, or it is partial.
 
         Args:
-            view: the one that was looked with.
-            asked: what it answers; None where that was asked for by a name that is no id.
+            view: of the last lookup.
+            asked: its key; None when the request named no id of an article.
             ready: the answer.
-            target: path and query string that lead to it, the template of the route, and until when.
-            known: whether there is such an article; where there is none, the answer is the first to go.
+            target: path and query string, the template of the route, and when the entry expires.
+            known: whether the article exists; if not, the answer is the first to be evicted.
         """
         if view is not self._view or not self._most or ready.partial:
             return
-        entry = None if asked is None else self._answers.get(asked)
+        entry = None if asked is None else self._by_key.get(asked)
         if entry is None:
             size = ready.size + _ENTRY_BYTES + (0 if asked is None else asked.size)
             entry = _Entry(ready, asked, size, self._bases.put(ready.basis))
@@ -209,21 +209,21 @@ class AnswerCache:
             self._slots[entry.slot] = entry
             self.size += entry.size
             if asked is not None:
-                self._answers[asked] = entry
+                self._by_key[asked] = entry
         if target is not None:
-            self._lead(target[0], entry, UrlEntry(entry.ready, *target[1:]))
+            self._add_url(target[0], entry, UrlEntry(entry.ready, *target[1:]))
         self._entries.move_to_end(entry, last=known)
         while self.size > self._most_bytes or len(self._entries) > self._most:
             self._drop(next(iter(self._entries)))
 
-    def _lead(self, key: PathAndQuery, entry: _Entry, target: UrlEntry) -> None:
+    def _add_url(self, key: PathAndQuery, entry: _Entry, target: UrlEntry) -> None:
         size = sum(map(sys.getsizeof, key)) + _TARGET_BYTES
-        before = self._targets.get(key)
+        before = self._by_url.get(key)
         if before is not None:
             before[0].targets.remove(key)
             before[0].size -= size
             self.size -= size
-        self._targets[key] = entry, target
+        self._by_url[key] = entry, target
         entry.targets.add(key)
         entry.size += size
         self.size += size
@@ -234,19 +234,19 @@ class AnswerCache:
         self._bases.remove(entry.slot)
         self.size -= entry.size
         if entry.asked is not None:
-            del self._answers[entry.asked]
+            del self._by_key[entry.asked]
         for key in entry.targets:
-            del self._targets[key]
+            del self._by_url[key]
 
-    def _follow(self, view: View, now: float) -> None:
-        """Drops what may not hold any more."""
-        following = self._following
-        if following is not None and following._view is not None and following._view.snapshot is view.snapshot:
-            vars(self).update(vars(following))
+    def _drop_stale(self, view: View, now: float) -> None:
+        """Drops the answers that a change since the last lookup may have made wrong, and moves on to ``view``."""
+        successor = self._successor
+        if successor is not None and successor._view is not None and successor._view.snapshot is view.snapshot:
+            vars(self).update(vars(successor))
         before, changes = self._view, None
         comparison = self._comparison(view) if before is not None and self._entries else None
         if before is not None and comparison is not None:
-            changes = comparison.changes(before, self._begin, now, turned=now >= self._end)
+            changes = comparison.changes(before, self._valid_from, now, turned=now >= self._valid_until)
         if comparison is None or changes is None:
             for entry in [*self._entries]:
                 self._drop(entry)
@@ -254,4 +254,4 @@ class AnswerCache:
             for slot in self._bases.stale(comparison, changes):
                 self._drop(self._slots[slot])
         change = view.next_change_at(now)
-        self._view, self._begin, self._end = view, now, float("inf") if change is None else change
+        self._view, self._valid_from, self._valid_until = view, now, float("inf") if change is None else change

@@ -41,7 +41,7 @@ _COLUMNS = ("id", "title", "section", "published_at", "language", "boxes", "item
 
 
 @dataclass(frozen=True)
-class Told:
+class CountedStory:
     """A story as it is now, with the numbers it had when boxes were counted.
 
     Attributes:
@@ -76,7 +76,7 @@ class Page:
     counts: dict[str, int]
     found: int
     changed: int
-    told: list[Told]
+    stories: list[CountedStory]
     following: int | None
 
 
@@ -85,8 +85,8 @@ async def show(visit: Visit) -> Response:
     """What the last job counted; that there was none, before the first."""
     kind, facets, start = _asked(visit)
     page = await visit.compute(_page, visit.recommender, kind, facets, start)
-    told: dict[str, Any] = {"page": page, "names": NAMES, "facet_names": FACETS, "asked": {"kind": kind, **facets}}
-    return visit.page("exposure.html", kind=kind, facets=facets, start=start, **told)
+    context: dict[str, Any] = {"page": page, "names": NAMES, "facet_names": FACETS, "asked": {"kind": kind, **facets}}
+    return visit.page("exposure.html", kind=kind, facets=facets, start=start, **context)
 
 
 @signed_in()
@@ -130,16 +130,16 @@ def _page(recommender: Recommender, kind: str, facets: dict[str, str], start: in
     if count is None:
         return None
     rows = count.only(kind, facets)
-    told = [*_told(recommender, rows[start : start + _PAGE], hosts=kind in {"nowhere", "unreached"})]
+    stories = [*_stories(recommender, rows[start : start + _PAGE], hosts=kind in {"nowhere", "unreached"})]
     following = start + _PAGE if len(rows) > start + _PAGE else None
     changed = recommender.view().revision - count.counted.revision
-    return Page(count, count.counts(), len(rows), max(changed, 0), told, following)
+    return Page(count, count.counts(), len(rows), max(changed, 0), stories, following)
 
 
-def _told(recommender: Recommender, rows: pa.Table, *, hosts: bool) -> Iterator[Told]:
-    view, told = recommender.view(), rows.to_pylist()
-    cards = _cards(recommender, view, [row[name] for row in told for name in ("id", "copy_of") if row[name]])
-    shown = [row for row in told if row["id"] in cards]
+def _stories(recommender: Recommender, rows: pa.Table, *, hosts: bool) -> Iterator[CountedStory]:
+    view, stored = recommender.view(), rows.to_pylist()
+    cards = _cards(recommender, view, [row[name] for row in stored for name in ("id", "copy_of") if row[name]])
+    shown = [row for row in stored if row["id"] in cards]
     answers = [*recommender.answers([row["id"] for row in shown], _HOSTS)] if hosts else [None] * len(shown)
     near = _cards(recommender, view, [item.id for answer in answers if answer is not None for item in answer.items])
     pinned = defaultdict[str, list[str]](list)
@@ -149,7 +149,7 @@ def _told(recommender: Recommender, rows: pa.Table, *, hosts: bool) -> Iterator[
     for row, answer in zip(shown, answers, strict=True):
         ruled = row["hidden"] is not None or row["copy_of"] is not None
         items = [] if answer is None or ruled else answer.items
-        yield Told(
+        yield CountedStory(
             cards[row["id"]], row["boxes"], row["items"], row["clicks"], pinned[row["id"]],
             [near[item.id] for item in items if item.id in near], row["hidden"], cards.get(row["copy_of"]),
         )  # fmt: skip
@@ -165,12 +165,12 @@ def _cards(recommender: Recommender, view: View, ids: Sequence[str]) -> dict[str
 def _rows(recommender: Recommender, rows: pa.Table) -> Rows:
     """A few at a time, so that readers are answered between."""
     for start in range(0, len(rows), _BATCH):
-        told = rows[start : start + _BATCH].to_pylist()
-        cards = _cards(recommender, recommender.view(), [row["id"] for row in told])
+        stored = rows[start : start + _BATCH].to_pylist()
+        cards = _cards(recommender, recommender.view(), [row["id"] for row in stored])
         yield [
             {"id": card.id, "title": card.title, "section": card.section, "published_at": card.published_at,
              "language": card.language, "boxes": row["boxes"], "items": row["items"], "clicks": row["clicks"]}
-            for row in told if (card := cards.get(row["id"])) is not None
+            for row in stored if (card := cards.get(row["id"])) is not None
         ]  # fmt: skip
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from recommend_service.desk import changes, door, drafts, exposure, eyes, operations, rules, stories, trials
+from recommend_service.desk import changes, drafts, exposure, eyes, operations, rules, sign_in, stories, trials
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.sessions import DESK
 
 router = APIRouter()
 for path, get, post in (
-    ("/sign-in", door.show, door.enter),
-    ("/sign-out", None, door.leave),
+    ("/sign-in", sign_in.show, sign_in.enter),
+    ("/sign-out", None, sign_in.leave),
     ("", stories.find, None),
     (f"/stories/{ARTICLE}/curation", None, stories.act),
     (f"/stories/{ARTICLE}", stories.show, None),

@@ -99,7 +99,7 @@ def _allowed(app: FastAPI, path: str, known: str) -> set[str]:
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
-def _told(request: Request, response: Response, detail: str) -> Response:
+def _for_client(request: Request, response: Response, detail: str) -> Response:
     """A problem as who asked reads it: people who follow a link get a page, programs the document."""
     wants_page = request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("Accept", "")
     if not wants_page or request.url.path.startswith("/v1/"):
@@ -120,7 +120,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RecommendError)
     async def _known(request: Request, error: RecommendError) -> Response:
-        return _told(request, known_problem(error), str(error))
+        return _for_client(request, known_problem(error), str(error))
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
@@ -134,10 +134,10 @@ def install(app: FastAPI) -> None:
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = ", ".join(sorted(_allowed(app, request.url.path, headers.get("Allow", ""))))
         detail = str(error.detail)
-        return _told(request, problem(HTTPStatus(error.status_code), detail, headers), detail)
+        return _for_client(request, problem(HTTPStatus(error.status_code), detail, headers), detail)
 
     @app.exception_handler(Exception)
     async def _unexpected(request: Request, error: Exception) -> Response:
         logger.error("unexpected error", exc_info=error)
         detail = "an unexpected error; it is in the service's log"
-        return _told(request, problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail), detail)
+        return _for_client(request, problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail), detail)

@@ -17,11 +17,11 @@ from recommend.errors import RecommendError
 from recommend.index.filters import UNFILTERED
 from recommend.index.view import View
 from recommend.recommender import Recommender
+from recommend_service.answering import cache_key, compute_answer
 from recommend_service.cache.answers import UrlEntry
 from recommend_service.cache.response import GZIP_FROM
 from recommend_service.http.parameters import BoxParameters
 from recommend_service.http.paths import ARTICLE, SLASH, raw_path
-from recommend_service.making import asked_for, make
 from recommend_service.state import ServiceState
 
 _BEFORE, _AFTER = "/v1/articles/", "/related"
@@ -96,11 +96,11 @@ class FastPath:
             return None
         cache, asked = (
             state.recommenders().cache(recommender),
-            asked_for(recommender, view, article_id, article_id, given, UNFILTERED),
+            cache_key(recommender, view, article_id, article_id, given, UNFILTERED),
         )
         ready = cache.get(view, time(), asked)
         if ready is None:
-            ready, _ = make(state, recommender, view, asked, known=True)
+            ready, _ = compute_answer(state, recommender, view, asked, known=True)
         entry = UrlEntry(ready, _ROUTE, asked.until(None))
         if len(path) <= _LONGEST_KEPT:
             cache.put(view, asked, ready, ((path, scope["query_string"]), _ROUTE, entry.until))

@@ -23,8 +23,8 @@ from recommend_service.http.markup_parameters import MarkupParameters, UrlMarkup
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.problems import INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.routes.variants import chosen, marked
+from recommend_service.running_story import running_story
 from recommend_service.state import ServiceState
-from recommend_service.telling import tell
 
 router = APIRouter(
     prefix="/v1",
@@ -70,7 +70,7 @@ async def _respond(
     own, caching = await state.search(recommender.over, lambda view: _told(view, article_id, name, service))
     language, look = given.lang or own, given.look()
     if look.layout == "timeline" and article_id is not None:
-        story = await tell(state, recommender, article_id, given.filters())
+        story = await running_story(state, recommender, article_id, given.filters())
         if story is not None and story.articles:
             return _marked(request, render_story(story.brief(given.limit), language, look, article_id), caching)
     async with state.compute_lock():

@@ -63,13 +63,13 @@ async def readyz(request: Request) -> Response:
     await state.caught_up()
     recommender = state.recommender()
     view = recommender.view()
-    readable = await state.readable.tell()
+    readable = await state.readable.result()
     if readable.holds is False:
         raise StoreError(readable.problem)
-    searchable = await state.searchable.tell()
+    searchable = await state.searchable.result()
     if searchable.holds is False:
         raise StoreError(searchable.problem)
-    writable, encodes = await state.writable.tell(state.store.health.writable), await state.encodes.tell()
+    writable, encodes = await state.writable.result(state.store.health.writable), await state.encodes.result()
     problems = [one.problem for one in (readable, searchable, writable, encodes) if one.problem]
     if recommender.problem is not None:
         problems.insert(0, recommender.problem)

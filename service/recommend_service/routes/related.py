@@ -13,6 +13,7 @@ from starlette.types import Scope
 from recommend.index.over import over
 from recommend.index.view import View
 from recommend.recommender import Recommender
+from recommend_service.answering import cache_key, compute_answer
 from recommend_service.cache.answers import CacheKey
 from recommend_service.cache.response import CachedResponse
 from recommend_service.http.auth import require_reader
@@ -21,7 +22,6 @@ from recommend_service.http.parameters import BoxParameters, UrlParameters
 from recommend_service.http.paths import ARTICLE, raw_path
 from recommend_service.http.problems import INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import AnswerBody
-from recommend_service.making import asked_for, make
 from recommend_service.routes.variants import chosen, marked
 from recommend_service.state import ServiceState
 
@@ -79,13 +79,13 @@ async def _respond(
     state: ServiceState = scope["app"].state.service
     if article_id is not None and await state.search(recommender.under_embargo, article_id):
         article_id = None
-    asked = asked_for(recommender, recommender.view(), name, article_id, given)
+    asked = cache_key(recommender, recommender.view(), name, article_id, given)
     known = article_id is not None
     popular = await state.popular.ids(state.store) if given.fallback == "popular" else ()
     ready, revision = _answered(scope, state, recommender, given, view, asked, known=known)
 
     def makes() -> tuple[CachedResponse, int]:
-        return make(state, recommender, recommender.view(), asked, known=known, popular=popular)
+        return compute_answer(state, recommender, recommender.view(), asked, known=known, popular=popular)
 
     if ready is None and state.searches_elsewhere:  # which others need not wait for
         answer = await state.search(makes)

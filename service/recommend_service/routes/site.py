@@ -18,7 +18,7 @@ from recommend_service.http.box import LAYOUTS, Look, render_story
 from recommend_service.http.pages import FALLBACK_SIZE, Library, Pages, Story, library
 from recommend_service.http.paths import ARTICLE
 from recommend_service.http.pictures import picture
-from recommend_service.telling import tell
+from recommend_service.running_story import running_story
 
 PAGE_SIZE = 24
 FOUND_SIZE = 20
@@ -134,7 +134,7 @@ class Site:
 
 async def _tell(request: Request, article_id: str) -> RunningStory | None:
     state = request.app.state.service
-    return await tell(state, state.recommender(), article_id)
+    return await running_story(state, state.recommender(), article_id)
 
 
 def site_router(

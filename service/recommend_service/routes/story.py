@@ -20,8 +20,8 @@ from recommend_service.http.paths import ARTICLE
 from recommend_service.http.problems import INDEX_PROBLEMS, LIMIT_PROBLEMS, PROBLEM, READ_PROBLEMS
 from recommend_service.http.schemas import StoryBody
 from recommend_service.routes.variants import chosen, marked
+from recommend_service.running_story import running_story
 from recommend_service.state import ServiceState
-from recommend_service.telling import tell
 
 router = APIRouter(
     prefix="/v1",
@@ -78,7 +78,7 @@ async def _respond(
 ) -> Response:
     """Responds for the article that ``name`` stands for, None where none does."""
     state: ServiceState = request.app.state.service
-    told = None if article_id is None else await tell(state, recommender, article_id, given.filters())
+    told = None if article_id is None else await running_story(state, recommender, article_id, given.filters())
     if told is None:
         raise UnknownArticleError(name)
     service = state.settings.service

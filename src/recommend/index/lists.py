@@ -25,7 +25,7 @@ Lists = NDArray[np.void]
 
 LISTED = 28
 """Candidates of a list: enough for a box of ten, with what is hidden and what repeats."""
-TOLD, NAMED = 8, 3
+REASONED, NAMED = 8, 3
 """Candidates of a list whose reasons are in it at most, and the most terms that one of these names."""
 PAIRS = 10
 """Pairs of candidates that repeat one another of which a list has room to tell."""
@@ -42,7 +42,7 @@ def lists_type(features: int) -> np.dtype[np.void]:
     """One list: ``count`` candidates, best first, with their rows, ranking scores, and dense and lexical cosines with
     the article; whether it is ``exhaustive``; and ``means`` (f,), all as in
     :class:`~recommend.ranking.shortlist.Shortlist`; the reasons of those at some ``places``, see
-    :mod:`recommend.ranking.told`; and what repeats what, see :mod:`recommend.ranking.repeats`."""
+    :mod:`recommend.ranking.listed_reasons`; and what repeats what, see :mod:`recommend.ranking.repeats`."""
     fields: list[tuple[str, str] | tuple[str, str, tuple[int, ...]]] = [
         ("count", "<i2"),
         ("exhaustive", "<i2"),
@@ -51,10 +51,10 @@ def lists_type(features: int) -> np.dtype[np.void]:
         ("scores", "<f4", (LISTED,)),
         ("dense", "<f2", (LISTED,)),
         ("lexical", "<f2", (LISTED,)),
-        ("places", "u1", (TOLD,)),
-        ("kinds", "u1", (TOLD,)),
-        ("starts", "<u2", (TOLD, NAMED)),
-        ("lengths", "u1", (TOLD, NAMED)),
+        ("places", "u1", (REASONED,)),
+        ("kinds", "u1", (REASONED,)),
+        ("starts", "<u2", (REASONED, NAMED)),
+        ("lengths", "u1", (REASONED, NAMED)),
         ("copies", "<u4"),
         ("updates", "<u4"),
         ("pairs", "<u2", (PAIRS,)),

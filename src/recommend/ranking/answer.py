@@ -16,6 +16,7 @@ from recommend.ranking.basis import Basis
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.evidence import age, evidence_under
 from recommend.ranking.features import contributions
+from recommend.ranking.listed_reasons import ListedReasons
 from recommend.ranking.near_misses import NearMiss
 from recommend.ranking.reasons import (
     Reason,
@@ -24,7 +25,6 @@ from recommend.ranking.reasons import (
     reason,
     said,
 )
-from recommend.ranking.told import Told
 from recommend.settings import PolicySettings
 
 _PUBLIC = Access.PUBLIC
@@ -85,7 +85,7 @@ def recommendations(
     section: str | None = None,
     *,
     explained: Collection[str] | None,
-    ready: Told | None = None,
+    ready: ListedReasons | None = None,
     ruled: Sequence[Sequence[str]] | None = None,
 ) -> list[Recommendation]:
     """The items that the candidates at the places ``which`` of those chosen make under a query.

@@ -51,7 +51,7 @@ def related_box(
         ready = selection.scoring.shortlist(query, place)
     chosen = selection.choose(query, article_id, k, eligibility, ready)
     explained = _explained(selection, explain)
-    ready_reasons, heard, ruling = None if ready is None else ready.told, query, chosen.ruling
+    ready_reasons, heard, ruling = None if ready is None else ready.reasons, query, chosen.ruling
     if chosen.rescored:
         ready_reasons, heard = None, without_signals(view, query, ruling.ignored)
     items = recommendations(

@@ -80,8 +80,8 @@ class Filtering:
             return ranked.first(k), {}
         kept, removed = ranked if fills else self._preferred(ranked), {}
         if rules.hide_duplicates:
-            told = np.array([self.query.group, *pins.groups.tolist()], np.uint64)
-            fresh = policy.first_of_groups(np.concatenate([told, kept.groups]))[len(told) :]
+            taken_groups = np.array([self.query.group, *pins.groups.tolist()], np.uint64)
+            fresh = policy.first_of_groups(np.concatenate([taken_groups, kept.groups]))[len(taken_groups) :]
             kept = kept.take(
                 fresh & ~near_duplicates.of_query(self.scoring.view, self.query, kept, rules, self.repeats)
             )

@@ -12,10 +12,10 @@ from recommend.index.query import Query
 from recommend.index.view import View
 from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.evidence import evidence_under
+from recommend.ranking.listed_reasons import ListedReasons
 from recommend.ranking.near_duplicates import published
 from recommend.ranking.reasons import kind_and_terms, near_enough
 from recommend.ranking.same_story import KINDS, superseded
-from recommend.ranking.told import Told
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
@@ -38,7 +38,9 @@ class Latest:
     gone: int = 0
 
 
-def latest_piece(view: View, query: Query, ranked: Candidates, rules: PolicySettings, told: Told | None) -> Latest:
+def latest_piece(
+    view: View, query: Query, ranked: Candidates, rules: PolicySettings, reasons: ListedReasons | None
+) -> Latest:
     """The candidates, best first, in which of those that a reason calls the query's own story only the newest is left.
 
     Args:
@@ -46,9 +48,9 @@ def latest_piece(view: View, query: Query, ranked: Candidates, rules: PolicySett
         query: of the story under which the box stands.
         ranked: under it.
         rules: of policy, that reasons look at.
-        told: reasons that need not be found.
+        reasons: those that need not be computed.
     """
-    same = np.flatnonzero(_of_story(view, query, ranked.first(_MOST), rules, told))
+    same = np.flatnonzero(_of_story(view, query, ranked.first(_MOST), rules, reasons))
     if len(same) < 2:
         return Latest(ranked)
     gone = superseded(np.zeros(len(same), np.int64), published(view, ranked.take(same)))
@@ -57,7 +59,9 @@ def latest_piece(view: View, query: Query, ranked: Candidates, rules: PolicySett
     return Latest(ranked.take(np.delete(np.arange(len(ranked)), same[gone])), place, int(gone.sum()))
 
 
-def _of_story(view: View, query: Query, ranked: Candidates, rules: PolicySettings, told: Told | None) -> BoolArray:
+def _of_story(
+    view: View, query: Query, ranked: Candidates, rules: PolicySettings, reasons: ListedReasons | None
+) -> BoolArray:
     found, unknown = np.zeros(len(ranked), np.bool_), list[int]()
     if query.published_at == MISSING:
         return found
@@ -65,7 +69,7 @@ def _of_story(view: View, query: Query, ranked: Candidates, rules: PolicySetting
         if moment == MISSING or not near_enough(moment - query.published_at, float(ranked.probabilities[i])):
             continue
         number, row = int(ranked.segments[i]), int(ranked.rows[i])
-        known = None if told is None or number else told.get(row, "", "")
+        known = None if reasons is None or number else reasons.get(row, "", "")
         if known is None:
             unknown.append(i)
         else:

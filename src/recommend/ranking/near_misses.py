@@ -14,9 +14,9 @@ from recommend.index.view import View
 from recommend.ranking import near_duplicates, policy
 from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.chosen import Chosen
+from recommend.ranking.displacing_rules import full_by, moved_by
 from recommend.ranking.eligibility import Eligibility
 from recommend.ranking.exposure import is_at, preferred
-from recommend.ranking.giving_way import full_by, moved_by
 from recommend.ranking.pipeline import Selection
 from recommend.settings import PolicySettings
 

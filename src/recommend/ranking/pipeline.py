@@ -53,7 +53,7 @@ class Selection:
         ruling = eligibility.ruling(query.card, article_id)
         own = None if article_id is None else self.view.locate(article_id)
         short = self.scoring.shortlist(query, own) if ready is None else ready
-        sifting = Sifting(self.scoring, self.settings.policy, query, ruling, short.means, short.told, short.repeats)
+        sifting = Sifting(self.scoring, self.settings.policy, query, ruling, short.means, short.reasons, short.repeats)
         chosen = self._best(sifting, article_id, own, k, eligibility, short)
         filling = Filling(self.scoring, self.settings.policy, [query], eligibility, ruling=ruling)
         if filling.lacks(chosen, k):

@@ -13,21 +13,21 @@ import orjson
 from numpy.typing import NDArray
 
 from recommend.index.gathered import Gathered
-from recommend.index.lists import LISTED, TOLD, Lists, ReadyLists, block_rows, lists_folder, lists_type
+from recommend.index.lists import LISTED, REASONED, Lists, ReadyLists, block_rows, lists_folder, lists_type
 from recommend.index.query import Query
 from recommend.index.snapshot.layout import EXPOSURE
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.view import View
-from recommend.ranking import alike, near_duplicates, repeats, told
+from recommend.ranking import duplicates_by_list, listed_reasons, near_duplicates, repeats
 from recommend.ranking.candidates import FEATURES, Candidates, Place
 from recommend.ranking.evidence import evidence_under
 from recommend.ranking.filtering import SPARE
+from recommend.ranking.listed_reasons import ListedReasons
 from recommend.ranking.model import Ranker
 from recommend.ranking.policy import first_of_groups, marginal
 from recommend.ranking.reasons import kind_and_terms
 from recommend.ranking.repeats import Repeats
 from recommend.ranking.shortlist import Scoring, Shortlist
-from recommend.ranking.told import Told
 from recommend.settings import PolicySettings
 
 BoolArray = NDArray[np.bool_]
@@ -109,10 +109,10 @@ def read_shortlist(scoring: Scoring, lists: _Lists, language: str | None, place:
         scoring.ranker_of(language).calibration.probabilities(scores),
     )
     listed, there = rows.tolist(), rows >= 0
-    reasons, same = Told(listed, stored), Repeats.read(stored, listed)
+    reasons, same = ListedReasons(listed, stored), Repeats.read(stored, listed)
     means, whole = stored["means"].astype(np.float64), bool(stored["exhaustive"])
     some = candidates if there.all() else candidates.take(there)
-    return Shortlist(some, means, whole, told=reasons, repeats=same)
+    return Shortlist(some, means, whole, reasons=reasons, repeats=same)
 
 
 class ReadyShortlists:
@@ -158,7 +158,7 @@ def make_block(scoring: Scoring, rules: PolicySettings, number: int) -> Lists:
         shorts = [short.listed() for short in shortlists]
         for one, short in zip(lists, shorts, strict=True):
             _list(one, short)
-        of_query, among = alike.of_lists(scoring.view, rules, some, lists)
+        of_query, among = duplicates_by_list.of_lists(scoring.view, rules, some, lists)
         repeats.write(lists, of_query, among)
         for place, (one, query, short) in enumerate(zip(lists, queries, shorts, strict=True)):
             _tell(
@@ -193,7 +193,7 @@ def _tell(
     evidence = evidence_under(view, query, found, places, rules, newer.tolist())
     reasons = [kind_and_terms(each, query.language) for each in evidence]
     headlines = [view.segments[0].table.headline(row) for row in found.rows[places].tolist()]
-    told.write(one, places, reasons, headlines, query.headline)
+    listed_reasons.write(one, places, reasons, headlines, query.headline)
 
 
 def _shown_first(
@@ -202,10 +202,10 @@ def _shown_first(
     """Places of those related candidates that boxes are likely to show: the best that tell nothing twice, of all that
     are ``repeating`` (n,) the query, or the ``same`` (n, n). Of others no box says why, they fill it."""
     if not (rules.on and rules.hide_duplicates):
-        return list(range(min(len(related), TOLD)))
+        return list(range(min(len(related), REASONED)))
     groups = np.array([query.group], np.uint64)
     fresh = first_of_groups(np.concatenate([groups, related.groups]))[1:]
-    places = np.flatnonzero(fresh & ~repeating[: len(related)])[: TOLD + SPARE]
-    best = marginal(related.take(places), None, same[np.ix_(places, places)], TOLD, 0.0)
+    places = np.flatnonzero(fresh & ~repeating[: len(related)])[: REASONED + SPARE]
+    best = marginal(related.take(places), None, same[np.ix_(places, places)], REASONED, 0.0)
     chosen: list[int] = places[best].tolist()
     return chosen

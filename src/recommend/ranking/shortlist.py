@@ -18,10 +18,10 @@ from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.corpus import Corpus
 from recommend.ranking.features import comparable, compute_features, compute_features_each
 from recommend.ranking.history import keys
+from recommend.ranking.listed_reasons import ListedReasons
 from recommend.ranking.model import Ranker, dense_share
 from recommend.ranking.repeats import Repeats
 from recommend.ranking.scores import neutral, score
-from recommend.ranking.told import Told
 from recommend.settings import RankingSettings
 
 Means = NDArray[np.float64]
@@ -41,14 +41,14 @@ class Shortlist:
             :func:`~recommend.ranking.scores.neutral`; of all candidates that were found.
         exhaustive: whether the snapshot holds no others.
         count: how many each search was for; 0 where not all that it brought is here.
-        told: reasons that need not be found; ``repeats`` what need not of which candidates tell the same.
+        reasons: reasons that need not be computed; ``repeats`` what need not of which candidates tell the same.
     """
 
     candidates: Candidates
     means: Means
     exhaustive: bool
     count: int = 0
-    told: Told | None = None
+    reasons: ListedReasons | None = None
     repeats: Repeats | None = None
 
     def listed(self) -> Shortlist:

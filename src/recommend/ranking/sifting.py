@@ -11,11 +11,11 @@ from recommend.index.query import Query
 from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.latest_piece import latest_piece
+from recommend.ranking.listed_reasons import ListedReasons
 from recommend.ranking.repeats import Repeats
 from recommend.ranking.rules import Ruling
 from recommend.ranking.shortlist import Scoring
 from recommend.ranking.signals import rescored, without_signals
-from recommend.ranking.told import Told
 from recommend.settings import PolicySettings
 
 
@@ -45,7 +45,7 @@ class Sifting:
         query: whose candidates.
         ruling: what rules of editors say.
         means: as in :class:`~recommend.ranking.shortlist.Shortlist`.
-        told: reasons that need not be found; ``repeats`` what need not of which candidates tell the same.
+        reasons: reasons that need not be computed; ``repeats`` what need not of which candidates tell the same.
     """
 
     scoring: Scoring
@@ -53,12 +53,12 @@ class Sifting:
     query: Query
     ruling: Ruling
     means: NDArray[np.float64]
-    told: Told | None = None
+    reasons: ListedReasons | None = None
     repeats: Repeats | None = None
 
     def sift(self, candidates: Candidates) -> Sifted:
         """The candidates without what rules leave out, scored as they say."""
-        ruling, query, told = self.ruling, self.query, self.told
+        ruling, query, reasons = self.ruling, self.query, self.reasons
         if not ruling:
             return Sifted(candidates)
         view = self.scoring.view
@@ -67,10 +67,10 @@ class Sifting:
         if ruling.ignored:
             scored = rescored(self.scoring, query, kept, self.means, ruling.ignored)
             other, kept = scored is not kept, scored
-            query, told = (without_signals(view, query, ruling.ignored), None) if other else (query, told)
+            query, reasons = (without_signals(view, query, ruling.ignored), None) if other else (query, reasons)
         if not ruling.latest_of_story:
             return Sifted(kept, gone, rescored=other)
-        latest = latest_piece(view, query, kept, self.rules, told)
+        latest = latest_piece(view, query, kept, self.rules, reasons)
         return Sifted(latest.candidates, gone + latest.gone, latest.place, other)
 
     def placed(self, chosen: Chosen) -> Chosen:

@@ -174,11 +174,11 @@ def test_after_any_changes_no_kept_answer_is_stale_and_most_are_kept(
                 cache.put(view, asked, ready)
         for _ in range(chance.choice([1, 1, 1, 4])):
             now = changing.change(now)
-        view, kept = recommender.view(), [*cache._answers]
+        view, kept = recommender.view(), [*cache._by_key]
         looked += len(kept)
         cache.get(view, now, CacheKey("nobody", 1, "none"))
         survived += len(cache)
-        held = [asked for asked in cache._answers if asked.day in (None, int(now // 86_400))]
+        held = [asked for asked in cache._by_key if asked.day in (None, int(now // 86_400))]
         for asked in chance.sample(held, min(len(held), 6)) if (step + 1) % 20 else held:
             found, fresh = cache.get(view, now, asked), made(asked)
             assert found is not None
@@ -231,19 +231,19 @@ def test_answers_of_the_next_snapshot_that_are_ready_when_it_is_served_are_what_
         changing.take(row)
     reindex(store, toy_encoder, recommender.settings)
     after = Recommender(store, recommender.settings, toy_encoder)
-    following = cache.empty()
-    fill(following, after, [asked for asked, _ in cache.latest_asked(40)])
+    following = cache.empty_copy()
+    fill(following, after, [asked for asked, _ in cache.recently_asked(40)])
     assert len(following) == 40
-    cache.follow_with(following)
+    cache.replace_with(following)
     assert len(cache) == 60
-    gone = next(iter(following._answers))
+    gone = next(iter(following._by_key))
     store.delete(gone.article_id)
     for row in [changing.spare.pop() for _ in range(5)]:
         changing.take(row)
     view = after.view()
     assert cache.get(view, now, gone) is None
     assert len(cache) >= (0 if recommender.settings.policy.readable else 10)
-    for asked in [*cache._answers]:
+    for asked in [*cache._by_key]:
         found, fresh = cache.get(view, now, asked), made(after, asked)
         assert found is not None
         assert fresh is not None

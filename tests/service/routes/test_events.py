@@ -110,7 +110,7 @@ def test_an_impression_holds_for_three_days_and_is_the_same_all_day_long(
     assert newsroom.reader.get(BOX, params={"limit": 5}).json()["impression"] == told()["impression"]
     now, at = time.time(), 0.0
     monkeypatch.setattr("recommend_service.routes.events.time", lambda: now + at)
-    monkeypatch.setattr("recommend_service.making.time", lambda: now + at)
+    monkeypatch.setattr("recommend_service.answering.time", lambda: now + at)
     monkeypatch.setattr("recommend_service.middleware.fast_path.time", lambda: now + at)
     newsroom.reader.get(BOX, params={"limit": 5})  # ready from now on
     for hours, status in ((47, 202), (72, 422)):

@@ -1,4 +1,4 @@
-"""Answers about stored articles, made when they are not kept."""
+"""Answers about stored articles, computed on a cache miss."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from recommend_service.http.parameters import BoxParameters
 from recommend_service.state import ServiceState
 
 
-def asked_for(
+def cache_key(
     recommender: Recommender,
     view: View,
     name: str,
@@ -28,15 +28,15 @@ def asked_for(
     given: BoxParameters,
     filters: Filters | None = None,
 ) -> CacheKey:
-    """What a request asks of a recommender.
+    """The cache key of a request to a recommender.
 
     Args:
-        recommender: that is to answer.
-        view: whose rules hold.
-        name: what the article is asked for by.
+        recommender: answers the request.
+        view: state to answer from; its rules decide whether ages count.
+        name: the id or URL in the request.
         article_id: its id, None where no article has that name.
         given: the request's parameters.
-        filters: what they filter by, where that is known.
+        filters: of the request, where they were already read.
     """
     rules, now = recommender.settings.policy, time()
     clock = by_the_clock(rules, given.prefer) or (rules.on and view.rules.ages)
@@ -51,7 +51,7 @@ def asked_for(
     )
 
 
-def make(
+def compute_answer(
     state: ServiceState,
     recommender: Recommender,
     view: View,
@@ -65,13 +65,13 @@ def make(
     articles if the request allows them.
 
     Args:
-        state: whose metrics count it.
-        recommender: that answers.
-        view: what is answered from; the latest articles are those of the present one.
-        asked: what is asked for.
+        state: its metrics count the answer.
+        recommender: answers the request.
+        view: state to answer from; a fallback lists the latest articles of the current one.
+        asked: the key, see :func:`cache_key`.
         known: whether an article has the id.
-        beside: a recommender on the view that computes in place of the one that answers, beside it.
-        popular: what readers clicked most of late, the most first, where that may stand in.
+        beside: computes in place of ``recommender``, on the same settings and another view: warms the cache.
+        popular: ids of the most clicked articles, most clicks first, where they may be the fallback.
 
     Raises:
         UnknownArticleError: when the article is not there, and nothing may stand in.

@@ -6,30 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from recommend.index.lists import NAMED, TOLD
+from recommend.index.lists import NAMED, REASONED
 from recommend.ranking.reasons import ReasonKind
 
 _KINDS: tuple[ReasonKind, ...] = get_args(ReasonKind)
 _PLACES = {kind: place for place, kind in enumerate(_KINDS)}
-_OTHER = 255  # a reason that cannot be told like this
-_QUERYS = 1 << 15  # added to where a term begins in the query's headline
+_NOT_STORED = 255  # a reason that does not fit this form
+_IN_QUERY = 1 << 15  # added to the offset of a term in the query's headline
 _LONGEST = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ListedReasons:
     """The reasons for some candidates of one list.
 
     Attributes:
         rows: of all its candidates.
-        found: the list.
+        entry: the list as it is stored, see :func:`~recommend.index.lists.lists_type`.
     """
 
     rows: list[int]
-    found: Any
+    entry: Any
 
     def get(self, row: int, headline: str, own: str) -> tuple[ReasonKind, tuple[str, ...]] | None:
-        """Kind and terms of the reason for the article at a row, None where it is to be found.
+        """Kind and terms of the reason for the article at a row, None where it is not stored and must be computed.
 
         Args:
             row: in the snapshot.
@@ -37,14 +37,14 @@ class Told:
         """
         if row not in self.rows:
             return None
-        places, at = self.found["places"].tolist(), self.rows.index(row)
+        places, at = self.entry["places"].tolist(), self.rows.index(row)
         if at not in places:
             return None
         place = places.index(at)
-        kind = int(self.found["kinds"][place])
+        kind = int(self.entry["kinds"][place])
         if kind >= len(_KINDS):
             return None
-        spans = zip(self.found["starts"][place].tolist(), self.found["lengths"][place].tolist(), strict=True)
+        spans = zip(self.entry["starts"][place].tolist(), self.entry["lengths"][place].tolist(), strict=True)
         return _KINDS[kind], tuple(_cut(start, length, headline, own) for start, length in spans if length)
 
 
@@ -59,12 +59,12 @@ def write(
 
     Args:
         one: the list.
-        places: of at most TOLD candidates in it.
+        places: of at most REASONED candidates in it.
         reasons: kind and terms of those.
         headlines: of these candidates; ``own`` of the article whose list it is.
     """
-    at, kinds = [_OTHER] * TOLD, [_OTHER] * TOLD
-    starts, lengths = [[0] * NAMED for _ in range(TOLD)], [[0] * NAMED for _ in range(TOLD)]
+    at, kinds = [_NOT_STORED] * REASONED, [_NOT_STORED] * REASONED
+    starts, lengths = [[0] * NAMED for _ in range(REASONED)], [[0] * NAMED for _ in range(REASONED)]
     for i, (place, (kind, terms), headline) in enumerate(zip(places, reasons, headlines, strict=True)):
         spans = [_span(term, headline, own) for term in terms]
         if len(spans) <= NAMED and None not in spans:
@@ -75,13 +75,13 @@ def write(
 
 
 def _span(term: str, headline: str, own: str) -> tuple[int, int] | None:
-    for text, added in ((headline, 0), (own, _QUERYS)):
+    for text, added in ((headline, 0), (own, _IN_QUERY)):
         start = text.find(term)
-        if 0 <= start < _QUERYS and 0 < len(term) <= _LONGEST:
+        if 0 <= start < _IN_QUERY and 0 < len(term) <= _LONGEST:
             return start + added, len(term)
     return None
 
 
 def _cut(start: int, length: int, headline: str, own: str) -> str:
-    text, at = (own, start - _QUERYS) if start >= _QUERYS else (headline, start)
+    text, at = (own, start - _IN_QUERY) if start >= _IN_QUERY else (headline, start)
     return text[at : at + length]

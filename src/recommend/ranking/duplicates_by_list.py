@@ -1,4 +1,4 @@
-"""Which candidates of many lists tell the same, found for all of them together."""
+"""Near-duplicates within many ready lists at once: a pair that several lists hold is compared once."""
 
 from __future__ import annotations
 

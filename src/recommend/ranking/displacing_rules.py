@@ -1,4 +1,4 @@
-"""Which rules of editors may be why a candidate is not shown though some that are score lower."""
+"""Which editors' rules may explain why a candidate is not shown although lower-scoring ones are."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from recommend.ranking.rules import is_meant, values_of
 
 
 def full_by(view: View, box: Chosen, place: Place) -> list[str]:
-    """Names of the rules by which no more of its kind may be in the box."""
+    """Names of the rules whose limit for its kind the box has reached."""
     shown = box.candidates.places
     return [rule.name for rule, _ in box.ruling.rules if _is_full(view, shown, rule, place)]
 
 
 def moved_by(view: View, box: Chosen, place: Place) -> list[str]:
-    """Names of the rules that may have put it behind others: that hold it back, prefer one that is shown, want of its
-    story a later piece, or do not count what it has in common."""
+    """Names of the rules that may have ranked it below others: those that hold it back, prefer an item that is shown,
+    keep only a later piece of its story, or ignore a label that it shares."""
     return [rule.name for rule, match in box.ruling.rules if _may_move(view, box, rule, match, place)]
 
 
