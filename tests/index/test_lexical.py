@@ -113,3 +113,22 @@ def test_terms_that_hold_digits_are_told_from_words() -> None:
         TermCounts.of(["storm kills 12", "b52 over the coast", "١٢ storms"]), np.zeros((3, 2), np.float32)
     )
     assert sorted(lexicon.terms(np.flatnonzero(lexicon.numeric))) == ["12", "b52", "١٢"]
+
+
+def test_what_stands_beside_words_adds_to_cosines_and_not_to_length() -> None:
+    texts = ["Hafenarbeiter streiken 2026", "Hilfsarbeiter gesucht", "Dockers strike", "", "Wahl"]
+    languages = ["de", "de", "en", "de", "de"]
+    counts = TermCounts.of(texts, languages)
+    lexicon, matrix = term_weights.fit(counts, np.eye(len(texts), 8, dtype=np.float32), languages)
+    rows = np.arange(len(texts))[::-1]
+    lengths = [len(matrix.vector(row).words.terms) for row in rows.tolist()]
+    assert matrix.word_counts(rows).tolist() == lengths == [2, 0, 3, 3, 4]
+    query = lexicon.weigh(texts[0], "de")
+    assert query.words.terms.tolist() == matrix.vector(0).words.terms.tolist()
+    np.testing.assert_allclose(query.weights, matrix.vector(0).weights, rtol=1e-6)
+    assert np.linalg.norm(query.weights) == pytest.approx(1.0)
+    assert len(np.intersect1d(query.words.terms, matrix.vector(1).words.terms)) == 0
+    cosines = matrix.scores(np.arange(len(texts)), query)[0]
+    assert cosines[0] == pytest.approx(1.0)
+    assert 0 < cosines[1] < 0.5
+    assert not cosines[2:].any()

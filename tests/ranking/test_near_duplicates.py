@@ -33,10 +33,10 @@ OTHERS = {
 }
 
 
-def told(*texts: str) -> tuple[list[list[bool]], list[list[bool]]]:
-    """Which of some texts are copies, and which updates, of each other."""
+def told(*texts: str, language: str | None = None) -> tuple[list[list[bool]], list[list[bool]]]:
+    """Which of some texts in a language are copies, and which updates, of each other."""
     padding = ["Parliament debates the winter budget 12", "Rovers reach the cup final", "Mites kill 34 bees"]
-    counts = TermCounts.of([*texts, *padding])
+    counts = TermCounts.of([*texts, *padding], [*[language] * len(texts), *[None] * len(padding)])
     lexicon, matrix = term_weights.fit(counts, np.eye(len(counts), 8, dtype=np.float32))
     vectors = [matrix.vector(row) for row in range(len(texts))]
     copies, updates = compare(vectors, lexicon.numeric, PolicySettings())
@@ -48,8 +48,10 @@ def told(*texts: str) -> tuple[list[list[bool]], list[list[bool]]]:
     return copies.tolist(), updates.tolist()
 
 
-def test_the_same_words_are_a_copy_and_with_other_numbers_an_update() -> None:
-    copies, updates = told(REPORT.format(11, 23), REPORT.format(11, 23), REPORT.format(14, 31))
+@pytest.mark.parametrize("language", [None, "en", "tr", "kk"])
+def test_the_same_words_are_a_copy_and_with_other_numbers_an_update(language: str | None) -> None:
+    reports = REPORT.format(11, 23), REPORT.format(11, 23), REPORT.format(14, 31)
+    copies, updates = told(*reports, language=language)
     assert copies == [[True, True, False], [True, True, False], [False, False, True]]
     assert updates == [[False, False, True], [False, False, True], [True, True, False]]
 

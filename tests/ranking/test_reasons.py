@@ -155,6 +155,16 @@ def test_shared_terms_carry_their_parts_of_the_cosine_strongest_first() -> None:
     assert shared_terms(nothing, others, lexicon) == shared_terms(query, [nothing] * 2, lexicon) == [{}, {}]
 
 
+def test_pieces_of_words_are_no_reason() -> None:
+    texts, languages = ["Hafenarbeiter in Kiel", "Hilfsarbeiter in Kiel", "Hilfsarbeiter gesucht"], ["de"] * 3
+    lexicon, matrix = term_weights.fit(TermCounts.of(texts, languages), np.zeros((3, 2), np.float32))
+    query, *others = (matrix.vector(row) for row in range(3))
+    shared, nothing = shared_terms(query, others, lexicon)
+    assert set(shared) == {"kiel", "Kiel"}
+    assert nothing == {}
+    assert matrix.pairs(np.array([0]), np.array([2]))[0] > 0
+
+
 def test_of_an_article_that_is_not_public_only_what_its_own_headline_says_is_told() -> None:
     shares = {"storm": 0.2, "secret": 0.3, "coast": 0.1}
     assert told_by(shares, []) == shares

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from recommend.articles.limits import MARKS_A_LETTER, WORD_LIMIT
 from recommend.articles.markup import has_markup, without_markup, without_shortcodes
-from recommend.articles.stems import TONAL, lowered, stemmer
+from recommend.articles.stems import BESIDE, TONAL, lowered, ngrams, stemmer, without_article
 from recommend.articles.stems import stop_words as stop_words_of
 
 _SPACES = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
@@ -137,8 +137,8 @@ def terms(text: str, stop_words: Set[str] = frozenset(), language: str | None = 
     not looked at, and neither are characters without width.
 
     In another ``language`` than English (its primary BCP 47 tag) the stop words are its own, and a word gives its stem
-    in place of the five characters, where :mod:`recommend.articles.stems` knows one; beside them, in a script without
-    capitals. What a capital gives stays, so that names are the same in every language.
+    in place of the five characters, where :mod:`recommend.articles.stems` knows one. What a capital gives stays, so
+    that names are the same in every language. Beside them come its n-grams, and what two neighbours are together.
     """
     all_terms: list[str] = []
     pattern = _ASCII_WORD if text.isascii() else _any_word() if _ODD.search(text) else _PLAIN_WORD
@@ -159,25 +159,25 @@ def _foreign_terms(text: str, pattern: re.Pattern[str], language: str) -> list[s
         found += own
         if language == TONAL:
             if before and stem:
-                found.append(f"{before}_{stem}")
+                found.append(f"{BESIDE}{before}_{stem}")
             before = stem
     return found
 
 
-@lru_cache(maxsize=2**17)
+@lru_cache(maxsize=2**15)
 def _foreign_word(word: str, language: str) -> tuple[str, tuple[str, ...]]:
     """A word's stem, empty where it has none, and its terms, none for a stop word."""
     lower, own, stem = lowered(word, language), _terms_of(word)[1], stemmer(language)
     if lower in stop_words_of(language):
         return "", ()
-    if stem is None or _UNSPACED_WORD.match(word):
+    if _UNSPACED_WORD.match(word):
         return "", own
-    stemmed = stem(lower)
+    stemmed = stem(lower) if stem else ""
     if not own:
         return stemmed, ()
-    first = stemmed if language == TONAL else folded(stemmed)
-    beside = own[:1] if lower == word == word.upper() and own[0] != first else own[1:]
-    return stemmed, (first, *beside)
+    bare = (lambda text: text) if language == TONAL else folded
+    first = bare(stemmed) if stem else own[0]
+    return stemmed, (first, *own[1:], *ngrams(bare(lower), language))
 
 
 def spans(text: str, wanted: Set[str], *, often: bool = False) -> list[Span]:
@@ -273,7 +273,7 @@ def _word_terms(word: str) -> tuple[str, tuple[str, ...]]:
     plain = word.lower() if word.isascii() else folded(word)
     if len(plain) < 2:
         return plain, ()
-    stem = _PLURAL.sub("", plain)[:_STEM]
+    stem = without_article(_PLURAL.sub("", plain))[:_STEM]
     return plain, (stem, stem.capitalize()) if word[0].isupper() else (stem,)
 
 

@@ -134,22 +134,12 @@ def mean_similarity(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> float:
     return round(float(told.mean()), 4) if len(told) else 0.0
 
 
-def median_terms(rows: sparse.csr_array) -> float:
-    """How many different terms the articles of a corpus have, the median; 0 of none.
-
-    Args:
-        rows: (n, v) counts or weights.
-    """
-    terms = np.diff(rows.indptr)
-    return float(np.median(terms)) if len(terms) else 0.0
-
-
 def expansion_pays(typical_terms: float, similarity: float) -> bool:
     """Whether an article's nearest say more of it. They do of short items, and of reports of the same events; of long
     texts whose nearest are about something else, they tell what those are about.
 
     Args:
-        typical_terms: see :func:`median_terms`.
+        typical_terms: see :attr:`~recommend.index.term_counts.TermCounts.typical_words`.
         similarity: see :func:`mean_similarity`.
     """
     return similarity >= LEAST_SIMILARITY or not is_long(typical_terms)

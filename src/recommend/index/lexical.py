@@ -64,6 +64,17 @@ class TermMatrix:
         """How many articles the corpus has."""
         return int(self.rows.shape[0]) if self.corpus is None else self.corpus[1]
 
+    def word_counts(self, rows: IntArray) -> IntArray:
+        """(m,) how many different terms of words the articles at ``rows`` (m,) have."""
+        starts, ends = self.rows.indptr[rows], self.rows.indptr[rows + 1]
+        counts = np.asarray(ends - starts, np.int64)
+        some = np.flatnonzero(counts)
+        some = some[np.signbit(self.rows.data[starts[some]])]  # what stands beside words comes first
+        if len(some):
+            articles = self.rows[rows[some]]
+            counts[some] -= np.add.reduceat(np.signbit(articles.data).astype(np.int64), articles.indptr[:-1])
+        return counts
+
     def vector(self, row: int) -> TermVector:
         """The vector of an article."""
         span = slice(self.rows.indptr[row], self.rows.indptr[row + 1])

@@ -24,10 +24,17 @@ BoolArray = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class TermVector:
-    """The weighted terms of one text: ``terms`` (t,) int64 ascending columns, ``weights`` (t,) float32, unit length."""
+    """The weighted terms of one text: ``terms`` (t,) int64 ascending columns, ``weights`` (t,) float32, unit length;
+    below zero of what stands beside words, see :func:`~recommend.index.term_weights.fit`."""
 
     terms: IntArray
     weights: FloatArray
+
+    @property
+    def words(self) -> TermVector:
+        """Those terms that stand for words, with the weights that they have here."""
+        beside = np.signbit(self.weights)
+        return TermVector(self.terms[~beside], self.weights[~beside]) if beside.any() else self
 
 
 class Terms(Protocol):

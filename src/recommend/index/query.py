@@ -49,8 +49,8 @@ class Query:
 
     @property
     def term_count(self) -> int:
-        """Different terms of the article itself."""
-        return len(self.terms.terms)
+        """Different terms of the article's own words."""
+        return len(self.terms.words.terms)
 
 
 @dataclass(frozen=True, slots=True)

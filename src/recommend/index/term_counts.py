@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommend.articles.languages import primary_language
+from recommend.articles.stems import BESIDE
 from recommend.articles.text import terms
+
+RULES = 2
+"""Another one when texts give other terms: what was counted by others is counted anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,17 @@ class TermCounts:
 
     def __len__(self) -> int:
         return int(self.rows.shape[0])
+
+    @property
+    def beside(self) -> int:
+        """How many terms stand beside words, and not for them; they are the first."""
+        return bisect_left(self.vocabulary, chr(ord(BESIDE) + 1))
+
+    @property
+    def typical_words(self) -> float:
+        """How many different terms of words the articles have, the median; 0 of none."""
+        words = self.rows[:, self.beside :] if self.beside else self.rows
+        return float(np.median(np.diff(words.indptr))) if len(self) else 0.0
 
     def take(self, rows: NDArray[np.integer]) -> TermCounts:
         """Those of the articles at ``rows``, in that order; terms that none of them has are gone."""

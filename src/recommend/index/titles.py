@@ -22,6 +22,7 @@ from scipy import sparse
 from recommend.arrays import load_mmap
 from recommend.articles.languages import primary_language
 from recommend.articles.text import terms
+from recommend.index.expansion import is_long
 from recommend.index.lexical import TermMatrix
 from recommend.index.lexicon import Lexicon, TermVector
 from recommend.index.table import ArticleTable
@@ -88,7 +89,7 @@ def weigh(title: str, language: str | None, lexicon: Lexicon) -> TermVector:
     """The terms of a title that the corpus has, by the weights that they have in it, which sum to 1."""
     columns = np.unique(lexicon.columns(terms(title, lexicon.stop_words, language and primary_language(language))))
     columns = columns[columns >= 0]
-    weights = lexicon.weights[columns]
+    weights = np.abs(lexicon.weights[columns])
     return TermVector(columns, (weights / max(float(weights.sum()), 1e-9)).astype(np.float32))
 
 
@@ -102,7 +103,7 @@ def fit(titles: Iterable[str], languages: Iterable[str | None], lexicon: Lexicon
     indptr = np.cumsum([0, *map(len, places)])
     indices = np.array([place for some in places for place in some], np.int32)
     rows = np.repeat(np.arange(len(places)), np.diff(indptr))
-    weights = lexicon.weights[indices].astype(np.float32)
+    weights = np.abs(lexicon.weights[indices]).astype(np.float32)
     weights /= np.maximum(np.bincount(rows, weights, minlength=len(places)), 1e-9)[rows].astype(np.float32)
     return TermMatrix(sparse.csr_array((weights, indices, indptr), shape=(len(places), len(lexicon))))
 
@@ -115,6 +116,11 @@ def fit_table(
     told = titles_of(table)
     names = series(told)
     return fit((without_series(*one, names) for one in told), languages, lexicon), names
+
+
+def telling(counts: TermCounts, table: ArticleTable, languages: Sequence[str | None]) -> TermCounts:
+    """The counts that tell of an article: of long texts, those :func:`without_names`."""
+    return without_names(counts, table, languages) if is_long(counts.typical_words) else counts
 
 
 def without_names(counts: TermCounts, table: ArticleTable, languages: Sequence[str | None]) -> TermCounts:

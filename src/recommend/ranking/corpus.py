@@ -24,7 +24,7 @@ class Corpus:
     Attributes:
         similarity: how far, 0…1, an article's nearest may speak for it.
         coverage: how far, 0…1, what happens is told many times here, so that the nearest are as good as always related.
-        typical_terms: how many different terms its articles have, the median; 0 where that is unknown.
+        typical_terms: how many different terms of words its articles have, the median; 0 where that is unknown.
         unit: deviation of dense cosines over random pairs.
         label_worth: see :mod:`recommend.index.label_worth`.
         beyond: by how much the time curve is higher on the same day than over one year of a newsroom, 0 where it is
@@ -52,7 +52,7 @@ class Corpus:
         )
 
     def length_weight(self, terms: int) -> float:
-        """How far, 0…1, an article of so many different terms is ranked as full text, and not as a brief item.
+        """How far, 0…1, an article of so many different terms of words is ranked as full text, and not as a brief item.
 
         0 where the geometric mean of that number and ``typical_terms`` is at most 30, 1 from 50 on, straight in
         between: a page of 40 words is full text among pages, and a long item among briefs.

@@ -88,10 +88,9 @@ def _lexical(segment: Segment, queries: Sequence[Query], rows: Sequence[IntArray
 
 
 def length(matrix: TermMatrix, rows: IntArray) -> FloatArray:
-    """(n,) how long the articles at ``rows`` are: the natural logarithm of how many different terms they have, in
-    hundreds."""
-    terms = matrix.rows.indptr[rows + 1] - matrix.rows.indptr[rows]
-    hundreds: FloatArray = np.log(np.maximum(terms, 1) / _HUNDRED).astype(np.float32)
+    """(n,) how long the articles at ``rows`` are: the natural logarithm of how many different terms of words they have,
+    in hundreds."""
+    hundreds: FloatArray = np.log(np.maximum(matrix.word_counts(rows), 1) / _HUNDRED).astype(np.float32)
     return hundreds
 
 

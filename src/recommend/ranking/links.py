@@ -78,7 +78,7 @@ def propose(
         linked: links that the draft has: none stands near one of them, nor on its words.
         floor: least calibrated score of a story that gets one.
     """
-    own = frozenset(view.snapshot.lexicon.terms(query.terms.terms))
+    own = frozenset(view.snapshot.lexicon.terms(query.terms.words.terms))
     candidates = chosen.candidates
     stories = []
     for i in range(chosen.related):

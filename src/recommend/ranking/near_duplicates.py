@@ -123,19 +123,21 @@ def compare(
     Args:
         vectors: (n,) of the articles.
         numeric: (v,) which terms hold digits.
-        rules: how much must be the same.
+        rules: how much must be the same; what stands beside words does not count.
         rows: how many of the articles all are compared with, from the first; None for all.
     """
     columns, weights = dense_rows(vectors)
     weights = weights.astype(np.float64)  # so that what else is compared changes no sum that can be told
+    beside, weights = np.minimum(weights, 0.0), np.maximum(weights, 0.0)
     numbers, words = weights[:, numeric[columns]], weights[:, ~numeric[columns]]
     lengths = np.linalg.norm(words, axis=1)
+    whole = np.sqrt(np.maximum(1 - (beside**2).sum(axis=1), 1e-9))
     words /= np.maximum(lengths, 1e-9)[:, None]
     cosines = words[:rows] @ words.T
     present = (numbers > 0).astype(np.float64)
     count = present.sum(axis=1)
     others = present[:rows] @ present.T < np.maximum(count[:rows, None], count)
-    telling = _tells(count, lengths)
+    telling = _tells(count, lengths / whole)
     return _decided(cosines, others & telling[:rows, None] & telling, rules)
 
 
@@ -153,12 +155,13 @@ def compare_pairs(
     rows, place = unique_inverse(np.concatenate([left, right]), matrix.rows.shape[0])
     some = matrix.rows[rows]
     owner, digits = np.repeat(np.arange(len(rows)), np.diff(some.indptr)), numeric[some.indices]
-    words = np.where(digits, 0.0, some.data)
+    words = np.where(digits, 0.0, np.maximum(some.data, 0.0))
     lengths = np.sqrt(np.bincount(owner, words**2, minlength=len(rows)))
+    beside = np.bincount(owner, np.minimum(some.data, 0.0) ** 2, minlength=len(rows))
     words /= np.maximum(lengths, 1e-9)[owner]
     present = (digits & (some.data > 0)).astype(np.float64)
     count = np.bincount(owner, present, minlength=len(rows))
-    telling = _tells(count, lengths)
+    telling = _tells(count, lengths / np.sqrt(np.maximum(1 - beside, 1e-9)))
     one, other = place[: len(left)], place[len(left) :]
     cosines, shared = np.zeros((2, len(left)))
     for start in range(0, len(left), _PAIRS_AT_ONCE):

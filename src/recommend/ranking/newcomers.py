@@ -31,8 +31,7 @@ def scores_under(scoring: Scoring, number: int, rows: IntArray, means: FloatArra
     view = scoring.view
     segment = view.segments[number]
     features = features_under(view, number, rows, place)
-    terms = np.diff(segment.matrix.rows.indptr)[rows]
-    weights = scoring.corpus.length_weights(terms)[:, None]
+    weights = scoring.corpus.length_weights(segment.matrix.word_counts(rows))[:, None]
     languages = segment.table.codes("language")[rows]
     scores = np.empty(len(rows), np.float32)
     for code in np.unique(languages).tolist():

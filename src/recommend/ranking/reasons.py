@@ -205,8 +205,9 @@ def _events(evidence: Evidence, language: str | None) -> frozenset[str]:
 
 
 def shared_terms(query: TermVector, others: Sequence[TermVector], lexicon: Lexicon) -> list[dict[str, float]]:
-    """The terms that each of some articles shares with a query, with their parts of the lexical cosine, strongest
-    first."""
+    """The terms of words that each of some articles shares with a query, with their parts of the lexical cosine,
+    strongest first."""
+    query = query.words
     if not others or not len(query.terms):
         return [{} for _ in others]
     terms = np.concatenate([other.terms for other in others])

@@ -117,7 +117,8 @@ def _looked_up(view: View, lexicon: Lexicon, words: str) -> tuple[IntArray, list
     columns, unknown = set[int](), list[str]()
     for word in dict.fromkeys(words.split()):
         given = [terms(word, lexicon.stop_words, language) for language in languages]
-        known = [column for column in lexicon.columns(sorted(set().union(*given))).tolist() if column >= 0]
+        places = lexicon.columns(sorted(set().union(*given)))
+        known = places[(places >= 0) & (lexicon.weights[places] >= 0)].tolist()
         columns.update(known)
         if all(given) and not known:
             unknown.append(word)

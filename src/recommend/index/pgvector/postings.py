@@ -22,7 +22,7 @@ def parts(matrix: TermMatrix, numbers: IntArray, since: int = 0) -> Iterator[tup
     for term in np.flatnonzero(np.diff(postings.indptr)).tolist():
         span = slice(int(postings.indptr[term]), int(postings.indptr[term + 1]))
         weights = np.asarray(postings.data[span], "<f4")
-        order = np.argsort(-weights, kind="stable")
+        order = np.argsort(-np.abs(weights), kind="stable")
         having, weights = numbers[postings.indices[span]].astype("<i4")[order], weights[order]
         for part, start in enumerate(range(0, len(having), _A_PART)):
             some = slice(start, start + _A_PART)

@@ -30,7 +30,6 @@ from recommend.index.expansion import (
     expansion_pays,
     is_long,
     mean_similarity,
-    median_terms,
     nearest,
     units,
 )
@@ -41,7 +40,7 @@ from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.incremental import Corpus, made_by, read
 from recommend.index.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout
 from recommend.index.table import ArticleTable
-from recommend.index.term_counts import TermCounts
+from recommend.index.term_counts import RULES
 from recommend.index.time_curve import measure
 from recommend.settings import IndexSettings, Settings
 from recommend.store import Store
@@ -106,7 +105,7 @@ class Recipe:
             *([self.exposure] if self.exposure else []),
             *([f"{self.shards} shards"] if self.shards > 1 else []),
         )
-        return sha256(orjson.dumps([FORMAT, self.encoder.fingerprint, mapped, *chosen])).hexdigest()[:8]
+        return sha256(orjson.dumps([FORMAT, RULES, self.encoder.fingerprint, mapped, *chosen])).hexdigest()[:8]
 
 
 def free_name(layout: IndexLayout, revision: int, recipe: str, others: Iterable[str] = ()) -> str:
@@ -177,19 +176,19 @@ def _write(
     with ThreadPoolExecutor(1) as pool:  # FAISS computes while Python counts words
         building = pool.submit(VectorIndex.build, alone, kind)
         counts = pending.counts()
-        lexicon, matrix = term_weights.fit(_telling(counts, table), trusted, _languages(table))
+        lexicon, matrix = term_weights.fit(titles.telling(counts, table, _languages(table)), trusted, _languages(table))
         index = building.result()
     del pending, trusted
     on_stage("finding neighbours")
-    deviations = units(alone, matrix)
+    deviations, typical = units(alone, matrix), counts.typical_words
     neighbours, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.expansion_time)
     alike = mean_similarity(matrix, timeless)
     curve = measure(table.published_at, timeless, reading.groups)
-    expands = settings.expansion and expansion_pays(median_terms(matrix.rows), alike)
+    expands = settings.expansion and expansion_pays(typical, alike)
     alone_only = foreign if expands else np.ones(len(table), np.bool_)
     neighbours = neighbours if alone_only is None else _without(neighbours, alone_only)
     on_stage("indexing expanded embeddings")
-    means = SeriesMeans.of(table, alone) if is_long(median_terms(matrix.rows)) else SeriesMeans.none(alone.shape[1])
+    means = SeriesMeans.of(table, alone) if is_long(typical) else SeriesMeans.none(alone.shape[1])
     embeddings = expanded_vectors(means.off(alone, titles.titles_of(table)), neighbours)
     index = index.refilled(embeddings)
     on_stage("checking recall")
@@ -226,7 +225,7 @@ def _write(
         expansion_time=settings.expansion_time,
         units=deviations,
         mean_similarity=alike,
-        typical_terms=median_terms(matrix.rows),
+        typical_terms=typical,
         time_curve=curve,
         label_worth=label_worth.measure(table.codes("section"), tagged, written, timeless, reading.groups),
         beginnings=name_beginnings(map(table.headline, table.timeline.newest_first[:NEWEST].tolist())),
@@ -286,11 +285,6 @@ def sampled_recall(index: Searchable, embeddings: NDArray[np.float16], sample: i
 def _without(neighbours: NDArray[np.int32], alone: NDArray[np.bool_]) -> NDArray[np.int32]:
     """The neighbours (n, c), of articles that are to stand ``alone`` (n,) their own rows."""
     return np.where(alone[:, None], np.arange(len(alone), dtype=np.int32)[:, None], neighbours)
-
-
-def _telling(counts: TermCounts, table: ArticleTable) -> TermCounts:
-    """The counts that tell of an article: of long texts, those without the names of series."""
-    return titles.without_names(counts, table, _languages(table)) if is_long(median_terms(counts.rows)) else counts
 
 
 def _languages(table: ArticleTable) -> list[str | None]:

@@ -21,7 +21,7 @@ from recommend.index import lexical
 from recommend.index.boilerplate import SentenceKeys
 from recommend.index.snapshot.layout import SnapshotLayout
 from recommend.index.table import ArticleTable, Row, row_of
-from recommend.index.term_counts import TermCounts
+from recommend.index.term_counts import RULES, TermCounts
 from recommend.store import Store
 from recommend.store.rows import VECTOR_DTYPE, Published, told, vector_fault
 
@@ -34,9 +34,8 @@ _HASH_SIZE = 32
 @cache
 def made_by() -> str:
     """What decides, beside an article itself, what is kept of it."""
-    return ", ".join(
-        f"{name} {version(name)}" for name in ("related-articles", "scikit-learn", "PyStemmer", "stopwordsiso")
-    )
+    made_by = ((name, version(name)) for name in ("related-articles", "scikit-learn", "PyStemmer", "stopwordsiso"))
+    return ", ".join(f"{name} {number}" for name, number in (*made_by, ("terms", RULES)))
 
 
 @dataclass(frozen=True, slots=True)

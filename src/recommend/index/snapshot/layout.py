@@ -42,7 +42,7 @@ class Manifest(BaseModel):
         expansion_time: how much nearness in time counted for who is nearest.
         units: deviations of dense and lexical cosines over random pairs.
         mean_similarity: mean lexical cosine of articles and their nearest by content.
-        typical_terms: median of how many different terms articles have; 0 where that was not counted.
+        typical_terms: median of how many different terms of words articles have; 0 where that was not counted.
         time_curve: what nearness in time says here.
         label_worth: what sections, tags and authors say here, see :mod:`recommend.index.label_worth`.
         beginnings: words that name nothing alone, see :mod:`recommend.index.name_beginnings`.
