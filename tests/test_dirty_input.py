@@ -92,8 +92,8 @@ BIG: dict[str, tuple[Line, str | None, str]] = {  # rare: a file of them would f
 }
 # what only a table in text can get wrong
 CSV: dict[str, tuple[Callable[[bytes], bytes], str | None, str]] = {
-    "a cell too few": (lambda line: line.rsplit(b",", 1)[0], None, "cells that the header names"),
-    "cells too many": (lambda line: line + b",more,more", None, "cells that the header names"),
+    "a cell too few": (lambda line: line.rsplit(b",", 1)[0], None, "does not fit the header"),
+    "cells too many": (lambda line: line + b",more,more", None, "does not fit the header"),
     "text behind a quote": (lambda line: b'"x"y' + line, None, "is not a CSV row"),
     "Latin-1 in a table": (lambda line: line + b"\xe9", "section", "is not valid UTF-8"),
     "NUL in a table": (lambda line: line + b"\x00", "section", "contains a NUL byte"),

@@ -21,7 +21,7 @@ def tried_again(problem: Exception) -> None:
 def test_a_retry_is_told_in_a_sentence_that_holds_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     tell_retries_plainly()
     tried_again(httpx.ConnectError("https://me:secret@example.org is down"))
-    assert caplog.messages == ["that did not work (ConnectError); trying again in 0.0 s"]
+    assert caplog.messages == ["attempt failed (ConnectError); retrying in 0.0 s"]
 
 
 def test_a_wait_for_another_process_that_writes_is_not_told(caplog: pytest.LogCaptureFixture) -> None:

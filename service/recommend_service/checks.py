@@ -29,7 +29,7 @@ class Check:
     def __init__(self, what: str, work: Callable[[], None]) -> None:
         """
         Args:
-            what: a clause, for "whether … cannot be told".
+            what: a clause, for "whether … is not known".
             work: raises a :class:`RecommendError` where it does not hold.
         """
         self._what = what
@@ -51,7 +51,7 @@ class Check:
         except TimeoutError:
             if self._last.holds is False:
                 return self._last
-            return CheckResult(None, f"whether {self._what} cannot be told within {WITHIN:g} s")
+            return CheckResult(None, f"whether {self._what} is not known within {WITHIN:g} s")
 
     def _try(self) -> CheckResult:
         try:

@@ -1,7 +1,8 @@
-"""Room on disk for the files through which workers share their counts.
+"""Disk space for the files through which workers share their metrics.
 
 prometheus_client maps files that grow when they are written to: on a full disk that ends the process with SIGBUS, which
-nothing can catch. So each worker's files get all their room before they are mapped, or the worker counts for itself.
+nothing can catch. So each worker's files get all their room before they are mapped, or the worker keeps its own
+metrics.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def reserve() -> None:
             _allocate(Path(folder) / f"{kind}_{os.getpid()}.db", size)
     except OSError as problem:
         del os.environ[FOLDER]
-        logger.warning("this worker counts for itself: no room for what it would share: %s", problem)
+        logger.warning("this worker keeps its own metrics: no disk space for the shared ones: %s", problem)
 
 
 def _allocate(path: Path, size: int) -> None:

@@ -1,4 +1,4 @@
-"""Takes in what is told of impressions: kept in groups, counted, and deleted when it is old."""
+"""Receives events about impressions: stored by group commit, counted, pruned by age."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class FollowedView(FixedView):
         self._loop_thread = get_ident()
 
     def late(self, moment: float) -> bool:
-        """Whether the last look is too old for who asked at a moment of the monotonic clock."""
+        """Whether the last look is too old for a request that came at a moment of the monotonic clock."""
         return moment - self._seen > self._most
 
     def refresh(self) -> View:

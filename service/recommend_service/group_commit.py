@@ -1,4 +1,4 @@
-"""Group commit: what arrives while one transaction is written shares the next."""
+"""Group commit: changes that arrive during one transaction share the next."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class GroupCommit(Generic[T]):
             StoreError: when the store refuses them, or more wait than it can take.
         """
         if self._count + len(items) > _MOST_WAITING:
-            raise StoreError(f"store: {self._count} changes wait to be written, no more are taken now; try again later")
+            raise StoreError(f"store: {self._count} changes wait to be written, the queue is full; try again later")
         written = asyncio.get_running_loop().create_future()
         self._waiting.append((items, written))
         self._count += len(items)

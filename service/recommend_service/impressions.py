@@ -1,4 +1,4 @@
-"""Impressions: what an answer showed is signed, and what is told of it is held against that."""
+"""Impressions: the items of an answer are signed, and events are checked against the signature."""
 
 from __future__ import annotations
 

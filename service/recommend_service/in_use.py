@@ -1,4 +1,4 @@
-"""What threads that outlast a service are at work with, closed when the last of them has done."""
+"""A resource that threads may use beyond the end of the service, closed when the last of them is done."""
 
 from __future__ import annotations
 

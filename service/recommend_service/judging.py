@@ -152,7 +152,7 @@ class JudgingPage:
         }
 
     def _shown(self, pair: Pair) -> dict[str, Any]:
-        """Both articles, and nothing of where the pair came from."""
+        """Both articles, without the source of the pair (blind judging)."""
         return {"query": self._article(pair[0]), "document": self._article(pair[1])}
 
     def _article(self, article_id: str) -> dict[str, Any]:

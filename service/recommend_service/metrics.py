@@ -29,7 +29,7 @@ class Metrics:
     """The counters of one worker, in a registry of their own.
 
     Where ``PROMETHEUS_MULTIPROC_DIR`` names a folder, as ``recommend serve --workers`` arranges, workers share their
-    counts through it, and any of them answers for all. One that found no room there counts for itself.
+    counts through it, and any of them answers for all. One that found no room there keeps its own.
 
     Attributes:
         fallbacks: answers in which the latest articles stand in for related ones.

@@ -1,4 +1,4 @@
-"""Work that may take its time, or never end: done once for all who ask, and waited for no longer than each will."""
+"""A call that may be slow or hang: shared by concurrent callers, each of which waits with its own timeout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new snapshot, asked for or started, once much has changed since the last."""
+"""Starts a re-index, or logs that one is due, once much has changed since the last snapshot."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ReindexWatch:
             try:
                 status = await self.state.status(None)
             except RecommendError as problem:
-                logger.error("whether a re-index is due cannot be told: %s", problem)
+                logger.error("cannot check whether a re-index is due: %s", problem)
                 continue
             if status.due and status.snapshot != self._asked:
                 await self._ask(status)

@@ -1,4 +1,4 @@
-"""What the routes share: store and recommender of this process, opened when there is something to open."""
+"""The shared state of the routes: store and recommenders of this process, opened as soon as they can be."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ class ServiceState:
         return self._followed is not None and self._followed.late(monotonic())
 
     async def caught_up(self) -> None:
-        """Returns when the last look for changes is young enough, or is no use waiting for."""
+        """Returns when the last look for changes is recent enough, or waiting is pointless."""
         followed, asked = self._followed, monotonic()
         if followed is None or not followed.late(asked):
             return
@@ -256,11 +256,12 @@ class ServiceState:
         try:
             return await self._state.ask(seconds)
         except TimeoutError:
-            raise StoreUnreachableError(f"the state of store and index cannot be told within {seconds:g} s") from None
+            raise StoreUnreachableError(f"the state of store and index is not known within {seconds:g} s") from None
 
     @asynccontextmanager
     async def compute_lock(self) -> AsyncIterator[None]:
-        """While the block runs, no other answer is made; what else came in meanwhile is attended to before the next."""
+        """While the block runs, no other answer is computed; other pending work of the event loop runs before the
+        next."""
         async with self._compute_lock:
             await asyncio.sleep(0)
             yield

@@ -1,4 +1,4 @@
-"""Stories that meet under one id or one address: told by name, so that none replaces another in silence."""
+"""Id and URL collisions: two articles with the same id or URL are reported, so that none replaces another unnoticed."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ def put_batch(
     republish: bool = True,
     on_change: Callable[[list[Article], Mapping[str, StoredState]], object] = lambda _articles, _held: None,
 ) -> dict[str, Outcome]:
-    """Stores articles by id in one transaction and tells what became of each; only what changed is embedded.
+    """Stores articles by id in one transaction and returns the outcome of each; only what changed is embedded.
 
     Args:
         store: where to.
@@ -257,7 +257,8 @@ def put_batch(
 
 
 def _held(store: Store, encoder: Encoder, articles: Sequence[Article]) -> dict[str, FloatArray]:
-    """By id, what is held for short articles of encoders that would embed them alike."""
+    """By id, stored embeddings of short articles by other encoders that can be reused: they differ only in how much of
+    long texts they read."""
     short = [article for article in articles if is_short(article, encoder.max_tokens)]
     found = store.embeddings.of_relatives(short, encoder.fingerprint) if short else {}
     return {id_: vector for id_, vector in found.items() if vector_fault(vector, encoder.dimension) is None}
@@ -273,7 +274,7 @@ def _encode_once(encoder: Encoder, articles: list[Article]) -> tuple[dict[str, F
 
 
 def _stale(store: Store, encoder: Encoder, articles: Sequence[Article]) -> list[Article]:
-    """Those that the encoder has not embedded as they are: whose title or body is another than it was then."""
+    """Articles without a current embedding of the encoder: never embedded, or title or body changed since."""
     embedded = store.embeddings.text_hashes((article.id for article in articles), encoder.fingerprint)
     return [article for article in articles if embedded.get(article.id) != article.text_hash]
 

@@ -1,4 +1,4 @@
-"""What is listed, whatever it is about: the newest articles, the sections, what words find."""
+"""Listings: the newest articles, the sections, full-text search."""
 
 from __future__ import annotations
 

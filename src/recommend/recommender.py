@@ -153,8 +153,7 @@ class Recommender:
         return self._live.refresh()
 
     def over(self, work: Callable[[View], T]) -> T:
-        """What work comes to over the present state, wherever its articles lie; see
-        :func:`~recommend.index.over.over`."""
+        """The result of ``work`` on the current view, wherever its rows are; see :func:`~recommend.index.over.over`."""
         return over(self.view(), work)
 
     @property

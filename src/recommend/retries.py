@@ -1,4 +1,4 @@
-"""What is said when something is tried again: one line where it matters, in plain words."""
+"""Logs retries as plain sentences, and only where they matter."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def _plainly(record: logging.LogRecord) -> bool:
     wait = getattr(record, "stamina.wait_for", None)
     if wait is not None:
         kind = cause.partition("(")[0]  # all else may hold an address with its password
-        record.msg, record.args = f"that did not work ({kind}); trying again in {wait:.1f} s", ()
+        record.msg, record.args = f"attempt failed ({kind}); retrying in {wait:.1f} s", ()
     return True

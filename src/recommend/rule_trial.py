@@ -89,6 +89,6 @@ def concerned(recommender: Recommender, book: RuleBook, count: int) -> list[str]
 
 
 def check(recommender: Recommender, book: RuleBook) -> list[Checked]:
-    """What each rule would come to; see :func:`~recommend.ranking.rule_check.check_rules`."""
+    """The effect of each rule; see :func:`~recommend.ranking.rule_check.check_rules`."""
     view = recommender.view()
     return check_rules(book, view, time.time()) if view.segments[0].is_whole else []

@@ -1,4 +1,4 @@
-"""What stands in for a box where nothing is related: the newest articles, or the popular ones."""
+"""Fallbacks for a box in which nothing is related: the newest articles, or the popular ones."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def stand_in(
     popular: Sequence[str],
     filters: Filters = Filters(),
 ) -> Answer:
-    """What stands in by the name of a ``fallback``: :func:`popular_answer`, or :func:`latest_answer`."""
+    """The answer of a ``fallback``: ``popular`` :func:`popular_answer`, any other :func:`latest_answer`."""
     if fallback == "popular":
         return popular_answer(recommender, article_id, k, popular, filters)
     return latest_answer(recommender, article_id, k, filters)
@@ -63,7 +63,8 @@ def stand_in(
 def _beside(
     recommender: Recommender, view: View, article_id: str | None, filters: Filters
 ) -> tuple[Eligibility, list[str], Ruling]:
-    """What may stand in for the box of an article, what editors pinned there, and what their rules say of it."""
+    """Which articles may be in the fallback of an article, the ids that editors pinned there, and the rules that
+    apply."""
     given = recommender.ranking.eligibility(view, filters)
     pins, blocks = given.curated(article_id)
     place = None if article_id is None else view.locate(article_id)

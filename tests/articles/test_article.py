@@ -81,7 +81,7 @@ def test_id_and_title_are_enough_and_empty_fields_count_as_absent() -> None:
         ("published_at", float("nan"), "published_at nan is not a finite number"),
         ("expires_at", "1299-01-01", "is not an ISO 8601 date of any article: it lies before the year 1600"),
         ("expires_at", "soon", "expires_at 'soon' is not an ISO 8601 date"),
-        ("status", "deleted", "status 'deleted' is none of published, draft, unpublished"),
+        ("status", "deleted", "status 'deleted' is not one of published, draft, unpublished"),
         ("text", "x" * 1_000_001, "has 1000001 characters, more than 1000000"),
         ("id", float("inf"), "id inf is not a finite number"),
         ("title", float("nan"), "title nan is not a finite number"),

@@ -88,7 +88,7 @@ def test_a_database_is_a_source_by_its_url_and_a_query(recommend: Recommend, tmp
 def test_private_addresses_are_asked_only_when_allowed(recommend: Recommend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recommend.sources.web._ATTEMPTS", 1)
     ran = recommend("ingest", "http://127.0.0.1:1/feed")
-    assert (ran.code, "leads to the private address" in ran.err) == (1, True)
+    assert (ran.code, "resolves to the private address" in ran.err) == (1, True)
     ran = recommend("ingest", "http://127.0.0.1:1/feed.xml", "--allow-private")
     assert (ran.code, "cannot be fetched" in ran.err) == (1, True)
 

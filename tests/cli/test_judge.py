@@ -28,7 +28,7 @@ def files(tmp_path: Path) -> Path:
 def test_a_scale_that_nobody_knows_is_refused(recommend: Recommend, files: Path) -> None:
     ran = recommend("judge", "run.txt", "--scale", "0-7")
     assert ran.code == 2
-    assert "'0-7' is none of 0-3" in " ".join(ran.err.replace("│", " ").split())
+    assert "'0-7' is not one of 0-3" in " ".join(ran.err.replace("│", " ").split())
 
 
 def test_runs_of_other_articles_are_refused(recommend: Recommend, files: Path) -> None:

@@ -47,4 +47,4 @@ def test_without_a_place_for_it_there_is_none(
     monkeypatch.setattr(tempfile, "tempdir", str(temporary / "absent"))
     with metrics_folder() as folder:
         assert folder is None
-    assert "each worker counts for itself" in " ".join(capsys.readouterr().err.split())
+    assert "each worker keeps its own metrics" in " ".join(capsys.readouterr().err.split())

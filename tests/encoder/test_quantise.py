@@ -27,7 +27,7 @@ def test_a_file_that_is_missing_is_named_with_the_way_out(
         (tmp_path / name).touch()
     check_weights(manifest, tmp_path)
     (tmp_path / missing).unlink()
-    with pytest.raises(EncoderError, match=f"{missing} is missing; delete .* and run again to make it anew"):
+    with pytest.raises(EncoderError, match=f"{missing} is missing; delete .* and run again to rebuild it"):
         check_weights(manifest, tmp_path)
 
 

@@ -177,7 +177,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], dict[str, str], str]] = {
     "short news": (read_mind, {"news.tsv": "N1\tnews\n"}, r"news.tsv:1: 2 != 8 fields"),
     "short behaviour": (read_mind, {"news.tsv": MIND_NEWS, "behaviors.tsv": "1\tU1\n"}, r"behaviors.tsv:1: 2 != 5"),
     "no judgements": (read_ir_folder, {"docs.jsonl": "{}"}, "has no judgements"),
-    "no JSON": (read_ir_folder, {"docs.jsonl": "{", "qrels": "a 0 b 1"}, r"docs.jsonl:1: '{' is no JSON object"),
+    "no JSON": (read_ir_folder, {"docs.jsonl": "{", "qrels": "a 0 b 1"}, r"docs.jsonl:1: '{' is not a JSON object"),
     "no id": (read_ir_folder, {"docs.jsonl": '{"text": "a"}', "qrels": "a 0 b 1"}, "has no doc_id"),
     "a score of words": (read_ir_folder, {"docs.jsonl": "{}", "qrels.tsv": "query-id\tcorpus-id\tscore\na\tb\tc"},
                          "is not"),

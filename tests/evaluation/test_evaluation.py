@@ -57,7 +57,7 @@ def test_figures_are_over_answerable_queries_and_the_others_are_counted(recommen
     assert {one.facet for one in found.segments()} == {"section"}
     assert found.latency is not None
     assert found.latency.rankings == 21
-    with pytest.raises(EvaluationError, match="is no measure"):
+    with pytest.raises(EvaluationError, match="is not a measure"):
         measure(recommender, qrels, measures=["nDCG@0"])
 
 

@@ -37,7 +37,7 @@ def test_a_grid_is_read_from_a_file_in_tables_or_not(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("x = 3\n", "x is no list of values"), ("x = []\n", "x is no list"), ("[[", "cannot be read")],
+    [("x = 3\n", "x is not a list of values"), ("x = []\n", "x is not a list"), ("[[", "cannot be read")],
 )
 def test_a_file_that_is_no_grid_is_named(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "grid.toml").write_text(text)

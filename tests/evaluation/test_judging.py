@@ -41,7 +41,7 @@ def test_a_line_that_a_crash_left_unfinished_is_passed_over_and_any_other_is_nam
     Grades(path).add(grade("b", 1))
     assert path.read_bytes().count(b"\n") == 3
     path.write_bytes(whole + b"nonsense\n" + whole)
-    with pytest.raises(EvaluationError, match=r"grades.jsonl:2: 'nonsense\\n' is no grade"):
+    with pytest.raises(EvaluationError, match=r"grades.jsonl:2: 'nonsense\\n' is not a grade"):
         Grades(path)
 
 

@@ -43,13 +43,13 @@ def test_the_order_given_decides_where_scores_tie() -> None:
 
 
 def test_an_unknown_measure_is_named_with_examples() -> None:
-    with pytest.raises(EvaluationError, match=r"'nonsense@5'.* is no measure; write nDCG@10"):
+    with pytest.raises(EvaluationError, match=r"'nonsense@5'.* is not a measure; write nDCG@10"):
         per_query(QRELS, {}, ["nonsense@5"])
 
 
 @pytest.mark.parametrize("name", ["nDCG@0", "nDCG@-1", "nDCG@x", "R", "nDCG(", "nDCG(x=1)@5", "", "@5"])
 def test_what_would_crash_the_code_of_trec_eval_is_no_measure(name: str) -> None:
-    with pytest.raises(EvaluationError, match="is no measure; write nDCG@10"):
+    with pytest.raises(EvaluationError, match="is not a measure; write nDCG@10"):
         per_query(QRELS, {}, [name])
 
 

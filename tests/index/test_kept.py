@@ -138,7 +138,7 @@ def test_a_damaged_file_is_told_of_and_its_articles_are_prepared_anew(
     prepared.clear()
     opened(newsroom, serving=False)
     assert len(prepared) == 5
-    assert f"changes kept in {file} are prepared anew: its content is not what it was" in caplog.text
+    assert f"saved changes in {file} are unusable and are prepared again: its content is not what it was" in caplog.text
 
 
 def test_files_of_what_has_changed_again_go_once_they_outweigh_the_rest(
@@ -173,7 +173,7 @@ def test_where_nothing_can_be_kept_changes_are_served_all_the_same(
         view = opened(newsroom).refresh()
     assert (len(view), len(view.segments[1])) == (60, FEW + 2)
     assert "prepared changes were not saved: " in caplog.text
-    assert "are prepared anew: " in caplog.text
+    assert "are prepared again: " in caplog.text
 
 
 def test_a_file_of_other_columns_is_told_of_and_its_articles_are_prepared_anew(

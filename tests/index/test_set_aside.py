@@ -62,7 +62,7 @@ DAMAGE: dict[str, tuple[str, str]] = {
     "an embedding of nothing": (EMBEDDED.format("zeroblob(96)"), "its embedding is zero"),
     "an embedding that is no number": (EMBEDDED.format(f"x'{'007e' * 48}'"), "values that are not finite"),
     "an embedding that is infinite": (EMBEDDED.format(f"x'{'007c' * 48}'"), "values that are not finite"),
-    "an embedding that is text": (EMBEDDED.format("'no bytes'"), "its embedding is no bytes but str"),
+    "an embedding that is text": (EMBEDDED.format("'no bytes'"), "its embedding is not bytes but str"),
 }
 
 
@@ -231,4 +231,4 @@ def test_a_row_whose_hash_is_no_bytes_is_set_aside_by_the_job_alone(newsroom: Ne
     with closing(sqlite3.connect(newsroom.settings.store.removeprefix("sqlite:///"))) as connection, connection:
         connection.executescript(CHANGED.format("content_hash = 'str'"))
     assert newsroom.recommender().related("story-01", k=5)
-    assert "content_hash is no bytes" in newsroom.reindex().set_aside[BAD]
+    assert "content_hash is not bytes" in newsroom.reindex().set_aside[BAD]

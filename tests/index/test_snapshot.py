@@ -116,14 +116,14 @@ def test_a_manifest_of_another_format_or_a_wrong_one_is_refused(
 
 def test_a_snapshot_that_does_not_exist_is_named(newsroom: Newsroom) -> None:
     for use in (open_snapshot, verify, publish):
-        with pytest.raises(SnapshotError, match=r"no-such-snapshot is no snapshot: it has no manifest\.json"):
+        with pytest.raises(SnapshotError, match=r"no-such-snapshot is not a snapshot: it has no manifest\.json"):
             use(newsroom.layout, "no-such-snapshot")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "/tmp", ".building-x", "a/b", "a\\b", "nul\x00", "long" * 999])
 def test_what_is_no_name_is_refused_before_anything_is_opened(newsroom: Newsroom, name: str) -> None:
     for use in (open_snapshot, verify, publish, confirm, open_verified):
-        with pytest.raises(SnapshotError, match=r"is no name of a snapshot: recommend snapshots lists"):
+        with pytest.raises(SnapshotError, match=r"is not a valid name of a snapshot: recommend snapshots lists"):
             use(newsroom.layout, name)
 
 

@@ -348,7 +348,7 @@ def test_names_are_names_and_links_are_refused_and_disturb_no_job(newsroom: News
     assert (outside / "manifest.json").is_file()
     problems = {one.name: one.problem or "" for one in list_snapshots(layout)}
     assert "is a symbolic link, which is refused" in problems["linked"]
-    assert "is no name of a snapshot" in problems["my copy"]
+    assert "is not a valid name of a snapshot" in problems["my copy"]
     for refused in ("linked", "nowhere"):
         with pytest.raises(SnapshotError, match="is a symbolic link, which is refused"):
             rollback(newsroom.store, newsroom.settings, lambda _: newsroom.encoder, refused)

@@ -98,10 +98,10 @@ def test_a_damaged_or_unknown_snapshot_is_refused_and_the_live_one_stays(newsroo
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(SnapshotError, match=r"embeddings\.npy has SHA-256"):
         go_back(newsroom)
-    with pytest.raises(SnapshotError, match="no-such-snapshot is no snapshot"):
+    with pytest.raises(SnapshotError, match="no-such-snapshot is not a snapshot"):
         go_back(newsroom, "no-such-snapshot")
     for name in ("../..", f"../snapshots/{live}", str(newsroom.layout.snapshot(live).root), ""):
-        with pytest.raises(SnapshotError, match="is no name of a snapshot"):
+        with pytest.raises(SnapshotError, match="is not a valid name of a snapshot"):
             go_back(newsroom, name)
     newsroom.layout.snapshot(old).manifest.unlink()
     assert [one.problem is None for one in list_snapshots(newsroom.layout)] == [True, False]

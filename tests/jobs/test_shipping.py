@@ -70,7 +70,7 @@ def test_what_was_changed_on_the_way_is_refused_and_what_was_live_stays(
     name = ship(newsroom.layout, str(shelf)).name
     file = shelf / "snapshots" / name / "manifest.json"
     file.write_bytes(file.read_bytes().replace(b'"embeddings.npy"', b'"../embeddings.npy"'))
-    with pytest.raises(SnapshotError, match="no file of a snapshot"):
+    with pytest.raises(SnapshotError, match="not a file of a snapshot"):
         fetch(there, str(shelf), keep=2)
     ship(newsroom.layout, str(shelf))
     (shelf / "snapshots" / name / "groups.npy").write_bytes(b"torn")
@@ -104,7 +104,7 @@ def test_a_place_that_cannot_be_is_told(newsroom: Newsroom, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("CURRENT", b"../elsewhere\n", "CURRENT names '../elsewhere', which is no snapshot"),
+        ("CURRENT", b"../elsewhere\n", "CURRENT names '../elsewhere', which is not a snapshot"),
         ("CURRENT", b"r" * 1_001, "CURRENT has more than 1,000 bytes"),
         ("snapshots/{name}/manifest.json", b"{}", r"manifest\.json of {name}: Field required"),
     ],

@@ -69,5 +69,5 @@ def test_a_name_in_current_that_is_a_path_is_shown_as_no_snapshot_and_nothing_is
     shown = CliRunner().invoke(app, [*flags, "status"])
     assert shown.exit_code == 1
     assert "snapshot   CURRENT holds no name of one" in shown.output
-    assert "how far the live snapshot is behind cannot be told" in shown.output
+    assert "how far the live snapshot is behind is unknown" in shown.output
     assert "changes behind" not in shown.output

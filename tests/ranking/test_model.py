@@ -123,7 +123,7 @@ def test_features_left_out_or_not_named_do_not_count(features: Floats, names: se
 
 
 def test_an_unknown_feature_to_leave_out_is_named() -> None:
-    with pytest.raises(SettingsError, match=r"ranking.without: feature 'clicks' is none of dense, lexical, context"):
+    with pytest.raises(SettingsError, match=r"ranking.without: feature 'clicks' is not one of dense, lexical, context"):
         RANKER.without(["dense", "clicks"])
 
 
@@ -179,7 +179,7 @@ def test_weights_follow_what_a_feature_is_worth_in_the_corpus_unless_they_are_se
 
 
 def test_an_unknown_feature_to_weigh_is_named() -> None:
-    with pytest.raises(SettingsError, match=r"ranking.weights: feature 'clicks' is none of dense, lexical, context"):
+    with pytest.raises(SettingsError, match=r"ranking.weights: feature 'clicks' is not one of dense, lexical, context"):
         RANKER.scaled({"clicks": 2.0})
 
 

@@ -68,7 +68,7 @@ def test_what_hangs_cannot_be_told_and_what_was_told_may_be_known_to_hold_no_mor
             pass
         return [*told, found, await check.result(False)]
 
-    unknown = CheckResult(None, f"whether the store takes changes cannot be told within {WITHIN} s")
+    unknown = CheckResult(None, f"whether the store takes changes is not known within {WITHIN} s")
     assert asyncio.run(ask()) == [unknown, unknown, CheckResult(False, "disk full"), CheckResult(False, "disk full")]
 
 

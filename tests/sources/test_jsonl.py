@@ -36,7 +36,7 @@ BAD_LINES = {
         "is not an ISO 8601 date: day and month may be either",
         "(--date-order)",
     ),
-    "bad status": (b'{"id": "b", "title": "x", "status": "gone"}', "status", "is none of published", ""),
+    "bad status": (b'{"id": "b", "title": "x", "status": "gone"}', "status", "is not one of published", ""),
     "bad UTF-8": (b'{"id": "b", "title": "x\xe9"}', None, "is not valid UTF-8: byte 0xe9 at column 24", ""),
     "NUL byte": (b'{"id": "b", "title": "x\x00"}', None, "is not JSON: ", "at column 24"),
     "surrogate": (b'{"id": "b", "title": "x\\ud800"}', None, "is not JSON: ", ""),

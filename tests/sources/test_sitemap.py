@@ -96,7 +96,7 @@ def test_pages_on_private_addresses_are_rejected_unless_allowed(site: Any, tmp_p
     (tmp_path / "s.xml").write_bytes(urls(f"<url><loc>{url}/1</loc></url>"))
     (row,) = read(tmp_path / "s.xml")
     assert isinstance(row, Reject)
-    assert "leads to the private address 127.0.0.1" in row.reason
+    assert "resolves to the private address 127.0.0.1" in row.reason
     assert handler.asked == []
 
 

@@ -85,9 +85,9 @@ def test_without_a_header_that_names_id_and_title_the_file_is_refused(data: byte
 @pytest.mark.parametrize(
     ("bad", "field", "reason"),
     [
-        ("b,x", None, "has not the 3 cells that the header names but 2"),
-        ("b", None, "has not the 3 cells that the header names but 1"),
-        ("b,x,2024-01-01,4,5", None, "has not the 3 cells that the header names but 5"),
+        ("b,x", None, "does not fit the header: 2 != 3 cells"),
+        ("b", None, "does not fit the header: 1 != 3 cells"),
+        ("b,x,2024-01-01,4,5", None, "does not fit the header: 5 != 3 cells"),
         (",x,", "id", "is missing"),
         ("b,,", "title", "is missing"),
         ("b,x,last week", "published_at", "is not an ISO 8601 date"),

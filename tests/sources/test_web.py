@@ -91,7 +91,7 @@ def test_a_name_that_leads_to_a_private_address_is_not_asked_either(site: Any, m
     port = int(url.rpartition(":")[2])
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    with pytest.raises(SourceError, match=r"news.example leads to the private address 127.0.0.1"):
+    with pytest.raises(SourceError, match=r"news.example resolves to the private address 127.0.0.1"):
         Web().fetch(f"http://news.example:{port}/", 100)
     assert handler.asked == []
 
@@ -150,7 +150,7 @@ def test_a_connection_that_no_proxy_carries_is_guarded(
 ) -> None:
     url, handler = proxy
     monkeypatch.setenv("no_proxy", bypass)
-    with pytest.raises(SourceError, match="leads to the private address 127"):
+    with pytest.raises(SourceError, match="resolves to the private address 127"):
         Web().fetch(f"{url}/", 100)
     assert handler.asked == []
 
@@ -159,7 +159,7 @@ def test_a_redirect_past_the_proxy_is_guarded(proxy: Any, monkeypatch: pytest.Mo
     url, handler = proxy
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     handler.answers["http://news.example/a"] = [(302, {"Location": f"{url}/secret"}, b"")]
-    with pytest.raises(SourceError, match="leads to the private address 127"):
+    with pytest.raises(SourceError, match="resolves to the private address 127"):
         Web().fetch("http://news.example/a", 100)
     assert handler.asked == ["http://news.example/a"]
 
@@ -171,7 +171,7 @@ def test_a_redirect_is_guarded_where_the_first_address_was_public(site: Any, mon
     answers = [True, False]
     monkeypatch.setattr(web, "_is_public", lambda _: answers.pop(0))
     handler.answers["/a"] = [(302, {"Location": f"{url}/secret"}, b"")]
-    with pytest.raises(SourceError, match="leads to the private address 127"):
+    with pytest.raises(SourceError, match="resolves to the private address 127"):
         Web().fetch(f"http://news.example:{port}/a", 100)
     assert handler.asked == ["/a"]
 
@@ -179,5 +179,5 @@ def test_a_redirect_is_guarded_where_the_first_address_was_public(site: Any, mon
 def test_what_is_packed_otherwise_than_was_asked_for_is_not_unpacked(site: Any) -> None:
     url, handler = site
     handler.answers["/"] = [(200, {"Content-Encoding": "gzip, gzip"}, gzip.compress(gzip.compress(b"body")))]
-    with pytest.raises(SourceError, match="is packed with 'gzip, gzip', which was not asked for"):
+    with pytest.raises(SourceError, match="is encoded with 'gzip, gzip', which was not requested"):
         LOCAL.fetch(f"{url}/", 100)

@@ -1,1 +1,1 @@
-"""Answers and articles that were made before, ready to be sent again."""
+"""Caches of answers and articles, as bytes that are ready to be sent."""

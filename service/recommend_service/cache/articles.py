@@ -1,4 +1,4 @@
-"""Articles as the store holds them, ready to be sent."""
+"""Cached articles and cards, as bytes that are ready to be sent."""
 
 from __future__ import annotations
 
@@ -80,19 +80,19 @@ class ArticlesCache:
         return cached
 
     def lead(self, path: bytes, article_id: str) -> None:
-        """Notes that a path, as it was sent, leads to the card of an article."""
+        """Remembers that a request path is that of an article's card."""
         if len(path) <= _LONGEST_PATH:
             with self._lock:
                 self._paths[path] = article_id
 
     def at(self, path: bytes, revision: int) -> CachedArticle | None:
-        """The article that a path leads to, None where it is not kept as it is at a revision of the store."""
+        """The cached article of a request path; None when it is not cached, or stale at this revision of the store."""
         with self._lock:
             article_id = self._paths.get(path) if revision == self._revision else None
             return None if article_id is None else self._kept.get(article_id)
 
     def _follow(self, revision: int) -> None:
-        """Drops what changed, and everything where the sentences that cards leave out are others."""
+        """Drops changed articles, and all of them when the boilerplate changed."""
         changed = self._store.changes.few_ids(self._revision, _MOST_CHANGES)
         boilerplate = self._store.boilerplate.read()
         if changed is None or boilerplate is not self._boilerplate:

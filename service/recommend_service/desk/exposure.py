@@ -42,7 +42,7 @@ _COLUMNS = ("id", "title", "section", "published_at", "language", "boxes", "item
 
 @dataclass(frozen=True)
 class CountedStory:
-    """A story as it is now, with the numbers it had when boxes were counted.
+    """A story as it is now, with its numbers from the last count of boxes.
 
     Attributes:
         pinned: ids of the stories in whose boxes editors pinned it.
@@ -116,7 +116,7 @@ async def _download(
 def _asked(visit: Visit) -> tuple[str, dict[str, str], int]:
     kind, start = visit.given("kind") or KINDS[0], visit.given("start")
     if kind not in NAMES:
-        raise RefusalError(f"“{kind}” is none of {', '.join(NAMES)}.")
+        raise RefusalError(f"“{kind}” is not one of {', '.join(NAMES)}.")
     facets = {facet: visit.given(facet) for facet in FACETS if visit.given(facet)}
     return kind, facets, int(start) if start.isascii() and start.isdigit() and len(start) < 10 else 0
 

@@ -1,4 +1,4 @@
-"""Boxes that need an editor's eyes."""
+"""Boxes that an editor should check (``/desk/eyes``), by what looks wrong with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the metrics say, read from their own text as Prometheus would, for plots that need no server beside this one."""
+"""Metrics parsed from the Prometheus text of this service, for the desk's plots."""
 
 from __future__ import annotations
 

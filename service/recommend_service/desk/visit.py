@@ -88,7 +88,7 @@ class Visit:
 
 
 class RefusalError(Exception):
-    """What was asked for cannot be done, and why, in a sentence for the editor."""
+    """The action is refused; the message is a sentence for the editor."""
 
 
 Handler = Callable[..., Awaitable[Response]]

@@ -32,8 +32,8 @@ def read_cursor(cursor: str | None) -> Mark | None:
     try:
         mark = _FORMAT.validate_json(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), strict=False)
         if isnan(mark[0]):
-            raise ValueError("is no number")
+            raise ValueError("is not a number")
         return mark
     except (ValueError, ValidationError):
-        detail = f"query.cursor: {truncated_repr(cursor)} is no cursor; take next of the page before, or none"
+        detail = f"query.cursor: {truncated_repr(cursor)} is not a cursor; pass next of the previous page"
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None

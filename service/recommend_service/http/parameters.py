@@ -236,7 +236,7 @@ def refuse_unknown(request: Request, known: type[BaseModel]) -> None:
     given: dict[str, list[str]] = {}
     for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
         if name not in names:
-            raise _refused(f"query.{truncated_repr(name)}: is no parameter; {_hint(name, names)}")
+            raise _refused(f"query.{truncated_repr(name)}: is not a parameter; {_hint(name, names)}")
         given.setdefault(name, []).append(value)
     for name, values in given.items():
         if len(values) > 1 and name not in _REPEATED:
@@ -255,7 +255,7 @@ def refuse_unknown_fields(request: Request, body: BaseModel, known: type[BaseMod
     names = list(known.model_fields)
     for name in body.model_extra or {}:
         if name not in names:
-            raise _refused(f"body.{truncated_repr(name)}: is no field; {_hint(name, names)}")
+            raise _refused(f"body.{truncated_repr(name)}: is not a field; {_hint(name, names)}")
 
 
 def _hint(name: str, names: list[str]) -> str:

@@ -100,7 +100,7 @@ def _allowed(app: FastAPI, path: str, known: str) -> set[str]:
 
 
 def _for_client(request: Request, response: Response, detail: str) -> Response:
-    """A problem as who asked reads it: people who follow a link get a page, programs the document."""
+    """A problem in the form for the client: a page for a browser that follows a link, else problem+json."""
     wants_page = request.method in {"GET", "HEAD"} and "text/html" in request.headers.get("Accept", "")
     if not wants_page or request.url.path.startswith("/v1/"):
         return response

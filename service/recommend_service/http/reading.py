@@ -1,4 +1,4 @@
-"""What the routes that answer readers anew each time have in common."""
+"""Shared by the routes whose answers are computed for every request (uncached)."""
 
 from __future__ import annotations
 

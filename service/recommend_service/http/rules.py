@@ -37,7 +37,7 @@ class RulesDocument(RuleBook):
 
 
 class CheckedRule(BaseModel):
-    """What one rule comes to in the archive."""
+    """The effect of one rule in the archive."""
 
     rule: str
     stories: int = Field(description="number of stories whose box the rule holds for")
@@ -145,7 +145,7 @@ class TriedTally(BaseModel):
 
 
 class TrialBody(BaseModel):
-    """What rules would come to."""
+    """The effect that rules would have."""
 
     checked: list[CheckedRule]
     boxes: list[TriedBox]

@@ -1,4 +1,4 @@
-"""The short way to answers that are ready, past routing and validation."""
+"""The fast path: cached answers and ready lists, served without routing and validation."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _card(scope: Scope, path: bytes, state: ServiceState, revision: int) -> tupl
 
 @lru_cache(maxsize=256)
 def _plain(query_string: bytes) -> BoxParameters | None:
-    """What a query string says, where that is no more than how many items are wanted and what stands in for them."""
+    """The parameters of a query string that has no others than ``limit`` and ``fallback``; None for any other."""
     if len(query_string) > _LONGEST_PLAIN:
         return None
     given = BoxParameters.read(query_string)

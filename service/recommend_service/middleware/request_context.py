@@ -1,4 +1,4 @@
-"""What every request gets: an id, secure headers, a place in the metrics, and a line in the access log where wanted."""
+"""What every request gets: an id, the headers of every response, metrics, and a line in the access log if enabled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class RequestContext:
-    """The outermost middleware. Leaves ``request_id`` in the scope, and reads there what others leave.
+    """The outermost middleware. Sets ``request_id`` in the scope, and reads what inner layers set there.
 
     ``cache`` (hit or miss) and ``template`` come from those who answer without a route. The log has neither bodies,
     headers nor values of parameters.

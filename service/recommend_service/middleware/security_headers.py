@@ -1,4 +1,4 @@
-"""Headers that tell browsers what they must not do with an answer.
+"""Security headers of every response, added by :mod:`recommend_service.middleware.request_context`.
 
 Strict-Transport-Security is left to the proxy that ends TLS: this process does not know whether there is one.
 """
@@ -38,7 +38,7 @@ _DESK = [
 
 
 def secure_headers(path: str) -> list[tuple[bytes, bytes]]:
-    """Those of an answer at a path: strictest for data, for the site's pages what the custom element needs."""
+    """The security headers of a path: strictest for JSON, for the site's pages what the custom element needs."""
     if path.startswith("/v1/") and path.endswith("/related.html"):
         return _MARKUP
     if path == DESK or path.startswith(f"{DESK}/"):

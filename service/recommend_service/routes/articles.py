@@ -134,7 +134,7 @@ def store_articles(recommender: Recommender, articles: Sequence[Article]) -> lis
         outcomes = put_batch(recommender.store, encoder, {article.id: article for article in articles})
         embed_as_served(recommender, encoder, articles)
     except RecommendError as problem:
-        logger.warning("%d articles are stored one by one: %s", len(articles), problem)
+        logger.warning("storing a batch of %d articles failed, storing them one by one: %s", len(articles), problem)
     answers = ((article, outcomes.get(article.id)) for article in articles)
     return [
         _alone(recommender, article)

@@ -123,7 +123,7 @@ async def metrics(state: StateOf) -> Response:
         status_now = await state.status(_STATUS_SECONDS)
         text = state.metrics.render(status_now, _open_recommender(state))
     except RecommendError as problem:
-        logger.error("metrics are given without the state of store and index: %s", problem)
+        logger.error("metrics lack the state of store and index: %s", problem)
         text = state.metrics.render(None, None)
     return Response(text, media_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 

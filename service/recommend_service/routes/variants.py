@@ -50,7 +50,8 @@ def choose(variant: str | None, variants: Mapping[str, VariantSettings]) -> str 
     if variant.startswith(_AUTO):
         return assign(variant.removeprefix(_AUTO), {name: arm.weight for name, arm in variants.items()})
     known = ", ".join([*sorted(variants), "auto:UNIT"])
-    raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"query.variant: {truncated_repr(variant)} is none of {known}")
+    detail = f"query.variant: {truncated_repr(variant)} is not one of {known}"
+    raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 
 def chosen(request: Request, variant: str | None) -> Recommender:

@@ -1,4 +1,4 @@
-"""What an editor does to a curation, one act at a time: each makes the curation that holds afterwards."""
+"""Editors' actions on a curation: each function returns the changed curation."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def read_access(value: object) -> Access:
 def _access(value: object, context: Context) -> Access:
     access = read_access(value)
     if access == Access.PAID and str(value).strip().lower() not in {"paid", "tiers"}:
-        context.note(value, "is no access that is known: paid is taken")
+        context.note(value, "is not a known access level: paid is assumed")
     return access
 
 
@@ -191,8 +191,8 @@ class Article(BaseModel):
 
     @property
     def content_hash(self) -> bytes:
-        """32 bytes (SHA-256) that change with any field; those that stores did not have at first count from where they
-        say something, so that what was stored before stays as it was."""
+        """SHA-256 (32 bytes) of all fields. A field that a later release added is left out while it has its default, so
+        that articles stored before keep their hash."""
         silent = {name for name, value in _UNSAID.items() if getattr(self, name) == value}
         return hashlib.sha256(orjson.dumps(self.model_dump(exclude=silent), option=orjson.OPT_SORT_KEYS)).digest()
 
@@ -207,8 +207,8 @@ def _ignore(_warning: FieldWarning) -> None:
 
 
 def released_until(now: float) -> int:
-    """The latest date of publication, in seconds since 1970, that is under no embargo at ``now``, the same: one may be
-    as far ahead as a clock may be fast."""
+    """The latest publication date that is not under embargo at ``now``, both in seconds since 1970: ``now`` and the
+    clock skew that is tolerated."""
     return int(now) + int(CLOCK_SKEW.total_seconds())
 
 
@@ -263,7 +263,7 @@ def _article_error(row: Mapping[Any, Any], problem: ValidationError) -> ArticleE
     elif first["type"] == "missing":
         reason = "is missing: every article needs one"
     elif field == "status":
-        reason = f"is none of {', '.join(Status)}"
+        reason = f"is not one of {', '.join(Status)}"
     else:
         reason = f"is not valid: {first['msg']}"
     return ArticleError(_id_for_message(row), field, value, reason)

@@ -1,8 +1,7 @@
 """Sentences that stand under many headlines of a site: notices, cookie banners, sign-offs, agency footers.
 
-They say nothing of the article, so that search, duplicates and shown standfirsts pass over them. Which they are is
-found by counting over the corpus, see :mod:`recommend.index.boilerplate`; here is what a sentence counts as, and how an
-article reads without them.
+Search, duplicate detection and standfirsts ignore them. :mod:`recommend.index.boilerplate` finds them by counting over
+the corpus; this module gives sentences their identity and removes boilerplate from an article.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ _TELLING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Boilerplate:
-    """The sentences of a corpus that count for nothing, by their :func:`identity`."""
+    """The boilerplate sentences of a corpus, as a set of their :func:`identity`."""
 
     found: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, identities: Keys) -> Boilerplate:
-        """That of some identities (m,)."""
+        """From identities (m,)."""
         return cls(frozenset(identities.tolist()))
 
     def without(self, article: Article) -> Article:
@@ -65,7 +64,7 @@ NOTHING = Boilerplate()
 
 
 def site_of(article: Article) -> str:
-    """What the sentences of an article are counted beside: its site, else the host of its address, else nothing."""
+    """The site whose articles the sentences are counted over: ``site``, else the host of the URL, else ""."""
     return article.site or (article.url or "").partition("//")[2].partition("/")[0].removeprefix("www.")
 
 

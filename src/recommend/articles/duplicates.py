@@ -1,4 +1,4 @@
-"""Groups of articles that tell readers the same words twice."""
+"""Exact duplicates: articles with the same words share a group key (a fingerprint of the text)."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def read_extra(fields: Mapping[Any, object], warn: Callable[[str, object, str], 
             warn(name, value, f"cannot be kept: all unknown fields together may have {most}")
             continue
         if changed:
-            warn(name, value, "holds what is no finite number: it is null")
+            warn(name, value, "holds a number that is not finite: it is stored as null")
         kept[name] = plain
         values, size = values + count, size + written
     return kept

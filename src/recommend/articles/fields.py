@@ -193,7 +193,7 @@ def read_status(value: object, context: Context) -> str:
     if word in _SCHEDULED:
         return "draft" if context.before.get("published_at") is None else "published"
     if word not in _STATUSES:
-        raise ValueError("is none of published, draft, unpublished")
+        raise ValueError("is not one of published, draft, unpublished")
     return _STATUSES[word]
 
 

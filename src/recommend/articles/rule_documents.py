@@ -84,7 +84,7 @@ def _explained(given: object, problem: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{where}{name} is missing"
     if first["type"] == "tuple_type" and name == "rules":
-        return "rules: is no list: write [[rules]], with two brackets each side, above every rule"
+        return "rules: is not a list: write [[rules]], with two brackets each side, above every rule"
     value = "" if first["type"] == "value_error" else f" {truncated_repr(first['input'])}"
     said = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "one value, or a list of them")
     return f"{where}{name}{value}: {said}" if name else f"{where}{said}"

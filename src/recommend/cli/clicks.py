@@ -70,7 +70,7 @@ def ctr(
     settings = read_settings(context)
     by = _clusters(cluster_by)
     if group_by not in _GROUPS:
-        raise typer.BadParameter(f"{group_by!r} is none of {', '.join(_GROUPS)}", param_hint="--by")
+        raise typer.BadParameter(f"{group_by!r} is not one of {', '.join(_GROUPS)}", param_hint="--by")
     log = read_log(settings, since)
     groups: Sequence[str] = log.arms
     codes = log.arm
@@ -225,7 +225,7 @@ def _curve(log: ImpressionLog, k: int) -> Examination:
 
 def _clusters(given: str) -> Clusters:
     if given not in get_args(Clusters):
-        raise typer.BadParameter(f"{given!r} is none of {', '.join(get_args(Clusters))}", param_hint="--cluster-by")
+        raise typer.BadParameter(f"{given!r} is not one of {', '.join(get_args(Clusters))}", param_hint="--cluster-by")
     return cast("Clusters", given)
 
 

@@ -44,7 +44,7 @@ def collection(
 ) -> None:
     """Makes articles and judgements of a collection that others published."""
     if kind not in KINDS:
-        raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="KIND")
+        raise typer.BadParameter(f"{kind!r} is not one of {', '.join(KINDS)}", param_hint="KIND")
     settings = read_settings(context)
     check_target(context, "--out", articles, ARTICLES, settings, inputs=[folder], force=force)
     check_target(context, "--qrels", qrels, QRELS, settings, inputs=[folder], force=force)

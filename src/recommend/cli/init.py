@@ -27,7 +27,7 @@ from recommend.errors import OutputError, SourceError, truncated_repr
 from recommend.files import replace_file
 from recommend.settings import SourceSettings
 from recommend.sources import Reject, RowWarning, Web
-from recommend.sources.names import says_itself
+from recommend.sources.names import is_decided_by_value
 
 _LOOKED_AT, _FETCHED, _REMARKS, _SHOWN, _SHOWN_TEXT = 200, 5, 1_000, 3, 300
 _NUMBERS = re.compile(r"(\d{1,4})[/-](\d{1,2})[/-](\d{1,4})\b")
@@ -196,7 +196,7 @@ def _show(look: Look, source: str) -> None:
 
 def _toml(look: Look) -> str:
     told, columns = look.settings, look.intake.columns
-    pairs = {name: field for name, field in columns.understood.items() if not says_itself(name)} | told.map
+    pairs = {name: field for name, field in columns.understood.items() if not is_decided_by_value(name)} | told.map
     lines = ["# Written by recommend init; every setting: recommend config show --all", "", "[sources]"]
     items = told.items or next(iter(columns.items.values()), "")
     for name, value in (("items", items), ("date_order", told.date_order), ("encoding", told.encoding)):

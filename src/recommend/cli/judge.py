@@ -54,7 +54,7 @@ def judge(
     time; run again, it goes on where it was.
     """
     if scale not in SCALES:
-        raise typer.BadParameter(f"{scale!r} is none of {', '.join(SCALES)}", param_hint="--scale")
+        raise typer.BadParameter(f"{scale!r} is not one of {', '.join(SCALES)}", param_hint="--scale")
     settings = read_settings(context)
     inputs: list[str | Path] = [*runs, *([articles] if articles else [])]
     check_target(context, "--grades", grades, GRADES, settings, inputs=inputs, force=False)

@@ -26,7 +26,7 @@ def metrics_folder() -> Iterator[Path | None]:
     try:
         folder = Path(mkdtemp(prefix=_PREFIX))
     except OSError as problem:
-        err.print(f"each worker counts for itself: no folder can be made for what they share ({problem})", markup=False)
+        err.print(f"each worker keeps its own metrics: no folder for the shared ones ({problem})", markup=False)
         yield None
         return
     lock = FileLock(folder / _LOCK)

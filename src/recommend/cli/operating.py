@@ -136,7 +136,7 @@ def restore(
 
 def _behind(state: Status) -> str:
     if state.revision_lag is None:
-        return "; how far the live snapshot is behind cannot be told"
+        return "; how far the live snapshot is behind is unknown"
     return f", the snapshot is {state.revision_lag:,} changes behind" if state.snapshot else ""
 
 

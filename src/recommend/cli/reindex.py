@@ -65,7 +65,7 @@ def reindex(
         check_unchanged(settings, assignments or [])
     store = open_store(context, existing(settings), readonly=dry_run)
     if not dry_run and not allow_empty and not store.counts("")["published"]:
-        raise StoreError("no published article is in the store: recommend ingest takes some in; --allow-empty goes on")
+        raise StoreError("no published article is in the store: recommend ingest adds some; or give --allow-empty")
     settings = decided(settings, store, anew=encoder == AUTO)
     opened = open_encoder(settings.encoder, settings.models)
     if dry_run:

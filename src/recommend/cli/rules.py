@@ -50,7 +50,7 @@ def show(context: typer.Context, json: Json = False) -> None:
         book = NO_RULES if present is None else present.book
         print_json({"revision": 0 if present is None else present.revision, **book.document()})
     elif present is None or not present.book:
-        err.print("there are no rules yet; recommend rules put FILE makes some hold")
+        err.print("there are no rules yet; recommend rules put FILE adds some")
     else:
         out.print(written(present.book), markup=False, highlight=False, soft_wrap=True, end="")
 

@@ -65,7 +65,7 @@ def snippet(
 def _origin(option: str, url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise SettingsError(f"{option} {truncated_repr(url)} is no address, as https://news.example is")
+        raise SettingsError(f"{option} {truncated_repr(url)} is not an address such as https://news.example")
     return f"{parts.scheme}://{parts.netloc}"
 
 

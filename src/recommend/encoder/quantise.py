@@ -81,7 +81,7 @@ def check_weights(manifest: EncoderManifest, weights: Path) -> None:
         return
     for name in (MODEL, TOKENIZER):
         if not (weights / name).is_file():
-            raise EncoderError(f"{weights / name} is missing; delete {weights} and run again to make it anew")
+            raise EncoderError(f"{weights / name} is missing; delete {weights} and run again to rebuild it")
 
 
 def verify_weights(manifest: EncoderManifest, weights: Path) -> None:
@@ -90,7 +90,7 @@ def verify_weights(manifest: EncoderManifest, weights: Path) -> None:
     Raises:
         EncoderError: naming the file at fault and the way out.
     """
-    way_out = f"delete {weights} and run again to make it anew"
+    way_out = f"delete {weights} and run again to rebuild it"
     try:
         record = orjson.loads((weights / RECORD).read_bytes())
     except orjson.JSONDecodeError as problem:

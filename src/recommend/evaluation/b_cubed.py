@@ -1,4 +1,4 @@
-"""How far groups that were found are those that people judged: B-cubed.
+"""B-cubed: how well predicted groups match judged ones.
 
 Bagga and Baldwin, "Entity-based cross-document coreferencing using the vector space model", COLING 1998; the measure of
 a clustering that meets all of the constraints of Amigó, Gonzalo, Artiles and Verdejo, "A comparison of extrinsic

@@ -28,7 +28,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a count was of, and what it came to.
+    """The subject of a count, and its totals.
 
     Attributes:
         size, clicks, gini: as in :class:`~recommend.evaluation.exposure.Exposure`.

@@ -38,7 +38,7 @@ def read_grid(path: Path) -> Grid:
             elif isinstance(value, list) and value:
                 grid[f"{prefix}{name}"] = [_written(one) for one in value]
             else:
-                raise EvaluationError(f"{path}: {prefix}{name} is no list of values, as [0, 0.3]")
+                raise EvaluationError(f"{path}: {prefix}{name} is not a list of values such as [0, 0.3]")
 
     walk(content, "")
     return grid

@@ -66,7 +66,7 @@ class Grades:
             except ValidationError:
                 if number < len(lines) or line.endswith(b"\n"):
                     shown = truncated_repr(line.decode(errors="replace"))
-                    raise EvaluationError(f"{path}:{number}: {shown} is no grade; give another --out") from None
+                    raise EvaluationError(f"{path}:{number}: {shown} is not a grade; give another --out") from None
                 self._ended = False
 
     def add(self, grade: Grade) -> None:

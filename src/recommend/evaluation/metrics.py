@@ -65,7 +65,7 @@ def parsed_measure(name: str) -> Any:
     except (NameError, ValueError, SyntaxError, AssertionError, AttributeError, TypeError):
         measure, cutoff = None, 1
     if measure is None or not isinstance(cutoff, int) or cutoff < 1:  # trec_eval's code does not survive a cutoff of 0
-        raise EvaluationError(f"{truncated_repr(name)} is no measure; write nDCG@10, R@10, RR, AP, Judged@10 …")
+        raise EvaluationError(f"{truncated_repr(name)} is not a measure; write nDCG@10, R@10, RR, AP, Judged@10 …")
     pipeline: Any = ir_measures.DefaultPipeline
     if not pipeline.supports(measure):
         raise EvaluationError(f"{truncated_repr(name)} needs a package that is not installed; ir-measures.org names it")

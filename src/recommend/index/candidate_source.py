@@ -1,4 +1,4 @@
-"""What ranking asks of an index that lies elsewhere, and what that finds."""
+"""The protocol of an index on another server: requests for candidates, and their results."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ Want = Wanted | Numbered | Nearest | Search | Newest | Matching | Listed
 
 
 class NotAtHand(RecommendError):  # noqa: N818  # no fault: it asks for rows
-    """What a request lacks; whoever meets it outside of :func:`~recommend.index.over.over` needs all rows at hand."""
+    """Raised when a request needs rows that are not in memory; :func:`~recommend.index.over.over` fetches them."""
 
     def __init__(self, want: Want) -> None:
         super().__init__("this needs an index of snapshots: the articles of this one lie on a server (pgvector.url)")

@@ -1,4 +1,4 @@
-"""From one view to the next: what a change in the store makes of it."""
+"""Applies the store's changes to a view: the next view, with changed articles in overlay segments and old rows dead."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def apply(
 
 
 def hide(before: View, view: View) -> View:
-    """The view with the rows of its hidden articles, looked up only where segments or hidden articles are others."""
+    """The view with the rows of hidden articles, looked up again only when segments or hidden articles changed."""
     until = _hidden_until(view.curations)
     same = until == _hidden_until(before.curations)
     known = zip(before.segments, before.hidden, strict=False) if same else ()
@@ -68,7 +68,8 @@ def hide(before: View, view: View) -> View:
 
 
 def _hidden_until(curations: Mapping[str, Curation]) -> dict[str, float]:
-    """Until when, past moments too: the clock may yet be set back, and is asked when answers are made."""
+    """By id, until when an article is hidden. Past moments are kept: the clock is checked when an answer is
+    computed."""
     moments = {article_id: curation.hidden_until for article_id, curation in curations.items()}
     return {article_id: moment.timestamp() for article_id, moment in moments.items() if moment is not None}
 
@@ -119,7 +120,8 @@ def _change_articles(
 
 
 def _prepared(snapshot: Snapshot, change: Change, changes: KeptChanges, kept: Kept) -> Prepared | str | None:
-    """A changed article as the snapshot's own are; None when it is not published, or why it cannot be used."""
+    """A changed article, prepared like the snapshot's own; None when it is not published, a reason when it cannot be
+    used."""
     article, embedding, dimension = change.article, change.embedding, snapshot.manifest.dimension
     if change.fault is not None or article is None or article.status != Status.PUBLISHED:
         return change.fault

@@ -1,7 +1,7 @@
-"""The part of a generation that one request looks at: what was found for it elsewhere, ranked like any other segment.
+"""A segment of the rows that one request fetched from a generation on a server, ranked like any other segment.
 
-What is not at hand is asked for by :class:`NotAtHand`; it is fetched, and the request begins again. So ranking stays
-one pure path over arrays, wherever the articles lie.
+A row that is not in memory raises :class:`NotAtHand`; it is fetched, and the request is run again. So ranking stays one
+pure path over arrays, wherever the articles are.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Gathered(Segment):
         self.bring([article_id])
         if article_id in self.unknown:
             raise StoreUnreachableError(
-                f"the server of the index that alone may know article {truncated_repr(article_id)} does not answer"
+                f"the only server of the index that may hold article {truncated_repr(article_id)} does not answer"
             )
         return self.table.row(article_id)
 

@@ -1,4 +1,4 @@
-"""What holds now: the published snapshot and everything that changed in the store since."""
+"""The live view: the published snapshot and every change in the store since."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SnapshotView(FixedView):
 
 
 class Opened(NamedTuple):
-    """A view, all articles of its later segments by id, and where what was prepared of them is kept."""
+    """A view, all articles of its overlay segments by id, and the files that keep what was prepared of them."""
 
     view: View
     changed: dict[str, Prepared]
@@ -46,7 +46,7 @@ class Opened(NamedTuple):
 
 
 class Awaited(NamedTuple):
-    """A snapshot that is verified and opened while another one is served: which, by the stamp of ``CURRENT``."""
+    """A snapshot that is being verified and opened while another one is served; ``stamp`` is that of ``CURRENT``."""
 
     stamp: object
     opened: Future[Opened]
@@ -55,10 +55,10 @@ class Awaited(NamedTuple):
 class LiveView:
     """Keeps a view up to date with the store and the index folder.
 
-    No snapshot is opened that was not verified on this machine as it is.
+    A snapshot is opened only after it was verified on this machine and not touched since.
 
     Attributes:
-        problem: why the published snapshot is not the one that is served, None when it is.
+        problem: why the published snapshot is not being served, None when it is.
         warmer: asked when a later snapshot is published and others wait for answers: what is to be done with its view,
             in a thread of its own, before that is served; None for nothing.
     """
@@ -123,10 +123,10 @@ class LiveView:
         try:
             return None if name is None else self._layout.snapshot(name).read_manifest()
         except (SnapshotError, OSError):
-            return None  # opening it tells what is wrong with it
+            return None  # opening it will report why
 
     def close(self) -> None:
-        """Gives back what it holds of other machines."""
+        """Closes connections to other machines."""
 
     @property
     def overlay_size(self) -> int:
@@ -134,7 +134,7 @@ class LiveView:
         return len(self._changed)
 
     def _stamp(self) -> object:
-        """Another value whenever another snapshot may be live."""
+        """Changes whenever another snapshot may be live."""
         try:
             status = os.stat(self._current)  # noqa: PTH116  # before every answer, and a third of Path.stat's time
         except FileNotFoundError:
@@ -151,10 +151,10 @@ class LiveView:
         return open_verified(self._layout, name, remember=self._serving)
 
     def _follow(self, stamp: object) -> None:
-        """Goes over to the published snapshot as soon as it is known to be whole."""
+        """Switches to the published snapshot once it is verified."""
         if self._awaited is not None and self._awaited.opened.done():
             (awaited, opened), self._awaited = self._awaited, None
-            if awaited == stamp:  # else another one has been published since
+            if awaited == stamp:  # otherwise another one was published since
                 self._switch(opened.result)
         if stamp == self._published or self._awaited is not None:
             return
@@ -174,19 +174,20 @@ class LiveView:
         except StoreError:
             self._published = None  # it is tried again when the store can be read
             raise
-        except Exception as problem:  # whatever reading a file can come to: the view that there is stays good
+        except Exception as problem:  # any read error: the current view stays valid
             self.problem = f"still serving snapshot {self._view.snapshot.manifest.name}: {problem}"
             logger.error("keeping snapshot %s: %s", self._view.snapshot.manifest.name, problem)
 
     def _is_later(self, name: str) -> bool:
-        """Whether a snapshot holds no less than the one that is served: who rolls back wants that at once."""
+        """Whether a snapshot's revision is at least that of the one served; a rollback to an older one is switched to
+        at once."""
         try:
             return self._layout.snapshot(name).read_manifest().revision >= self._view.snapshot.manifest.revision
         except (SnapshotError, OSError):
             return False  # opening it tells at once what is wrong with it
 
     def _is_known(self, name: str) -> bool:
-        """Whether opening it takes no time to speak of."""
+        """Whether it was verified before, so that opening it is fast."""
         try:
             return is_stamped(self._layout, name)
         except SnapshotError:

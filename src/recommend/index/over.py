@@ -1,4 +1,4 @@
-"""Work over a view whose articles may lie elsewhere."""
+"""Runs a computation on a view whose rows may be on another server."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _MOST_ROUNDS = 512
 
 
 def over(view: View, work: Callable[[View], T]) -> T:
-    """What work comes to over a view. What it lacks is fetched, and it begins again: it is pure, and every time goes
-    further.
+    """The result of ``work`` on a view. When ``work`` lacks rows (:class:`NotAtHand`), they are fetched and it is run
+    again: it is pure, and gets further each time.
 
     Raises:
         StoreUnreachableError: when what is lacking cannot be fetched.
-        SnapshotError: when there is no end to what is lacking.
+        SnapshotError: when rows are still lacking after many rounds.
     """
     for _ in range(_MOST_ROUNDS):
         try:

@@ -1,4 +1,5 @@
-"""How much nearness in time says in a corpus: measured from the corpus, without judgements."""
+"""The time curve: how much two publication dates close together say that two articles are related. Measured from the
+corpus, without judgements; freshness by half-life is :mod:`recommend.ranking.freshness`."""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ class TimeCurve(BaseModel):
 
     @property
     def flat(self) -> bool:
-        """Whether time says nothing."""
+        """Whether time carries no evidence: the same at all distances."""
         return self.evidence[0] == self.evidence[-1]
 
     def at(self, days: NDArray[np.float64]) -> FloatArray:

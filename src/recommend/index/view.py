@@ -27,8 +27,8 @@ _TOLD_APART = 256
 
 
 class Step(NamedTuple):
-    """How a view came of the one before: ``ids`` of the articles that changed, or whose curation did, since a revision;
-    None when there are too many to tell."""
+    """The step from one view to the next: ``ids`` of the articles that changed, or whose curation did, since a
+    revision; None when there are too many to list."""
 
     since: int
     ids: frozenset[str] | None
@@ -184,7 +184,7 @@ def _on(snapshot: Snapshot, gone: IntArray, segments: tuple[Segment, ...], *othe
 
 
 class FixedView:
-    """A view that follows no change: what rows that must agree with each other are made from."""
+    """A view that never changes: for exports and other work whose rows must agree with each other."""
 
     problem: str | None = None
     overlay_size = 0

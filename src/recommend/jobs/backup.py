@@ -65,7 +65,7 @@ def backup(store: Store, target: Path, *, kept: Iterable[Kept] = (), force: bool
     own = [Kept(file, "the store") for file in store_files(str(store.engine.url))]
     check_output("--out", target, BACKUP, [*own, *kept], force=force)
     if target.exists() and not target.is_file():
-        raise OutputError(f"--out {truncated_repr(target)} is no file, which a database has to be")
+        raise OutputError(f"--out {truncated_repr(target)} is not a file, which a database has to be")
     try:
         with whole(target) as temp_path:
             temp_path.unlink(missing_ok=True)  # what a killed one left

@@ -1,4 +1,4 @@
-"""What a re-index has others do with a snapshot: compare it, rank by it, look at its boxes."""
+"""Callbacks of a re-index: comparison with the live snapshot, exposure, ready lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What is done with a snapshot besides building and publishing it; by default nothing.
+    """Callbacks on a snapshot besides building and publishing it; by default they do nothing.
 
     Attributes:
         canary: compares two snapshots, given their names, before the second is published.

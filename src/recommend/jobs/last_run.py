@@ -1,4 +1,4 @@
-"""What became of the last batch job, in a small file beside the snapshots, so that a dead one shows itself."""
+"""The outcome of the last batch job, in a small file beside the snapshots, so that a dead job is noticed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """The last job that was let at the index.
+    """The last job that held the lock of the index.
 
     Attributes:
         outcome: ``killed`` when it neither ended nor still runs.
@@ -43,7 +43,7 @@ _FORMAT = TypeAdapter(LastRun)
 
 
 def read_last_run(layout: IndexLayout) -> LastRun | None:
-    """What became of the last job, None before the first.
+    """The outcome of the last job, None before the first.
 
     Raises:
         SnapshotError: when the file is malformed.

@@ -1,4 +1,4 @@
-"""The last stage of a re-index: each article's best candidates, made ready."""
+"""The last stage of a re-index: precomputes each article's best candidates (ready lists)."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ class _Job:
                 on_stage=self.progress.stage,
             )
         except SnapshotError as problem:
-            logger.warning("building the whole index anew: %s", problem)
+            logger.warning("rebuilding the whole index: %s", problem)
             return None
         self._publish(manifest.name, switch)
         prune(self.layout, self.settings.indexing.keep, {live.base})
@@ -293,7 +293,7 @@ def _up_to_date(store: Store, layout: IndexLayout, recipe: str) -> Manifest | No
     try:
         manifest = verify(layout, name)
     except SnapshotError as problem:
-        logger.warning("building the whole index anew: %s", problem)
+        logger.warning("rebuilding the whole index: %s", problem)
         return None
     if manifest.set_aside:  # no revision tells whether those rows can be used by now
         return None

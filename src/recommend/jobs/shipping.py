@@ -91,7 +91,7 @@ def fetch(
     with _Remote(source) as remote:
         name = remote.read("CURRENT", _MOST_NAME).decode("utf-8", "replace").strip()
         if not is_name(name):
-            raise SnapshotError(f"{source}: CURRENT names {truncated_repr(name)}, which is no snapshot")
+            raise SnapshotError(f"{source}: CURRENT names {truncated_repr(name)}, which is not a snapshot")
         live = current_name(layout)
         if name == live:
             return None
@@ -139,7 +139,7 @@ def _inside(root: Path, file: str) -> Path:
     """The path of a file that a manifest names, which must lie below its folder."""
     parts = PurePosixPath(file)
     if parts.is_absolute() or ".." in parts.parts or "\\" in file or not parts.parts:
-        raise SnapshotError(f"manifest.json names {truncated_repr(file)}, which is no file of a snapshot")
+        raise SnapshotError(f"manifest.json names {truncated_repr(file)}, which is not a file of a snapshot")
     return root.joinpath(*parts.parts)
 
 

@@ -1,4 +1,4 @@
-"""What an answer rests on: as long as nothing of it changes, neither does the answer."""
+"""The basis of an answer: while nothing in it changes, the answer does not change."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _CHANGED = 1 << 62  # no row comes near
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What one answer about an article rests on.
+    """What one cached answer depends on.
 
     Attributes:
         article_id: whose box it is.
-        keys: (n,) int64 the articles that it rests on, its own included, see :func:`key_of`.
+        keys: (n,) int64 the articles that it depends on, its own included, see :func:`key_of`.
         reach: the ranking score from which on an article that is new among the candidates may change it.
         means: (f,) as in :class:`~recommend.ranking.shortlist.Shortlist`.
     """

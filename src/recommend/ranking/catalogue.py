@@ -1,4 +1,4 @@
-"""What there is, whatever it is about: the newest articles, and the sections."""
+"""The catalogue, independent of any query: the newest articles, and the sections."""
 
 from __future__ import annotations
 

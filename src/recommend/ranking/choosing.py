@@ -1,4 +1,4 @@
-"""The box of one query, chosen of candidates that are given: pins, then the best that policy leaves."""
+"""Chooses the box of one query from given candidates: pins first, then the best that pass policy."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Choosing:
         )
 
     def of(self, sifted: Sifted) -> tuple[Chosen, bool]:
-        """What is chosen of candidates, and whether readers could open too few of it."""
+        """The chosen candidates, and whether readers could open too few of them."""
         sifting = self.sifting
         query, scoring, ruling = sifting.query, sifting.scoring, sifting.ruling
         pins, others = scoring.apart(query, sifted.candidates, [*self.pinned, *self.ruled], sifting.means)

@@ -1,4 +1,4 @@
-"""What a box is to show."""
+"""The candidates chosen for a box."""
 
 from __future__ import annotations
 

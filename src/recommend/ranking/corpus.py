@@ -1,4 +1,4 @@
-"""What a corpus is like, as far as weights follow it; all of it is in the manifest of its snapshot."""
+"""Properties of a corpus that the ranker's weights depend on; all are in the manifest of its snapshot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What policy leaves of candidates that were found and scored."""
+"""Filters scored candidates by policy."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Filtering:
         return ranked.take(freshness.order(ranked.probabilities, worth, self.rules.floor))
 
     def _worth(self, some: Candidates) -> NDArray[np.float64] | None:
-        """(n,) what candidates are ordered by; None where it is their scores."""
+        """(n,) sort keys of candidates; None to sort by score."""
         worth, left = None, self._left(some)
         if self.preferred is not None:
             worth = exposure.lifted(some, self.preferred, self.rules.exposure)
@@ -124,12 +124,12 @@ class Filtering:
         return worth if shifts is None else shifted(some.probabilities if worth is None else worth, shifts)
 
     def _left(self, some: Candidates) -> NDArray[np.float64] | None:
-        """What age leaves of candidates; None where it takes nothing."""
+        """(n,) decay factors by age; None without decay."""
         prefer, moments = self.eligibility.prefer, (self.query.published_at, self.eligibility.today)
         if prefer == "any":
             return None
         tables = [segment.table for segment in self.scoring.view.segments]
-        return freshness.left_of(some, tables, self.rules, prefer, moments)
+        return freshness.decay_factors(some, tables, self.rules, prefer, moments)
 
     def _without_repeats(
         self, pins: Candidates, kept: Candidates, k: int, diversity: float

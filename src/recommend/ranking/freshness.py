@@ -1,4 +1,5 @@
-"""Freshness by will: what is nearer in time, or newer, comes first. Scores stay as they are."""
+"""Freshness: orders the best candidates by half-life decay, and drops those over the age limit. Scores stay as they
+are."""
 
 from __future__ import annotations
 
@@ -27,13 +28,13 @@ def today(now: float) -> int:
 
 
 def by_the_clock(rules: PolicySettings, prefer: Prefer | None) -> bool:
-    """Whether another day may bring another order, or let others pass."""
+    """Whether order or age limits depend on the day."""
     return rules.on and ((prefer or rules.freshness) != "any" or bool(rules.max_age))
 
 
 def decay(ages: FloatArray, half_lives: FloatArray, offset: float) -> FloatArray:
-    """(n,) what is left, 0…1, of the worth of articles of some ages (n,): half of it whenever a half-life (n,) has
-    passed after the first ``offset`` days. All in days; of an unknown age (NaN) nothing is lost."""
+    """(n,) decay factors 0…1 for ages (n,): halved for every half-life (n,) after the first ``offset`` days. All in
+    days; 1 for an unknown age (NaN)."""
     late = np.maximum(np.nan_to_num(ages, nan=0.0) - offset, 0.0)
     return np.exp2(-late / half_lives)
 
@@ -46,14 +47,14 @@ def order(probabilities: NDArray[np.float32], worth: FloatArray, floor: float) -
     return np.concatenate([moved, np.arange(len(moved), len(probabilities))])
 
 
-def left_of(
+def decay_factors(
     candidates: Candidates,
     tables: Sequence[ArticleTable],
     rules: PolicySettings,
     prefer: Prefer,
     moments: tuple[int, int],
 ) -> FloatArray:
-    """(n,) what age leaves of candidates, 0…1; all of what is evergreen.
+    """(n,) decay factors of candidates, 0…1; 1 for evergreen articles.
 
     Args:
         candidates: n of them.
@@ -77,8 +78,8 @@ def left_of(
 
 
 def too_old(table: ArticleTable, most: Mapping[str, float], moment: int) -> BoolArray:
-    """(n,) which are older at a moment, in seconds since 1970, than the days ``most`` that their section allows, ``*``
-    standing for all others; none that is evergreen or has no date."""
+    """(n,) which rows are older at a moment (seconds since 1970) than the age limit ``most`` of their section in days,
+    ``*`` for all other sections; never an evergreen or undated article."""
     limits = _by_section(table, most, most.get("*", np.inf))[table.codes("section")]
     dated = table.published_at != MISSING
     ages = moment - table.published_at.astype(np.float64)
@@ -87,5 +88,5 @@ def too_old(table: ArticleTable, most: Mapping[str, float], moment: int) -> Bool
 
 
 def _by_section(table: ArticleTable, days: Mapping[str, float], otherwise: float) -> FloatArray:
-    """Days by code of section; those of none are the last, as code -1 finds them."""
+    """Days by section code; articles without a section have code -1, the last entry."""
     return np.array([*(days.get(section, otherwise) for section in table.values("section")), otherwise])

@@ -1,4 +1,4 @@
-"""Which of the answers that are kept a change may have made untrue."""
+"""Cache invalidation: which cached answers a change may have made wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 MOST_CHANGES = 64
-"""Articles that changed between two looks, above which everything that is kept goes: to compare takes longer."""
+"""Articles changed between two lookups above which all cached answers are dropped: comparing would take longer."""
 
 BYTES_A_BASIS = 8 * (LISTED + 8) + 4 * len(FEATURES) + 150
 
@@ -36,7 +36,7 @@ _NOBODY = -1
 
 
 class KeptBases:
-    """What many answers rest on, each in a slot of aligned arrays."""
+    """The bases of all cached answers, each in a slot of aligned arrays."""
 
     def __init__(self) -> None:
         self._free: list[int] = []
@@ -46,7 +46,7 @@ class KeptBases:
         self._means = np.zeros((0, len(FEATURES)), np.float32)
 
     def put(self, basis: Basis | None) -> int:
-        """Takes a slot for a basis; None rests on everything."""
+        """Stores a basis and returns its slot; None means that any change may affect the answer."""
         if not self._free:
             self._grow()
         slot = self._free.pop()
@@ -59,14 +59,14 @@ class KeptBases:
         return slot
 
     def remove(self, slot: int) -> None:
-        """Gives a slot back."""
+        """Frees a slot."""
         self._ids[slot] = None
         self._keys[slot] = _NOBODY
         self._reach[slot] = np.inf
         self._free.append(slot)
 
     def stale(self, comparison: Comparison, changes: Changes) -> list[int]:
-        """The slots of answers that changes may have made untrue."""
+        """The slots of answers that changes may have made wrong."""
         view = comparison.scoring.view
         keys = [key_of(view, one) for one in changes.ids]
         stale = np.isin(self._keys, keys).any(axis=1) | (self._reach == -np.inf)
@@ -103,7 +103,7 @@ class KeptBases:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed between two looks.
+    """What changed between two lookups.
 
     Attributes:
         ids: of the articles that changed, or that the clock showed or hid.
@@ -116,7 +116,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Compares what changed with what is kept, by the settings that it was made by."""
+    """Compares changes with the bases of cached answers, under the settings that these were computed with."""
 
     settings: Settings
     scoring: Scoring
@@ -127,12 +127,12 @@ class Comparison:
         return cls(settings, Scoring(view, settings.ranking, ranker, foreign))
 
     def changes(self, before: View, then: float, now: float, *, turned: bool) -> Changes | None:
-        """What changed since a view was looked with; None when that is too much, or cannot be told.
+        """What changed since the last lookup; None when that is too much to compare, or unknown.
 
         Args:
             before: that view.
             then: when that was, in seconds since 1970; ``now`` the present moment.
-            turned: whether the clock may have shown or hidden an article meanwhile.
+            turned: whether the clock may have shown or hidden an article since.
         """
         view = self.scoring.view
         changed = view.changed_since(before)

@@ -1,4 +1,4 @@
-"""At most so many of one kind in a box: which kinds there are among candidates, and what they keep out."""
+"""Limits per author, section or site within a box: which candidates share a limited value, and which exceed a limit."""
 
 from __future__ import annotations
 

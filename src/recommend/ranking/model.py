@@ -166,7 +166,7 @@ class Ranker(BaseModel):
         unknown = left_out - set(FEATURES)
         if unknown:
             raise SettingsError(
-                f"ranking.without: feature {truncated_repr(min(unknown))} is none of {', '.join(FEATURES)}"
+                f"ranking.without: feature {truncated_repr(min(unknown))} is not one of {', '.join(FEATURES)}"
             )
         return self._of({name: weight for name, weight in self.features.items() if name not in left_out})
 
@@ -179,7 +179,7 @@ class Ranker(BaseModel):
         unknown = factors.keys() - self.features.keys() - set(FEATURES)
         if unknown:
             raise SettingsError(
-                f"ranking.weights: feature {truncated_repr(min(unknown))} is none of {', '.join(FEATURES)}"
+                f"ranking.weights: feature {truncated_repr(min(unknown))} is not one of {', '.join(FEATURES)}"
             )
         if not factors:
             return self

@@ -76,15 +76,14 @@ def copies(view: View, places: Sequence[tuple[int, int]], rules: PolicySettings)
 def of_query(
     view: View, query: Query, candidates: Candidates, rules: PolicySettings, known: Repeats | None = None
 ) -> BoolArray:
-    """(n,) which tell the same as the query; not those that update it, as long as they are newer. ``known`` is what
-    need not be found."""
+    """(n,) which are near-duplicates of the query; a newer update of it is none. ``known``: pairs compared before."""
     places = None if known is None else known.of(candidates)
     compared = with_query(view, query, candidates, rules) if known is None or places is None else known.of_query(places)
     return superseded(view, query, candidates, *compared)
 
 
 def superseded(view: View, query: Query, candidates: Candidates, copies: BoolArray, updates: BoolArray) -> BoolArray:
-    """(n,) which need not stand under a query, of what :func:`with_query` finds."""
+    """(n,) which are left out under a query, from the result of :func:`with_query`."""
     return copies | (updates & ~_newer(view, query, candidates)) if updates.any() else copies
 
 

@@ -1,4 +1,4 @@
-"""The newest articles that may be shown: what stands in where nothing is related, and what fills a box."""
+"""The newest eligible articles: the fallback when nothing is related, and the fill of a box."""
 
 from __future__ import annotations
 

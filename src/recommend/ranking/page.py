@@ -46,7 +46,7 @@ def share_out(count: int, ask: Ask, story_of: Callable[[str], int], shown: Colle
 
 
 def _settled(boxes: list[Answer], ask: Ask, story_of: Callable[[str], int], without: list[set[int]]) -> list[Answer]:
-    """The boxes, those that still share a story asked anew one after the other."""
+    """The boxes without shared stories: those that still share one are recomputed in turn."""
     claims = [_claims(box, number, story_of, fillers=True) for number, box in enumerate(boxes)]
     lost = _lost(claims)
     related = [{story for story, claim in of.items() if claim[1]} - lost[n] for n, of in enumerate(claims)]

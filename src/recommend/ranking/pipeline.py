@@ -1,4 +1,4 @@
-"""From candidates to the few that are shown: found, scored, filtered by policy."""
+"""From a query to the items of its box: retrieval, scoring, rules, policy, fill."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ class Selection:
 
 
 def _shut_out(view: View, allowed: Masks, searched: Masks) -> int:
-    """How many of the allowed rows are not searched."""
+    """How many of the allowed rows are left out of the search."""
 
     def count(masks: Masks) -> int:
         sizes = zip(masks, map(len, view.segments), strict=True)

@@ -1,4 +1,4 @@
-"""What readers clicked most of late: what stands in where nothing is related and a page asks for that."""
+"""Popular articles: the most clicked recent ones, a fallback when nothing is related and the request asks for it."""
 
 from __future__ import annotations
 

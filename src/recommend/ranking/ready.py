@@ -1,4 +1,4 @@
-"""Shortlists that were made before they are asked for."""
+"""Precomputed shortlists (ready lists): written by a re-index, read when a box is requested."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ready_lists(scoring: Scoring, rules: PolicySettings) -> ReadyLists:
 
 
 def made_by(scoring: Scoring, rules: PolicySettings) -> bytes:
-    """A digest of all beside the articles that decides what is in lists."""
+    """A digest of everything besides the articles that ready lists depend on."""
     return blake2b(_decides(scoring, rules), digest_size=8).digest()
 
 
@@ -183,7 +183,7 @@ def _tell(
     of_query: Sequence[BoolArray],
     same: BoolArray,
 ) -> None:
-    """Writes why the first of some candidates are shown."""
+    """Writes the reasons of the first candidates into a list."""
     count = len(found)
     copies, updates = (flags[:count] for flags in of_query)
     related = found.first(int(np.count_nonzero(found.probabilities >= rules.floor)))

@@ -1,4 +1,4 @@
-"""Boxes that need an editor's eyes: what looks wrong with an answer, told by looking at answers alone."""
+"""Quality checks of boxes for editors: what looks wrong with an answer, judged by answers alone."""
 
 from __future__ import annotations
 

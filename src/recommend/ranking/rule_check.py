@@ -1,4 +1,4 @@
-"""What a document of rules would come to in an archive: how much each rule means, and where they are at odds."""
+"""Dry run of a document of rules on an archive: how many stories each rule matches, and which rules conflict."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOOKED_AT = 200
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What one rule comes to.
+    """The effect of one rule.
 
     Attributes:
         rule: its name.
@@ -112,7 +112,7 @@ class _Archive:
         return f"; there is {', '.join(map(repr, found))}" if found else ""
 
     def at_odds(self, one: _Looked, other: _Looked) -> Iterator[str]:
-        """How one rule contradicts an earlier one, of stories that both hold of."""
+        """How one rule conflicts with an earlier one, for stories that both match."""
         by_action = {one.rule.then.action: one, other.rule.then.action: other}
         first, second = one.rule.then, other.rule.then
         if first.pin is not None and second.pin is not None and first.position == second.position:

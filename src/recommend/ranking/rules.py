@@ -1,4 +1,4 @@
-"""What the rules of editors make of one box. They act here and nowhere else: on candidates, before policy chooses."""
+"""The effect of editors' rules on one box. They act only here: on candidates, before policy."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Pin:
 
 
 class Held(NamedTuple):
-    """A rule that holds of a box, and the candidates that it means there; None where it names none."""
+    """A rule that applies to a box, and the match for its candidates; None where it names none."""
 
     rule: Rule
     match: Match | None

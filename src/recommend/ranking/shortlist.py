@@ -1,4 +1,4 @@
-"""The snapshot's best candidates under a query, which what changed since is compared with."""
+"""The snapshot's best candidates for a query; articles changed since the snapshot are scored against them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BROUGHT = 2 * LISTED  # nearest, and best matches again, of what was brought si
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """Candidates of the snapshot, filtered by nothing.
+    """Candidates of the snapshot, before any filter.
 
     Attributes:
         candidates: best first, ties by id.
@@ -58,7 +58,7 @@ class Shortlist:
 
     @property
     def least(self) -> float:
-        """The score that none of the snapshot's other candidates exceeds."""
+        """An upper bound of the scores of the snapshot's other candidates."""
         return -np.inf if self.exhaustive else float(self.candidates.scores.min(initial=np.inf))
 
 

@@ -1,4 +1,4 @@
-"""What rules of editors make of candidates before policy chooses, and of what was chosen after it."""
+"""Applies editors' rules: filters and reweighs candidates before policy, places pins after it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from recommend.settings import PolicySettings
 
 @dataclass(frozen=True, slots=True)
 class Sifted:
-    """Candidates that rules let stand, best first.
+    """Candidates that pass the rules, best first.
 
     Attributes:
         gone: how many they did not.
@@ -37,7 +37,7 @@ class Sifted:
 
 @dataclass(frozen=True, slots=True)
 class Sifting:
-    """Sifts the candidates of one query.
+    """Applies rules to the candidates of one query.
 
     Attributes:
         scoring: has scored them.
@@ -57,7 +57,7 @@ class Sifting:
     repeats: Repeats | None = None
 
     def sift(self, candidates: Candidates) -> Sifted:
-        """The candidates without what rules leave out, scored as they say."""
+        """The candidates that pass the rules, with the scores that rules adjust."""
         ruling, query, reasons = self.ruling, self.query, self.reasons
         if not ruling:
             return Sifted(candidates)

@@ -1,4 +1,4 @@
-"""Values that rules of editors do not let count as something in common: a section "Newsletter", a tag "2024"."""
+"""Labels that editors' rules exclude from similarity, such as a section "Newsletter" or a tag "2024"."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a trial does to its boxes together.
+    """The totals of a trial over its boxes.
 
     Attributes:
         related_before, related_after: how many items are related.

@@ -39,7 +39,7 @@ def read_archive(file: BinaryIO | Path, name: str) -> Iterator[Row]:
             elif posts:
                 yield from _medium(archive, posts, name)
             else:
-                raise SourceError(f"{name} is no archive of Substack or Medium: unpack it and ingest the folder")
+                raise SourceError(f"{name} is not an archive of Substack or Medium: unpack it and ingest the folder")
     except _FAULTS as problem:
         raise SourceError(f"{name} cannot be read: {problem}") from None
 
@@ -101,18 +101,18 @@ def find_medium_post(data: bytes, _told: Mapping[str, str]) -> dict[str, object]
     for repeated in body.css(".graf--title") if body is not None else ():
         repeated.decompose()
 
-    def said(selector: str, attribute: str = "") -> str | None:
+    def first_text(selector: str, attribute: str = "") -> str | None:
         node = tree.css_first(selector)
         if node is None:
             return None
         return (str(node.attributes.get(attribute) or "") if attribute else node.text()).strip() or None
 
     return {
-        "title": said(".p-name") or said("title"),
+        "title": first_text(".p-name") or first_text("title"),
         "text": "" if body is None else body.html,
-        "summary": said(".p-summary"),
-        "url": said("a.p-canonical", "href"),
-        "image_url": said(".e-content img[src]", "src"),
-        "published_at": said("time.dt-published", "datetime"),
-        "authors": [name] if (name := said(".p-author")) else [],
+        "summary": first_text(".p-summary"),
+        "url": first_text("a.p-canonical", "href"),
+        "image_url": first_text(".e-content img[src]", "src"),
+        "published_at": first_text("time.dt-published", "datetime"),
+        "authors": [name] if (name := first_text(".p-author")) else [],
     }

@@ -11,7 +11,7 @@ from recommend.errors import SourceError, truncated_repr
 from recommend.sources.column_map import ColumnMap
 from recommend.sources.json_path import path_of_list, values_at
 from recommend.sources.limits import COLUMNS, NAMES
-from recommend.sources.names import FIELDS, field_of, flat, is_slug, nearest, said, says_itself
+from recommend.sources.names import FIELDS, field_by_value, field_of, flat, is_decided_by_value, is_slug, nearest
 from recommend.sources.row import Row, cell_rows, rows
 
 _WRAPPERS = ("fields", "attributes", "_source")
@@ -170,7 +170,7 @@ class Columns:
                 continue
             if name in self.asked.fields:
                 role: tuple[str, int] | None = (self.asked.fields[name], -2)
-            elif says_itself(name):
+            elif is_decided_by_value(name):
                 self._flags.add(name)
                 self._plain, role = False, ("", 0)
             else:
@@ -221,7 +221,7 @@ class Columns:
             if role is None or (value in (None, "") and name not in self._flags and name not in FIELDS):
                 rest[name] = value
             elif name in self._flags and name not in self.asked.fields:
-                known, meant, keeps = said(name, value)
+                known, meant, keeps = field_by_value(name, value)
                 offer(name, known, -1 if keeps else 99, meant)
             else:
                 offer(

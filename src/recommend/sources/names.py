@@ -1,4 +1,4 @@
-"""What other systems call the fields of an article."""
+"""Field names of other systems, mapped to the fields of an article."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _KNOWN = {simplified(name): (field, rank) for field, names in _NAMES.items() for
 
 
 def field_of(name: str) -> tuple[str, int] | None:
-    """The field that a column is, and how little its name is believed beside others (0: most); None for no field."""
+    """The field of a column name, and its priority among columns for the same field (0: first); None for no field."""
     if name in FIELDS:
         return name, 0
     return _KNOWN.get(simplified(name))
@@ -82,8 +82,8 @@ def is_slug(name: str) -> bool:
     return simplified(name) in _SLUGS
 
 
-def said(name: str, value: object) -> tuple[str, object, bool]:
-    """Field and value of a column whose value tells what it is, and whether that keeps something from readers.
+def field_by_value(name: str, value: object) -> tuple[str, object, bool]:
+    """Field and value of a column whose field depends on its value, and whether the value hides something from readers.
 
     Such are flags (an empty one says no), Ghost's and WordPress's visibility, and categories.
     """
@@ -103,8 +103,8 @@ def said(name: str, value: object) -> tuple[str, object, bool]:
     return ("tags", value, False) if several else ("section", flat("section", parts), False)
 
 
-def says_itself(name: str) -> bool:
-    """Whether :func:`said` tells what a column is."""
+def is_decided_by_value(name: str) -> bool:
+    """Whether :func:`field_by_value` decides the field of a column."""
     return simplified(name) in {*_FLAGS, "visibility", "categories"}
 
 

@@ -122,7 +122,7 @@ def read_csv(stream: ByteStream, columns: Columns | None = None) -> Iterator[Row
         lines.start()
         try:
             cells = next(reader)
-            reason = f"has not the {len(header)} cells that the header names but {len(cells)}"
+            reason = f"does not fit the header: {len(cells)} != {len(header)} cells"
         except StopIteration:
             break
         except _RejectedLineError as line:

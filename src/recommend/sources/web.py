@@ -131,7 +131,7 @@ class _PublicTransport(httpx.HTTPTransport):
         for address in addresses:
             if not _is_public(address):
                 way_out = "allow such with --allow-private or sources.allow_private"
-                raise SourceError(f"{host} leads to the private address {address}: {way_out}")
+                raise SourceError(f"{host} resolves to the private address {address}: {way_out}")
         request.extensions = {**request.extensions, "sni_hostname": host}
         problem: httpx.ConnectError | None = None
         for address in addresses:
@@ -167,7 +167,7 @@ def _body(answer: httpx.Response, most: int) -> Fetched:
     answer.raise_for_status()
     packed = answer.headers.get("content-encoding", "").strip().lower()
     if packed not in _UNPACKED:
-        raise SourceError(f"{answer.url.copy_with(userinfo=b'')} is packed with {packed!r}, which was not asked for")
+        raise SourceError(f"{answer.url.copy_with(userinfo=b'')} is encoded with {packed!r}, which was not requested")
     data, until = bytearray(), time.monotonic() + _DEADLINE
     for chunk in answer.iter_bytes():
         data += chunk

@@ -1,4 +1,4 @@
-"""The sentences that count for nothing, as the last job that counted them found."""
+"""The boilerplate sentences that the last job found."""
 
 from __future__ import annotations
 

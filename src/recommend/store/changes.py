@@ -1,4 +1,4 @@
-"""What changed after a revision."""
+"""Change sets: what changed after a revision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections to the store's database: SQLite or PostgreSQL, transactions that mean it, and the schema's version."""
+"""Connections to the store's database (SQLite or PostgreSQL): durable transactions, and the version of the schema."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def open_engine(url: str, *, readonly: bool = False, any_schema: bool = False) -
             cannot be opened.
     """
     name = _without_password(url)
-    if url.startswith("sqlite") and "?" in url:  # what stands behind it would be dropped, and another file opened
+    if url.startswith("sqlite") and "?" in url:  # SQLAlchemy would drop what follows, and open another file
         raise StoreError(f"store {name}: SQLite takes no parameters here, and no '?' in a file's name; rename the file")
     try:
         engine = _engine(make_url(url), name, readonly)
@@ -122,7 +122,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """
     try:
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
-            if engine.dialect.name == "postgresql":  # SQLite's busy_timeout; without it a lock is waited for for ever
+            if engine.dialect.name == "postgresql":  # like SQLite's busy_timeout
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_MILLISECONDS}")
             yield connection
     except DBAPIError as problem:
@@ -216,8 +216,8 @@ class Watch:
         return version
 
     def _reopen(self) -> None:
-        """Opens all connections anew, this one too: what one of them found read-only stays so for the others, whatever
-        becomes of the file."""
+        """Reopens all connections, this one too: SQLite connections that found the file read-only stay read-only, even
+        when the file becomes writable."""
         if self._connection is None:
             return
         self._connection.close()

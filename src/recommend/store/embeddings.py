@@ -156,7 +156,7 @@ class Embeddings:
 
 
 def _text_hashes(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
-    """Of the articles among ``ids`` that are there, and stay as they are until the commit."""
+    """By id, text hashes of the stored articles among ``ids``, whose rows are locked until the commit."""
     revisions.lock(connection)
     query = select(articles.c.id, articles.c.text_hash).where(articles.c.deleted_at.is_(None))
     hashes: dict[str, bytes] = {}

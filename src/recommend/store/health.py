@@ -1,4 +1,4 @@
-"""Whether the database can be read, and takes changes."""
+"""Health checks of the database: readable, writable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recommend.store.schema import counter
 
 
 class Health:
-    """Asks the database."""
+    """Health checks of one database."""
 
     def __init__(self, engine: Engine, watch: Watch) -> None:
         self._engine = engine
@@ -27,11 +27,11 @@ class Health:
 
     @property
     def writable(self) -> bool:
-        """Whether a write is known to have held, and none was refused since."""
+        """Whether the last write succeeded."""
         return self._watch.writable
 
     def check_writable(self) -> None:
-        """Writes something that means nothing, the first time and after a write that was refused.
+        """Makes a no-op write, the first time and after a write that failed.
 
         Raises:
             StoreError: when the database refuses (disk full, read-only, locked for too long).

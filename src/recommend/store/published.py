@@ -73,7 +73,7 @@ def _published(
     for row in rows:
         article = row.reason if isinstance(row, Unreadable) else articles_by_id.get(row.id)
         if not isinstance(row, Unreadable) and not isinstance(row.content_hash, bytes):
-            article = "content_hash is no bytes: send the article again"
+            article = "content_hash is not bytes: send the article again"
         if isinstance(row, Unreadable) or isinstance(article, str):
             yield Published(row.id, b"", None, None, str(article))
             continue

@@ -31,7 +31,7 @@ def lock(connection: Connection) -> None:
 
 
 def is_rolled_back(connection: Connection, revision: int) -> bool:
-    """Whether a restore undid this revision: what was read then need not hold any more."""
+    """Whether a restore rolled this revision back, so that data read at it may be wrong now."""
     undone = exists().where(lineage.c.since < revision, lineage.c.revision > revision)
     return revision > current(connection) or bool(connection.execute(select(undone)).scalar_one())
 

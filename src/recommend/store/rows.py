@@ -60,7 +60,7 @@ class StoredState:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a write did to an article: its revision, 0 where it was left out, and what it replaced, None where it is
+    """The result of writing an article: its revision, 0 if it was not written, and the state it replaced, None if it is
     new."""
 
     revision: int
@@ -224,7 +224,7 @@ def article_of(row: Row[Any]) -> Article:
     if not isinstance(values["extra"], dict):
         raise ArticleError(row.id, "extra", values["extra"], "is not an object")
     if values["status"] not in _STATUSES:
-        raise ArticleError(row.id, "status", values["status"], f"is none of {', '.join(Status)}")
+        raise ArticleError(row.id, "status", values["status"], f"is not one of {', '.join(Status)}")
     known = {"status": Status(values["status"]), "access": read_access(values["access"])}
     return Article.model_construct(_FIELD_SET, **{**values, **known})
 
@@ -259,7 +259,7 @@ def vector_of(value: bytes | None) -> FloatArray | None:
     if value is None:
         return None
     if not isinstance(value, bytes) or len(value) % VECTOR_DTYPE.itemsize:
-        what = f"has {len(value)} bytes" if isinstance(value, bytes) else f"is no bytes but {type(value).__name__}"
+        what = f"has {len(value)} bytes" if isinstance(value, bytes) else f"is not bytes but {type(value).__name__}"
         raise ValueError(f"its embedding {what}, no whole number of values; {_REMEDY}")
     return np.frombuffer(value, VECTOR_DTYPE).astype(np.float32)
 

@@ -141,7 +141,7 @@ def _book(document: Any) -> RuleBook:
     try:
         return read_rules(document)
     except RulesError as problem:
-        logger.error("not all rules hold: %s", problem)
+        logger.error("some rules are ignored: %s", problem)
     listed = document.get("rules") if isinstance(document, dict) else None
     return RuleBook(rules=tuple(rule for one in (listed if isinstance(listed, list) else ()) for rule in _one(one)))
 

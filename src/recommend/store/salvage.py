@@ -1,4 +1,4 @@
-"""Reads rows of which some cannot be read: broken JSON, dates that are none, bytes that are no text."""
+"""Reads rows around damaged ones: broken JSON, invalid dates, bytes that are not UTF-8."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _revision(row: Row[Any] | Unreadable) -> int:
 
 
 def _halved(connection: Connection, query: Select[Any], revisions: Sequence[int]) -> list[Row[Any] | Unreadable]:
-    """The rows of some revisions: when they cannot be read together, halves are tried, down to those at fault."""
+    """The rows of some revisions. When reading them fails, each half is tried, down to the damaged rows (bisection)."""
     if not revisions:
         return []
     try:
@@ -95,7 +95,7 @@ def _unreadable(connection: Connection, query: Select[Any], revision: int, probl
 
 
 def of_a_row(problem: Exception) -> bool:
-    """Whether it comes from what a row holds, and not from the database or the way there."""
+    """Whether an error is due to the content of a row, and not to the database or the connection."""
     if isinstance(problem, DBAPIError):
         return isinstance(problem, DataError) or _NO_TEXT in str(problem.orig)
     return isinstance(problem, ValueError | TypeError | OverflowError)

@@ -157,8 +157,8 @@ class Store:
         return revision
 
     def doubt(self, ids: Iterable[str], fingerprint: str) -> None:
-        """Notes that what is held of articles cannot be used, without a revision: what is sent under their ids next
-        counts as changed, and the encoder of ``fingerprint`` embeds them anew."""
+        """Marks stored articles as unusable, without a revision: the next upload under their ids counts as changed, and
+        the encoder of ``fingerprint`` embeds them again."""
         with self._watch.writing() as connection:
             revisions.lock(connection)
             for some in some_at_a_time(ids):
@@ -167,7 +167,7 @@ class Store:
                 connection.execute(delete(embeddings).where(*mine))
 
     def known(self, ids: Iterable[str]) -> dict[str, StoredState]:
-        """What is held of each of ``ids``; ids never seen are left out."""
+        """The stored state of each of ``ids``; unknown ids are left out."""
         with reading(self._engine) as connection:
             return _known(connection, ids)
 
@@ -233,7 +233,7 @@ class Store:
             return self._takedowns.log(connection)
 
     def is_rolled_back(self, revision: int) -> bool:
-        """Whether a restore undid this revision: what was read then need not hold any more."""
+        """Whether a restore rolled this revision back, so that data read at it may be wrong now."""
         with reading(self._engine) as connection:
             return revisions.is_rolled_back(connection, revision)
 

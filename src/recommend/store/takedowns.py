@@ -31,7 +31,7 @@ INCOMPLETE = sys.maxsize  # "complete since" of a log whose first line is missin
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """An article that was to be seen no more, from a revision on.
+    """The withdrawal of an article (takedown, other status or expiry) at a revision.
 
     Attributes:
         status: the one it got, None when it was taken down.
@@ -145,7 +145,7 @@ class Takedowns:
             logger.warning("the takedown log is begun with the first takedown: %s", problem)
 
     def note_takedown(self, connection: Connection, article_id: str, revision: int) -> None:
-        """Notes that an article is taken down.
+        """Logs the takedown of an article.
 
         Raises:
             StoreError: when that cannot be written; the transaction must not be committed then.
@@ -156,7 +156,7 @@ class Takedowns:
             log.append([Withdrawal(revision, article_id, None, None)])
 
     def note_changes(self, connection: Connection, new: Iterable[Article], revisions: Mapping[str, int]) -> None:
-        """Notes which published articles these make disappear, now or at a time they did not have.
+        """Logs the published articles that these changes withdraw, by another status or a new expiry.
 
         Args:
             connection: in whose transaction they are about to be written.

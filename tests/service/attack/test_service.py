@@ -59,7 +59,7 @@ def test_b4_monitors_and_drafts_wait_neither_for_the_writer_nor_for_the_lock_of_
                         answered += 1
                     ready = client.get("/readyz").json()
                     assert (ready["status"], ready["writable"]) == ("degraded", None)
-                    assert "whether the store takes changes cannot be told within 0.2 s" in ready["problems"]
+                    assert "whether the store takes changes is not known within 0.2 s" in ready["problems"]
             other.execute("ROLLBACK")
         for thread in waiting:
             thread.join()

@@ -14,8 +14,8 @@ BOX = "/v1/articles/a-central-asia-condemns-drone-attack/related"
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("limt=3", "query.'limt': is no parameter; did you mean limit?"),
-        ("k=2", "query.'k': is no parameter; did you mean limit?"),
+        ("limt=3", "query.'limt': is not a parameter; did you mean limit?"),
+        ("k=2", "query.'k': is not a parameter; did you mean limit?"),
         ("limit=3&sektion=World", "did you mean section?"),
         ("zzzz=1", "there are limit, section"),
     ],

@@ -68,7 +68,7 @@ def test_a_body_that_is_no_article_is_refused(newsroom: Any, method: str, path: 
         ("title", None, "is missing"),
         ("text", "x" * 1_000_001, "more than 1000000"),
         ("published_at", "yesterday", "is not an ISO 8601 date"),
-        ("status", "gone", "is none of published, draft, unpublished"),
+        ("status", "gone", "is not one of published, draft, unpublished"),
     ],
 )
 def test_a_field_that_is_wrong_is_named_with_its_reason(newsroom: Any, field: str, value: object, reason: str) -> None:

@@ -49,4 +49,4 @@ def test_the_lines_come_with_what_the_service_must_allow() -> None:
     assert '"missing_origin": "https://news.example"' in said("--json")
     assert "integrity=" not in said("--no-integrity")
     wrong = CliRunner().invoke(app, ["snippet", "--service", "recommend.example"])
-    assert "--service 'recommend.example' is no address" in str(wrong.exception)
+    assert "--service 'recommend.example' is not an address" in str(wrong.exception)

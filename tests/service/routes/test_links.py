@@ -26,7 +26,7 @@ def test_a_draft_is_told_which_words_should_lead_to_which_story(reader: Any, cor
 def test_a_field_that_articles_do_not_have_is_refused_with_the_one_that_was_meant(reader: Any) -> None:
     refused = reader.post("/v1/links", json={"title": "T", "txt": "Words"})
     assert refused.status_code == 422
-    assert refused.json()["detail"] == "body.'txt': is no field; did you mean text?"
+    assert refused.json()["detail"] == "body.'txt': is not a field; did you mean text?"
     assert reader.post("/v1/links", json={"title": "T", "section": "World", "id": None}).status_code == 200
 
 

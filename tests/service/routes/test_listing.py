@@ -57,7 +57,7 @@ def test_the_cursor_leads_through_all_of_them_newest_first(reader: Any) -> None:
 def test_what_is_no_parameter_is_refused(reader: Any, params: dict[str, Any]) -> None:
     refused = reader.get("/v1/articles", params=params)
     assert refused.status_code == 422
-    assert "cursor" not in params or "is no cursor" in refused.json()["detail"]
+    assert "cursor" not in params or "is not a cursor" in refused.json()["detail"]
     assert "q" not in params or "did you mean query?" in refused.json()["detail"]
 
 

@@ -110,7 +110,7 @@ def test_parameters_that_the_routes_do_not_have_are_refused(unruled: Any) -> Non
     for response, said in (
         (unruled.writer.put("/v1/rules", json=body, params={"ovr": 1}), "did you mean over?"),
         (unruled.writer.post("/v1/rules:try", json=body, params={"idz": "nope"}), "did you mean ids?"),
-        (unruled.writer.get("/v1/rules", params={"limit": 1}), "is no parameter; there are none"),
+        (unruled.writer.get("/v1/rules", params={"limit": 1}), "is not a parameter; there are none"),
     ):
         assert response.status_code == 422
         assert said in response.json()["detail"]

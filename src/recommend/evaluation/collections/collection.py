@@ -1,4 +1,4 @@
-"""What a published collection comes to: articles, and judgements of some of them."""
+"""A published test collection: articles, and judgements of some of them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, Row]]:
         except orjson.JSONDecodeError:
             row = None
         if not isinstance(row, dict):
-            raise EvaluationError(f"{path}:{number}: {truncated_repr(line)} is no JSON object")
+            raise EvaluationError(f"{path}:{number}: {truncated_repr(line)} is not a JSON object")
         yield number, row
 
 

@@ -124,7 +124,7 @@ class Servers:
     def _lose(self, number: int, problem: RecommendError | TimeoutError) -> None:
         told = str(problem) or f"index {self[number].name} has not answered for {self._patience:g} s"
         if number not in self._lost:
-            logger.error("answers go on without a server of the index: %s", told)
+            logger.error("answering without a server of the index: %s", told)
             self._lost[number] = told
             self._probe(number)  # where only that one question was too much for it, it is back at once
 

@@ -1,4 +1,4 @@
-"""What was prepared of the changes since a snapshot, kept beside it for whoever opens it next."""
+"""Prepared changes since a snapshot, saved beside it so that the next process need not prepare them again."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class KeptChanges:
         except FileNotFoundError:
             return []
         except OSError as problem:
-            logger.warning("changes kept in %s are prepared anew: %s", self._folder, problem)
+            logger.warning("saved changes in %s are unusable and are prepared again: %s", self._folder, problem)
             return []
 
 
@@ -169,7 +169,7 @@ def _read(path: Path) -> pa.Table | None:
         if table.schema != _SCHEMA:
             raise ValueError("it has other columns")
     except (OSError, ValueError) as problem:
-        logger.warning("changes kept in %s are prepared anew: %s", path, problem)
+        logger.warning("saved changes in %s are unusable and are prepared again: %s", path, problem)
         return None
     return table
 

@@ -161,7 +161,7 @@ class IndexLayout:
         """
         if not is_name(name):
             raise SnapshotError(
-                f"{truncated_repr(name)} is no name of a snapshot: recommend snapshots lists those there are"
+                f"{truncated_repr(name)} is not a valid name of a snapshot: recommend snapshots lists those there are"
             )
         return SnapshotLayout(self.snapshots / name)
 
@@ -254,7 +254,7 @@ class SnapshotLayout:
             version = _Versioned.model_validate_json(content).format
             manifest = Manifest.model_validate_json(content) if version == FORMAT else None
         except FileNotFoundError:
-            raise SnapshotError(f"{self.root} is no snapshot: it has no manifest.json") from None
+            raise SnapshotError(f"{self.root} is not a snapshot: it has no manifest.json") from None
         except ValidationError as problem:
             raise SnapshotError(f"{self.manifest} is malformed: {problem.errors()[0]['msg']}") from None
         except (OSError, ValueError) as problem:  # a name that no file can have, a folder, no permission

@@ -1,4 +1,4 @@
-"""Counts the sentences that articles share, before anything is made of them."""
+"""Finds boilerplate before a build: counts the sentences that articles share."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from recommend.store import Store
 
 
 def settle_boilerplate(store: Store, before: Corpus) -> None:
-    """Has the store leave out, from now on, the sentences that many headlines of its published articles share; what
-    that changes the text of lacks an embedding then. Of an article that is as it was ``before``, no text is read."""
+    """Sets the store's boilerplate to the sentences that many headlines of its published articles share. Articles whose
+    text that changes lack an embedding afterwards. The text of an article that is unchanged since ``before`` is not
+    read."""
     held = before.held()
     rows = dict(zip(held, range(len(held)), strict=True))
     kept, ids, titles, keys = list[int](), list[str](), list[str](), list[Keys]()
