@@ -310,7 +310,7 @@ def test_while_a_server_is_lost_answers_go_on_without_it_and_say_so(
             assert len(answer.items) == 5
             assert not {item.id for item in answer.items} & {*lost}
         for one in (lost[0], next(named(1))):  # which may be an article or not: that cannot be told
-            with pytest.raises(StoreUnreachableError, match="alone may know"):
+            with pytest.raises(StoreUnreachableError, match="only server of the index that may hold"):
                 recommender.answer(one, 5)
         assert recommender.answer(next(named(2)), 5) is None
         assert recommender.problem is not None

@@ -245,7 +245,7 @@ def test_more_than_can_wait_is_refused_for_now(
     with monkeypatch.context() as patch:
         patch.setattr("recommend_service.group_commit._MOST_WAITING", 2)
         refused = newsroom.reader.post(PATH, json=[told(view="too many")] * 3)
-        assert (refused.status_code, "no more are taken now" in refused.json()["detail"]) == (503, True)
+        assert (refused.status_code, "the queue is full" in refused.json()["detail"]) == (503, True)
         assert newsroom.reader.post(PATH, json=[told()] * 2).status_code == 202
     assert not any(event.view == "too many" for event in log.events.read())
 
