@@ -15,7 +15,7 @@ from recommend.index.dates import moment
 from recommend.index.filters import Filters
 from recommend.index.over import over
 from recommend.index.view import View
-from recommend.ranking.links import Link, propose
+from recommend.ranking.links import Draft, Link, propose
 from recommend.recommender import Recommender
 
 _CONSIDERED = 40
@@ -63,7 +63,7 @@ def links_of(
     def linked_in(view: View) -> Linked:
         eligibility = recommender.ranking.eligibility(view, Filters(exclude=frozenset(linked)))
         chosen = recommender.ranking.selection(view).choose(query, name, _CONSIDERED, eligibility)
-        return Linked(name, body, propose(view, query, chosen, passages(body), most, linked=there, floor=floor))
+        return Linked(name, body, propose(view, Draft(query, passages(body), there), chosen, most, floor=floor))
 
     return over(view, linked_in)
 
@@ -105,6 +105,6 @@ def _links_to(recommender: Recommender, view: View, *, article_id: str, most: in
         if stored is None or len(linked) == most:
             continue
         under = selection.choose(query, one, _CONSIDERED, anything)
-        if links := propose(view, query, under, passages(stored.text), 1, only=article_id, floor=floor):
+        if links := propose(view, Draft(query, passages(stored.text)), under, 1, only=article_id, floor=floor):
             linked.append(Linked(one, stored.text, links))
     return linked

@@ -75,60 +75,88 @@ def off_policy(
         relevance: a model of what is worth a click under an article, 0…1; None: the one that the log itself teaches,
             each look predicted from those of other days.
     """
-    k = len(curve)
     theta = np.concatenate([[0.0], np.asarray(curve, float), np.zeros(52)])  # by position; nothing is seen beyond
-    places = {(a, item): i for a, items in ranking.items() for i, item in enumerate(items[:k], start=1)}
-    ranked = np.array([article in ranking for article in log.articles], bool)
+    first = {article: [*items[: len(curve)]] for article, items in ranking.items()}
+    ranked = np.array([article in first for article in log.articles], bool)
     log = log.where(ranked[log.article])
-    new = np.array(
-        [places.get((log.articles[a], log.items[i]), 0)
-         for a, i in zip(log.article.tolist(), log.item.tolist(), strict=True)], np.int64,
-    )  # fmt: skip
-    stay = 1 - log.up - log.down
-    logging = log.up * theta[log.base - 1] + stay * theta[log.base] + log.down * theta[log.base + 1]
-    weights = np.divide(theta[new], logging, out=np.zeros(len(log)), where=logging > 0)
-    clicked = log.clicked.astype(float)
-    looks, first = np.unique(log.view, return_index=True)
-    place = np.searchsorted(looks, log.view)
-    of_look, articles = log.impression[first], log.article[first]
-    folds = log.impression % _FOLDS
-    taught = _Taught(log, theta, folds)
-    worth = taught.rows
-    if relevance is not None:
-        pairs = zip(log.article.tolist(), log.item.tolist(), strict=True)
-        worth = np.array([relevance(log.articles[a], log.items[i]) for a, i in pairs], float)
-    model = np.zeros(len(looks))
-    reach = np.zeros(len(looks))
-    kept: dict[tuple[int, int], float] = {}
-    for n, (article, fold) in enumerate(zip(articles.tolist(), (of_look % _FOLDS).tolist(), strict=True)):
-        name = log.articles[article]
-        if (article, fold) not in kept:
-            kept[article, fold] = sum(
-                float(theta[i]) * (taught(name, item, fold) if relevance is None else relevance(name, item))
-                for i, item in enumerate(ranking[name][:k], start=1)
-            )
-        model[n] = kept[article, fold]
-        reach[n] = theta[1 : 1 + len(ranking[name][:k])].sum()
-
-    def summed(values: Values) -> Values:
-        return np.bincount(place, values, len(looks)).astype(np.float64)
-
-    ones = np.ones(len(looks))
-    weighted = summed(weights * clicked)
-    covered, shown = summed(theta[new]), summed(weights * theta[log.position])
+    examined = _examined(log, first, theta)
+    propensity = _propensity(log, theta)
+    weights = np.divide(examined, propensity, out=np.zeros(len(log)), where=propensity > 0)
+    looks = _Looks(log)
+    shown, predicted = _direct_method(log, looks, first, theta, relevance)
+    reach = np.array([theta[1 : 1 + len(first[log.articles[a]])].sum() for a in looks.article.tolist()], float)
+    clicked, ones = log.clicked.astype(float), np.ones(len(looks))
+    covered, exposure = looks.sums(examined), looks.sums(weights * theta[log.position])
     scale = float(covered.sum()) / len(looks) if len(looks) else 0.0
-    corrected = model + summed(weights * (clicked - theta[log.position] * worth))
+    corrected = predicted + looks.sums(weights * (clicked - theta[log.position] * shown))
     effective = float((weights * clicked).sum() ** 2 / max(float(((weights * clicked) ** 2).sum()), 1e-12))
     return OffPolicy(
-        _value(summed(clicked), ones, of_look),
-        _value(weighted, ones, of_look),
-        _value(weighted * scale, shown, of_look),
-        _value(corrected, ones, of_look),
+        _value(looks.sums(clicked), ones, looks.impression),
+        _value(looks.sums(weights * clicked), ones, looks.impression),
+        _value(looks.sums(weights * clicked) * scale, exposure, looks.impression),
+        _value(corrected, ones, looks.impression),
         effective,
         effective < SMALL,
         float(covered.sum() / reach.sum()) if reach.sum() else 0.0,
         len(looks),
     )
+
+
+class _Looks:
+    """The looks at boxes in a log: article and impression of each, and sums over its items."""
+
+    def __init__(self, log: ImpressionLog) -> None:
+        looks, first = np.unique(log.view, return_index=True)
+        self._place = np.searchsorted(looks, log.view)
+        self.impression, self.article = log.impression[first], log.article[first]
+
+    def __len__(self) -> int:
+        return len(self.article)
+
+    def sums(self, values: Values) -> Values:
+        """(looks,) sums of values (n,) of items."""
+        return np.bincount(self._place, values, len(self)).astype(np.float64)
+
+
+def _examined(log: ImpressionLog, ranking: Mapping[str, Sequence[str]], theta: Values) -> Values:
+    """(n,) how probable a look at each item is where the other ranking has it; 0 where it does not show it."""
+    places = {(a, item): i for a, items in ranking.items() for i, item in enumerate(items, start=1)}
+    pairs = zip(log.article.tolist(), log.item.tolist(), strict=True)
+    return theta[np.array([places.get((log.articles[a], log.items[i]), 0) for a, i in pairs], np.int64)]
+
+
+def _propensity(log: ImpressionLog, theta: Values) -> Values:
+    """(n,) how probable a look at each item was, over the random exchanges of the log."""
+    stay = 1 - log.up - log.down
+    return log.up * theta[log.base - 1] + stay * theta[log.base] + log.down * theta[log.base + 1]
+
+
+def _direct_method(
+    log: ImpressionLog,
+    looks: _Looks,
+    ranking: Mapping[str, Sequence[str]],
+    theta: Values,
+    relevance: Callable[[str, str], float] | None,
+) -> tuple[Values, Values]:
+    """(n,) what each shown item is worth a click by the model, and (looks,) the clicks it predicts for the other
+    ranking."""
+    model = _Taught(log, theta, log.impression % _FOLDS)
+    shown = model.rows
+    if relevance is not None:
+        pairs = zip(log.article.tolist(), log.item.tolist(), strict=True)
+        shown = np.array([relevance(log.articles[a], log.items[i]) for a, i in pairs], float)
+    predicted = np.zeros(len(looks))
+    cached: dict[tuple[int, int], float] = {}
+    folds = (looks.impression % _FOLDS).tolist()
+    for n, (article, fold) in enumerate(zip(looks.article.tolist(), folds, strict=True)):
+        name = log.articles[article]
+        if (article, fold) not in cached:
+            cached[article, fold] = sum(
+                float(theta[i]) * (model(name, item, fold) if relevance is None else relevance(name, item))
+                for i, item in enumerate(ranking[name], start=1)
+            )
+        predicted[n] = cached[article, fold]
+    return shown, predicted
 
 
 class _Taught:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -12,6 +12,7 @@ from recommend.articles.links import Link as Written
 from recommend.articles.passages import Passage
 from recommend.articles.text import Span, runs, spans
 from recommend.index.query import Query
+from recommend.index.table import ArticleTable
 from recommend.index.view import View
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.common_names import names_nothing
@@ -51,15 +52,23 @@ class Link:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text in which links are to be set.
+
+    Attributes:
+        query: the query that it makes.
+        passages: where links may be set, in order.
+        linked: links that it has: none is proposed near one of them, nor on its words.
+    """
+
+    query: Query
+    passages: Sequence[Passage]
+    linked: Sequence[Written] = ()
+
+
 def propose(
-    view: View,
-    query: Query,
-    chosen: Chosen,
-    passages: Sequence[Passage],
-    most: int,
-    only: str | None = None,
-    linked: Sequence[Written] = (),
-    floor: float = 0.0,
+    view: View, draft: Draft, chosen: Chosen, most: int, *, only: str | None = None, floor: float = 0.0
 ) -> list[Link]:
     """The links that a draft should have, in order of place.
 
@@ -70,62 +79,103 @@ def propose(
 
     Args:
         view: where the stories are.
-        query: the draft.
+        draft: the text.
         chosen: stories under it, of which the related ones get links.
-        passages: of the draft, where links may be set, in order.
         most: how many links.
         only: the id of the one story that may get a link.
-        linked: links that the draft has: none stands near one of them, nor on its words.
         floor: least calibrated score of a story that gets one.
     """
-    own = frozenset(view.snapshot.lexicon.terms(query.terms.words.terms))
-    candidates = chosen.candidates
-    stories = []
-    for i in range(chosen.related):
-        table, row = view.segments[candidates.segments[i]].table, int(candidates.rows[i])
-        if (only is not None and table.id(row) != only) or candidates.probabilities[i] < floor:
-            continue
-        told = {term for span in spans(table.headline(row), own) for term in span.terms} & own
-        stories.append((table, row, told, float(candidates.probabilities[i])))
-    shared = frozenset().union(*(told for _, _, told, _ in stories))
-    beginnings = view.snapshot.manifest.beginnings
-    names = names_among(shared, view.snapshot.lexicon, view.segments[0].matrix, beginnings)
-    rare = _few(view, names.rare)
-    capitals = names_among(own, view.snapshot.lexicon, view.segments[0].matrix).all
-    found = [(passage, spans(passage.text, shared)) for passage in passages]
-    counts = [*accumulate((len(passage.text.split()) for passage in passages), initial=0)]
-    starts = [passage.start for passage in passages]
-    before = dict(zip(starts, counts, strict=False))
-    taken = [counts[bisect(starts, link.offset)] for link in linked]
-    said = {link.words for link in linked}
+    own = frozenset(view.snapshot.lexicon.terms(draft.query.terms.words.terms))
+    stories = [*_stories(view, own, chosen, only, floor)]
+    positions = _WordPositions(draft.passages)
+    anchors = _Anchors(view, draft, own, frozenset().union(*(story.shared for story in stories)), positions)
+    taken = [positions.of_offset(link.offset) for link in draft.linked]
+    used = {link.words for link in draft.linked}
     links: list[Link] = []
-    for table, row, told, probability in stories:
-        headline = table.headline(row)
-        named = (
-            (passage, *_with_given_name(passage.text, *anchor, capitals, query.language))
-            for passage, words in found
-            for run in runs(passage.text, [word for word in words if not told.isdisjoint(word.terms)])
-            if (anchor := _name_at(passage.text, run, headline, names, rare, query.language)) is not None
-        )
-        near = (
-            (passage, start, written)
-            for passage, start, written in named
-            if extent(written, query.language) is None
-            or before[passage.start] + len(passage.text[:start].split()) < _SETTING
-        )
-        for passage, start, written in _best(near, told & rare, probability, query.language):
-            at = before[passage.start] + len(passage.text[:start].split())
-            if all(abs(at - other) >= _APART for other in taken) and written not in said:
+    for story in stories:
+        for passage, start, written in anchors.of(story):
+            at = positions.of(passage, start)
+            if all(abs(at - other) >= _APART for other in taken) and written not in used:
                 taken.append(at)
-                said.add(written)
-                card = table.card(row)
-                score = round(probability, 4)
-                link = Link(passage.start + start, len(written), written, card.id, card.title, card.url, score)
-                links.append(link)
+                used.add(written)
+                links.append(story.link(passage.start + start, written))
                 break
         if len(links) == most:
             break
     return sorted(links, key=lambda link: link.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """A related story: ``shared`` are the terms of the draft that its title and summary hold."""
+
+    table: ArticleTable
+    row: int
+    shared: frozenset[str]
+    probability: float
+
+    def link(self, offset: int, written: str) -> Link:
+        """The link to it on some words of the draft."""
+        card, score = self.table.card(self.row), round(self.probability, 4)
+        return Link(offset, len(written), written, card.id, card.title, card.url, score)
+
+
+def _stories(view: View, own: frozenset[str], chosen: Chosen, only: str | None, floor: float) -> Iterator[_Story]:
+    candidates = chosen.candidates
+    for i in range(chosen.related):
+        table, row = view.segments[candidates.segments[i]].table, int(candidates.rows[i])
+        if (only is None or table.id(row) == only) and candidates.probabilities[i] >= floor:
+            shared = frozenset(term for span in spans(table.headline(row), own) for term in span.terms) & own
+            yield _Story(table, row, shared, float(candidates.probabilities[i]))
+
+
+class _WordPositions:
+    """Positions in the draft, in words of its passages."""
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self._starts = [passage.start for passage in passages]
+        self._counts = [*accumulate((len(passage.text.split()) for passage in passages), initial=0)]
+        self._before = dict(zip(self._starts, self._counts, strict=False))
+
+    def of_offset(self, offset: int) -> int:
+        """How many words there are up to the end of the passage that begins last before an offset in characters."""
+        return self._counts[bisect(self._starts, offset)]
+
+    def of(self, passage: Passage, start: int) -> int:
+        """How many words stand before a character of a passage."""
+        return self._before[passage.start] + len(passage.text[:start].split())
+
+
+class _Anchors:
+    """Finds the words of a draft on which a link to a story may stand."""
+
+    def __init__(
+        self, view: View, draft: Draft, own: frozenset[str], shared: frozenset[str], positions: _WordPositions
+    ) -> None:
+        lexicon, matrix = view.snapshot.lexicon, view.segments[0].matrix
+        self._names = names_among(shared, lexicon, matrix, view.snapshot.manifest.beginnings)
+        self._rare = _few(view, self._names.rare)
+        self._capitals = names_among(own, lexicon, matrix).all
+        self._words = [(passage, spans(passage.text, shared)) for passage in draft.passages]
+        self._language = draft.query.language
+        self._positions = positions
+
+    def of(self, story: _Story) -> list[tuple[Passage, int, str]]:
+        """Passage, offset in it, and words, the best first: a name of no place, then one of a place."""
+        near = (
+            (passage, start, written)
+            for passage, start, written in self._named(story)
+            if extent(written, self._language) is None or self._positions.of(passage, start) < _SETTING
+        )
+        return _best(near, story.shared & self._rare, story.probability, self._language)
+
+    def _named(self, story: _Story) -> Iterator[tuple[Passage, int, str]]:
+        headline = story.table.headline(story.row)
+        for passage, words in self._words:
+            for run in runs(passage.text, [word for word in words if not story.shared.isdisjoint(word.terms)]):
+                anchor = _name_at(passage.text, run, headline, self._names, self._rare, self._language)
+                if anchor is not None:
+                    yield passage, *_with_given_name(passage.text, *anchor, self._capitals, self._language)
 
 
 def _name_at(
