@@ -62,11 +62,11 @@ class ReindexWatch:
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            _, said = await job.communicate()
+            _, output = await job.communicate()
         except asyncio.CancelledError:
             with suppress(ProcessLookupError):
                 job.terminate()
             await job.communicate()
             raise
         if job.returncode:
-            logger.error("recommend reindex ended with %d: %s", job.returncode, said.decode(errors="replace").strip())
+            logger.error("recommend reindex ended with %d: %s", job.returncode, output.decode(errors="replace").strip())

@@ -38,8 +38,8 @@ def test_shares_are_those_counted_by_hand(newsroom: Newsroom, stories: list[Arti
         ids[20]: {first[ids[20]][0][0]: -1}
     }
     boxes = look_into_boxes(recommender, qrels, ids)
-    assert (boxes.queries, boxes.with_story, boxes.said.items) == (60, 20, 60 * SIZE)
-    assert boxes.said.related == pytest.approx(20 / 300)
+    assert (boxes.queries, boxes.with_story, boxes.overall.items) == (60, 20, 60 * SIZE)
+    assert boxes.overall.related == pytest.approx(20 / 300)
     said = recommender.ranking.probabilities(
         np.array([score for one in ids[:20] for _, score in first[one]], np.float32)
     )
@@ -52,10 +52,10 @@ def test_shares_are_those_counted_by_hand(newsroom: Newsroom, stories: list[Arti
         tops = boxes.predicted.reshape(60, SIZE)[:20].max(axis=1)
         assert one.covered == pytest.approx((tops >= one.least).mean())
     assert boxes.auc is not None
-    assert sum(age.items for age in boxes.ages) == boxes.said.items
-    assert boxes.said.ece >= abs(boxes.said.predicted - boxes.said.related) - 1e-9
+    assert sum(age.items for age in boxes.ages) == boxes.overall.items
+    assert boxes.overall.ece >= abs(boxes.overall.predicted - boxes.overall.related) - 1e-9
     assert look_into_boxes(recommender, {}, ids).auc is None
-    assert look_into_boxes(recommender, qrels, []).said.items == 0
+    assert look_into_boxes(recommender, qrels, []).overall.items == 0
     near = look_into_boxes(recommender, qrels, ids, unknown_days=7.5)
-    assert (near.said.items, near.predicted.tolist()) != (boxes.said.items, boxes.predicted.tolist())
+    assert (near.overall.items, near.predicted.tolist()) != (boxes.overall.items, boxes.predicted.tolist())
     assert "0–7 days" not in {age.name for age in near.ages}

@@ -75,10 +75,10 @@ def test_where_all_are_the_same_an_interval_still_has_the_width_that_so_few_leav
 
 def test_one_query_or_one_cluster_tells_no_interval() -> None:
     assert interval([0.7]) == Interval(0.7, -inf, inf)
-    assert interval([0.7, 0.9], ["a", "a"]).told is False
+    assert interval([0.7, 0.9], ["a", "a"]).is_known is False
     assert str(difference_interval([0.1])) == "unknown"
     assert isnan(interval([]).mean)
-    assert not difference_interval([]).told
+    assert not difference_interval([]).is_known
 
 
 def test_what_is_no_share_has_students_interval() -> None:
@@ -120,7 +120,7 @@ def test_an_interval_lies_around_the_mean_within_the_range(values: list[float], 
     labels = [place % groups for place in range(len(values))]
     for found in (interval(values), interval(values, labels)):
         assert found.mean == pytest.approx(np.mean(values))
-        if found.told:
+        if found.is_known:
             assert 0.0 <= found.low <= found.mean + 1e-9
             assert found.mean - 1e-9 <= found.high <= 1.0
             assert found.low < found.high

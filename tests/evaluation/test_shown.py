@@ -76,7 +76,7 @@ def test_of_no_boxes_nothing_is_told(newsroom: Newsroom) -> None:
     assert read_boxes(newsroom.recommender(), [], 5) == []
     found = look_at(newsroom.recommender(), [], 5)
     assert (found.coverage, found.gini, found.most, found.boxes) == (0.0, 0.0, None, 0)
-    assert not found.means["age"].told
+    assert not found.means["age"].is_known
 
 
 def test_gini_is_nothing_where_all_have_the_same_and_nearly_one_where_one_has_all() -> None:

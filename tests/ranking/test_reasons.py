@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from recommend.index import term_weights
 from recommend.index.term_counts import TermCounts
 from recommend.ranking.phrases import distance
-from recommend.ranking.reasons import Evidence, as_written, reason, shared_terms, told_by
+from recommend.ranking.reasons import Evidence, as_written, reason, shared_terms, terms_in_all
 
 TEXTS = ["Lee Jae Myung flies to Beijing", "Before his visit, Lee spoke of peace"]
 SHARED = {"lee": 0.1, "jae": 0.05, "Jae": 0.01, "myung": 0.04, "beiji": 0.04, "visit": 0.06}
@@ -167,7 +167,7 @@ def test_pieces_of_words_are_no_reason() -> None:
 
 def test_of_an_article_that_is_not_public_only_what_its_own_headline_says_is_told() -> None:
     shares = {"storm": 0.2, "secret": 0.3, "coast": 0.1}
-    assert told_by(shares, []) == shares
-    assert told_by(shares, ["Storms hit the coast"]) == {"storm": 0.2, "coast": 0.1}
-    assert told_by(shares, ["Storms hit the coast", "Storm"]) == {"storm": 0.2}
-    assert told_by(shares, [""]) == {}
+    assert terms_in_all(shares, []) == shares
+    assert terms_in_all(shares, ["Storms hit the coast"]) == {"storm": 0.2, "coast": 0.1}
+    assert terms_in_all(shares, ["Storms hit the coast", "Storm"]) == {"storm": 0.2}
+    assert terms_in_all(shares, [""]) == {}

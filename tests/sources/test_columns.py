@@ -41,7 +41,7 @@ def test_a_table_in_somebody_elses_words_is_understood_and_said_to_be() -> None:
     (article,) = articles_of(b"headline,body,date\nStorm,<p>Waves</p>,2026-03-11\n", Format.CSV, columns)
     assert (article.title, article.text) == ("Storm", "Waves")
     assert article.published_at == datetime(2026, 3, 11, tzinfo=UTC)
-    read_as, ids = columns.told()
+    read_as, ids = columns.messages()
     assert read_as == "read as headline → title, body → text, date → published_at"
     assert "made of title and date" in ids
 
@@ -83,7 +83,7 @@ def test_paths_lead_into_nested_json() -> None:
     columns = asked("key=id,head.line=title,by[*].name=authors", items="data.stories[*]")
     (article,) = articles_of(orjson.dumps(document), Format.JSON, columns)
     assert (article.id, article.title, article.authors) == ("7", "Storm", ["Ann Lee", "Bo Ek"])
-    assert columns.told()[0] == "read as the articles at data.stories[*]"
+    assert columns.messages()[0] == "read as the articles at data.stories[*]"
     assert [*values_at(document, "data.stories[0].by[1].name")] == ["Bo Ek"]
 
 
@@ -122,7 +122,7 @@ def test_an_address_or_a_slug_stands_in_for_an_id(row: dict[str, str], made: str
     columns = Columns()
     (article,) = articles_of(orjson.dumps([row]), Format.JSON, columns)
     assert article.id == made
-    assert "stands in" in columns.told()[-1]
+    assert "stands in" in columns.messages()[-1]
 
 
 def test_a_made_id_is_the_same_next_time_and_another_for_another_story() -> None:
@@ -143,7 +143,7 @@ def test_where_others_have_an_id_a_row_without_one_is_no_article() -> None:
 def test_columns_nobody_knows_are_told_once_with_what_they_resemble() -> None:
     columns = Columns()
     articles_of(b"id,title,publishd_at,foo\n1,T,x,y\n2,U,x,y\n", Format.CSV, columns)
-    assert columns.told() == ["kept in extra, not used: publishd_at (published_at?), foo"]
+    assert columns.messages() == ["kept in extra, not used: publishd_at (published_at?), foo"]
     assert columns.as_json()["unused"] == {"publishd_at": "published_at", "foo": None}
 
 
@@ -228,7 +228,7 @@ def test_a_mapping_the_wrong_way_round_is_seen_in_the_source() -> None:
 def test_a_mapped_column_that_is_nowhere_is_told() -> None:
     columns = asked("hedline=title")
     articles_of(b"id,title\n1,T\n", Format.CSV, columns)
-    assert columns.told() == ["mapped, but in no row: hedline"]
+    assert columns.messages() == ["mapped, but in no row: hedline"]
 
 
 @pytest.mark.parametrize(

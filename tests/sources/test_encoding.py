@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recommend.sources.encoding import decode, known_encoding, told_by_mark
+from recommend.sources.encoding import decode, encoding_by_mark, known_encoding
 
 GERMAN = "Überraschung: Zwölf Boote fahren über den Fluss, und fünf Körbe bleiben am Ufer stehen. " * 4
 CHINESE = "河水上涨，村民连夜转移到高处，救援队已经到达现场，学校改为临时安置点。" * 4
@@ -13,7 +13,7 @@ CHINESE = "河水上涨，村民连夜转移到高处，救援队已经到达现
 def test_a_byte_order_mark_counts_for_more_than_what_is_told() -> None:
     data = b"\xef\xbb\xbf" + GERMAN.encode()
     assert decode(data, "text/html; charset=latin-1") == GERMAN
-    assert told_by_mark(b"plain") is None
+    assert encoding_by_mark(b"plain") is None
 
 
 def test_what_the_header_tells_counts_for_more_than_what_the_document_declares() -> None:

@@ -60,8 +60,8 @@ def _look(recommender: Recommender, after: Mark | None) -> Looked:
     for article_id in cards:
         article = recommender.store.get(article_id)
         if article is not None and _is_mostly_boilerplate(article, shared):
-            told = "most of its text stands in many others, too, and counts for nothing"
-            findings["boilerplate"].append(Finding(article_id, "boilerplate", told))
+            detail = "most of its text stands in many others, too, and counts for nothing"
+            findings["boilerplate"].append(Finding(article_id, "boilerplate", detail))
     return Looked(cards, {name: some for name, some in findings.items() if some}, page.last)
 
 

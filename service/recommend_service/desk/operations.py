@@ -10,7 +10,7 @@ from fastapi import HTTPException
 from starlette.responses import Response
 
 from recommend.errors import RecommendError
-from recommend.jobs.status import Status, told
+from recommend.jobs.status import Status, set_aside_summary
 from recommend.recommender import Recommender
 from recommend.store.event_counts import EventCounts, count_events
 from recommend.store.keys import Scope
@@ -91,7 +91,7 @@ def _problems(status: Status | None, recommender: Recommender | None) -> list[st
     if status.due:
         problems.append(f"{status.changed:,} articles changed since the snapshot: recommend reindex")
     aside = {**status.set_aside, **(recommender.set_aside if recommender is not None else {})}
-    return [*problems, told(aside)] if aside else problems
+    return [*problems, set_aside_summary(aside)] if aside else problems
 
 
 def bars(values: dict[str, float]) -> list[Bar]:
@@ -101,11 +101,11 @@ def bars(values: dict[str, float]) -> list[Bar]:
 
 
 def _latencies(readings: Readings) -> list[Bar]:
-    told = readings.latencies()
-    counted = [place for place, (_, count) in enumerate(told) if count]
-    told = told[counted[0] : counted[-1] + 1] if counted else []
-    most = max((count for _, count in told), default=1)
-    return [Bar(_bound(bound), count / most, f"{count:,}") for bound, count in told]
+    buckets = readings.latencies()
+    counted = [place for place, (_, count) in enumerate(buckets) if count]
+    buckets = buckets[counted[0] : counted[-1] + 1] if counted else []
+    most = max((count for _, count in buckets), default=1)
+    return [Bar(_bound(bound), count / most, f"{count:,}") for bound, count in buckets]
 
 
 def _bound(seconds: float) -> str:

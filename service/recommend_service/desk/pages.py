@@ -34,8 +34,8 @@ def render(request: Request, template: str, context: dict[str, Any], status: int
     """A page of a template; it is kept by no cache."""
     root = request.scope.get("root_path", "").rstrip("/")
     here = request.url.path.removeprefix(root)
-    told = {"root": root, "here": here, "key": None, "curates": False, **context}
-    return _TEMPLATES.TemplateResponse(request, template, told, status, _HEADERS)
+    variables = {"root": root, "here": here, "key": None, "curates": False, **context}
+    return _TEMPLATES.TemplateResponse(request, template, variables, status, _HEADERS)
 
 
 def story_path(article_id: str) -> str:

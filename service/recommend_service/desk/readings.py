@@ -59,9 +59,9 @@ class Readings:
     def quantile(self, share: float) -> float | None:
         """The bound in seconds below which a share (0…1) of the boxes were answered; None where there were none, or
         none of the bounds says."""
-        told = self.latencies()
-        total, seen = sum(count for _, count in told), 0
-        for bound, count in told:
+        buckets = self.latencies()
+        total, seen = sum(count for _, count in buckets), 0
+        for bound, count in buckets:
             seen += count
             if total and seen >= share * total:
                 return None if bound == inf else bound

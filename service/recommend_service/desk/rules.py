@@ -51,8 +51,8 @@ async def act(visit: Visit) -> Response:
         if visit.given("do") in ("put", "put all the same"):
             return await _publish(visit, text, book, over)
     except RulesConflictError as problem:
-        said = f"{problem}, in the history below. Publishing again puts yours in their place."
-        return await _page(visit, text, HTTPStatus.CONFLICT, problem=said, over="")
+        message = f"{problem}, in the history below. Publishing again puts yours in their place."
+        return await _page(visit, text, HTTPStatus.CONFLICT, problem=message, over="")
     except RulesError as problem:
         return await _page(visit, text, HTTPStatus.UNPROCESSABLE_ENTITY, problem=str(problem))
     ids = [same_id(one) for one in visit.given("ids").split()][:_MOST_NAMED]
@@ -63,11 +63,11 @@ async def _publish(visit: Visit, text: str, book: RuleBook, over: int | None) ->
     """Puts the rules in the place of what holds; asks before, where boxes would have nothing of their own."""
     if visit.given("do") == "put":
         try:
-            told = await _trial(visit, book, [])
+            trial = await _trial(visit, book, [])
         except SnapshotError:  # rules may be put before there is anything to hold them against
-            told = None
-        if told is not None and told["tally"].emptied:
-            return await _page(visit, text, asks=True, **told)
+            trial = None
+        if trial is not None and trial["tally"].emptied:
+            return await _page(visit, text, asks=True, **trial)
     revision = await visit.state.in_writer(partial(visit.state.store.rules.put, book, visit.key.name, over=over))
     return visit.go(f"/desk/rules?published={revision}")
 

@@ -98,8 +98,8 @@ def _box(recommender: Recommender, article_id: str, other: str) -> Box:
     asked = inspection.why(recommender, article_id, other, K) if other else None
     story = story_of(recommender, article_id)
     labels = recommender.store.labels(named)
-    told = story if story is not None and story.name else None
-    return Box(recommender.card(article), answer, curation, history, labels, asked, told)
+    running = story if story is not None and story.name else None
+    return Box(recommender.card(article), answer, curation, history, labels, asked, running)
 
 
 @signed_in()

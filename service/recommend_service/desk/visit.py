@@ -79,8 +79,8 @@ class Visit:
 
     def page(self, template: str, status: int = HTTPStatus.OK, **context: Any) -> Response:
         """A page of the desk."""
-        told = {"key": self.key, "form_token": form_token(self.token), "curates": Scope.CURATE in self.key.scopes}
-        return render(self.request, template, told | context, status)
+        variables = {"key": self.key, "form_token": form_token(self.token), "curates": Scope.CURATE in self.key.scopes}
+        return render(self.request, template, variables | context, status)
 
     def go(self, path: str) -> Response:
         """Leads on to another page of the desk, once something is done."""

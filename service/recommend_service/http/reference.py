@@ -100,8 +100,8 @@ def _operation(path: str, method: str, described: Mapping[str, Any]) -> Operatio
 def _shape(response: Mapping[str, Any]) -> Markup:
     contents: Mapping[str, Any] = response.get("content", {})
     schema: Mapping[str, Any] = next((one.get("schema", {}) for one in contents.values()), {})
-    told = schema and "properties" not in schema  # those of problems are written out, and the same everywhere
-    return _type(schema) if told else Markup("")
+    documented = schema and "properties" not in schema  # those of problems are written out, and the same everywhere
+    return _type(schema) if documented else Markup("")
 
 
 def _example(content: Mapping[str, Any]) -> str | None:

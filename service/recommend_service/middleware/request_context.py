@@ -89,5 +89,5 @@ def new_request_id() -> str:
 
 def _log(scope: Scope, method: str, route: str, status: int, cache: str, seconds: float) -> None:
     parameters = sorted({name for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), True)})
-    said = {"method": method, "route": route, "path": scope["path"].replace(SLASH, "%2F"), "parameters": parameters}
-    logger.info("request", extra={**said, "status": status, "cache": cache, "milliseconds": round(seconds * 1000, 3)})
+    fields = {"method": method, "route": route, "path": scope["path"].replace(SLASH, "%2F"), "parameters": parameters}
+    logger.info("request", extra={**fields, "status": status, "cache": cache, "milliseconds": round(seconds * 1000, 3)})

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from recommend.errors import RecommendError, StoreError
-from recommend.jobs.status import Status, told
+from recommend.jobs.status import Status, set_aside_summary
 from recommend.recommender import Recommender
 from recommend_service.http.auth import may_operate, require_operator
 from recommend_service.http.problems import LIMIT_PROBLEMS, OPERATOR_PROBLEMS, PROBLEM
@@ -74,7 +74,7 @@ async def readyz(request: Request) -> Response:
     if recommender.problem is not None:
         problems.insert(0, recommender.problem)
     if view.set_aside:
-        problems.append(told(view.set_aside))
+        problems.append(set_aside_summary(view.set_aside))
     return _json(
         {
             "status": "degraded" if problems else "ready",

@@ -78,10 +78,10 @@ async def _respond(
 ) -> Response:
     """Responds for the article that ``name`` stands for, None where none does."""
     state: ServiceState = request.app.state.service
-    told = None if article_id is None else await running_story(state, recommender, article_id, given.filters())
-    if told is None:
+    running = None if article_id is None else await running_story(state, recommender, article_id, given.filters())
+    if running is None:
         raise UnknownArticleError(name)
     service = state.settings.service
-    caching = await state.search(recommender.over, lambda view: cache_control(view, told.article_id, service))
-    body = orjson.dumps(asdict(told.brief(given.limit)), option=orjson.OPT_UTC_Z)
+    caching = await state.search(recommender.over, lambda view: cache_control(view, running.article_id, service))
+    body = orjson.dumps(asdict(running.brief(given.limit)), option=orjson.OPT_UTC_Z)
     return marked(request, Response(body, media_type="application/json", headers={"Cache-Control": caching}))

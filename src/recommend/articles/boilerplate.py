@@ -83,8 +83,8 @@ def sentence_keys(article: Article) -> Keys:
     the identity, and one more where its body says something of its headline."""
     site = site_of(article)
     found = {identity(sentence, site) for sentence in _first(article)} - {None}
-    told = _speaks_of_headline(article)
-    return np.array(sorted(2 * key + told for key in found if key is not None), np.uint64)
+    speaks = _speaks_of_headline(article)
+    return np.array(sorted(2 * key + speaks for key in found if key is not None), np.uint64)
 
 
 def _first(article: Article) -> Iterator[str]:

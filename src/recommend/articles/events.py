@@ -86,5 +86,5 @@ class Event(_Told):
         """Sixteen bytes that are the same for the same thing told twice; None without an impression."""
         if self.impression is None:
             return None
-        told = "\0".join((self.impression, self.view or "", self.kind, self.item_id))
-        return blake2b(told.encode(), digest_size=16).digest()
+        identifying = "\0".join((self.impression, self.view or "", self.kind, self.item_id))
+        return blake2b(identifying.encode(), digest_size=16).digest()

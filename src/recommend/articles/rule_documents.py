@@ -86,8 +86,8 @@ def _explained(given: object, problem: ValidationError) -> str:
     if first["type"] == "tuple_type" and name == "rules":
         return "rules: is not a list: write [[rules]], with two brackets each side, above every rule"
     value = "" if first["type"] == "value_error" else f" {truncated_repr(first['input'])}"
-    said = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "one value, or a list of them")
-    return f"{where}{name}{value}: {said}" if name else f"{where}{said}"
+    message = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "one value, or a list of them")
+    return f"{where}{name}{value}: {message}" if name else f"{where}{message}"
 
 
 def _called(given: object, number: int) -> str:

@@ -139,16 +139,16 @@ def _tell(evaluations: dict[str, Evaluation], compared: Comparison) -> None:
     heads = ("arm", read_by, "difference", "95 %", "p (Holm)", "diversity", "coverage", "ms")
     rows = []
     for name, found in evaluations.items():
-        told = ["", "", ""]
+        cells = ["", "", ""]
         if name in contrasts:
             one = contrasts[name].differences[read_by].difference
-            span = f"{one.low:+.4f} … {one.high:+.4f}" if one.told else "unknown"
-            told = [f"{one.mean:+.4f}", span, f"{contrasts[name].corrected[read_by]:.4f}"]
+            span = f"{one.low:+.4f} … {one.high:+.4f}" if one.is_known else "unknown"
+            cells = [f"{one.mean:+.4f}", span, f"{contrasts[name].corrected[read_by]:.4f}"]
         rows.append(
             [
                 name,
                 f"{means[name][read_by].mean:.4f}",
-                *told,
+                *cells,
                 f"{found.shown.means['diversity'].mean:.3f}",
                 f"{found.shown.coverage:.3f}",
                 "" if found.latency is None else f"{found.latency.median:.1f}",

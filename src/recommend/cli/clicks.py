@@ -159,9 +159,9 @@ def examination_command(context: typer.Context, k: Positions = 5, since: Since =
                     zip(("curve", "low", "high"), (curve.curve, curve.low, curve.high), strict=True)})  # fmt: skip
         return
     for i in range(k):
-        told = f"95 % {curve.low[i]:.3f} … {curve.high[i]:.3f}" if isfinite(curve.curve[i]) else "nothing exchanged"
+        interval = f"95 % {curve.low[i]:.3f} … {curve.high[i]:.3f}" if isfinite(curve.curve[i]) else "nothing exchanged"
         looks = f"   {curve.exchanged[i - 1]:,} looks with it exchanged" if i else ""
-        out.print(f"{i + 1:>3}   {curve.curve[i]:.3f}   {told}{looks}")
+        out.print(f"{i + 1:>3}   {curve.curve[i]:.3f}   {interval}{looks}")
 
 
 @events.command()

@@ -47,5 +47,5 @@ def source_settings(
     """
     pairs = {left: right for text in columns or [] for left, right in read_pairs(text).items()}
     given = {"items": items, "date_order": date_order, "encoding": encoding}
-    said = [f"sources.{name}={value}" for name, value in given.items() if value is not None]
-    return [*said, f"sources.map={orjson.dumps(pairs).decode()}"] if pairs else said
+    assignments = [f"sources.{name}={value}" for name, value in given.items() if value is not None]
+    return [*assignments, f"sources.map={orjson.dumps(pairs).decode()}"] if pairs else assignments

@@ -152,7 +152,7 @@ def tell(found: Comparison, titles: dict[str, str]) -> None:
             out.print(f"\n{plain(one.name)} − {plain(found.first)}")
         for measure, compared in one.differences.items():
             mean = compared.difference
-            span = f"95 % {mean.low:+.4f} … {mean.high:+.4f}" if mean.told else "no interval from one cluster"
+            span = f"95 % {mean.low:+.4f} … {mean.high:+.4f}" if mean.is_known else "no interval from one cluster"
             out.print(
                 f"{measure:<8} {mean.mean:+.4f}   {span}   p = {compared.p_value:.4f}   "
                 f"p (Holm) = {one.corrected[measure]:.4f}   d = {compared.effect:+.2f}   "

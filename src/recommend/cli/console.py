@@ -68,8 +68,8 @@ def flush() -> None:
 
 @dataclass(slots=True)
 class Meter:
-    """Counts work done: ``done`` of ``total`` in some unit, items for the rate, and those of them that failed; ``said``
-    is what was printed of ``done`` last."""
+    """Counts work done: ``done`` of ``total`` in some unit, items for the rate, and those of them that failed.
+    ``printed`` is the value of ``done`` that was printed last, at ``printed_at``."""
 
     label: str
     progress: Progress | None
@@ -78,9 +78,9 @@ class Meter:
     items: int = 0
     failed: int = 0
     started: float = field(default_factory=time.monotonic)
-    told: float = field(default_factory=time.monotonic)
+    printed_at: float = field(default_factory=time.monotonic)
     done: float = 0.0
-    said: float | None = None
+    printed: float | None = None
 
     def stage(self, label: str) -> None:
         """What is done now, where nothing is counted."""
@@ -94,19 +94,19 @@ class Meter:
         self.done = self.items if done is None else done
         if self.progress is not None:
             self.progress.update(self.task, completed=self.done, items=self.items, failed=self.failed)
-        elif time.monotonic() - self.told >= _PLAIN_SECONDS:
+        elif time.monotonic() - self.printed_at >= _PLAIN_SECONDS:
             self.tell()
 
     def tell(self) -> None:
         """Prints how far it is."""
-        self.told, self.said = time.monotonic(), self.done
+        self.printed_at, self.printed = time.monotonic(), self.done
         share = f"{self.done / self.total:.0%}, " if self.total and self.done <= self.total else ""  # more came since
-        rate = self.items / max(self.told - self.started, 0.1)
+        rate = self.items / max(self.printed_at - self.started, 0.1)
         err.print(f"{self.label}: {share}{self.items:,} ({rate:,.0f}/s)" + _failed(self.failed))
 
     def end(self) -> None:
-        """Prints how far it came, where it told of less."""
-        if self.progress is None and self.said is not None and self.said != self.done:
+        """Prints the final state, unless it was the last line printed."""
+        if self.progress is None and self.printed is not None and self.printed != self.done:
             self.tell()
 
 

@@ -207,7 +207,8 @@ def _tell_shown(found: Evaluation) -> None:
 def _tell(boxes: Boxes) -> None:
     auc = "none" if boxes.auc is None else f"{boxes.auc:.3f}"
     out.print(f"\nFirst {SIZE} under {boxes.queries:,} articles, {boxes.with_story:,} of them with a related one")
-    out.print(f"AUC {auc}   ECE {boxes.said.ece:.3f}   said {boxes.said.predicted:.3f}   true {boxes.said.related:.3f}")
+    overall = boxes.overall
+    out.print(f"AUC {auc}   ECE {overall.ece:.3f}   said {overall.predicted:.3f}   true {overall.related:.3f}")
     for age in boxes.ages:
         out.print(
             f"{age.name:<14} {age.items:>6,}   ECE {age.ece:.3f}   said {age.predicted:.3f}   true {age.related:.3f}"

@@ -89,9 +89,9 @@ def summary(context: typer.Context, since: Since = None, json: Json = False) -> 
     looks = len(set(log.view.tolist()))
     units = len(set(log.unit.tolist())) if log.with_units == 1 else None
     if json:
-        told = {"first": first, "last": last, "looks": looks, "units": units, "seen": int(log.seen.sum())}
+        totals = {"first": first, "last": last, "looks": looks, "units": units, "seen": int(log.seen.sum())}
         counts = {"clicks": int(log.clicked.sum()), "unsigned": log.unsigned, "unseen_clicks": log.unseen_clicks}
-        print_json({**told, **counts, "refused": refused})
+        print_json({**totals, **counts, "refused": refused})
         return
     if first is not None and last is not None:
         out.print(f"{first:%Y-%m-%d} to {last:%Y-%m-%d}")

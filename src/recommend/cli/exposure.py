@@ -51,15 +51,15 @@ def exposure(
     set_threads(1)
     recommender = open_recommender(context, settings).pinned()
     with meter("boxes", float(len(recommender))) as bar:
-        told = measure(recommender, k, front=front, clicks=clicks, progress=lambda: bar.advance(1))
+        counted = measure(recommender, k, front=front, clicks=clicks, progress=lambda: bar.advance(1))
     if file is not None:
-        write_table(told.table(), file)
+        write_table(counted.table(), file)
     if desk:
-        keep(IndexLayout(settings.index), told, recommender.snapshot, recommender.view().revision)
+        keep(IndexLayout(settings.index), counted, recommender.snapshot, recommender.view().revision)
     if json:
-        print_json(_as_json(told))
+        print_json(_as_json(counted))
         return
-    _print(told)
+    _print(counted)
     if file is not None:
         out.print(f"all articles written to {plain(str(file))}")
 

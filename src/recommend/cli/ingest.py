@@ -79,20 +79,20 @@ def ingest(
         raise SourceError(f"{what}: no article is in there; --allow-empty takes that as it is")
     if json:
         file = str(rejects) if intake.rejected or intake.warnings or counts.failed else None
-        told = {
+        report = {
             "quarantined": intake.rejected,
             "warnings": intake.warnings,
             "rejects": file,
             "repeated": intake.repeated,
         }
-        print_json({**asdict(counts), **told, **intake.columns.as_json()})
+        print_json({**asdict(counts), **report, **intake.columns.as_json()})
     else:
         out.print(
             f"{counts.added:,} added, {counts.changed:,} changed, {counts.unchanged:,} unchanged, "
             f"{counts.embedded:,} embedded"
             + (f", {counts.taken_down:,} left out because they were taken down" if counts.taken_down else "")
         )
-        for line in intake.columns.told():
+        for line in intake.columns.messages():
             err.print(plain(line))
     where = plain(str(rejects))
     if intake.repeated and not json:

@@ -171,7 +171,7 @@ def _show(look: Look, source: str) -> None:
         table.add_row()
     out.print(f"The first rows of {plain(source)} as they would be read:\n")
     out.print(table)
-    for line in columns.told():
+    for line in columns.messages():
         out.print(plain(line))
     for name, missing in (
         ("text", "their titles alone are compared"),

@@ -130,5 +130,5 @@ def _tell(grades: Grades, pooled: dict[str, dict[str, float]], scale: tuple[int,
         return
     for judge, count in counts.items():
         out.print(f"{plain(judge):<16} {count:,} of {len(pairs):,} pairs")
-    told = "not known: no two judges graded the same pairs differently" if alpha is None else f"{alpha:.3f}"
-    out.print(f"agreement (Krippendorff's alpha) {told}")
+    value = "not known: no two judges graded the same pairs differently" if alpha is None else f"{alpha:.3f}"
+    out.print(f"agreement (Krippendorff's alpha) {value}")

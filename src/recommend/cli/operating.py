@@ -21,7 +21,7 @@ from recommend.jobs.backup import backup as write_backup
 from recommend.jobs.backup import restore as restore_backup
 from recommend.jobs.doctor import examine
 from recommend.jobs.rollback import rollback as roll_back
-from recommend.jobs.status import SKEW, Status, read_status, set_aside, told
+from recommend.jobs.status import SKEW, Status, read_status, set_aside, set_aside_summary
 
 
 @app.command()
@@ -191,7 +191,7 @@ def status(
                 f"last job   {state.last_run.outcome}, begun {state.last_run.started:%Y-%m-%d %H:%M} UTC{plain(why)}"
             )
         if state.set_aside:
-            out.print(f"set aside  {plain(told(state.set_aside))}")
+            out.print(f"set aside  {plain(set_aside_summary(state.set_aside))}")
         if state.error:
             out.print(f"error      {plain(state.error)}")
     stale = max_staleness is not None and (state.staleness is None or state.staleness > max_staleness)

@@ -93,9 +93,9 @@ def try_(
     if tried:
         out.print(f"\n{tally}")
     if measured is not None:
-        told = measured.difference
+        difference = measured.difference
         counts = f"{measured.better:,} boxes better, {measured.worse:,} worse"
-        out.print(f"{_MEASURE} {told.mean:+.4f}   95 % {told}   {counts}, p = {measured.p_value:.3f}")
+        out.print(f"{_MEASURE} {difference.mean:+.4f}   95 % {difference}   {counts}, p = {measured.p_value:.3f}")
 
 
 @rules.command()
@@ -121,8 +121,8 @@ def put(
         print_json({"revision": revision, "checked": [asdict(one) for one in checked]})
         return
     count = len(book.rules)
-    said = "1 rule holds" if count == 1 else f"{count} rules hold" if count else "no rules hold"
-    out.print(f"{said} from revision {revision} on")
+    summary = "1 rule holds" if count == 1 else f"{count} rules hold" if count else "no rules hold"
+    out.print(f"{summary} from revision {revision} on")
 
 
 @rules.command()
@@ -155,8 +155,8 @@ def undo(
 
 
 def _change(change: RulesChange, earlier: RulesChange | None) -> dict[str, Any]:
-    told = {"revision": change.revision, "changed_at": change.changed_at, "changed_by": change.changed_by}
-    return {**told, "same_as": None if earlier is None else earlier.revision, **change.book.document()}
+    entry = {"revision": change.revision, "changed_at": change.changed_at, "changed_by": change.changed_by}
+    return {**entry, "same_as": None if earlier is None else earlier.revision, **change.book.document()}
 
 
 def _recommender(context: typer.Context, settings: Settings) -> Recommender:

@@ -118,8 +118,8 @@ def _announce(settings: Settings, host: str, port: int) -> None:
     """Tells where the service listens: on a terminal in words, elsewhere as the lines of its log are written."""
     at = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     if not out.is_terminal:
-        told = {"level": "INFO", "name": "recommend.serve", "message": f"listening on {at}", "address": at}
-        print_json_line({**told, "request_id": None, "timestamp": datetime.now(UTC)})
+        record = {"level": "INFO", "name": "recommend.serve", "message": f"listening on {at}", "address": at}
+        print_json_line({**record, "request_id": None, "timestamp": datetime.now(UTC)})
         return
     out.print(f"[bold]{at}/[/bold]  (Ctrl-C ends it)" if settings.service.site else f"[bold]{at}[/bold]")
     if not settings.service.site:

@@ -24,7 +24,7 @@ from recommend.cli.learned import (
 from recommend.cli.output import check_scratch, check_target
 from recommend.cli.train_options import Force, HoldOut, Seed, Steps, train
 from recommend.errors import EvaluationError
-from recommend.evaluation.boxes import chosen_queries, look_into_boxes, said
+from recommend.evaluation.boxes import calibration_stats, chosen_queries, look_into_boxes
 from recommend.evaluation.editors import read_judged
 from recommend.evaluation.experiment import scratch
 from recommend.evaluation.judgements import read_qrels
@@ -149,10 +149,12 @@ def calibration(
                 sides.append(look_into_boxes(recommender, judged, drawn, unknown_days=unknown_days, progress=advance))
     earlier, later = sides
     curve = calibrate(earlier.scores, earlier.related)
-    fitted = said("learned", curve.probabilities(later.scores.astype(np.float32)).astype(np.float64), later.related)
-    for name, one in (("in use", later.said), ("learned", fitted)):
+    fitted = calibration_stats(
+        "learned", curve.probabilities(later.scores.astype(np.float32)).astype(np.float64), later.related
+    )
+    for name, one in (("in use", later.overall), ("learned", fitted)):
         out.print(f"{name:<8} said {one.predicted:.3f}   true {one.related:.3f}   ECE {one.ece:.4f}")
-    if fitted.ece > later.said.ece and not force:
+    if fitted.ece > later.overall.ece and not force:
         raise EvaluationError("on what is held out the curve in use is better; --force writes the other all the same")
     use = Ranker.load(model_file(settings.models, f"{settings.ranking.model}.json"))
     save_ranker(use.model_copy(update={"calibration": curve}), destination)

@@ -43,9 +43,9 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What is said of some items: their mean probability, the share that is judged related, and the expected
-    calibration error (Naeini et al., AAAI 2015; ten bins)."""
+class CalibrationStats:
+    """Calibration of some items: their mean probability, the share that is judged related, and the expected calibration
+    error (Naeini et al., AAAI 2015; ten bins)."""
 
     name: str
     items: int
@@ -62,7 +62,7 @@ class Boxes:
         queries: how many articles.
         with_story: how many of them have a related one by the judgements.
         auc: of the probability; None where all are related, or none is.
-        said: of all items; ``ages`` by how far apart item and article were published.
+        overall: of all items; ``ages`` by how far apart item and article were published.
         thresholds: by rising probability.
         scores: (n,) ranking scores of the items; ``predicted`` (n,) probabilities, ``related`` (n,) whether each is
             judged related.
@@ -71,8 +71,8 @@ class Boxes:
     queries: int
     with_story: int
     auc: float | None
-    said: Said
-    ages: list[Said]
+    overall: CalibrationStats
+    ages: list[CalibrationStats]
     thresholds: list[Threshold]
     scores: FloatArray
     predicted: FloatArray
@@ -84,7 +84,7 @@ class Boxes:
             "queries": self.queries,
             "with_story": self.with_story,
             "auc": self.auc,
-            **_plain(self.said),
+            **_plain(self.overall),
             "ages": {one.name: _plain(one) for one in self.ages},
             "thresholds": [{name: getattr(one, name) for name in one.__slots__} for one in self.thresholds],
         }
@@ -139,7 +139,7 @@ def look_into_boxes(
     predicted, related, days, scores = (np.concatenate(part) for part in zip(*(boxes or [nothing]), strict=True))
     borders = [-np.inf, *(border for _, border in AGES)]
     bands = [
-        said(name, predicted[inside], related[inside])
+        calibration_stats(name, predicted[inside], related[inside])
         for (name, border), start in zip(AGES, borders, strict=False)
         if (inside := (days > start) & (days <= border)).any()
     ]
@@ -149,7 +149,7 @@ def look_into_boxes(
         len(queries),
         sum(stories),
         _auc(predicted, related),
-        said("all", predicted, related),
+        calibration_stats("all", predicted, related),
         bands,
         thresholds,
         scores,
@@ -195,16 +195,16 @@ def _at(least: float, told: list[FloatArray], related: list[BoolArray], stories:
     )
 
 
-def said(name: str, predicted: FloatArray, related: BoolArray) -> Said:
-    """What is said of items (n,) with probabilities 0…1, and whether they are related."""
+def calibration_stats(name: str, predicted: FloatArray, related: BoolArray) -> CalibrationStats:
+    """Calibration of items (n,) with probabilities 0…1, and whether they are related."""
     if not len(predicted):
-        return Said(name, 0, 0.0, 0.0, 0.0)
+        return CalibrationStats(name, 0, 0.0, 0.0, 0.0)
     places = np.minimum((predicted * _BINS).astype(np.int64), _BINS - 1)
     error = 0.0
     for place in np.unique(places):
         inside = places == place
         error += float(abs(predicted[inside].mean() - related[inside].mean()) * inside.mean())
-    return Said(name, len(predicted), float(predicted.mean()), float(related.mean()), error)
+    return CalibrationStats(name, len(predicted), float(predicted.mean()), float(related.mean()), error)
 
 
 def _auc(predicted: FloatArray, related: BoolArray) -> float | None:
@@ -213,5 +213,5 @@ def _auc(predicted: FloatArray, related: BoolArray) -> float | None:
     return float(roc_auc_score(related, predicted)) if 0 < related.sum() < len(related) else None
 
 
-def _plain(said: Said) -> dict[str, float | int]:
-    return {"items": said.items, "predicted": said.predicted, "related": said.related, "ece": said.ece}
+def _plain(stats: CalibrationStats) -> dict[str, float | int]:
+    return {"items": stats.items, "predicted": stats.predicted, "related": stats.related, "ece": stats.ece}

@@ -51,7 +51,7 @@ def compare(
     codes, _ = encoded(range(len(differences)) if labels is None else labels)
     deviation = float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
     interval = difference_interval(differences.tolist(), labels)
-    if interval.told and all(0.0 <= value <= 1.0 for values in (values_a, values_b) for value in values.values()):
+    if interval.is_known and all(0.0 <= value <= 1.0 for values in (values_a, values_b) for value in values.values()):
         interval = Interval(interval.mean, max(interval.low, -1.0), min(interval.high, 1.0))
     return Difference(
         interval,

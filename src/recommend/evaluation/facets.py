@@ -57,9 +57,9 @@ def grouped(facets: Mapping[str, Facets], queries: Sequence[str]) -> Iterator[tu
         for query in queries:
             if value := facets.get(query, {}).get(name, ""):
                 groups.setdefault(value, []).append(query)
-        told = [(value, members) for value, members in groups.items() if len(members) >= _LEAST]
-        if len(told) > 1:
-            for value, members in sorted(told, key=lambda item: (-len(item[1]), item[0])):
+        large = [(value, members) for value, members in groups.items() if len(members) >= _LEAST]
+        if len(large) > 1:
+            for value, members in sorted(large, key=lambda item: (-len(item[1]), item[0])):
                 yield name, value, members
 
 

@@ -28,12 +28,12 @@ class Interval:
     high: float
 
     @property
-    def told(self) -> bool:
+    def is_known(self) -> bool:
         """Whether there were enough values for an interval."""
         return bool(np.isfinite(self.low) and np.isfinite(self.high))
 
     def __str__(self) -> str:
-        return f"{self.low:.4f} … {self.high:.4f}" if self.told else "unknown"
+        return f"{self.low:.4f} … {self.high:.4f}" if self.is_known else "unknown"
 
 
 UNTOLD = Interval(float("nan"), float("-inf"), float("inf"))

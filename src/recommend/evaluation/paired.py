@@ -119,9 +119,9 @@ class Contrast:
         mean = found.difference
         if not found.better and not found.worse:
             return f"{self.name} serves every query as {first} does, by {measure}."
-        beyond = p < ALPHA and (mean.low > 0.0 or mean.high < 0.0 or not mean.told)
+        beyond = p < ALPHA and (mean.low > 0.0 or mean.high < 0.0 or not mean.is_known)
         word = ("better" if mean.mean > 0 else "worse") if beyond else "not told apart from chance"
-        span = f", 95 % {mean.low:+.4f} … {mean.high:+.4f}" if mean.told else ""
+        span = f", 95 % {mean.low:+.4f} … {mean.high:+.4f}" if mean.is_known else ""
         clusters = "" if by == QUERIES else f", by {by}"
         summary = f"{mean.mean:+.4f} {measure}{span}, p = {p:.4f} corrected for all tests{clusters}"
         return (

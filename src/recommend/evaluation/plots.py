@@ -56,8 +56,8 @@ class Plot:
 
 def forest(rows: Sequence[Row], *, zero: bool = False, digits: int = 3, title: str = "") -> str:
     """Means as marks on their intervals, one below the other; ``zero`` draws the line of no difference."""
-    told = [one.interval for one in rows if one.interval.told]
-    ends = [one.interval.mean for one in rows] + [end for one in told for end in (one.low, one.high)]
+    intervals = [one.interval for one in rows if one.interval.is_known]
+    ends = [one.interval.mean for one in rows] + [end for one in intervals for end in (one.low, one.high)]
     ends += [0.0] if zero else []
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     ticks = _ticks(low, high)
@@ -76,7 +76,7 @@ def forest(rows: Sequence[Row], *, zero: bool = False, digits: int = 3, title: s
         middle = y + _ROW / 2
         span = one.interval
         parts.append(f'<text x="0" y="{middle + 4}">{_text(_cut(one.label))}</text>')
-        if span.told:
+        if span.is_known:
             parts.append(
                 f'<line class="span" x1="{x(span.low):.1f}" x2="{x(span.high):.1f}" y1="{middle}" y2="{middle}"/>'
             )

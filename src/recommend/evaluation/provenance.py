@@ -115,15 +115,15 @@ def read_notes(path: Path) -> dict[str, Any] | None:
 def unlike(notes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What the provenance of runs, by name, says against holding them against the first, a sentence each; runs without
     any say nothing."""
-    told = {name: found for name, found in notes.items() if found}
-    said = []
-    for name, found in list(told.items())[1:]:
-        first, own = next(iter(told.items()))
+    known = {name: found for name, found in notes.items() if found}
+    sentences = []
+    for name, found in list(known.items())[1:]:
+        first, own = next(iter(known.items()))
         if found["hash"] == own["hash"]:
-            said.append(f"{name} and {first} were made by the same settings from the same articles")
+            sentences.append(f"{name} and {first} were made by the same settings from the same articles")
         elif found["snapshot"]["sha256"] != own["snapshot"]["sha256"]:
-            said.append(f"{name} and {first} ranked different articles")
-    return said
+            sentences.append(f"{name} and {first} ranked different articles")
+    return sentences
 
 
 @cache

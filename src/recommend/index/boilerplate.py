@@ -106,8 +106,8 @@ def find_boilerplate(sentences: SentenceKeys, title: Callable[[int], str]) -> Ke
         borders = np.concatenate([[0], np.flatnonzero(np.diff(identities)) + 1, [len(order)]])
         shared = np.flatnonzero(np.diff(borders) >= FEW)
         for start, end in zip(borders[shared].tolist(), borders[shared + 1].tolist(), strict=True):
-            told = (sentences.keys[order[start:end]] & np.uint64(1)).astype(np.bool_)
-            if _is_boilerplate(rows[order[start:end]], told, title, len(sentences)):
+            speaks = (sentences.keys[order[start:end]] & np.uint64(1)).astype(np.bool_)
+            if _is_boilerplate(rows[order[start:end]], speaks, title, len(sentences)):
                 repeated.append(int(identities[start]))
     return np.array(sorted(repeated), np.uint64)
 

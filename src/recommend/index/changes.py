@@ -16,7 +16,7 @@ from recommend.index.segment import Segment
 from recommend.index.snapshot.kept import Kept, KeptChanges, prepared_of
 from recommend.index.snapshot.open import Snapshot
 from recommend.index.view import View
-from recommend.store.rows import Change, ChangeSet, told, vector_fault
+from recommend.store.rows import Change, ChangeSet, error_summary, vector_fault
 
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
@@ -136,7 +136,7 @@ def _prepared(snapshot: Snapshot, change: Change, changes: KeptChanges, kept: Ke
         prepared = snapshot.prepare(article, vector)
         return prepared if snapshot.segment.is_partial else replace(prepared, key=key)  # then it is kept nowhere
     except Exception as problem:  # one article's text costs no other its place
-        return told(problem)
+        return error_summary(problem)
 
 
 def _segment(view: View, changed: dict[str, Prepared]) -> Segment:

@@ -130,8 +130,8 @@ def mean_similarity(matrix: TermMatrix, neighbours: NDArray[np.int32]) -> float:
     left, right = np.repeat(rows, neighbours.shape[1]), neighbours[rows].ravel().astype(np.int64)
     others = left != right
     cosines = matrix.pairs(left[others], right[others])
-    told = cosines[cosines < COPIES]
-    return round(float(told.mean()), 4) if len(told) else 0.0
+    distinct = cosines[cosines < COPIES]
+    return round(float(distinct.mean()), 4) if len(distinct) else 0.0
 
 
 def expansion_pays(typical_terms: float, similarity: float) -> bool:

@@ -40,8 +40,8 @@ class SeriesMeans:
     @classmethod
     def of(cls, table: ArticleTable, embeddings: FloatArray) -> SeriesMeans:
         """Those of a table's articles with embeddings (n, d)."""
-        told = titles_of(table)
-        return cls.fit(embeddings, told, series(told))
+        titles = titles_of(table)
+        return cls.fit(embeddings, titles, series(titles))
 
     @classmethod
     def fit(

@@ -132,9 +132,9 @@ def without_names(counts: TermCounts, table: ArticleTable, languages: Sequence[s
         table: of the articles.
         languages: (n,) by their primary part.
     """
-    rows, numbers, told = counts.rows, counts.rows.data.copy(), titles_of(table)
-    names = series(told)
-    for row, (one, language) in enumerate(zip(told, languages, strict=True)):
+    rows, numbers, titles = counts.rows, counts.rows.data.copy(), titles_of(table)
+    names = series(titles)
+    for row, (one, language) in enumerate(zip(titles, languages, strict=True)):
         start, end = rows.indptr[row : row + 2].tolist()
         for term, said in Counter(terms(series_of(*one, names), counts.stop_words, language)).items():
             column = bisect_left(counts.vocabulary, term)

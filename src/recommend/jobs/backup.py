@@ -255,9 +255,9 @@ def _remove(database: Path) -> None:
 
 def _check(file: Path) -> None:
     with closing(sqlite3.connect(file)) as connection:
-        said = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
-        if said != ["ok"]:
-            raise sqlite3.DatabaseError("; ".join(said))
+        problems = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
+        if problems != ["ok"]:
+            raise sqlite3.DatabaseError("; ".join(problems))
         connection.execute("SELECT version_num FROM alembic_version")
 
 

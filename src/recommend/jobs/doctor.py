@@ -17,7 +17,7 @@ from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.open import verify
 from recommend.jobs.encoder_choice import decided
 from recommend.jobs.last_run import is_locked
-from recommend.jobs.status import read_status, told
+from recommend.jobs.status import read_status, set_aside_summary
 from recommend.recommender import Recommender
 from recommend.settings import Settings
 from recommend.store import Store
@@ -68,10 +68,10 @@ def integrity(settings: Settings, store: Store) -> Iterator[Finding]:
     """SQLite: pages and indexes are whole."""
     if store.engine.dialect.name == "sqlite":
         with reading(store.engine) as connection:
-            said = connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars().all()
-        if said != ["ok"]:
+            problems = connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars().all()
+        if problems != ["ok"]:
             remedy = "restore a backup with recommend restore; what changed since has to be sent again"
-            yield Finding("integrity", "; ".join(said), remedy)
+            yield Finding("integrity", "; ".join(problems), remedy)
 
 
 def revisions(settings: Settings, store: Store) -> Iterator[Finding]:
@@ -206,7 +206,7 @@ def answers(settings: Settings, store: Store) -> Iterator[Finding]:
             recommender.answer(article_id, 5)
         if recommender.set_aside:
             remedy = "send them again, or delete what is damaged; then run recommend reindex"
-            yield Finding("answers", told(recommender.set_aside), remedy)
+            yield Finding("answers", set_aside_summary(recommender.set_aside), remedy)
 
 
 def room(settings: Settings) -> Iterator[Finding]:

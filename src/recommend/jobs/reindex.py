@@ -250,7 +250,7 @@ class _Job:
         return sum(map(self.store.embeddings.drop, fingerprints - _fingerprints(self.layout)))
 
     def _done(self, manifest: Manifest, *, built: bool = True, **known: Any) -> ReindexResult:
-        return ReindexResult(manifest, self.embedded, built, **self.failures.told(manifest), **known)
+        return ReindexResult(manifest, self.embedded, built, **self.failures.for_result(manifest), **known)
 
 
 def _counted(store: Store, layout: IndexLayout, progress: Progress, *, full: bool) -> Corpus | None:
@@ -274,7 +274,7 @@ class _Failures:
         self._ids.add(article_id)
         self._failed(article_id, reason)
 
-    def told(self, manifest: Manifest) -> dict[str, Any]:
+    def for_result(self, manifest: Manifest) -> dict[str, Any]:
         """How many those are, and what else a snapshot sets aside."""
         aside = {one: reason for one, reason in manifest.set_aside.items() if one not in self._ids}
         return {"failed": len(self._ids), "set_aside": aside}

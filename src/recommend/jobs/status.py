@@ -109,7 +109,7 @@ def read_status(store: Store, settings: Settings) -> Status:
     )
 
 
-def told(set_aside: Mapping[str, str]) -> str:
+def set_aside_summary(set_aside: Mapping[str, str]) -> str:
     """Which articles are set aside, and why the first few are, in one sentence."""
     some = "; ".join(
         f"{truncated_repr(article_id)}: {reason}" for article_id, reason in sorted(set_aside.items())[:_NAMED]

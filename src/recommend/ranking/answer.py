@@ -21,9 +21,9 @@ from recommend.ranking.near_misses import NearMiss
 from recommend.ranking.reasons import (
     Reason,
     filler,
+    phrase_reason,
     pinned,
     reason,
-    said,
 )
 from recommend.settings import PolicySettings
 
@@ -111,9 +111,9 @@ def recommendations(
             kind = rules.fill if rules.on else "related"
             reasons[i] = filler(kind, card.section, section or query.section, query.language)
         elif ready is not None and not chosen.segments[i]:
-            told = ready.get(int(chosen.rows[i]), headline_of(card.title, card.summary), query.headline)
-            if told is not None:
-                reasons[i] = said(*told, age(view, query, chosen, i), query.language)
+            stored = ready.get(int(chosen.rows[i]), headline_of(card.title, card.summary), query.headline)
+            if stored is not None:
+                reasons[i] = phrase_reason(*stored, age(view, query, chosen, i), query.language)
     unexplained = [i for i in which if i not in reasons]
     evidence = evidence_under(view, query, chosen, unexplained, rules)
     reasons |= {i: reason(one, query.language) for i, one in zip(unexplained, evidence, strict=True)}

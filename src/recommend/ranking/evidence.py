@@ -16,7 +16,7 @@ from recommend.index.view import View
 from recommend.ranking import near_duplicates
 from recommend.ranking.candidates import Candidates, rounded
 from recommend.ranking.names import is_rare, names_among_each, unheard
-from recommend.ranking.reasons import SAME_TOPIC, Evidence, shared_terms, told_by
+from recommend.ranking.reasons import SAME_TOPIC, Evidence, shared_terms, terms_in_all
 from recommend.settings import PolicySettings
 
 _PUBLIC = Access.PUBLIC
@@ -56,7 +56,7 @@ def evidence_under(
         tags = table.tags(row) if len(query.tags.terms) else []
         authors = table.authors(row) if len(query.authors.terms) else []
         evidence = Evidence(
-            told_by(shared[i], [text for text, access in texts if access != _PUBLIC]),
+            terms_in_all(shared[i], [text for text, access in texts if access != _PUBLIC]),
             lexical[i],
             float(some.probabilities[i]),
             [headline, query.headline],

@@ -30,7 +30,7 @@ class Filling:
         rules: of the policy.
         queries: for which; others fill for the first one.
         eligibility: of the request.
-        told: duplicate groups of what was read, of which nothing fills; None where no duplicates are hidden.
+        read_groups: duplicate groups of what was read, of which nothing fills; None where no duplicates are hidden.
         ruling: what rules of editors say of the box, which hold of what fills, too.
     """
 
@@ -38,7 +38,7 @@ class Filling:
     rules: PolicySettings
     queries: Sequence[Query]
     eligibility: Eligibility
-    told: NDArray[np.uint64] | None = None
+    read_groups: NDArray[np.uint64] | None = None
     ruling: Ruling = UNRULED
 
     def lacks(self, chosen: Chosen, k: int) -> bool:
@@ -87,6 +87,6 @@ class Filling:
         for query in self.queries:
             parts = [compute_features(s, n, query, rows[here[n]]) for n, s in enumerate(segments)]
             lists.append(self.scoring.scored(query, Candidates.joined(parts), unknown).take(order))
-        if self.told is not None:
-            lists = without_read(self.scoring.view, self.rules, self.queries, lists, self.told)
+        if self.read_groups is not None:
+            lists = without_read(self.scoring.view, self.rules, self.queries, lists, self.read_groups)
         return lists[0]

@@ -255,6 +255,6 @@ def dense_share(agreement: Mapping[str, tuple[float, int]], own: str, language: 
         return usual
     best, few = agreement.get(own, (0.0, 0))
     least = max(1 - best, _LEAST_ERROR) if few >= _ENOUGH else _USUAL_ERROR
-    told, articles = agreement[language]
-    error = ((1 - told) * articles + least / usual ** (1 / _POWER) * _SEEN) / (articles + _SEEN)
+    share, articles = agreement[language]
+    error = ((1 - share) * articles + least / usual ** (1 / _POWER) * _SEEN) / (articles + _SEEN)
     return round(float(min(max((least / error) ** _POWER, _LEAST_SHARE), 1.0)), 3)

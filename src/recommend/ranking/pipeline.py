@@ -215,10 +215,10 @@ class Selection:
                 break
             count *= 4
         owed = dict(zip(history.keys(merged).tolist(), strongest.tolist(), strict=True))
-        told = groups if rules.on and rules.hide_duplicates else None
+        read_groups = groups if rules.on and rules.hide_duplicates else None
         first, related = related_first(chosen, 0, rules.floor)
         filled = Chosen(first, 0, related, removed, ruling=ruling)
-        filling = Filling(self.scoring, rules, queries, eligibility, told, ruling)
+        filling = Filling(self.scoring, rules, queries, eligibility, read_groups, ruling)
         if filling.lacks(filled, k):
             filled = filling.filled(filled, k)
         owing = [queries[owed.get(key, 0)] for key in history.keys(filled.candidates).tolist()]

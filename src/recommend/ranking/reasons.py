@@ -127,7 +127,7 @@ def reason(evidence: Evidence, language: str | None = None) -> Reason:
         evidence: what it may be made of.
         language: of the article whose box it is; the reason is in that.
     """
-    return said(*kind_and_terms(evidence, language), evidence.age, language)
+    return phrase_reason(*kind_and_terms(evidence, language), evidence.age, language)
 
 
 def kind_and_terms(evidence: Evidence, language: str | None = None) -> tuple[ReasonKind, tuple[str, ...]]:
@@ -148,7 +148,7 @@ def kind_and_terms(evidence: Evidence, language: str | None = None) -> tuple[Rea
     return "similar", ()
 
 
-def said(kind: ReasonKind, terms: tuple[str, ...], age: timedelta | None, language: str | None) -> Reason:
+def phrase_reason(kind: ReasonKind, terms: tuple[str, ...], age: timedelta | None, language: str | None) -> Reason:
     """A reason in words.
 
     Args:
@@ -224,7 +224,7 @@ def shared_terms(query: TermVector, others: Sequence[TermVector], lexicon: Lexic
     return by_candidate
 
 
-def told_by(shares: Mapping[str, float], texts: Sequence[str]) -> Mapping[str, float]:
+def terms_in_all(shares: Mapping[str, float], texts: Sequence[str]) -> Mapping[str, float]:
     """Those of the terms that every one of some texts holds: of an article whose body is not public, a reason may name
     what its title and summary say, and nothing else."""
     for text in texts:

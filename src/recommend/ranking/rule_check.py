@@ -47,8 +47,8 @@ def check_rules(book: RuleBook, view: View, now: float) -> list[Checked]:
     for one, other in combinations((one for one in looked if one.rule.on), 2):
         shared = _count(_both(one.stories, other.stories))
         if shared:
-            said = archive.at_odds(one, other)
-            warnings[other.rule.name] += [f"under {shared:,} stories {what}" for what in said]
+            conflicts = archive.at_odds(one, other)
+            warnings[other.rule.name] += [f"under {shared:,} stories {what}" for what in conflicts]
     return [Checked(o.rule.name, _count(o.stories), o.count, tuple(warnings[o.rule.name])) for o in looked]
 
 

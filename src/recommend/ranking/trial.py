@@ -75,10 +75,10 @@ class Tally:
         return cls(before, after, shorter, sum(trial.emptied for trial in trials))
 
     def __str__(self) -> str:
-        told = [f"related items in the boxes tried: {self.related_before:,} → {self.related_after:,}"]
-        told += [f"{self.shorter:,} boxes shorter" if self.shorter > 1 else "1 box shorter"] * bool(self.shorter)
-        told += [f"{self.emptied:,} left with nothing of their own"] * bool(self.emptied)
-        return "; ".join(told)
+        lines = [f"related items in the boxes tried: {self.related_before:,} → {self.related_after:,}"]
+        lines += [f"{self.shorter:,} boxes shorter" if self.shorter > 1 else "1 box shorter"] * bool(self.shorter)
+        lines += [f"{self.emptied:,} left with nothing of their own"] * bool(self.emptied)
+        return "; ".join(lines)
 
 
 def spread(view: View, masks: Masks, count: int) -> list[str]:

@@ -55,22 +55,22 @@ def explain_pair(
     box = selection.choose(query, article_id, k, eligibility, short)
     shown, place = _position(box.candidates, other), _position(ranked, other)
     if own == other:
-        said = "is the article itself"
+        verdict = "is the article itself"
     elif shown is not None:
         related = (
             "related: its score reaches the floor" if shown < box.related else "not related: it only fills the box"
         )
-        said = "editors pinned it" if box.is_pinned(shown) else related
+        verdict = "editors pinned it" if box.is_pinned(shown) else related
         names = touched(scoring, box)[shown]
-        said += f"; by the rule {', '.join(map(repr, names))}" if names else ""
+        verdict += f"; by the rule {', '.join(map(repr, names))}" if names else ""
     elif (kept_out := _kept_out(eligibility, other)) is not None:
-        said = kept_out
+        verdict = kept_out
     else:
         missed = near_misses(selection, eligibility, query, article_id, one, box)
-        said = missed[0].why if missed else "ranked lower"
+        verdict = missed[0].why if missed else "ranked lower"
     rank, among = (None if at is None else at + 1 for at in (shown, place))
     parts = contributions(one, 0, FEATURES)
-    return Why(article_id, other_id, rank, among, len(ranked), round(float(one.probabilities[0]), 4), parts, said)
+    return Why(article_id, other_id, rank, among, len(ranked), round(float(one.probabilities[0]), 4), parts, verdict)
 
 
 def _position(candidates: Candidates, place: Place) -> int | None:

@@ -117,7 +117,7 @@ class Columns:
             self.items[source] = path
         return items or None
 
-    def told(self) -> list[str]:
+    def messages(self) -> list[str]:
         """What is to be said of it all: one line about each matter, none where nothing is to be said."""
         lines = []
         where = [*dict.fromkeys(self.items.values())]
@@ -247,8 +247,8 @@ class Columns:
         if not isinstance(title, str) or not title.strip():
             return None
         slug = "-".join(re.findall(r"\w+", title.lower()))[:60].strip("-_")
-        told = f"{title}\x00{taken.get('published_at') or ''}"
-        return f"{slug}-{sha256(told.encode(errors='replace')).hexdigest()[:8]}"
+        content = f"{title}\x00{taken.get('published_at') or ''}"
+        return f"{slug}-{sha256(content.encode(errors='replace')).hexdigest()[:8]}"
 
 
 def _list(names: Iterable[str]) -> str:

@@ -35,7 +35,7 @@ _MEANT = {  # what those who write the one mean, as browsers read it (https://en
 _GUESSED_FROM = 2**16
 
 
-def told_by_mark(start: bytes) -> str | None:
+def encoding_by_mark(start: bytes) -> str | None:
     """The encoding that the first bytes of a document give away: a byte order mark, or XML in UTF-16 without one."""
     return next((name for mark, name in _MARKS if start.startswith(mark)), None)
 
@@ -44,14 +44,14 @@ def decode(data: bytes, content_type: str = "") -> str:
     """Markup as text: by its byte order mark, the header of the answer, its own declaration, or else as UTF-8; by a
     guess where it is none of those. An XML declaration is left out, as what it says of the encoding holds no longer.
     """
-    told = told_by_mark(data) or _of_header(content_type) or _of_head(data)
-    for encoding in filter(None, (told, "utf-8")):
+    declared = encoding_by_mark(data) or _of_header(content_type) or _of_head(data)
+    for encoding in filter(None, (declared, "utf-8")):
         try:
             return _plain(data.decode(encoding))
         except UnicodeDecodeError:
             continue
-    if told not in {None, "utf-8"}:
-        return _plain(data.decode(str(told), errors="replace"))
+    if declared not in {None, "utf-8"}:
+        return _plain(data.decode(str(declared), errors="replace"))
     text = data.decode(errors="replace")
     foreign = sum(not character.isascii() for character in text[:_GUESSED_FROM])
     if text.count("\ufffd", 0, _GUESSED_FROM) * 10 > foreign:  # more than a bad byte here and there

@@ -146,8 +146,8 @@ def _drupal_nodes(nodes: Sequence[Document], included: object) -> Iterator[dict[
     for node in nodes:
         if not str(node["type"]).startswith("node--") or node["type"] == "node--page":
             continue
-        told, links = _mapping(node["attributes"]), _mapping(node.get("relationships"))
-        body = _mapping(told.get("body"))
+        attributes, links = _mapping(node["attributes"]), _mapping(node.get("relationships"))
+        body = _mapping(attributes.get("body"))
         ends = [str(end.get("id")) for link in links.values() for end in _ends(_mapping(link).get("data"))]
         named = {
             kind: [others[end] for end in ends if kinds.get(end, "").startswith(kind)]
@@ -156,17 +156,17 @@ def _drupal_nodes(nodes: Sequence[Document], included: object) -> Iterator[dict[
         uri = _mapping(_mapping(_first(named["file"])).get("uri")).get("url")
         yield {
             "id": node.get("id"),
-            "title": told.get("title"),
+            "title": attributes.get("title"),
             "text": body.get("processed") or body.get("value"),
             "summary": body.get("summary"),
-            "url": _mapping(told.get("path")).get("alias"),
+            "url": _mapping(attributes.get("path")).get("alias"),
             "image_url": uri,
-            "published_at": told.get("created"),
-            "updated_at": told.get("changed"),
+            "published_at": attributes.get("created"),
+            "updated_at": attributes.get("changed"),
             "tags": _names(named["taxonomy"]),
             "authors": [str(user.get("display_name") or user.get("name")) for user in named["user"]],
-            "language": told.get("langcode"),
-            "status": "published" if told.get("status") is True else "draft",
+            "language": attributes.get("langcode"),
+            "status": "published" if attributes.get("status") is True else "draft",
         }
 
 

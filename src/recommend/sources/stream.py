@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, cast
 
 from recommend.errors import SourceError, truncated_repr
-from recommend.sources.encoding import told_by_mark
+from recommend.sources.encoding import encoding_by_mark
 from recommend.sources.limits import LINE_LIMIT, RATIO, RATIO_FROM
 from recommend.sources.row import Reject
 
@@ -95,7 +95,7 @@ class ByteStream:
         start = self._reader.peek(4)
         if not start and self.damage is not None:
             raise SourceError(f"{name} cannot be read: {self.damage}")
-        encoding = told_by_mark(start)
+        encoding = encoding_by_mark(start)
         self.is_utf8 = encoding is not None
         if encoding not in {None, "utf-8"}:
             self.recode(str(encoding))

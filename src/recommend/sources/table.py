@@ -144,11 +144,13 @@ def read_csv(stream: ByteStream, columns: Columns | None = None) -> Iterator[Row
 def _header(lines: _Lines, source: str, columns: Columns) -> list[str]:
     try:
         first = next(text for text in lines if text.strip())
-        told = _SEPARATOR.fullmatch(first)
-        if told is None:
+        separator = _SEPARATOR.fullmatch(first)
+        if separator is None:
             lines.again(len(lines.record) - 1)
         lines.start()
-        lines.delimiter = told[1] if told else max(_DELIMITERS, key=lambda delimiter: _fitness(first, delimiter))
+        lines.delimiter = (
+            separator[1] if separator else max(_DELIMITERS, key=lambda delimiter: _fitness(first, delimiter))
+        )
         header = [name.strip() for name in next(csv.reader(lines, delimiter=lines.delimiter, strict=True))]
     except (StopIteration, csv.Error, _RejectedLineError):
         raise SourceError(f"{source} does not begin with a CSV header: its first line must name the columns") from None

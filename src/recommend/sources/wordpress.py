@@ -67,21 +67,21 @@ class _Export:
         self._ahead = timedelta()  # the zone of the site, as the last post with both of its dates tells it
 
     def take(self, element: Any, number: int) -> None:
-        told = xml.texts(element)
+        texts = xml.texts(element)
         match xml.local_name(element):
             case "language":
                 self._language = self._language or (element.text or "").strip() or None
             case "base_blog_url":
                 self._site = (element.text or "").strip() or None
-            case "author" if len(self._authors) < _KNOWN and "author_login" in told:
-                self._authors[told["author_login"]] = told.get("author_display_name", told["author_login"])
+            case "author" if len(self._authors) < _KNOWN and "author_login" in texts:
+                self._authors[texts["author_login"]] = texts.get("author_display_name", texts["author_login"])
             case "item":
-                if told.get("post_type") == "post":
-                    post = self._post(element, told)
+                if texts.get("post_type") == "post":
+                    post = self._post(element, texts)
                     self._size += len(str(post["text"]))
                     self._waiting.append((number, post, _thumbnail(element)))
-                elif told.get("post_type") == "attachment" and len(self._images) < _KNOWN:
-                    self._images[told.get("post_id", "")] = told.get("attachment_url", "")
+                elif texts.get("post_type") == "attachment" and len(self._images) < _KNOWN:
+                    self._images[texts.get("post_id", "")] = texts.get("attachment_url", "")
 
     def released(self, source: str, held: int) -> Iterator[Row]:
         """The posts that wait for nothing any more, and the first of the others until no more than ``held`` wait."""

@@ -12,7 +12,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
 
 from recommend.errors import SourceError
-from recommend.sources.encoding import decode, told_by_mark
+from recommend.sources.encoding import decode, encoding_by_mark
 from recommend.sources.limits import DEPTH_LIMIT, LINE_LIMIT, NAMES, NAMESPACE_LIMIT, NODES, TAG_LIMIT
 from recommend.sources.stream import ByteStream
 
@@ -27,7 +27,7 @@ _NODE = -(-LINE_LIMIT // NODES)  # what an element or an attribute counts beside
 
 def kind(start: bytes) -> Literal["feed", "sitemap", "wordpress", "page"]:
     """What a document is that begins with these bytes; what is nothing else is tried as a feed."""
-    if told_by_mark(start):
+    if encoding_by_mark(start):
         start = decode(start[: len(start) // 4 * 4]).encode()
     if is_list(start):
         return "sitemap"

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Row, delete, exists, insert, select, 
 from recommend.articles.curation import UNCURATED, UNREADABLE, Curation
 from recommend.store import revisions
 from recommend.store.database import Watch, reading
-from recommend.store.rows import told
+from recommend.store.rows import error_summary
 from recommend.store.salvage import of_a_row
 from recommend.store.schema import curation, curation_log
 
@@ -153,7 +153,7 @@ def _one(connection: Connection, article_id: str) -> Curation:
     except Exception as problem:
         if not of_a_row(problem):
             raise
-        logger.warning("the curation of article %r cannot be read: %s", article_id, told(problem))
+        logger.warning("the curation of article %r cannot be read: %s", article_id, error_summary(problem))
         return UNREADABLE
 
 

@@ -83,9 +83,9 @@ def _without_password(url: str) -> str:
 
 def _why(problem: DBAPIError) -> str:
     """What the database says, and the way out where only it knows."""
-    said = str(problem.orig).strip()
+    message = str(problem.orig).strip()
     remedy = _REMEDIES.get(getattr(problem.orig, "sqlstate", None) or "")
-    return f"{said}; {remedy}" if remedy else said
+    return f"{message}; {remedy}" if remedy else message
 
 
 def _engine(url: URL, name: str, readonly: bool) -> Engine:

@@ -17,8 +17,8 @@ from recommend.store.rows import (
     Published,
     Unreadable,
     article_or_fault,
+    error_summary,
     some_at_a_time,
-    told,
     vector_of,
     with_vectors,
 )
@@ -80,6 +80,6 @@ def _published(
         try:
             vector = vector_of(row.vector) if embedded else None
         except ValueError as problem:
-            yield Published(row.id, b"", None, None, told(problem))
+            yield Published(row.id, b"", None, None, error_summary(problem))
             continue
         yield Published(row.id, row.content_hash, article, vector)

@@ -234,7 +234,7 @@ def article_or_fault(row: Row[Any]) -> Article | str:
     try:
         return article_of(row)
     except ArticleError as problem:
-        return told(problem)
+        return error_summary(problem)
 
 
 def change_of(row: Row[Any] | Unreadable) -> Change:
@@ -247,7 +247,9 @@ def change_of(row: Row[Any] | Unreadable) -> Change:
         content_hash = row.content_hash if isinstance(row.content_hash, bytes) else b""
         return Change(row.revision, row.id, article_of(row), vector_of(row.vector), content_hash=content_hash)
     except (ArticleError, ValueError) as problem:
-        return Change(row.revision, row.id, None, None, told(problem) if row.status == Status.PUBLISHED else None)
+        return Change(
+            row.revision, row.id, None, None, error_summary(problem) if row.status == Status.PUBLISHED else None
+        )
 
 
 def vector_of(value: bytes | None) -> FloatArray | None:
@@ -274,10 +276,10 @@ def vector_fault(vector: FloatArray, dimension: int) -> str | None:
     return None if vector.any() else f"its embedding is zero; {_REMEDY}"
 
 
-def told(problem: Exception) -> str:
+def error_summary(problem: Exception) -> str:
     """What is wrong with a row, in a line of bounded length."""
-    said = (
+    message = (
         f"{problem.field} {problem.reason}" if isinstance(problem, ArticleError) else getattr(problem, "orig", problem)
     )
-    text = " ".join(str(said).split()) or type(problem).__name__
+    text = " ".join(str(message).split()) or type(problem).__name__
     return text if len(text) <= _REASON_LENGTH else f"{text[: _REASON_LENGTH - 1]}…"

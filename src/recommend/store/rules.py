@@ -15,7 +15,7 @@ from recommend.articles.rules import NO_RULES, RuleBook
 from recommend.errors import RulesConflictError, RulesError
 from recommend.store import revisions
 from recommend.store.database import Watch, reading
-from recommend.store.rows import told
+from recommend.store.rows import error_summary
 from recommend.store.salvage import of_a_row
 from recommend.store.schema import rules
 
@@ -127,7 +127,7 @@ def _latest(connection: Connection) -> RulesChange | None:
     except Exception as problem:
         if not of_a_row(problem):
             raise
-        logger.error("the rules cannot be read, and none hold: %s", told(problem))
+        logger.error("the rules cannot be read, and none hold: %s", error_summary(problem))
         return None
     return None if row is None else _change(row)
 

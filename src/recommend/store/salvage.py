@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.exc import DataError, DBAPIError
 
 from recommend.articles.article import Status
-from recommend.store.rows import Unreadable, told
+from recommend.store.rows import Unreadable, error_summary
 from recommend.store.schema import articles
 
 _AT_ONCE = 500
@@ -84,13 +84,13 @@ def _unreadable(connection: Connection, query: Select[Any], revision: int, probl
         except Exception as wrong:
             if not of_a_row(wrong):
                 raise
-            reasons[str(column.name)] = f"{column.name} cannot be read: {told(wrong)}"
+            reasons[str(column.name)] = f"{column.name} cannot be read: {error_summary(wrong)}"
     if "id" in reasons:
         known = bytes.fromhex(connection.execute(select(func.hex(articles.c.id)).where(this)).scalar_one())
         article_id = known.decode(errors="replace")
     else:
         article_id = connection.execute(select(articles.c.id).where(this)).scalar_one()
-    reason = next(iter(reasons.values()), told(problem))
+    reason = next(iter(reasons.values()), error_summary(problem))
     return Unreadable(article_id, revision, bool(published), reason)
 
 

@@ -150,9 +150,9 @@ def fit_ranker(lists: Lists, held_out: Lists | None = None, steps: int = 1000) -
     """
     flat = lists.features.reshape(-1, lists.features.shape[2])
     mean, deviation = np.zeros(flat.shape[1]), np.ones(flat.shape[1])
-    told = ~np.isnan(flat).all(axis=0)
-    mean[told] = np.nanmean(flat[:, told], axis=0)
-    deviation[told] = np.maximum(np.nanstd(flat[:, told], axis=0), 1e-3)
+    known_features = ~np.isnan(flat).all(axis=0)
+    mean[known_features] = np.nanmean(flat[:, known_features], axis=0)
+    deviation[known_features] = np.maximum(np.nanstd(flat[:, known_features], axis=0), 1e-3)
     known = ~np.isnan(lists.grades)
     length_weight = lists.length_weights
     knots = {name: (value - mean[i]) / deviation[i] for name, value in _BENDS.items() for i in [FEATURES.index(name)]}

@@ -78,10 +78,10 @@ def _has_catalog(server: Server) -> bool:
 
 def generations(servers: Servers) -> list[Generation]:
     """All of them, the latest revision first; what is ``verified`` is whole on each server that answers."""
-    told = servers.each(lambda number: held(servers, number))
-    if not told:
+    by_server = servers.each(lambda number: held(servers, number))
+    if not by_server:
         raise StoreUnreachableError(servers.problem)
-    first, *others = (told[number] for number in sorted(told))
+    first, *others = (by_server[number] for number in sorted(by_server))
     whole = [{one.manifest.name for one in some if one.verified} for some in others]
     return [replace(one, verified=one.verified and all(one.manifest.name in names for names in whole)) for one in first]
 
@@ -128,10 +128,10 @@ def record(
         shard: which of how many the server holds.
         articles: in that.
     """
-    told = manifest.model_dump(exclude_defaults=True) | ({_SHARD: shard} if shard[1] > 1 else {})
+    content = manifest.model_dump(exclude_defaults=True) | ({_SHARD: shard} if shard[1] > 1 else {})
     cursor.execute(
         f"INSERT INTO {CATALOG}.generations VALUES (%s, %s, %s, %s, %s)",
-        (manifest.name, orjson.dumps(told), articles, sorted(accesses), step),
+        (manifest.name, orjson.dumps(content), articles, sorted(accesses), step),
     )
 
 

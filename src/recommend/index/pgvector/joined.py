@@ -89,12 +89,12 @@ class JoinedSource:
 
     def _found(self, asked: Mapping[int, Want], gone: IntArray, count: int) -> Found:
         """What the sources of some numbers find, each asked for something."""
-        told = self._servers.each(lambda number: self._sources[number].find(asked[number], gone), asked)
-        silent = asked.keys() - told.keys()
+        results = self._servers.each(lambda number: self._sources[number].find(asked[number], gone), asked)
+        silent = asked.keys() - results.keys()
         if len(silent) == len(self._sources):
             raise self._nobody()
         unknown = (want.ids for number in silent if isinstance(want := asked[number], Wanted))
-        found, records = [*told.values()], Records()
+        found, records = [*results.values()], Records()
         for one in found:
             records = records.joined(one.records)
         numbers: IntArray = np.concatenate([np.zeros(0, np.int64), *(one.numbers for one in found)])
@@ -111,9 +111,9 @@ class JoinedSource:
     def numbers(self, ids: Iterable[str]) -> tuple[IntArray, frozenset[str]]:
         """See :meth:`~recommend.index.candidate_source.CandidateSource.numbers`."""
         by_shard = self._by_shard(ids)
-        told = self._servers.each(lambda number: self._sources[number].numbers(by_shard[number])[0], by_shard)
-        silent = (by_shard[number] for number in by_shard.keys() - told.keys())
-        numbers: IntArray = np.concatenate([np.zeros(0, np.int64), *told.values()])
+        results = self._servers.each(lambda number: self._sources[number].numbers(by_shard[number])[0], by_shard)
+        silent = (by_shard[number] for number in by_shard.keys() - results.keys())
+        numbers: IntArray = np.concatenate([np.zeros(0, np.int64), *results.values()])
         return np.sort(numbers), frozenset[str]().union(*silent)
 
     def ids(self, conditions: Conditions, gone: IntArray) -> Iterator[str]:
@@ -147,10 +147,10 @@ class JoinedSource:
 
     def _each(self, work: Callable[[PgvectorSource], T]) -> list[T]:
         """What all say that answer."""
-        told = self._servers.each(lambda number: work(self._sources[number]))
-        if not told:
+        results = self._servers.each(lambda number: work(self._sources[number]))
+        if not results:
             raise self._nobody()
-        return [*told.values()]
+        return [*results.values()]
 
     def _nobody(self) -> StoreUnreachableError:
         return StoreUnreachableError(self._servers.problem or "no server of the index answers")

@@ -158,8 +158,8 @@ class Server:
                 f"index {self.name}: the server has no pgvector ({problem}); install it there"
             ) from None
         except (psycopg.Error, DBAPIError) as problem:
-            said = str(getattr(problem, "orig", None) or problem).strip()
-            raise StoreUnreachableError(f"index {self.name} cannot be asked: {said}") from None
+            message = str(getattr(problem, "orig", None) or problem).strip()
+            raise StoreUnreachableError(f"index {self.name} cannot be asked: {message}") from None
 
     def close(self) -> None:
         """Gives all connections back."""

@@ -69,9 +69,9 @@ class Servers:
     def problem(self) -> str | None:
         """Which of them do not answer at present; None when all do."""
         lost = sorted(self._lost.items())
-        told = "; ".join(problem for _, problem in lost)
+        reasons = "; ".join(problem for _, problem in lost)
         which = f"{len(lost)} of {len(self)} servers of the index do not answer, what they hold is missing from answers"
-        return f"{which}: {told}" if lost else None
+        return f"{which}: {reasons}" if lost else None
 
     def each(self, work: Callable[[int], T], which: Iterable[int] | None = None) -> dict[int, T]:
         """What work on servers comes to, by their numbers, on all at once; where ``partial``, on those that answer.
@@ -89,15 +89,15 @@ class Servers:
         asked = {
             number: self._threads[number].submit(work, number) for number in chosen if not self._passed_over(number)
         }
-        told = {}
+        results = {}
         for number, future in asked.items():
             try:
-                told[number] = future.result(self._patience if self.partial else None)
+                results[number] = future.result(self._patience if self.partial else None)
             except (StoreUnreachableError, SnapshotError, TimeoutError) as problem:
                 if not self.partial:
                     raise
                 self._lose(number, problem)
-        return told
+        return results
 
     def any(self, work: Callable[[Server], T]) -> T:
         """What work on the first server comes to that answers.
@@ -122,10 +122,10 @@ class Servers:
         return number in self._lost
 
     def _lose(self, number: int, problem: RecommendError | TimeoutError) -> None:
-        told = str(problem) or f"index {self[number].name} has not answered for {self._patience:g} s"
+        reason = str(problem) or f"index {self[number].name} has not answered for {self._patience:g} s"
         if number not in self._lost:
-            logger.error("answering without a server of the index: %s", told)
-            self._lost[number] = told
+            logger.error("answering without a server of the index: %s", reason)
+            self._lost[number] = reason
             self._probe(number)  # where only that one question was too much for it, it is back at once
 
     def _probe(self, number: int) -> None:

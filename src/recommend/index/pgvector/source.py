@@ -172,8 +172,8 @@ class PgvectorSource:
     ) -> tuple[Found, int]:
         """The same, and how many of it dense search found; ``exact`` looks at all that fulfil the conditions,
         ``alone`` brings no neighbours."""
-        told = found + statements.CHOSEN + ("" if alone else statements.NEIGHBOURS)
-        rows = self._formatted(told, given, effort=count, exact=exact)
+        statement = found + statements.CHOSEN + ("" if alone else statements.NEIGHBOURS)
+        rows = self._formatted(statement, given, effort=count, exact=exact)
         chosen = [row for row in rows if row[1]]
         records = _records([(number, *row) for number, _, *row in chosen])
         neighbours = {number: vectors for number, kinds, _, vectors, _ in rows if not kinds}
@@ -217,9 +217,9 @@ class PgvectorSource:
 
     def next_change_at(self, now: int, embargo: int) -> int | None:
         """See :meth:`~recommend.index.candidate_source.CandidateSource.next_change_at`."""
-        told = self._turn
-        if told is not None and told[1] == embargo - now and told[0] <= now < (told[2] or math.inf):
-            return told[2]
+        turn = self._turn
+        if turn is not None and turn[1] == embargo - now and turn[0] <= now < (turn[2] or math.inf):
+            return turn[2]
         statement = (
             "SELECT (SELECT min(expires_at) FROM {0}.articles WHERE expires_at > %(now)s),"
             " (SELECT min(published_at) FROM {0}.articles WHERE published_at > %(embargo)s)"

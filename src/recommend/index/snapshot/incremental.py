@@ -23,7 +23,7 @@ from recommend.index.snapshot.layout import SnapshotLayout
 from recommend.index.table import ArticleTable, Row, row_of
 from recommend.index.term_counts import RULES, TermCounts
 from recommend.store import Store
-from recommend.store.rows import VECTOR_DTYPE, Published, told, vector_fault
+from recommend.store.rows import VECTOR_DTYPE, Published, error_summary, vector_fault
 
 FloatArray = NDArray[np.float32]
 
@@ -196,7 +196,7 @@ def _prepared(one: Published, boilerplate: Boilerplate) -> _Prepared:
         article = boilerplate.without(one.article)
         made = row_of(article), article.full_text, article.language, group_key(article), sentence_keys(one.article)
     except Exception as problem:  # one article's text costs no other its place
-        return _Prepared(one.article_id, b"", None, fault=told(problem))
+        return _Prepared(one.article_id, b"", None, fault=error_summary(problem))
     return _Prepared(one.article_id, one.content_hash, one.embedding, *made)
 
 

@@ -26,10 +26,10 @@ def stamp_of(layout: IndexLayout, name: str) -> bytes:
     """
     root = layout.snapshot(name).root
     files = {path: os.lstat(path) for path in _files(str(root))}
-    told = {
+    stats = {
         os.path.relpath(path, root): (s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in files.items()
     }
-    return orjson.dumps({"checks": _CHECKS, "files": told}, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps({"checks": _CHECKS, "files": stats}, option=orjson.OPT_SORT_KEYS)
 
 
 def is_stamped(layout: IndexLayout, name: str) -> bool:
