@@ -22,7 +22,7 @@ from recommend.index.snapshot.build import free_name
 from recommend.index.snapshot.incremental import made_by
 from recommend.index.snapshot.kept import KeptChanges
 from recommend.index.snapshot.layout import FORMAT, IndexLayout, Manifest
-from recommend.index.view import FixedView
+from recommend.index.view import FixedView, View
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend.store.rows import ChangeSet
@@ -82,15 +82,31 @@ def load_step(
     layout = IndexLayout(settings.index)
     on_stage("preparing what changed")
     before = unchanged(open_generation(servers, layout, live.manifest.name))
-    changed, known = dict[str, Prepared](), KeptChanges(layout, live.manifest)
     change_set = store.changes.read(before.revision, 0, live.manifest.encoder)
     if change_set.rolled_back:
         raise SnapshotError(f"a restore of the store undid revision {before.revision}; run recommend reindex --full")
+    changed, saved = dict[str, Prepared](), KeptChanges(layout, live.manifest)
     with ThreadPoolExecutor(settings.pgvector.pool) as threads:  # each waits for the server, which has several cores
-        after = apply(before, changed, change_set, known, each=threads.map)
+        after = apply(before, changed, change_set, saved, each=threads.map)
     first = after.segments[0]
     assert isinstance(first, Gathered)
-    name = free_name(layout, after.revision, live.manifest.recipe, (one.manifest.name for one in generations(servers)))
+    taken = (one.manifest.name for one in generations(servers))
+    name = free_name(layout, after.revision, live.manifest.recipe, taken)
+    manifest = _manifest(name, live, after, change_set)
+    on_stage("copying to PostgreSQL")
+    bring(servers, live, manifest, changed, first.gone.tolist(), first)
+    on_stage("comparing boxes")
+    try:
+        _verify(servers, layout, name, len(after))
+        agrees(servers, name, FixedView(after))
+    except SnapshotError:
+        withdraw(servers, live)
+        raise
+    return manifest, partial(switch, servers, name)
+
+
+def _manifest(name: str, live: Generation, after: View, change_set: ChangeSet) -> Manifest:
+    """The manifest of a step: that of the live generation with its own name, revision and counts."""
     figures = {
         "name": name,
         "base": live.base,
@@ -99,23 +115,22 @@ def load_step(
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "set_aside": {**after.set_aside, **_unembedded(change_set)},
     }
-    manifest = live.manifest.model_copy(update=figures)
-    on_stage("copying to PostgreSQL")
-    bring(servers, live, manifest, changed, first.gone.tolist(), first)
-    on_stage("comparing boxes")
-    try:
-        statement = sql.SQL("SELECT count(*) FROM {}.articles").format(schema_of(name))
-        count = sum(server.ask(statement)[0][0] for server in servers)
-        if count != len(after):
-            raise SnapshotError(f"generation {name}: {servers.name} holds {count} articles != {len(after)}")
-        for server in servers:
-            confirm(server, name)
-        open_generation(servers, layout, name)
-        agrees(servers, name, FixedView(after))
-    except SnapshotError:
-        withdraw(servers, live)
-        raise
-    return manifest, partial(switch, servers, name)
+    return live.manifest.model_copy(update=figures)
+
+
+def _verify(servers: Servers, layout: IndexLayout, name: str, articles: int) -> None:
+    """Counts the articles on all servers, notes that the generation is whole, and opens it once.
+
+    Raises:
+        SnapshotError: when the servers hold another number of articles, or the generation cannot be opened.
+    """
+    statement = sql.SQL("SELECT count(*) FROM {}.articles").format(schema_of(name))
+    count = sum(server.ask(statement)[0][0] for server in servers)
+    if count != articles:
+        raise SnapshotError(f"generation {name}: {servers.name} holds {count} articles != {articles}")
+    for server in servers:
+        confirm(server, name)
+    open_generation(servers, layout, name)
 
 
 def _unembedded(change_set: ChangeSet) -> dict[str, str]:
