@@ -44,7 +44,7 @@ def test_what_is_kept_is_ready_before_another_snapshot_is_served(
         name = reindex(store, encoder, copied, full=True).manifest.name
         assert name != before[0]["snapshot"]
         with monkeypatch.context() as patch:
-            patch.setattr("recommend_service.routes.related.make", made)
+            patch.setattr("recommend_service.routes.related.compute_answer", made)
             switched(service.reader, name)
             after = [service.reader.get(url).json() for url in BOXES]
         for old, new in zip(before, after, strict=True):
@@ -60,7 +60,7 @@ def test_a_snapshot_of_which_no_answer_can_be_made_ready_is_served_all_the_same(
     def made(*_: object, **__: object) -> None:
         raise RuntimeError("no")
 
-    monkeypatch.setattr("recommend_service.warming.make", made)
+    monkeypatch.setattr("recommend_service.warming.compute_answer", made)
     with serve(copied) as service, closing(Store(copied.store)) as store:
         service.reader.get(BOXES[0]).raise_for_status()
         switched(service.reader, reindex(store, encoder, copied, full=True).manifest.name)

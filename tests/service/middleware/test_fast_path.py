@@ -162,7 +162,7 @@ def test_an_answer_that_is_looked_up_is_the_one_that_the_app_computes(
         raise AssertionError("the app was asked")
 
     with monkeypatch.context() as patch:
-        patch.setattr("recommend_service.routes.related.make", made)
+        patch.setattr("recommend_service.routes.related.compute_answer", made)
         listed.writer.put("/v1/articles/new-one", json={"title": "Nothing else"}).raise_for_status()
         for params in ("limit=7", "limit=8&fallback=none"):
             assert listed.reader.get(f"{BOX}?{params}").status_code == 200
