@@ -64,7 +64,7 @@ CELLS: dict[str, tuple[Cells, str | None, str]] = {
     "sentence as language": (holding("language", "in English!"), "language", "BCP 47"),
     "script as URL": (holding("url", "javascript:alert(1)"), "url", "is neither an http(s) URL"),
     "half an address": (holding("image_url", "http://[::1"), "image_url", "is not a valid URL"),
-    "unknown status": (holding("status", "archived"), "status", "is none of published, draft"),
+    "unknown status": (holding("status", "archived"), "status", "is not one of published, draft"),
     "extra in prose": (holding("extra", "{not json"), "extra", ""),
 }
 # what only JSON can say

@@ -166,7 +166,7 @@ def test_without_a_model_stored_articles_are_served_and_drafts_and_new_ones_as_s
         assert f"{MODEL} is missing" in told["problems"][0]
         for refused in (client.put("/v1/articles/new", json=NEW), client.post("/v1/related", json=NEW)):
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
-            assert "make it anew" in refused.json()["detail"]
+            assert "rebuild it" in refused.json()["detail"]
         assert client.get("/readyz").json()["status"] == "degraded"
         assert GONE in client.shown(STORY)
         assert client.delete(f"/v1/articles/{GONE}").status_code == 204
