@@ -1,4 +1,4 @@
-"""Company: who an article's nearest are, and what it looks like mixed with them, held against plain arithmetic."""
+"""Expansion: who an article's nearest are, and what it looks like mixed with them, held against plain arithmetic."""
 
 from __future__ import annotations
 

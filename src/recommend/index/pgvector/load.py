@@ -22,8 +22,8 @@ from recommend.index.pgvector.servers import Servers
 from recommend.index.pgvector.shards import Shard
 from recommend.index.pgvector.statistics import STATISTICS
 from recommend.index.segment import SMALLEST_INDEXED
-from recommend.index.snapshot.build import sampled_recall
 from recommend.index.snapshot.open import Snapshot
+from recommend.index.snapshot.recall import sampled_recall
 from recommend.settings import Settings
 
 IntArray = NDArray[np.int64]

@@ -8,13 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Protocol
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
-from recommend.arrays import to_float32
 from recommend.articles.boilerplate import NOTHING, Boilerplate
 from recommend.articles.languages import primary_language
 from recommend.encoder import Encoder, resolve_encoder_name
@@ -24,30 +21,20 @@ from recommend.files import folder_aside, follow_mode, sync, sync_tree
 from recommend.index import label_worth, labels, lexical, term_weights, titles
 from recommend.index.agreement import agreement
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
-from recommend.index.expansion import (
-    expanded_lengths,
-    expanded_vectors,
-    expansion_pays,
-    is_long,
-    mean_similarity,
-    nearest,
-    units,
-)
+from recommend.index.expansion import expanded_lengths, expanded_vectors, is_long
 from recommend.index.name_beginnings import NEWEST, name_beginnings
+from recommend.index.neighbourhood import Neighbourhood
 from recommend.index.projection import Projection
 from recommend.index.series_means import SeriesMeans
 from recommend.index.snapshot.catalog import current_name
 from recommend.index.snapshot.incremental import Corpus, made_by, read
 from recommend.index.snapshot.layout import FORMAT, IndexLayout, Manifest, SnapshotLayout
+from recommend.index.snapshot.recall import RECALL_AT, sampled_recall
 from recommend.index.table import ArticleTable
 from recommend.index.term_counts import RULES
-from recommend.index.time_curve import measure
 from recommend.settings import IndexSettings, Settings
 from recommend.store import Store
 
-_SEED = 7
-_RECALL_AT = 10
-_BLOCK = 16_384
 _SET_ASIDE_NAMED = 1_000
 
 logger = logging.getLogger(__name__)
@@ -180,22 +167,17 @@ def _write(
         index = building.result()
     del pending, trusted
     on_stage("finding neighbours")
-    deviations, typical = units(alone, matrix), counts.typical_words
-    neighbours, timeless = nearest(alone, index, matrix, table.published_at, deviations, settings.expansion_time)
-    alike = mean_similarity(matrix, timeless)
-    curve = measure(table.published_at, timeless, reading.groups)
-    expands = settings.expansion and expansion_pays(typical, alike)
-    alone_only = foreign if expands else np.ones(len(table), np.bool_)
-    neighbours = neighbours if alone_only is None else _without(neighbours, alone_only)
+    typical = counts.typical_words
+    near = Neighbourhood.of(alone, index, matrix, table.published_at, reading.groups, typical, settings, foreign)
     on_stage("indexing expanded embeddings")
     means = SeriesMeans.of(table, alone) if is_long(typical) else SeriesMeans.none(alone.shape[1])
-    embeddings = expanded_vectors(means.off(alone, titles.titles_of(table)), neighbours)
+    embeddings = expanded_vectors(means.off(alone, titles.titles_of(table)), near.rows)
     index = index.refilled(embeddings)
     on_stage("checking recall")
     recall = sampled_recall(index, embeddings, settings.verify_sample, recipe.depth)
     if recall < settings.verify_recall:
         raise SnapshotError(
-            f"snapshot of revision {reading.revision}: recall@{_RECALL_AT} of {kind.name} is {recall:.4f} < "
+            f"snapshot of revision {reading.revision}: recall@{RECALL_AT} of {kind.name} is {recall:.4f} < "
             f"{settings.verify_recall}; choose another indexing.kind or lower indexing.verify_recall"
         )
     on_stage("writing")
@@ -208,8 +190,8 @@ def _write(
     written = labels.write(table.labels("authors"), layout.authors)
     titles.save(*titles.fit_table(table, _languages(table), lexicon), layout.titles)
     means.save(layout.titles)
-    np.save(layout.neighbours, neighbours)
-    np.save(layout.lengths, expanded_lengths(matrix, neighbours))
+    np.save(layout.neighbours, near.rows)
+    np.save(layout.lengths, expanded_lengths(matrix, near.rows))
     manifest = Manifest(
         format=FORMAT,
         name=free_name(index_layout, reading.revision, recipe.digest),
@@ -221,13 +203,13 @@ def _write(
         max_tokens=encoder.max_tokens,
         language=encoder.language,
         adapter=None if adapter is None else adapter.manifest.name,
-        expansion=expands,
+        expansion=near.expands,
         expansion_time=settings.expansion_time,
-        units=deviations,
-        mean_similarity=alike,
+        units=near.units,
+        mean_similarity=near.similarity,
         typical_terms=typical,
-        time_curve=curve,
-        label_worth=label_worth.measure(table.codes("section"), tagged, written, timeless, reading.groups),
+        time_curve=near.time_curve,
+        label_worth=label_worth.measure(table.codes("section"), tagged, written, near.by_content, reading.groups),
         beginnings=name_beginnings(map(table.headline, table.timeline.newest_first[:NEWEST].tolist())),
         dimension=encoder.dimension,
         kind=kind.name,
@@ -252,39 +234,6 @@ def live_corpus(layout: IndexLayout) -> Corpus:
     except SnapshotError as problem:
         logger.warning("the live snapshot's derived article data cannot be reused: %s", problem)
         return Corpus.empty()
-
-
-class Searchable(Protocol):
-    """Whatever finds nearest embeddings."""
-
-    def search(self, query: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-        """Rows of about the k nearest to ``query`` (d,), nearest first."""
-
-
-def sampled_recall(index: Searchable, embeddings: NDArray[np.float16], sample: int, depth: int) -> float:
-    """The share of a sample's ten exact nearest neighbours that are among ``depth`` results of the index.
-
-    The ranker scores candidates by their exact embeddings, so a neighbour anywhere among the candidates is found.
-    """
-    count = len(embeddings)
-    if count < 2:
-        return 1.0
-    rows = np.random.default_rng(_SEED).choice(count, min(sample, count), replace=False)
-    queries = to_float32(embeddings[rows])
-    k = min(_RECALL_AT, count)
-    best = np.full((k, len(rows)), -np.inf, np.float32)
-    for start in range(0, count, _BLOCK):
-        scores = np.concatenate([best, to_float32(embeddings[start : start + _BLOCK]) @ queries.T])
-        best = np.partition(scores, len(scores) - k, axis=0)[-k:]
-    enough = best[0] - 1e-5  # of equally near ones, copies say, any will do
-    near = (to_float32(embeddings[index.search(query, max(depth, k))]) @ query for query in queries)
-    hits = [np.count_nonzero(scores >= least) for scores, least in zip(near, enough, strict=True)]
-    return float(np.minimum(hits, k).mean()) / k
-
-
-def _without(neighbours: NDArray[np.int32], alone: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """The neighbours (n, c), of articles that are to stand ``alone`` (n,) their own rows."""
-    return np.where(alone[:, None], np.arange(len(alone), dtype=np.int32)[:, None], neighbours)
 
 
 def _languages(table: ArticleTable) -> list[str | None]:
