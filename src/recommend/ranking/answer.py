@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Literal
 
-from recommend.articles.article import Access
 from recommend.articles.card import CARD_FIELDS, Card
 from recommend.index.query import Query
 from recommend.index.table import headline_of
@@ -18,16 +17,8 @@ from recommend.ranking.evidence import age, evidence_under
 from recommend.ranking.features import contributions
 from recommend.ranking.listed_reasons import ListedReasons
 from recommend.ranking.near_misses import NearMiss
-from recommend.ranking.reasons import (
-    Reason,
-    filler,
-    phrase_reason,
-    pinned,
-    reason,
-)
+from recommend.ranking.reasons import Reason, filler, phrase_reason, pinned, reason
 from recommend.settings import PolicySettings
-
-_PUBLIC = Access.PUBLIC
 
 
 @dataclass(frozen=True, slots=True)

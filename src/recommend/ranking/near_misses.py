@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -73,11 +74,11 @@ def near_misses(
     missed = ranked.take(np.array([*islice(others, _MOST)], np.int64))
     comparison = _Comparison.of(selection, eligibility, query, article_id, missed, box)
     misses = []
-    for i, (number, row) in enumerate(missed.places):
-        why, repeated = comparison.why(i), box.candidates.take(comparison.twins(i)).places
-        if public and (why == BLOCKED or why.startswith(RULED) or any(_is_closed(view, *place) for place in repeated)):
+    for i, place in enumerate(missed.places):
+        why = comparison.why(i, place)
+        if public and (why == BLOCKED or why.startswith(RULED) or comparison.repeats_closed(i)):
             continue
-        card = view.segments[number].table.card(row)
+        card = view.segments[place[0]].table.card(place[1])
         misses.append(NearMiss(card.id, card.title, round(float(missed.probabilities[i]), 4), why))
     return misses
 
@@ -88,17 +89,18 @@ class _Comparison:
 
     Attributes:
         missed: m candidates that are not in it.
+        unwanted: by segment and rule of policy, which rows (n,) the rule leaves out under the query.
         same: (m, shown) whether one tells the same as one that is shown; ``repeats`` (m,) as the query does.
         lowest: the lowest score that is shown for itself; ``lowest_lifted`` of what no other box shows.
     """
 
     view: View
-    query: Query
     eligibility: Eligibility
     rules: PolicySettings
     missed: Candidates
     box: Chosen
     blocked: frozenset[str]
+    unwanted: Mapping[int, Mapping[str, BoolArray]]
     same: BoolArray
     repeats: BoolArray
     lowest: float
@@ -122,56 +124,60 @@ class _Comparison:
         place = None if article_id is None else view.locate(article_id)
         lifted = preferred(view, place, rules)
         at_lifted = np.zeros(len(chosen), np.bool_) if lifted is None else is_at(chosen, lifted)
+        moment, tables = eligibility.moment(query), [segment.table for segment in view.segments]
         return cls(
-            view, query, eligibility, rules, missed, box,
+            view, eligibility, rules, missed, box,
             blocked=eligibility.curated(article_id)[1],
+            unwanted={
+                number: policy.unwanted(tables[number], rules, query.genre, query.language, moment)
+                for number in {number for number, _ in missed.places}
+                if rules.on
+            },
             same=alike[: len(missed), len(missed) :] | (missed.groups[:, None] == chosen.groups),
             repeats=repeats,
             lowest=float(chosen.scores[by_score & ~at_lifted].min(initial=np.inf)),
             lowest_lifted=float(chosen.scores[by_score & at_lifted].min(initial=np.inf)),
         )  # fmt: skip
 
-    def twins(self, i: int) -> NDArray[np.int64]:
-        """Places in the box of those that tell the same."""
-        return np.flatnonzero(self.same[i])
+    def repeats_closed(self, i: int) -> bool:
+        """Whether one tells the same as one that is shown and whose body is not public."""
+        return any(_is_closed(self.view, *place) for place in self.box.candidates.take(self.same[i]).places)
 
-    def why(self, i: int) -> str:
-        """The rule that leaves one out, in plain words."""
-        return self._decided(i) or self._unwanted(i) or self._repeated(i) or self._outranked(i)
+    def why(self, i: int, place: Place) -> str:
+        """The rule that leaves one out, which is at a place, in plain words."""
+        return self._decided(place) or self._left_out(place) or self._repeated(i) or self._outranked(i, place)
 
-    def _decided(self, i: int) -> str | None:
-        number, row = place = self.missed.places[i]
+    def _decided(self, place: Place) -> str | None:
+        number, row = place
         if self.view.segments[number].table.id(row) in self.blocked:
             return BLOCKED
         name = self.box.ruling.left_out_by(self.view, place)
         return None if name is None else f"{RULED} {name!r}"
 
-    def _unwanted(self, i: int) -> str | None:
-        if not self.rules.on:
+    def _left_out(self, place: Place) -> str | None:
+        number, row = place
+        broken = next((rule for rule, mask in self.unwanted.get(number, {}).items() if mask[row]), None)
+        if broken is None:
             return None
-        number, row = self.missed.places[i]
-        table, moment = self.view.segments[number].table, self.eligibility.moment(self.query)
-        kinds = policy.unwanted(table, self.rules, self.query.genre, self.query.language, moment)
-        broken = next((rule for rule, mask in kinds.items() if mask[row]), None)
         if broken == "age":
             return "older than policy.max_age allows under this story"
-        return None if broken is None else f"{broken} {table.value(broken, row)!r} does not belong under this story"
+        return f"{broken} {self.view.segments[number].table.value(broken, row)!r} does not belong under this story"
 
     def _repeated(self, i: int) -> str | None:
         if not (self.rules.on and self.rules.hide_duplicates):
             return None
         if self.repeats[i]:
             return "tells the same as the article"
-        twins = self.twins(i)
+        twins = np.flatnonzero(self.same[i])
         return f"tells the same as number {twins[0] + 1}" if len(twins) else None
 
-    def _outranked(self, i: int) -> str:
+    def _outranked(self, i: int, place: Place) -> str:
         score = self.missed.scores[i]
         if _fills(self.rules) and self.missed.probabilities[i] < self.rules.floor:
             return f"score below the floor of {self.rules.floor:g}"
         if score <= self.lowest:
             return "gives way to one that no other box shows" if score > self.lowest_lifted else "ranked lower"
-        number, row = place = self.missed.places[i]
+        number, row = place
         readable = self.eligibility.readable[number]
         if self.rules.on and self.rules.readable and readable is not None and not readable[row]:
             return "gives way to one that this reader may open"
