@@ -86,14 +86,15 @@ def off_policy(
     shown, predicted = _direct_method(log, looks, first, theta, relevance)
     reach = np.array([theta[1 : 1 + len(first[log.articles[a]])].sum() for a in looks.article.tolist()], float)
     clicked, ones = log.clicked.astype(float), np.ones(len(looks))
+    weighted = looks.sums(weights * clicked)
     covered, exposure = looks.sums(examined), looks.sums(weights * theta[log.position])
     scale = float(covered.sum()) / len(looks) if len(looks) else 0.0
     corrected = predicted + looks.sums(weights * (clicked - theta[log.position] * shown))
     effective = float((weights * clicked).sum() ** 2 / max(float(((weights * clicked) ** 2).sum()), 1e-12))
     return OffPolicy(
         _value(looks.sums(clicked), ones, looks.impression),
-        _value(looks.sums(weights * clicked), ones, looks.impression),
-        _value(looks.sums(weights * clicked) * scale, exposure, looks.impression),
+        _value(weighted, ones, looks.impression),
+        _value(weighted * scale, exposure, looks.impression),
         _value(corrected, ones, looks.impression),
         effective,
         effective < SMALL,

@@ -149,11 +149,12 @@ def _write(
     on_stage("reading articles")
     reading, pending, raw = read(store, encoder, kept)
     table = reading.table
+    languages = _languages(table)
     for article_id, reason in reading.set_aside.items():
         logger.warning("article %r is set aside: %s", article_id, reason)
     on_stage("projecting embeddings")
-    projection = Projection.fit(raw, None if adapter is None else adapter.weights, _languages(table))
-    alone = projection.apply(raw, _languages(table))
+    projection = Projection.fit(raw, None if adapter is None else adapter.weights, languages)
+    alone = projection.apply(raw, languages)
     del raw
     foreign = None if encoder.language is None else table.masks.foreign_to(encoder.language)
     trusted = alone if foreign is None else np.where(foreign[:, None], np.float32(0), alone)
@@ -163,7 +164,7 @@ def _write(
     with ThreadPoolExecutor(1) as pool:  # FAISS computes while Python counts words
         building = pool.submit(VectorIndex.build, alone, kind)
         counts = pending.counts()
-        lexicon, matrix = term_weights.fit(titles.telling(counts, table, _languages(table)), trusted, _languages(table))
+        lexicon, matrix = term_weights.fit(titles.telling(counts, table, languages), trusted, languages)
         index = building.result()
     del pending, trusted
     on_stage("finding neighbours")
@@ -188,7 +189,7 @@ def _write(
     lexical.save(lexicon, matrix, counts, layout.lexical)
     tagged = labels.write(table.labels("tags"), layout.tags)
     written = labels.write(table.labels("authors"), layout.authors)
-    titles.save(*titles.fit_table(table, _languages(table), lexicon), layout.titles)
+    titles.save(*titles.fit_table(table, languages, lexicon), layout.titles)
     means.save(layout.titles)
     np.save(layout.neighbours, near.rows)
     np.save(layout.lengths, expanded_lengths(matrix, near.rows))
@@ -217,7 +218,7 @@ def _write(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         recall=recall,
         sha256=layout.checksums(),
-        agreement={} if foreign is None else agreement(alone, matrix, _languages(table)),
+        agreement={} if foreign is None else agreement(alone, matrix, languages),
         set_aside=dict(sorted(reading.set_aside.items())[:_SET_ASIDE_NAMED]),
     )
     layout.manifest.write_bytes(manifest.content)
