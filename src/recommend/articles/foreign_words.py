@@ -75,9 +75,9 @@ def _languages() -> dict[str, frozenset[str]]:
     """The languages of which a word of two letters or more is a stop word, by word."""
     import stopwordsiso
 
-    words_of: dict[str, set[str]] = {}
+    languages_of: dict[str, set[str]] = {}
     for language in stopwordsiso.langs():
         for word in stop_words(language):
             if len(word) > 1:
-                words_of.setdefault(word, set()).add(language)
-    return {word: frozenset(languages) for word, languages in words_of.items()}
+                languages_of.setdefault(word, set()).add(language)
+    return {word: frozenset(languages) for word, languages in languages_of.items()}

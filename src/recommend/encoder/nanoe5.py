@@ -145,13 +145,13 @@ def _write_tokenizer(reader: _Reader, target: Path, prefix: str) -> None:
 def _beyond_nfkc(reader: _Reader) -> tuple[str, str]:
     """The characters that are dropped and those that become a space, where Unicode's NFKC says otherwise."""
     count, _ = reader.numbers("iI")
-    pieces: dict[str, list[str]] = {"": [], " ": []}
+    characters: dict[str, list[str]] = {"": [], " ": []}
     for _ in range(count):
         code, length = reader.numbers("IB")
         normalised = "".join(map(chr, reader.numbers(f"{length}I")))
-        if normalised in pieces and unicodedata.normalize("NFKC", chr(code)) != normalised:
-            pieces[normalised].append(chr(code))
-    return "".join(pieces[""]), "".join(pieces[" "])
+        if normalised in characters and unicodedata.normalize("NFKC", chr(code)) != normalised:
+            characters[normalised].append(chr(code))
+    return "".join(characters[""]), "".join(characters[" "])
 
 
 def _write_tensors(reader: _Reader, header: _Header, target: Path) -> None:
