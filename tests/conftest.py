@@ -145,11 +145,22 @@ def other_toy_encoder() -> Encoder:
     return ToyEncoder("other toy")
 
 
+def read_sample(name: str) -> list[Article]:
+    """The articles of a file of the sample corpus."""
+    lines = (ROOT / "examples" / "corpus" / name).read_bytes().splitlines()
+    return [parse_article(orjson.loads(line)) for line in lines]
+
+
 @pytest.fixture(scope="session")
 def corpus() -> list[Article]:
     """The sample corpus."""
-    lines = (ROOT / "examples" / "corpus" / "articles.jsonl").read_bytes().splitlines()
-    return [parse_article(orjson.loads(line)) for line in lines]
+    return read_sample("articles.jsonl")
+
+
+@pytest.fixture(scope="session")
+def in_languages() -> list[Article]:
+    """The part of the sample corpus that tells stories in eight languages."""
+    return read_sample("languages.articles.jsonl")
 
 
 @pytest.fixture(scope="session")

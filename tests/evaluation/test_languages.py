@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-import orjson
 import pytest
 
-from recommend.articles.article import Article, parse_article
+from recommend.articles.article import Article
 from recommend.encoder import DEFAULT, MULTILINGUAL
 from recommend.evaluation.experiment import rank_queries, scratch
 from recommend.evaluation.intervals import interval
@@ -32,20 +31,14 @@ ENCODERS = [
 
 
 @pytest.fixture(scope="module")
-def stories() -> list[Article]:
-    lines = (FOLDER / "languages.articles.jsonl").read_bytes().splitlines()
-    return [parse_article(orjson.loads(line)) for line in lines]
-
-
-@pytest.fixture(scope="module")
 def judged() -> Qrels:
     return read_qrels(FOLDER / "languages.judgements.tsv")
 
 
 @pytest.fixture(scope="module", params=ENCODERS)
-def recommender(request: pytest.FixtureRequest, models: Path, stories: list[Article]) -> Iterator[Recommender]:
+def recommender(request: pytest.FixtureRequest, models: Path, in_languages: list[Article]) -> Iterator[Recommender]:
     settings = Settings(models=models, encoder=EncoderSettings(name=request.param))
-    with scratch(stories, settings) as opened:
+    with scratch(in_languages, settings) as opened:
         yield opened
 
 
@@ -53,9 +46,9 @@ def language_of(article_id: str) -> str:
     return article_id.partition("-")[0]
 
 
-def test_every_language_tells_every_story_twice(stories: list[Article], judged: Qrels) -> None:
-    assert set(Counter(article.language for article in stories).values()) == {10}
-    assert judged.keys() == {article.id for article in stories}
+def test_every_language_tells_every_story_twice(in_languages: list[Article], judged: Qrels) -> None:
+    assert set(Counter(article.language for article in in_languages).values()) == {10}
+    assert judged.keys() == {article.id for article in in_languages}
     for query, grades in judged.items():
         assert len(grades) == 15
         assert [language_of(i) == language_of(query) for i, grade in grades.items() if grade == 3] == [True]

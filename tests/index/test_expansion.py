@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from random_corpus import WIDTH, some_embeddings, some_matrix, unit
 from recommend.articles.article import Article
 from recommend.encoder import Encoder, encode_articles
 from recommend.index.dates import MISSING
@@ -30,7 +31,7 @@ from recommend.index.expansion import (
     pair_scores,
     units,
 )
-from recommend.index.lexical import TermMatrix, stack
+from recommend.index.lexical import TermMatrix
 from recommend.index.lexicon import Terms, TermVector
 from recommend.index.snapshot.open import Snapshot, open_snapshot
 from recommend.index.term_counts import TermCounts
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int32]
 
-WIDTH = 25
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
 
@@ -57,24 +57,6 @@ class EnglishOnly:
 
     def encode(self, texts: Sequence[str]) -> Floats:
         return self.inner.encode(texts)
-
-
-def unit(vectors: NDArray[np.floating]) -> Floats:
-    scaled: Floats = (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
-    return scaled
-
-
-def some_embeddings(count: int, seed: int = 1) -> Floats:
-    return unit(np.random.default_rng(seed).normal(size=(count, 6)))
-
-
-def some_matrix(count: int, seed: int = 1) -> TermMatrix:
-    rng = np.random.default_rng(seed)
-    vectors = []
-    for _ in range(count):
-        terms = np.sort(rng.choice(WIDTH, rng.integers(1, 9), replace=False)).astype(np.int64)
-        vectors.append(TermVector(terms, unit(rng.random(len(terms)) + 0.1)))
-    return stack(vectors, WIDTH)
 
 
 def some_dates(count: int) -> NDArray[np.int64]:

@@ -6,35 +6,28 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from random_corpus import some_embeddings, some_matrix
 from recommend.index.dates import MISSING
 from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.expansion import mean_similarity, nearest, units
-from recommend.index.lexical import TermMatrix, stack
-from recommend.index.lexicon import TermVector
+from recommend.index.lexical import TermMatrix
 from recommend.index.neighbourhood import Neighbourhood
 from recommend.settings import IndexSettings
 
-COUNT, WIDTH = 40, 25
+COUNT = 40
 BRIEF, LONG = 20.0, 500.0
 DATES = np.where(np.arange(COUNT) % 3, 1_700_000_000 + np.arange(COUNT) * 86_400, MISSING)
 ALONE = np.arange(COUNT) % 4 == 0
 
 
-def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-    scaled: NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
-    return scaled
-
-
 @pytest.fixture(scope="module")
 def embeddings() -> NDArray[np.float32]:
-    return unit(np.random.default_rng(1).normal(size=(COUNT, 6)))
+    return some_embeddings(COUNT)
 
 
 @pytest.fixture(scope="module")
 def matrix() -> TermMatrix:
-    chance = np.random.default_rng(2)
-    terms = [np.sort(chance.choice(WIDTH, 5, replace=False)).astype(np.int64) for _ in range(COUNT)]
-    return stack([TermVector(some, unit(chance.random(5) + 0.1)) for some in terms], WIDTH)
+    return some_matrix(COUNT)
 
 
 def measured(

@@ -10,13 +10,12 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
 import pytest
 from psycopg import sql
 from sqlalchemy import make_url
 
-from conftest import ROOT, Newsroom
-from recommend.articles.article import Access, Article, parse_article
+from conftest import Newsroom
+from recommend.articles.article import Access, Article
 from recommend.articles.curation import Curation
 from recommend.articles.rule_documents import read_rules
 from recommend.encoder import Encoder
@@ -235,15 +234,15 @@ def test_words_find_what_they_find_in_the_snapshot_in_every_language(newsroom: N
     assert len(there.spread(7)) == 7
 
 
-def test_boxes_in_languages_with_pieces_beside_words_are_those_of_the_snapshot(newsroom: Newsroom) -> None:
-    lines = (ROOT / "examples" / "corpus" / "languages.articles.jsonl").read_bytes().splitlines()
-    articles = [parse_article(orjson.loads(line)) for line in lines]
-    newsroom.take(*articles)
+def test_boxes_in_languages_with_pieces_beside_words_are_those_of_the_snapshot(
+    newsroom: Newsroom, in_languages: list[Article]
+) -> None:
+    newsroom.take(*in_languages)
     newsroom.reindex(full=True)
     view = SnapshotView(newsroom.layout, newsroom.live.name)
     here, there = Recommender(newsroom.store, newsroom.settings, newsroom.encoder, view=view), newsroom.recommender()
     assert min(here.view().snapshot.lexicon.weights) < 0
-    for article in articles[::3]:
+    for article in in_languages[::3]:
         boxes = [[(item.id, item.score, item.reason) for item in side.related(article.id, 5)] for side in (here, there)]
         assert boxes[0] == boxes[1]
 

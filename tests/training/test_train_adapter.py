@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from random_corpus import unit
 from recommend.errors import EvaluationError
 from recommend.training.adapter import Recipe, train_adapter
 from recommend.training.pairs import Pairs
@@ -18,11 +19,6 @@ Floats = NDArray[np.float32]
 RECIPE = Recipe(steps=80, batch=32, check_every=20, learning_rate=1e-2)
 SHORT = replace(RECIPE, steps=20, check_every=10)
 STORIES, MEMBERS, STORY_AXES, NOISE_AXES = 40, 5, 6, 10
-
-
-def unit(vectors: NDArray[np.floating]) -> Floats:
-    scaled: Floats = (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
-    return scaled
 
 
 @pytest.fixture(scope="module", autouse=True)
