@@ -31,6 +31,8 @@ class Kind:
         years: of the articles, the first and the last; None for all.
         queries: years of the queries, likewise.
         earlier: only articles published before the query are candidates.
+        linked: each article has the links that its editors set, as an archive has that was read with its markup. Under
+            an article its own say nothing, so that they can be its judgements.
     """
 
     label: str
@@ -38,6 +40,7 @@ class Kind:
     years: tuple[int, int] | None = None
     queries: tuple[int, int] | None = None
     earlier: bool = False
+    linked: bool = False
 
 
 KINDS = (
@@ -49,6 +52,9 @@ KINDS = (
     Kind("posts with editors' links", "digitalgov"),
     Kind("the same, 2015 and later", "digitalgov", None, (2015, 2024)),
     Kind("the same, earlier posts only", "digitalgov", None, (2015, 2024), earlier=True),
+    Kind("posts, the links of others known", "digitalgov", linked=True),
+    Kind("the same, 2015 and later", "digitalgov", None, (2015, 2024), linked=True),
+    Kind("the same, earlier posts only", "digitalgov", None, (2015, 2024), earlier=True, linked=True),
     Kind("sample corpus", SAMPLE.name),
 )
 
@@ -61,11 +67,14 @@ def main() -> None:
 
 
 def _rows(kind: Kind) -> Iterator[list[str]]:
+    every = read_qrels(_judgements(kind))
     articles = sorted(_articles(kind), key=lambda article: article.id)
+    if kind.linked:
+        articles = [article.model_copy(update={"links_to": [*every.get(article.id, ())]}) for article in articles]
     dates = {article.id: article.published_at for article in articles}
     qrels = {
         query: grades
-        for query, judged in read_qrels(_judgements(kind)).items()
+        for query, judged in every.items()
         if query in dates and _within(dates[query], kind.queries)
         for grades in [{article_id: grade for article_id, grade in judged.items() if article_id in dates}]
         if any(grade > 0 for grade in grades.values())
@@ -73,7 +82,9 @@ def _rows(kind: Kind) -> Iterator[list[str]]:
     texts = [article.full_text for article in articles]
     runs = {
         "everything": _ours(kind, articles, qrels, ""),
-        "dense alone": _ours(kind, articles, qrels, "lexical,context,titles,length,time,section,tags,authors"),
+        "dense alone": _ours(
+            kind, articles, qrels, "lexical,context,titles,length,backlinks,time,section,tags,authors"
+        ),
         "*TF-IDF, words*": _baseline(kind, articles, qrels, tfidf(texts, (1, 1))),
         "*BM25 (bm25s), whole text as query*": _baseline(kind, articles, qrels, bm25(texts, texts)),
     }
@@ -107,7 +118,8 @@ def _ours(kind: Kind, articles: list[Article], qrels: Qrels, without: str) -> Ru
     as_of = "query" if kind.earlier else "any"
     assigned = ["policy=off", f"ranking.without={without}", f"ranking.as_of={as_of}"]
     settings = load_settings(None, assigned, {"models": report.ROOT / "models"})
-    folder = report.KEPT / "kinds" / kind.name / "-".join(map(str, kind.years or ("all",)))
+    of = ["linked"] if kind.linked else map(str, kind.years or ["all"])
+    folder = report.KEPT / "kinds" / kind.name / "-".join(of)
     with scratch(articles, settings, folder=folder) as recommender:
         return rank_queries(recommender, qrels, depth=DEPTH)
 

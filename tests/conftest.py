@@ -165,7 +165,7 @@ def in_languages() -> list[Article]:
 
 @pytest.fixture(scope="session")
 def stories() -> list[Article]:
-    """60 toy articles on six topics; three words in seven are of the topic only."""
+    """60 toy articles on six topics; three words in seven are of the topic only. Every third links to two others."""
     chance = random.Random(1)
     words = ["".join(chance.choices("bdfgklmnprst", k=2) + chance.choices("aeiou", k=3)) for _ in range(240)]
 
@@ -173,7 +173,13 @@ def stories() -> list[Article]:
         return " ".join(chance.choices(words[topic * 40 : topic * 40 + 40] * 5 + words, k=count))
 
     return [
-        Article(id=f"story-{n:02}", title=text(n % 6, 6), text=text(n % 6, 30), section=f"section {n % 6}")
+        Article(
+            id=f"story-{n:02}",
+            title=text(n % 6, 6),
+            text=text(n % 6, 30),
+            section=f"section {n % 6}",
+            links_to=[f"story-{other % 60:02}" for other in (n + 6, 7 * n)] if n % 3 == 0 else [],
+        )
         for n in range(60)
     ]
 

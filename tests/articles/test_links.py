@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recommend.articles.article import parse_article
+from recommend.articles.limits import MOST_STRINGS
 from recommend.articles.links import MOST_LINKS, Link, keeping_links, links
 
 
@@ -33,3 +34,51 @@ def test_links_are_kept_only_while_somebody_asks() -> None:
         parse_article(row)
     parse_article(row | {"id": "c"})
     assert kept == {"a": [Link("/b", "the other")]}
+
+
+TEXT = (
+    '<p>As <a href="/2020/locks/?utm_source=x#top">we wrote</a>, <a href="gates">here</a>, <a href="#top">above</a>, '
+    '<a href="mailto:a@b.example">or</a> <a href="HTTP://Other.example/a">there</a> <a href="/2020/river">it</a>.</p>'
+)
+
+
+def test_an_article_links_to_the_pages_that_its_text_and_its_related_fields_name() -> None:
+    url = "https://news.example/2020/river"
+    row = {"id": "river", "title": "t", "url": url, "text": TEXT, "related": ["dam", {"url": "/2020/sea/"}, 7]}
+    assert parse_article(row).links_to == [
+        "dam",
+        "/2020/sea",
+        "7",
+        "https://news.example/2020/locks",
+        "https://news.example/2020/gates",
+        "https://other.example/a",
+    ]
+
+
+def test_without_an_address_of_its_own_relative_links_stay_as_they_are() -> None:
+    assert parse_article({"id": "river", "title": "t", "text": TEXT}).links_to == [
+        "/2020/locks",
+        "gates",
+        "https://other.example/a",
+        "/2020/river",
+    ]
+
+
+def test_what_a_row_says_it_links_to_goes_before_its_text() -> None:
+    row = {"id": "river", "title": "t", "text": TEXT, "links_to": ["dam"]}
+    assert parse_article(row).links_to == ["dam"]
+    assert parse_article(row | {"links_to": []}).links_to == []
+    assert parse_article(parse_article(row).model_dump()).links_to == ["dam"]
+
+
+def test_links_are_bounded_and_what_is_no_list_of_them_is_told() -> None:
+    many = "".join(f'<a href="/{n}">x</a>' for n in range(MOST_STRINGS + 9)) + f'<a href="/{"x" * 600}">x</a>'
+    assert len(parse_article({"id": "a", "title": "t", "text": many}).links_to) == MOST_STRINGS
+    told: list[str] = []
+    row = {"id": "a", "title": "t", "links_to": [f"b{n}" for n in range(MOST_STRINGS + 9)]}
+    for given in (row, row | {"links_to": {"b": 1}}):
+        parse_article(given, warn=lambda warning: told.append(f"{warning.field} {warning.reason}"))
+    assert told == [
+        "links_to has 209 entries: those after 200 are left out",
+        "links_to is not a list of ids and addresses",
+    ]

@@ -66,9 +66,10 @@ def assert_same(left: Segment, right: Segment) -> None:
     assert left.table.batch == right.table.batch
     for name in ("embeddings", "groups", "lengths"):
         assert np.array_equal(getattr(left, name), getattr(right, name))
-    for name in ("matrix", "tags", "authors", "titles"):
+    for name in ("matrix", "tags", "authors", "titles", "backlinks"):
         one, other = getattr(left, name).rows, getattr(right, name).rows
-        assert all(np.array_equal(getattr(one, part), getattr(other, part)) for part in ("indptr", "indices", "data"))
+        assert all(np.array_equal(getattr(one, part), getattr(other, part)) for part in ("indptr", "indices"))
+        assert np.array_equal(one.data, other.data, equal_nan=True)
     for context, same in zip(left.contexts, right.contexts, strict=True):
         assert np.array_equal(context.terms, same.terms)
         assert np.array_equal(context.weights, same.weights)

@@ -175,6 +175,7 @@ def test_features_are_the_cosines_alone_and_expanded_nearness_in_time_and_the_sa
         expected["length"] = np.log(np.maximum((terms > 0).sum(axis=1), 1) / 100)
         said = segment.titles.rows.toarray() @ (terms[row] != 0)
         expected["titles"] = np.where(np.diff(segment.titles.rows.indptr) == 0, np.nan, said)
+        expected["backlinks"] = np.full(len(segment), np.nan)  # nothing links here
         expected["section"] = np.array([float(section == sections[row]) for section in sections])
         assert expected.keys() == set(FEATURES)
         for name, values in expected.items():

@@ -141,6 +141,8 @@ RANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "projection/mean.npy": (lambda a: a[:-1], r"\(47,\), not float32 \(48,\)"),
     "sentences/starts.npy": (lambda a: a + 1, "does not divide"),
     "boilerplate.npy": (lambda a: a.astype(np.int64), "not a row of uint64"),
+    "backlinks/rows.indices.npy": (lambda a: a + 100, "not within 0"),
+    "backlinks/linking.npy": (lambda a: a[::-1].copy(), "not an ascending list of groups"),
     "titles/means.npy": (lambda a: np.ones((1, 48), np.float32), r"\(1, 48\), not float32 \(0, 48\)"),
 }
 OTHERWISE: dict[str, tuple[Callable[[Any], Any], str]] = {

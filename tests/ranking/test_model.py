@@ -168,12 +168,12 @@ def test_weights_follow_what_a_feature_is_worth_in_the_corpus_unless_they_are_se
     ranker = RANKER.model_copy(update={"features": RANKER.features | {"tags": tags}})
     place = FEATURES.index("tags")
     for here, factor in ((2.0, 1.0), (0.0, 0.0), (0.5, 0.5), (900.0, 2.0)):
-        corpus = Corpus(1.0, label_worth={"tags": here, "section": 9.0})
+        corpus = Corpus(1.0, feature_worth={"tags": here, "section": 9.0})
         expected = np.ones(WIDTH)
         expected[place] = factor
-        np.testing.assert_allclose(ranker.factors(corpus.label_worth), expected)
+        np.testing.assert_allclose(ranker.factors(corpus.feature_worth), expected)
         np.testing.assert_allclose(ranker.weights(0.5, corpus), RANKER.weights(0.5, Corpus(1.0)) * expected)
-        assert ranker.following(False).factors(corpus.label_worth)[place] == 1.0
+        assert ranker.following(False).factors(corpus.feature_worth)[place] == 1.0
         by_hand = ranker.scaled({"tags": 3.0}).weights(0.5, corpus)
         assert by_hand[place] == pytest.approx(3.0 * RANKER.weights(0.5, Corpus(1.0))[place])
 

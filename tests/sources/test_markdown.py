@@ -58,6 +58,7 @@ def test_a_story_of_hugo_is_an_article(tmp_path: Path) -> None:
         section="Local",
         tags=["Ferries", "Port"],
         authors=["Ann Lee"],
+        links_to=["https://a.example/"],
     )
 
 

@@ -18,7 +18,7 @@ from recommend.articles.dates import DateOrder
 from recommend.articles.extra import read_extra
 from recommend.articles.fields import Context, Reading, TooLargeError
 from recommend.articles.limits import ID_LIMIT, LINE_LIMIT, TEXT_LIMIT
-from recommend.articles.links import keep_links
+from recommend.articles.links import keep_links, linked_names
 from recommend.articles.text import lead_sentence
 from recommend.errors import ArticleError, truncated_repr
 
@@ -29,7 +29,7 @@ __all__ = [
 
 CLOCK_SKEW = timedelta(minutes=10)
 
-_UNSAID = {"access": "public", "evergreen": False}
+_UNSAID: dict[str, object] = {"access": "public", "evergreen": False, "links_to": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,8 @@ Url = Annotated[str | None, _reads(fields.read_url)]
 class Article(BaseModel):
     """One article, cleaned and validated. Unknown fields are kept in ``extra``.
 
-    ``text`` is plain text, blocks separated by a blank line; moments are timezone-aware and in UTC.
+    ``text`` is plain text, blocks separated by a blank line; moments are timezone-aware and in UTC. ``links_to`` are
+    ids and canonical addresses of other pages, whether or not they are articles.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -143,6 +144,7 @@ class Article(BaseModel):
     expires_at: Annotated[datetime | None, _reads(fields.read_expiry, required=True)] = None
     access: Annotated[Access, _reads(_access)] = Access.PUBLIC
     evergreen: Annotated[bool, _reads(fields.read_flag)] = False
+    links_to: Annotated[list[str], _reads(fields.read_links)] = Field(default_factory=list)
     extra: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -223,7 +225,8 @@ def parse_article(
 
     A field that an article can do without is dropped when it cannot be understood. A row is refused only where it has
     no id or no title, is larger than any article may be, or has a ``status``, ``published_at`` or ``expires_at`` that
-    cannot be read: they decide whether it may be public, and nothing is published by a guess.
+    cannot be read: they decide whether it may be public, and nothing is published by a guess. Where a row does not say
+    what it ``links_to``, the links in its text and its fields of related articles do.
 
     Time and memory are proportional to the size of the row, within the bounds of :mod:`recommend.articles.limits`.
 
@@ -243,7 +246,10 @@ def parse_article(
         article = Article.model_validate(row, context=reading)
     except ValidationError as problem:
         raise _article_error(row, problem) from None
-    keep_links(article.id, fields.named(row.get("text")))
+    text = fields.named(row.get("text"))
+    keep_links(article.id, text)
+    if "links_to" not in row and (names := linked_names(text, article.extra, article.url)):
+        article = article.model_copy(update={"links_to": names})
     for field, value, reason in reading.notes:
         warn(FieldWarning(article.id, field, truncated_repr(value), reason))
     return article

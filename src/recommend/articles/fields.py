@@ -17,6 +17,7 @@ from recommend.articles.addresses import read_address
 from recommend.articles.dates import NEVER_YEAR, DateOrder, read_date
 from recommend.articles.languages import read_language
 from recommend.articles.limits import ID_LIMIT, LINE_LIMIT, MOST_STRINGS, STRING_LIMIT, TEXT_LIMIT
+from recommend.articles.links import linked_name
 from recommend.articles.text import clean_line, clean_text
 
 _FAR = timedelta(days=3653)
@@ -162,6 +163,19 @@ def read_tags(value: object, context: Context) -> list[str]:
 def read_authors(value: object, context: Context) -> list[str]:
     """The same, but that the comma of "Lee, Ann" separates nothing: that of "Ann Lee, Bo Ek" does."""
     return _strings(value, context, lambda parts: all(" " in part.strip() for part in parts))
+
+
+def read_links(value: object, context: Context) -> list[str]:
+    """Distinct ids and addresses of a list, addresses in their canonical form."""
+    listed = [value] if isinstance(value, str) else value
+    if listed is None:
+        return []
+    if not isinstance(listed, list | tuple) or not all(isinstance(one, str) for one in listed):
+        raise ValueError("is not a list of ids and addresses")
+    names = dict.fromkeys(linked_name(_repaired(one)) for one in listed if 0 < len(one.strip()) <= STRING_LIMIT)
+    if len(names) > MOST_STRINGS:
+        context.note(value, f"has {len(names)} entries: those after {MOST_STRINGS} are left out")
+    return list(names)[:MOST_STRINGS]
 
 
 def read_language_tag(value: object, _context: Context) -> str | None:

@@ -17,10 +17,10 @@ TEXT_LIMIT = 1_000_000
 """Characters of a text, markup included: a novel of 180,000 words."""
 
 MOST_STRINGS = 200
-"""Tags or authors of one article; those behind it are left out."""
+"""Tags, authors or links of one article; those behind it are left out."""
 
 STRING_LIMIT = 500
-"""Characters of one tag or author."""
+"""Characters of one tag or author, or of an address or id that an article links to."""
 
 EXTRA_BYTES = 1_000_000
 """Bytes of all unknown fields together, written as JSON."""

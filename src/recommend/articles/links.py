@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import chain, islice
 
-from recommend.articles.limits import LINE_LIMIT
+from recommend.articles.addresses import canonical_url, read_address
+from recommend.articles.limits import LINE_LIMIT, MOST_STRINGS, STRING_LIMIT
 from recommend.articles.text import clean_line
 
 MOST_LINKS = 1_000
 """Of one article that are kept; a page of links tells of none of them."""
 
+RELATED_FIELDS = ("related", "related_articles", "related_posts", "related_ids", "see_also")
+"""Unknown fields of a row in which editors list what belongs to it: ids, addresses, or objects that have one."""
+
+_NAMES = ("id", "url", "link", "href")
+_ELSEWHERE = ("#", "mailto:", "tel:", "javascript:", "data:")
 _OPENING = re.compile(r"<a\s([^<>]{1,4000}+)>", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?<![^\s\"'])href\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"']++))", re.IGNORECASE)
 _CLOSING = re.compile(r"</a\s*>", re.IGNORECASE)
@@ -62,3 +69,33 @@ def links(text: str) -> Iterator[Link]:
         address = html.unescape(told[1] or told[2] or told[3] or "").strip() if told else ""
         if address and len(address) <= LINE_LIMIT:
             yield Link(address, clean_line(text[opening.end() : closing.start()]), opening.start())
+
+
+def linked_names(text: object, extra: Mapping[str, object], url: str | None) -> list[str]:
+    """What an article links to, in its fields of related articles and then in its text, which has markup: the first
+    MOST_STRINGS ids and canonical addresses. ``url`` is its own: relative addresses start there, and it is no link."""
+    written = links(text) if isinstance(text, str) else ()
+    in_text = (linked_name(link.address, url) for link in written if len(link.address) <= STRING_LIMIT)
+    listed = (linked_name(name) for name in related(extra) if len(name) <= STRING_LIMIT)
+    own = None if url is None else canonical_url(url)
+    names = (name for name in dict.fromkeys(chain(listed, in_text)) if name != own and not name.startswith(_ELSEWHERE))
+    return [*islice(names, MOST_STRINGS)]
+
+
+def linked_name(name: str, url: str | None = None) -> str:
+    """An address in canonical form, a relative one from ``url`` on; what is none as it is, as ids are."""
+    try:
+        whole = read_address(name, url if (url or "").startswith("http") else None)
+    except ValueError:
+        return name
+    return name if whole is None else canonical_url(whole)
+
+
+def related(extra: Mapping[str, object]) -> Iterator[str]:
+    """The ids and addresses in the fields RELATED_FIELDS of an article's unknown fields, as they were written."""
+    for field_name in RELATED_FIELDS:
+        listed = extra.get(field_name)
+        for one in listed if isinstance(listed, list) else [listed]:
+            named = next((one[name] for name in _NAMES if one.get(name)), None) if isinstance(one, Mapping) else one
+            if isinstance(named, str | int):
+                yield str(named)

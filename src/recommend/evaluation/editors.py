@@ -7,22 +7,18 @@ settings on one archive; they are not what readers see.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from recommend.articles.addresses import canonical_url, read_address
+from recommend.articles.addresses import canonical_url
 from recommend.articles.article import Article
-from recommend.articles.links import Link, keeping_links
+from recommend.articles.links import RELATED_FIELDS, Link, keeping_links, linked_name, related
 from recommend.errors import EvaluationError
 from recommend.evaluation.judgements import Qrels, read_qrels
 
 EDITORS = Path("editors")
 """What stands for a file of judgements where the articles' own links are meant."""
 
-RELATED_FIELDS = ("related", "related_articles", "related_posts", "related_ids", "see_also")
-"""Unknown fields of a row in which editors list what belongs to it: ids, addresses, or objects that have one."""
-
-_NAMES = ("id", "url", "link", "href")
 _LEAST_WORDS = 4  # characters that a link's words must have to be looked for in its text
 
 
@@ -50,8 +46,8 @@ def linked(articles: Iterable[Article]) -> tuple[list[Article], Qrels]:
     ids = _by_address(unique)
     plain, qrels = [], Qrels()
     for article in unique:
-        inside = [(link, ids.get(_absolute(link.address, article))) for link in kept.get(article.id, ())]
-        listed = (ids.get(_absolute(name, article)) or ids.get(name) for name in _related(article.extra))
+        inside = [(link, ids.get(linked_name(link.address, article.url))) for link in kept.get(article.id, ())]
+        listed = (ids.get(linked_name(name, article.url)) or ids.get(name) for name in related(article.extra))
         others = dict.fromkeys([*listed, *(other for _, other in inside)])
         grades = {other: 1 for other in others if other is not None and other != article.id}
         if grades:
@@ -73,23 +69,6 @@ def _by_address(articles: Sequence[Article]) -> dict[str, str]:
         if article.url is not None:
             ids.setdefault(canonical_url(article.url), article.id)
     return ids
-
-
-def _absolute(address: str, article: Article) -> str:
-    try:
-        whole = read_address(address, article.url if (article.url or "").startswith("http") else None)
-    except ValueError:
-        return address
-    return address if whole is None else canonical_url(whole)
-
-
-def _related(extra: Mapping[str, object]) -> Iterator[str]:
-    for field in RELATED_FIELDS:
-        listed = extra.get(field)
-        for one in listed if isinstance(listed, list) else [listed]:
-            named = next((one[name] for name in _NAMES if one.get(name)), None) if isinstance(one, Mapping) else one
-            if isinstance(named, str | int):
-                yield str(named)
 
 
 def _without(article: Article, links: Sequence[Link]) -> Article:

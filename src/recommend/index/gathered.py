@@ -27,6 +27,7 @@ from recommend.index.candidate_source import (
     Wanted,
 )
 from recommend.index.conditions import Conditions
+from recommend.index.labels import NONE
 from recommend.index.lexicon import TermVector
 from recommend.index.query import Query
 from recommend.index.records import Records, assemble, beside_parts
@@ -114,6 +115,14 @@ class Gathered(Segment):
         lacking = frozenset(one for one in ids if one not in known and self.table.row(one) is None)
         if lacking:
             raise NotAtHand(Wanted(lacking))
+
+    def backlinks_of(self, article_id: str) -> TermVector:
+        """See :meth:`~recommend.index.segment.Segment.backlinks_of`."""
+        if not len(self.backlinks.linking):
+            return NONE
+        here = self if self.table.row(article_id) is not None else self.gather(Wanted(frozenset([article_id])))
+        row = here.table.row(article_id)
+        return NONE if row is None else here.backlinks.vector(row)
 
     def bring_newest(self, conditions: Conditions, section: str | None, count: int) -> None:
         """Has the ``count`` newest articles at hand that fulfil the conditions, of a section if one is given."""

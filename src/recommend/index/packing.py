@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recommend.index.expansion import NEIGHBOUR_COUNT
-from recommend.index.lexical import TermMatrix
 from recommend.index.segment import Segment
 
 IntArray = NDArray[np.int64]
 
 _WORD = np.dtype("<i4")
-_COUNTS, _LENGTH, _GROUP, NEIGHBOURS = slice(4), slice(4, 5), slice(5, 7), slice(7, 7 + NEIGHBOUR_COUNT)
+_COUNTS, _LENGTH, _GROUP, NEIGHBOURS = slice(5), slice(5, 6), slice(6, 8), slice(8, 8 + NEIGHBOUR_COUNT)
 _HEADER = NEIGHBOURS.stop
 
 
@@ -27,13 +26,13 @@ class Vectors:
     Attributes:
         neighbours: (n, NEIGHBOUR_COUNT) int32 numbers in the generation.
         lengths: (n,) float32; ``groups`` (n,) uint64.
-        matrices: terms, titles, tags and authors.
+        matrices: terms, titles, tags, authors and backlinks.
     """
 
     neighbours: NDArray[np.int32]
     lengths: NDArray[np.float32]
     groups: NDArray[np.uint64]
-    matrices: tuple[TermMatrix, TermMatrix, TermMatrix, TermMatrix]
+    matrices: tuple[sparse.csr_array, sparse.csr_array, sparse.csr_array, sparse.csr_array, sparse.csr_array]
 
 
 def pack(segment: Segment, row: int) -> bytes:
@@ -41,7 +40,7 @@ def pack(segment: Segment, row: int) -> bytes:
     then of each the columns and their weights."""
     assert segment.neighbours is not None
     parts = []
-    for matrix in (segment.matrix, segment.titles, segment.tags, segment.authors):
+    for matrix in (segment.matrix, segment.titles, segment.tags, segment.authors, segment.backlinks):
         span = slice(matrix.rows.indptr[row], matrix.rows.indptr[row + 1])
         parts.append((matrix.rows.indices[span].astype(_WORD), matrix.rows.data[span].astype("<f4")))
     header = np.empty(_HEADER, _WORD)
@@ -53,7 +52,7 @@ def pack(segment: Segment, row: int) -> bytes:
 
 
 def unpack(records: Sequence[bytes], widths: Sequence[int]) -> Vectors:
-    """What :func:`pack` made of n articles; ``widths`` are those of the four matrices."""
+    """What :func:`pack` made of n articles; ``widths`` are those of the five matrices."""
     words = np.frombuffer(b"".join(records), _WORD)
     sizes = np.fromiter(map(len, records), np.int64, len(records)) // _WORD.itemsize
     starts = np.cumsum(sizes) - sizes
@@ -63,10 +62,9 @@ def unpack(records: Sequence[bytes], widths: Sequence[int]) -> Vectors:
         indptr = np.concatenate([[0], np.cumsum(counts)])
         places = np.repeat(at - indptr[:-1], counts) + np.arange(indptr[-1])
         weights = words[places + np.repeat(counts, counts)].view("<f4")
-        rows = sparse.csr_array((weights, words[places], indptr), shape=(len(records), width))
-        matrices.append(TermMatrix(rows))
+        matrices.append(sparse.csr_array((weights, words[places], indptr), shape=(len(records), width)))
         at = at + 2 * counts
-    terms, titles, tags, authors = matrices
+    terms, titles, tags, authors, backlinks = matrices
     lengths = np.ascontiguousarray(header[:, _LENGTH]).view("<f4").ravel()
     groups = np.ascontiguousarray(header[:, _GROUP]).view("<u8").ravel()
-    return Vectors(header[:, NEIGHBOURS], lengths, groups, (terms, titles, tags, authors))
+    return Vectors(header[:, NEIGHBOURS], lengths, groups, (terms, titles, tags, authors, backlinks))

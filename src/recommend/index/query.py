@@ -60,6 +60,7 @@ class Prepared:
     Attributes:
         row: the table's.
         key: by which it is kept, empty for one that is not.
+        backlinks: those that the snapshot knows, see :mod:`recommend.index.backlinks`.
         neighbours: ids of those of whose terms ``context`` is mixed, and its ``length`` before that was made 1; of one
             that was kept, neither is known.
     """
@@ -73,6 +74,7 @@ class Prepared:
     tags: TermVector = NONE
     authors: TermVector = NONE
     title: TermVector = NONE
+    backlinks: TermVector = NONE
     key: bytes = b""
     neighbours: tuple[str, ...] = ()
     length: float = 1.0

@@ -11,6 +11,7 @@ import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from recommend.index.backlinks import Backlinks
 from recommend.index.lexical import TermMatrix
 from recommend.index.packing import unpack
 from recommend.index.segment import Segment
@@ -59,11 +60,12 @@ def assemble(records: Records, beside: Segment, *, alone: bool = False) -> tuple
     ordered = [rows[number] for number in numbers.tolist()]
     others = [] if alone else [number for number in records.neighbours if number not in rows]
     packed = [record.vectors for record in ordered] + [records.neighbours[number] for number in others]
-    widths = [matrix.rows.shape[1] for matrix in (beside.matrix, beside.titles, beside.tags, beside.authors)]
+    known_matrices = (beside.matrix, beside.titles, beside.tags, beside.authors)
+    widths = [*(matrix.rows.shape[1] for matrix in known_matrices), len(beside.backlinks.linking)]
     vectors = unpack(packed, widths)
     titles, tags, authors = (
-        TermMatrix(matrix.rows[:count], corpus=known.corpus)
-        for matrix, known in zip(vectors.matrices[1:], (beside.titles, beside.tags, beside.authors), strict=True)
+        TermMatrix(matrix[:count], corpus=known.corpus)
+        for matrix, known in zip(vectors.matrices[1:4], known_matrices[1:], strict=True)
     )
     neighbours = None
     if not alone:
@@ -78,13 +80,14 @@ def assemble(records: Records, beside: Segment, *, alone: bool = False) -> tuple
         beside_parts(beside),
         table=_table(cards),
         embeddings=embeddings,
-        matrix=TermMatrix(vectors.matrices[0].rows, corpus=beside.matrix.corpus),
+        matrix=TermMatrix(vectors.matrices[0], corpus=beside.matrix.corpus),
         groups=vectors.groups[:count],
         neighbours=neighbours,
         lengths=vectors.lengths[:count],
         titles=titles,
         tags=tags,
         authors=authors,
+        backlinks=Backlinks(vectors.matrices[4][:count], beside.backlinks.linking),
     )
     return segment, numbers
 

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import to_float32, union
+from recommend.index.backlinks import Backlinks
 from recommend.index.conditions import Conditions
 from recommend.index.dates import MISSING
 from recommend.index.dense import KINDS, VectorIndex, exact_search, nearest_within, scans_exactly
 from recommend.index.expansion import ExpandedTerms
+from recommend.index.labels import NONE
 from recommend.index.lexical import TermMatrix, stack
 from recommend.index.lexicon import Terms, TermVector
 from recommend.index.query import Prepared, Query
@@ -43,6 +45,7 @@ class Segment:
         time_curve: of the snapshot.
         tags, authors: of the articles, see :mod:`recommend.index.labels`.
         titles: of the articles, see :mod:`recommend.index.titles`.
+        backlinks: of the articles, see :mod:`recommend.index.backlinks`.
     """
 
     table: ArticleTable
@@ -57,6 +60,7 @@ class Segment:
     tags: TermMatrix
     authors: TermMatrix
     titles: TermMatrix
+    backlinks: Backlinks
 
     @classmethod
     def of(cls, prepared: Iterable[Prepared], beside: Segment) -> Segment:
@@ -79,6 +83,7 @@ class Segment:
             stack([one.tags for one in ordered], beside.tags.rows.shape[1]),
             stack([one.authors for one in ordered], beside.authors.rows.shape[1]),
             stack([one.title for one in ordered], beside.titles.rows.shape[1]),
+            Backlinks.of_vectors([one.backlinks for one in ordered], beside.backlinks.linking),
         )
 
     def __len__(self) -> int:
@@ -123,6 +128,11 @@ class Segment:
     def row(self, article_id: str) -> int | None:
         """The row of an id, None when there is none."""
         return self.table.row(article_id)
+
+    def backlinks_of(self, article_id: str) -> TermVector:
+        """The backlinks of an article, those of one that is not here: none."""
+        row = self.table.row(article_id)
+        return NONE if row is None else self.backlinks.vector(row)
 
     def bring(self, ids: Iterable[str]) -> None:
         """Has the articles of some ids at hand."""

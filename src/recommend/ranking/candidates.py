@@ -17,7 +17,7 @@ Place = tuple[int, int]
 TIME_FEATURES = ("time_curve", "days_log")
 CARD_FEATURES = (*TIME_FEATURES, "section", "tags", "authors")
 """Those that cards tell as well; all others are of bodies, those of an article's nearest neighbours among them."""
-FEATURES = ("dense", "lexical", "context", "titles", "length", *CARD_FEATURES)
+FEATURES = ("dense", "lexical", "context", "titles", "length", "backlinks", *CARD_FEATURES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Corpus:
         coverage: how far, 0…1, what happens is told many times here, so that the nearest are as good as always related.
         typical_terms: how many different terms of words its articles have, the median; 0 where that is unknown.
         unit: deviation of dense cosines over random pairs.
-        label_worth: see :mod:`recommend.index.label_worth`.
+        feature_worth: see :class:`~recommend.index.snapshot.layout.Manifest`.
         beyond: by how much the time curve is higher on the same day than over one year of a newsroom, 0 where it is
             not: the more years an archive spans, the farther apart random pairs are, and the more of them unrelated.
     """
@@ -35,7 +35,7 @@ class Corpus:
     coverage: float = 0.0
     typical_terms: float = 0.0
     unit: float = DENSE_UNIT
-    label_worth: Mapping[str, float] = field(default_factory=dict)
+    feature_worth: Mapping[str, float] = field(default_factory=dict)
     beyond: float = 0.0
 
     @classmethod
@@ -47,7 +47,7 @@ class Corpus:
             coverage(alike),
             manifest.typical_terms,
             manifest.units[0],
-            manifest.label_worth,
+            manifest.feature_worth,
             max(float(manifest.time_curve.at(np.zeros(1))[0]) - USUAL_NEARNESS, 0.0),
         )
 

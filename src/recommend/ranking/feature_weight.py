@@ -52,8 +52,9 @@ class FeatureWeight(BaseModel):
         apart: for long articles where even the nearest articles have few words in common, see
             :class:`~recommend.ranking.corpus.Corpus`.
         mean, deviation: those it has over candidates in general, the scale it is brought to.
-        worth: what it is worth in the corpus that the weights are from, see :mod:`recommend.index.label_worth`; where
-            it is worth more or less they follow, None: they do not.
+        worth: what it is worth in the corpus that the weights are from, see
+            :class:`~recommend.index.snapshot.layout.Manifest`; where it is worth more or less they follow, None: they
+            do not.
         bend: where ``short`` changes; more of the feature never says less than some of it. None: nowhere.
     """
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommend.arrays import to_float32, unique_inverse
-from recommend.index.dates import days_apart
+from recommend.index.dates import MISSING, days_apart
 from recommend.index.expansion import NEIGHBOUR_SHARE
 from recommend.index.labels import similarity
 from recommend.index.lexical import TermMatrix
@@ -36,18 +36,20 @@ def comparable(features: FloatArray, unit: float) -> FloatArray:
     return scaled
 
 
-def compute_features(segment: Segment, number: int, query: Query, rows: IntArray) -> Candidates:
-    """The articles at ``rows`` with their features; ``number`` is the segment's own in its view."""
-    return compute_features_each(segment, number, [query], [rows])
+def compute_features(segment: Segment, number: int, query: Query, rows: IntArray, *, as_of: bool = False) -> Candidates:
+    """The articles at ``rows`` with their features; ``number`` is the segment's own in its view. ``as_of``: as they
+    were when the query was published, without the links that came later."""
+    return compute_features_each(segment, number, [query], [rows], as_of=as_of)
 
 
 def compute_features_each(
-    segment: Segment, number: int, queries: Sequence[Query], rows: Sequence[IntArray]
+    segment: Segment, number: int, queries: Sequence[Query], rows: Sequence[IntArray], *, as_of: bool = False
 ) -> Candidates:
     """The same of some queries, at least one, with the articles at some rows each, one query's after the other's."""
     both, sizes = np.concatenate(rows), [*map(len, rows)]
     days = days_apart(segment.table.published_at[both], np.repeat([query.published_at for query in queries], sizes))
     lexical, context = _lexical(segment, queries, rows)
+    before = [query.published_at if as_of and query.published_at != MISSING else None for query in queries]
     features = np.column_stack(
         [
             np.concatenate([_dense(segment, query, some) for query, some in zip(queries, rows, strict=True)]),
@@ -55,6 +57,7 @@ def compute_features_each(
             context,
             mentioned([query.terms for query in queries], segment.titles, rows),
             length(segment.matrix, both),
+            segment.backlinks.evidence(rows, [query.group for query in queries], before),
             segment.time_curve.at(days),
             -np.log1p(days),
             same_section(segment, [query.section for query in queries], rows),

@@ -12,7 +12,6 @@ from recommend.index.query import Query
 from recommend.ranking.candidates import FEATURES, Candidates, Place
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.eligibility import Eligibility
-from recommend.ranking.features import compute_features
 from recommend.ranking.filtering import SPARE, Filtering, without_read
 from recommend.ranking.masks import both, passes
 from recommend.ranking.newest import newest_first
@@ -85,7 +84,7 @@ class Filling:
         unknown = np.zeros(len(FEATURES))
         lists = []
         for query in self.queries:
-            parts = [compute_features(s, n, query, rows[here[n]]) for n, s in enumerate(segments)]
+            parts = [self.scoring.features(n, query, rows[some]) for n, some in enumerate(here)]
             lists.append(self.scoring.scored(query, Candidates.joined(parts), unknown).take(order))
         if self.read_groups is not None:
             lists = without_read(self.scoring.view, self.rules, self.queries, lists, self.read_groups)

@@ -125,7 +125,7 @@ class Ranker(BaseModel):
         """(n, f) what features (n, f), standardised, add to scores, under a query of length weight 0…1 in a corpus or
         each under one of its own (n, 1)."""
         added: NDArray[np.float64] = standardised * self.weights(length_weight, corpus)
-        brief, factors = 1.0 - np.ravel(length_weight), self.factors(corpus.label_worth)
+        brief, factors = 1.0 - np.ravel(length_weight), self.factors(corpus.feature_worth)
         for column, bend in self._bends.items():
             added[:, column] += brief * factors[column] * bend.adds(standardised[:, column])
         return added
@@ -135,7 +135,7 @@ class Ranker(BaseModel):
         (n, f) under queries of length weights (n, 1)."""
         long = corpus.similarity * self._long + (1.0 - corpus.similarity) * self._apart
         weights: NDArray[np.float64] = (1.0 - length_weight) * self._short + length_weight * long
-        return weights * self.factors(corpus.label_worth)
+        return weights * self.factors(corpus.feature_worth)
 
     def intercept(self, length_weight: float | NDArray[np.float64], corpus: Corpus) -> float | NDArray[np.float64]:
         """That of scores under a query of length weight 0…1, or under each of several, in a corpus. Of brief items it

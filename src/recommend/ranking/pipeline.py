@@ -17,7 +17,6 @@ from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.choosing import Choosing, related_first
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.eligibility import Eligibility
-from recommend.ranking.features import compute_features
 from recommend.ranking.filling import Filling
 from recommend.ranking.filtering import Filtering, without_read
 from recommend.ranking.masks import Masks, both, excluding, passes, places
@@ -246,7 +245,7 @@ class Selection:
                 rows = np.arange(len(segment)) if mask is None else np.flatnonzero(mask)
             if own is not None and own[0] == number:
                 rows = rows[rows != own[1]]
-            parts.append(self.scoring.scored(query, compute_features(segment, number, query, rows), found.means))
+            parts.append(self.scoring.scored(query, self.scoring.features(number, query, rows), found.means))
         return self.scoring.best_first(Candidates.joined(parts))
 
     def _count(self, k: int) -> int:

@@ -54,7 +54,7 @@ def made_by(scoring: Scoring, rules: PolicySettings) -> bytes:
 
 
 def _decides(scoring: Scoring, rules: PolicySettings, *others: object) -> bytes:
-    settings = scoring.settings.model_dump(mode="json", exclude={"as_of"})
+    settings = scoring.settings.model_dump(mode="json")
     told_by = rules.model_dump(mode="json", include=_TOLD_BY)
     rankers = [_told(ranker) for ranker in (scoring.ranker, scoring.foreign)]
     decides = [_FORMAT, LISTED, FEATURES, version("related-articles"), settings, told_by, rankers, *others]

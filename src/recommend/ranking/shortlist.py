@@ -102,7 +102,7 @@ class Scoring:
         segment, count = self.view.segments[0], self.settings.candidates
         pairs = zip(owns, brought, strict=True)
         rows = [some if own is None or own[0] else some[some != own[1]] for own, some in pairs]
-        candidates, sizes = compute_features_each(segment, 0, queries, rows), [*map(len, rows)]
+        candidates, sizes = compute_features_each(segment, 0, queries, rows, as_of=self._as_of), [*map(len, rows)]
         ranker = self.ranker_of(queries[0].language)
         features = comparable(candidates.features, self.view.snapshot.manifest.units[0])
         means = neutral(features, ranker.means, ranker.deviations, sizes).astype(np.float32).astype(np.float64)
@@ -120,7 +120,7 @@ class Scoring:
         rows = segment.retrieve_brought(query, _BROUGHT, self.settings)
         if not len(rows):
             return short
-        added = self.scored(query, compute_features(segment, 0, query, rows), short.means)
+        added = self.scored(query, self.features(0, query, rows), short.means)
         added = added.take(added.scores > short.least)
         return replace(short, candidates=self.best_first(Candidates.joined([short.candidates, added])))
 
@@ -131,8 +131,16 @@ class Scoring:
             rows = np.arange(len(segment))
             if own is not None and own[0] == number:
                 rows = rows[rows != own[1]]
-            parts.append(compute_features(segment, number, query, rows))
+            parts.append(self.features(number, query, rows))
         return self.scored(query, Candidates.joined(parts), means)
+
+    def features(self, number: int, query: Query, rows: IntArray) -> Candidates:
+        """The articles at some rows of a segment with their features under a query."""
+        return compute_features(self.view.segments[number], number, query, rows, as_of=self._as_of)
+
+    @property
+    def _as_of(self) -> bool:
+        return self.settings.as_of == "query"
 
     def scored(self, query: Query, candidates: Candidates, means: Means) -> Candidates:
         """The candidates with scores and probabilities, in the order they came; each whatever the others are."""
@@ -179,9 +187,7 @@ class Scoring:
             return ranked.first(0), ranked
         positions = {place: i for i, place in enumerate(ranked.places)}
         missing = [place for place in pinned if place not in positions]
-        parts = [
-            compute_features(self.view.segments[number], number, query, np.array([row])) for number, row in missing
-        ]
+        parts = [self.features(number, query, np.array([row])) for number, row in missing]
         scored = [self.scored(query, part, means) for part in parts]
         both = Candidates.joined([ranked, *scored])
         position = positions | {place: len(ranked) + i for i, place in enumerate(missing)}

@@ -12,7 +12,7 @@ from recommend.index.dates import MISSING
 from recommend.index.query import Query
 from recommend.ranking.candidates import FEATURES, Candidates, Place
 from recommend.ranking.eligibility import Eligibility
-from recommend.ranking.features import compute_features, contributions
+from recommend.ranking.features import contributions
 from recommend.ranking.near_misses import near_misses
 from recommend.ranking.pipeline import Selection
 from recommend.ranking.sifting import touched
@@ -49,7 +49,7 @@ def explain_pair(
     segment, scoring = selection.view.segments[number], selection.scoring
     other_id = segment.table.id(row)
     short = scoring.shortlist(query, own)
-    one = scoring.scored(query, compute_features(segment, number, query, np.array([row])), short.means)
+    one = scoring.scored(query, scoring.features(number, query, np.array([row])), short.means)
     allowed = eligibility.under(query, any_kind=True)
     ranked = selection.ranked(query, allowed, own, selection.settings.ranking.candidates, short)
     box = selection.choose(query, article_id, k, eligibility, short)

@@ -46,7 +46,7 @@ def read_published(
         read in batches while the block runs.
     """
     by_id = articles.c.id.collate("BINARY" if engine.dialect.name == "sqlite" else "C")
-    columns = [articles.c.id, articles.c.content_hash]
+    columns = [articles.c.id, articles.c.content_hash, articles.c.links_to]
     some = select(*columns) if fingerprint is None else select(*columns, embeddings.c.vector)
     query = (
         some.select_from(articles if fingerprint is None else with_vectors(fingerprint))
@@ -82,4 +82,4 @@ def _published(
         except ValueError as problem:
             yield Published(row.id, b"", None, None, error_summary(problem))
             continue
-        yield Published(row.id, row.content_hash, article, vector)
+        yield Published(row.id, row.content_hash, article, vector, links_to=row.links_to)

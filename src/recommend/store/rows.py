@@ -104,7 +104,7 @@ class Published:
 
     ``content_hash`` is empty where a restore changed the row. ``article`` is None where the reader holds it as it is.
     ``embedding`` is (d,) float32 as it was stored, or None when the article has none from the encoder that was asked
-    for. ``fault`` says why the row cannot be used, None when it can.
+    for. ``fault`` says why the row cannot be used, None when it can. ``links_to`` are ids and canonical addresses.
     """
 
     article_id: str
@@ -112,6 +112,7 @@ class Published:
     article: Article | None
     embedding: FloatArray | None
     fault: str | None = None
+    links_to: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ def article_of(row: Row[Any]) -> Article:
             raise ArticleError(row.id, name, value, "is not a string")
         if len(value) > most:
             raise ArticleError(row.id, name, None, f"has {len(value)} characters, more than {most}")
-    for name in ("tags", "authors"):
+    for name in ("tags", "authors", "links_to"):
         value = values[name]
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
             raise ArticleError(row.id, name, value, "is not a list of strings")

@@ -24,7 +24,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0009"
+HEAD = "0010"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -78,6 +78,7 @@ articles = Table(
     Column("expires_at", UtcDateTime),
     Column("access", Text, nullable=False, server_default="public"),
     Column("evergreen", Boolean, nullable=False, server_default=false()),
+    Column("links_to", JSON, nullable=False, server_default="[]"),
     Column("extra", JSON, nullable=False),
     Column("deleted_at", UtcDateTime),
     Index("articles_by_revision", "revision", unique=True),
@@ -212,5 +213,5 @@ def tombstone(revision: int) -> dict[str, object]:
     """What stays of an article that is taken down: its id, and when that was."""
     blank: dict[str, object] = dict.fromkeys(column.name for column in articles.c if column.nullable)
     blank.update(title="", text="", tags=[], authors=[], extra={}, content_hash=b"", text_hash=b"")
-    blank.update(access="public", evergreen=False)
+    blank.update(access="public", evergreen=False, links_to=[])
     return {**blank, "status": "unpublished", "revision": revision, "deleted_at": datetime.now(UTC)}

@@ -12,6 +12,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from recommend.index.backlinks import Backlinks
 from recommend.index.lexical import TermMatrix
 from recommend.index.segment import Segment
 
@@ -62,5 +63,6 @@ class Shard:
             TermMatrix(whole.tags.rows[rows]),
             TermMatrix(whole.authors.rows[rows]),
             TermMatrix(whole.titles.rows[rows]),
+            Backlinks(whole.backlinks.rows[rows], whole.backlinks.linking),
         )
         return cls(segment, rows, np.setdiff1d(whole.neighbours[rows], rows).astype(np.int64))

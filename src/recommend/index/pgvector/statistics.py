@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg import sql
 from scipy import sparse
 
@@ -17,6 +18,7 @@ from recommend.articles.boilerplate import Boilerplate
 from recommend.errors import SnapshotError
 from recommend.files import file_sha256, folder_aside, sync_tree
 from recommend.index import lexical, titles
+from recommend.index.backlinks import Backlinks
 from recommend.index.expansion import NEIGHBOUR_COUNT
 from recommend.index.gathered import Gathered
 from recommend.index.lexical import TermMatrix
@@ -34,7 +36,7 @@ from recommend.index.table import ArticleTable
 
 STATISTICS = re.compile(
     r"(lexical|tags|authors)/(vocabulary\.arrow|weights\.npy|stop_words\.txt|postings\.indptr\.npy)"
-    r"|titles/(series\.json|means\.npy)|projection/.*|boilerplate\.npy"
+    r"|titles/(series\.json|means\.npy)|projection/.*|boilerplate\.npy|backlinks/linking\.npy"
 )
 """Those files of a snapshot that are statistics."""
 
@@ -98,7 +100,8 @@ def _opened(servers: Servers, layout: IndexLayout, parts: SnapshotLayout, known:
     assert terms.corpus is not None
     sources = [PgvectorSource(server, known, terms.corpus[0]) for server in servers]
     source = sources[0] if len(sources) == 1 else JoinedSource(servers, sources)
-    beside = _empty(manifest, terms, _none(parts.tags, manifest.articles), _none(parts.authors, manifest.articles))
+    tagged, written = (_none(folder, manifest.articles) for folder in (parts.tags, parts.authors))
+    beside = _empty(manifest, terms, tagged, written, Backlinks.load_linking(parts.backlinks))
     return RemoteSnapshot(
         layout,
         manifest,
@@ -115,7 +118,9 @@ def _opened(servers: Servers, layout: IndexLayout, parts: SnapshotLayout, known:
     )
 
 
-def _empty(manifest: Manifest, terms: TermMatrix, tags: TermMatrix, authors: TermMatrix) -> Segment:
+def _empty(
+    manifest: Manifest, terms: TermMatrix, tags: TermMatrix, authors: TermMatrix, linking: NDArray[np.uint64]
+) -> Segment:
     """A segment of no articles of a generation's dimensions."""
     return Segment(
         ArticleTable.of([]),
@@ -130,6 +135,7 @@ def _empty(manifest: Manifest, terms: TermMatrix, tags: TermMatrix, authors: Ter
         tags,
         authors,
         TermMatrix(terms.rows),
+        Backlinks.none(0, linking),
     )
 
 

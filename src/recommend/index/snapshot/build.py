@@ -20,6 +20,7 @@ from recommend.errors import SnapshotError
 from recommend.files import folder_aside, follow_mode, sync, sync_tree
 from recommend.index import label_worth, labels, lexical, term_weights, titles
 from recommend.index.agreement import agreement
+from recommend.index.backlinks import Backlinks
 from recommend.index.dense import VectorIndex, choose_kind, set_threads
 from recommend.index.expansion import expanded_lengths, expanded_vectors, is_long
 from recommend.index.name_beginnings import NEWEST, name_beginnings
@@ -191,6 +192,8 @@ def _write(
     written = labels.write(table.labels("authors"), layout.authors)
     titles.save(*titles.fit_table(table, languages, lexicon), layout.titles)
     means.save(layout.titles)
+    backlinks = Backlinks.of(table, reading.links_to, reading.groups)
+    backlinks.save(layout.backlinks)
     np.save(layout.neighbours, near.rows)
     np.save(layout.lengths, expanded_lengths(matrix, near.rows))
     manifest = Manifest(
@@ -210,7 +213,8 @@ def _write(
         mean_similarity=near.similarity,
         typical_terms=typical,
         time_curve=near.time_curve,
-        label_worth=label_worth.measure(table.codes("section"), tagged, written, near.by_content, reading.groups),
+        feature_worth=label_worth.measure(table.codes("section"), tagged, written, near.by_content, reading.groups)
+        | backlinks.worth(near.by_content, reading.groups),
         beginnings=name_beginnings(map(table.headline, table.timeline.newest_first[:NEWEST].tolist())),
         dimension=encoder.dimension,
         kind=kind.name,

@@ -48,6 +48,7 @@ def check_contents(parts: SnapshotLayout, manifest: Manifest) -> None:
             _within("exposure.npy", _array(parts, "exposure.npy", np.int32, (count,)), count, least=-1)
         _table(parts, count)
         _lexical(parts, count, dimension)
+        _backlinks(parts, count)
         _projection(parts, dimension)
         VectorIndex.load(parts.vectors, KINDS[manifest.kind], load_mmap(parts.embeddings)).check()
     except (ValueError, KeyError, EOFError, AttributeError) as problem:
@@ -96,8 +97,15 @@ def _lexical(parts: SnapshotLayout, count: int, dimension: int) -> None:
     _finite("titles/means.npy", SeriesMeans.load(parts.titles, series, dimension).means)
 
 
-def _sparse(parts: SnapshotLayout, name: str, rows: int, columns: int) -> int:
-    """Checks a matrix (rows, columns); how many entries it has."""
+def _backlinks(parts: SnapshotLayout, count: int) -> None:
+    linking = load_mmap(parts.backlinks / "linking.npy")
+    if linking.dtype != np.uint64 or linking.ndim != 1 or not (linking[:-1] < linking[1:]).all():
+        raise ValueError("backlinks/linking.npy is not an ascending list of groups")
+    _sparse(parts, "backlinks/rows", count, len(linking), dated=True)
+
+
+def _sparse(parts: SnapshotLayout, name: str, rows: int, columns: int, *, dated: bool = False) -> int:
+    """Checks a matrix (rows, columns), where it is ``dated`` of days that may be unknown; how many entries it has."""
     indptr, indices, data = (load_mmap(parts.root / f"{name}.{array}.npy") for array in ("indptr", "indices", "data"))
     ordered = indptr.dtype.kind == "i" and indptr.shape == (rows + 1,) and bool((np.diff(indptr) >= 0).all())
     if not ordered or indptr[0] != 0 or indptr[-1] != len(indices):
@@ -105,7 +113,8 @@ def _sparse(parts: SnapshotLayout, name: str, rows: int, columns: int) -> int:
     if data.shape != indices.shape or data.dtype != np.float32:
         raise ValueError(f"{name}.data.npy is {data.dtype} {data.shape}, not float32 {indices.shape}")
     _within(f"{name}.indices.npy", indices, columns)
-    _finite(f"{name}.data.npy", data)
+    if not dated:
+        _finite(f"{name}.data.npy", data)
     return len(indices)
 
 

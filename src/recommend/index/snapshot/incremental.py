@@ -91,6 +91,7 @@ class StoreRead:
     :class:`Corpus`.
 
     Attributes:
+        links_to: what each links to, see :class:`~recommend.articles.article.Article`.
         set_aside: why others are not among them, by id.
     """
 
@@ -100,10 +101,11 @@ class StoreRead:
     groups: NDArray[np.uint64]
     sentences: SentenceKeys
     boilerplate: Keys
+    links_to: list[tuple[str, ...]]
     set_aside: dict[str, str]
 
     def save(self, layout: SnapshotLayout) -> None:
-        """Writes all but the revision and what is set aside."""
+        """Writes all but the revision, links and what is set aside."""
         self.table.save(layout.articles)
         np.save(layout.hashes, self.hashes)
         np.save(layout.groups, self.groups)
@@ -144,6 +146,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, Pen
     tables, texts, groups, sentences = list[ArticleTable](), list[str](), list[int](), list[Keys]()
     languages = list[str | None]()
     kept, new, hashes, embeddings = list[int](), list[bool](), bytearray(), bytearray()
+    links_to = list[tuple[str, ...]]()
     aside = dict[str, str]()
     with store.published(encoder.fingerprint, held) as (revision, published):
         while some := list(islice(published, _BATCH)):
@@ -156,6 +159,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, Pen
             sentences += [one.sentences for one in batch if one.row is not None]
             kept += [rows[one.article_id] for one in batch if one.row is None]
             new += [one.row is not None for one in batch]
+            links_to += [one.links_to for one in batch]
             hashes += b"".join(one.content_hash.ljust(_HASH_SIZE, b"\0") for one in batch)
             embeddings += np.array([one.embedding for one in batch], VECTOR_DTYPE).tobytes()
     remaining, order = np.array(kept, np.int64), np.empty(len(new), np.int64)
@@ -167,6 +171,7 @@ def read(store: Store, encoder: Encoder, before: Corpus) -> tuple[StoreRead, Pen
         np.concatenate([before.groups[remaining], np.array(groups, np.uint64)])[order],
         SentenceKeys.joined(before.sentences.take(remaining), SentenceKeys.of(sentences)).take(order),
         found_now,
+        links_to,
         aside,
     )
     raw = np.frombuffer(embeddings, VECTOR_DTYPE).reshape(len(new), encoder.dimension)
@@ -186,18 +191,26 @@ class _Prepared:
     language: str | None = None
     group: int = 0
     sentences: Keys = field(default_factory=lambda: np.zeros(0, np.uint64))
+    links_to: tuple[str, ...] = ()
     fault: str | None = None
 
 
 def _prepared(one: Published, boilerplate: Boilerplate) -> _Prepared:
+    links_to = _names(one.links_to)
     if one.article is None:
-        return _Prepared(one.article_id, one.content_hash, one.embedding)
+        return _Prepared(one.article_id, one.content_hash, one.embedding, links_to=links_to)
     try:
         article = boilerplate.without(one.article)
         made = row_of(article), article.full_text, article.language, group_key(article), sentence_keys(one.article)
     except Exception as problem:  # one article's text costs no other its place
         return _Prepared(one.article_id, b"", None, fault=error_summary(problem))
-    return _Prepared(one.article_id, one.content_hash, one.embedding, *made)
+    return _Prepared(one.article_id, one.content_hash, one.embedding, *made, links_to)
+
+
+def _names(links_to: object) -> tuple[str, ...]:
+    """What a row says it links to; none where that was written by hand and is no list of names."""
+    listed = links_to if isinstance(links_to, list | tuple) else ()
+    return tuple(one for one in listed if isinstance(one, str))
 
 
 def _is_aside(one: _Prepared, aside: dict[str, str]) -> bool:

@@ -27,7 +27,7 @@ from recommend.store.rows import Change
 MANY = 256
 """Articles from which on a file is worth its while."""
 
-_VECTORS = ("terms", "context", "tags", "authors", "title")
+_VECTORS = ("terms", "context", "tags", "authors", "title", "backlinks")
 _PARTS: dict[str, np.dtype[Any]] = {"columns": np.dtype("<i8"), "weights": np.dtype("<f4")}
 _EMBEDDING = np.dtype("<f2")  # as a segment holds it
 _SCHEMA = pa.schema(

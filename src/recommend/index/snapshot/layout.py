@@ -15,7 +15,7 @@ from recommend.fingerprint import words_read
 from recommend.index.time_curve import TimeCurve
 from recommend.settings import EncoderSettings
 
-FORMAT = 6
+FORMAT = 7
 EXPOSURE = "exposure.npy"
 """Added to a snapshot where ``policy.exposure`` asks for it, before it is published."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -44,7 +44,8 @@ class Manifest(BaseModel):
         mean_similarity: mean lexical cosine of articles and their nearest by content.
         typical_terms: median of how many different terms of words articles have; 0 where that was not counted.
         time_curve: what nearness in time says here.
-        label_worth: what sections, tags and authors say here, see :mod:`recommend.index.label_worth`.
+        feature_worth: what sections, tags, authors and backlinks say here, see :mod:`recommend.index.label_worth` and
+            :mod:`recommend.index.backlinks`.
         beginnings: words that name nothing alone, see :mod:`recommend.index.name_beginnings`.
         agreement: see :mod:`recommend.index.agreement`; empty where all articles are in the encoder's language.
         dimension: of the embeddings.
@@ -82,7 +83,7 @@ class Manifest(BaseModel):
     sha256: dict[str, str]
     set_aside: dict[str, str] = {}
     typical_terms: float = 0.0
-    label_worth: dict[str, float] = {}
+    feature_worth: dict[str, float] = {}
     beginnings: frozenset[str] = frozenset()
     agreement: dict[str, tuple[float, int]] = {}
     base: str | None = None
@@ -227,6 +228,10 @@ class SnapshotLayout:
     @property
     def titles(self) -> Path:
         return self.root / "titles"
+
+    @property
+    def backlinks(self) -> Path:
+        return self.root / "backlinks"
 
     @property
     def exposure(self) -> Path:

@@ -15,6 +15,7 @@ from recommend.articles.duplicates import group_key
 from recommend.articles.languages import same_language
 from recommend.errors import SnapshotError, truncated_repr
 from recommend.index import labels, lexical, titles
+from recommend.index.backlinks import Backlinks
 from recommend.index.dates import nearness, seconds
 from recommend.index.dense import KINDS, VectorIndex
 from recommend.index.expansion import (
@@ -101,6 +102,7 @@ class Snapshot:
             titles.weigh(
                 titles.without_series(article.title, article.site, self.series), article.language, self.lexicon
             ),
+            self.segment.backlinks_of(article.id),
             neighbours=tuple(map(segment.table.id, neighbours.tolist())),
             length=context_length,
         )
@@ -135,6 +137,7 @@ def open_snapshot(layout: IndexLayout, name: str) -> Snapshot:
             tagged,
             written,
             titled,
+            Backlinks.load(parts.backlinks),
         )
         means = SeriesMeans.load(parts.titles, series, manifest.dimension)
         projection = Projection.load(parts.projection)
