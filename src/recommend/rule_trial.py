@@ -45,7 +45,8 @@ def try_rules(
         UnknownArticleError: when no published article has one of the ids.
         SnapshotError: when none are named, and the index is on a server.
     """
-    before, after = recommender.pinned(), ruled_by(recommender, book)
+    before = recommender.pinned()
+    after = ruled_by(before, book)
     changes = []
     for article_id in ids or concerned(before, book, boxes):
         then, now, article = _box(before, article_id, k), _box(after, article_id, k), recommender.article(article_id)
@@ -69,13 +70,14 @@ def concerned(recommender: Recommender, book: RuleBook, count: int) -> list[str]
     active = [rule for rule in book.rules if rule.on]
     if not active or not view.segments[0].is_whole:
         return recommender.listing.spread(count)
-    table, alive = view.segments[0].table, view.alive[0]
+    table, passing = view.segments[0].table, recommender.ranking.eligibility(view).passing
 
     def some(mask: BoolArray, most: int) -> list[str]:
-        return spread(view, Masks((mask, *view.alive[1:])), most)
+        return spread(view, Masks((mask, *passing.rows[1:])), most)
 
-    masks = [matching(rule.when, table, None, moment) for rule in active]
-    masks = masks if alive is None else [mask & alive for mask in masks]
+    open_ = passing[0]
+    masks = [matching(rule.when, table, None, moment, stories=True) for rule in active]
+    masks = masks if open_ is None else [mask & open_ for mask in masks]
     found = list[str]()
     for rule, mask in zip(active, masks, strict=True):
         named = rule.then.named

@@ -109,7 +109,9 @@ def holds(match: Match, story: Story, today: int) -> bool:
     )
 
 
-def matching(match: Match, table: ArticleTable, rows: IntArray | None, today: int) -> BoolArray:
+def matching(
+    match: Match, table: ArticleTable, rows: IntArray | None, today: int, *, stories: bool = False
+) -> BoolArray:
     """Which candidates a match means.
 
     Args:
@@ -117,28 +119,33 @@ def matching(match: Match, table: ArticleTable, rows: IntArray | None, today: in
         table: of the candidates.
         rows: (m,) theirs; None for all n.
         today: seconds since 1970.
+        stories: whether they are the stories under which boxes stand, as in :func:`holds`: one without a date is of
+            today, and not of no age.
 
     Returns:
         (m,), or (n,).
     """
-    masks = list(_parts(match, table, rows, today))
+    masks = list(_parts(match, table, rows, today, stories))
     if not masks:
         return np.ones(len(table) if rows is None else len(rows), np.bool_)
     mask: BoolArray = masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
     return mask
 
 
-def _parts(match: Match, table: ArticleTable, rows: IntArray | None, today: int) -> Iterator[BoolArray]:
+def _parts(match: Match, table: ArticleTable, rows: IntArray | None, today: int, stories: bool) -> Iterator[BoolArray]:
+    def within(part: Match) -> BoolArray:
+        return matching(part, table, rows, today, stories=stories)
+
     for name, wanted in match.named:
         yield _of_ids(table, wanted, rows) if name == "id" else having(table, name, wanted, rows)
     if match.max_age is not None or match.min_age is not None:
         published = table.published_at if rows is None else table.published_at[rows]
-        yield _aged(match, published, today)
+        yield _aged(match, np.where(published == MISSING, today, published) if stories else published, today)
     if match.any:
-        some: BoolArray = np.logical_or.reduce([matching(part, table, rows, today) for part in match.any])
+        some: BoolArray = np.logical_or.reduce([*map(within, match.any)])
         yield some
-    yield from (matching(part, table, rows, today) for part in match.all)
-    yield from (~matching(part, table, rows, today) for part in match.not_)
+    yield from map(within, match.all)
+    yield from (~within(part) for part in match.not_)
 
 
 def having(table: ArticleTable, name: str, values: Collection[str], rows: IntArray | None) -> BoolArray:

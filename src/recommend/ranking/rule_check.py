@@ -71,7 +71,7 @@ class _Archive:
 
     def look(self, rule: Rule) -> tuple[Masks, Masks | None, int | None, int]:
         """Stories, candidates and their number, and how many boxes the rule alone leaves nothing for."""
-        stories, named = self._rows(rule.when), rule.then.named
+        stories, named = self._rows(rule.when, stories=True), rule.then.named
         if named is None:
             return stories, None, None, 0
         if named.compares:
@@ -153,11 +153,11 @@ class _Archive:
         share = total / max(1, len(places[::step]))
         return round(sum(counts) / len(counts)) if counts else 0, round(emptied * share)
 
-    def _rows(self, match: Match) -> Masks:
+    def _rows(self, match: Match, *, stories: bool = False) -> Masks:
         pairs = zip(self.view.segments, self.view.alive, strict=True)
         found = []
         for segment, alive in pairs:
-            mask = matching(match, segment.table, None, self.today)
+            mask = matching(match, segment.table, None, self.today, stories=stories)
             found.append(mask if alive is None else mask & alive)
         return found
 
