@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from conftest import Newsroom
 from recommend.articles.article import parse_article
 from recommend.articles.limits import MOST_STRINGS
 from recommend.articles.links import MOST_LINKS, Link, keeping_links, links
@@ -48,6 +49,7 @@ def test_an_article_links_to_the_pages_that_its_text_and_its_related_fields_name
     assert parse_article(row).links_to == [
         "dam",
         "/2020/sea",
+        "https://news.example/2020/sea",
         "7",
         "https://news.example/2020/locks",
         "https://news.example/2020/gates",
@@ -69,6 +71,21 @@ def test_what_a_row_says_it_links_to_goes_before_its_text() -> None:
     assert parse_article(row).links_to == ["dam"]
     assert parse_article(row | {"links_to": []}).links_to == []
     assert parse_article(parse_article(row).model_dump()).links_to == ["dam"]
+
+
+def test_half_a_surrogate_pair_in_a_link_costs_the_article_nothing() -> None:
+    article = parse_article({"id": "a", "title": "t", "text": '<a href="https://b.example/\ud83d\ude00\ud800">b</a>'})
+    assert article.links_to == ["https://b.example/%F0%9F%98%80%EF%BF%BD"]
+    assert article.content_hash
+
+
+@pytest.mark.parametrize("field", ["text", "related", "links_to"])
+def test_links_that_grow_when_they_are_escaped_leave_the_article_readable(field: str, newsroom: Newsroom) -> None:
+    urls = [f"https://b.example/{n}/{'😀' * 470}" for n in range(MOST_STRINGS)]
+    written = "".join(f'<a href="{url}">b</a>' for url in urls) if field == "text" else urls
+    article = parse_article({"id": "a", "title": "t", field: written})
+    newsroom.take(article)
+    assert newsroom.store.get("a") == article
 
 
 def test_links_are_bounded_and_what_is_no_list_of_them_is_told() -> None:

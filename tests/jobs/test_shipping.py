@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from conftest import Newsroom
+from conftest import Newsroom, OpenNewsroom
 from recommend.articles.article import Article
 from recommend.errors import SnapshotError
 from recommend.index.snapshot.catalog import current_name
@@ -138,3 +139,47 @@ def test_where_the_live_manifest_is_torn_everything_is_fetched_anew(
     fetched = fetch(there, url, keep=2)
     assert fetched is not None
     assert (fetched.name, fetched.files) == (second.name, len(newsroom.live.sha256))
+
+
+def test_another_snapshot_of_one_name_is_refused_on_either_side_until_it_has_another_name(
+    newsroom: Newsroom, there: IndexLayout, tmp_path: Path, open_newsroom: OpenNewsroom, stories: list[Article]
+) -> None:
+    shelf = tmp_path / "shelf"
+    first = ship(newsroom.layout, str(shelf))
+    fetch(there, str(shelf), keep=2)
+    with open_newsroom(*(story.model_copy(update={"title": story.title[::-1]}) for story in stories)) as anew:
+        assert anew.live.name == first.name
+        with pytest.raises(SnapshotError, match=f"another snapshot of the name {first.name}"):
+            ship(anew.layout, str(shelf))
+        shutil.rmtree(shelf)
+        ship(anew.layout, str(shelf))
+        with pytest.raises(SnapshotError, match=f"another snapshot of the name {first.name}"):
+            fetch(there, str(shelf), keep=2)
+        anew.reindex(full=True)
+        second = ship(anew.layout, str(shelf))
+        fetched = fetch(there, str(shelf), keep=2)
+        assert fetched is not None
+        assert fetched.name == second.name == current_name(there)
+
+
+def test_what_a_killed_shipment_left_is_not_taken_for_what_another_one_ships(
+    newsroom: Newsroom, there: IndexLayout, tmp_path: Path
+) -> None:
+    shelf = tmp_path / "shelf"
+    parts = newsroom.layout.snapshot(newsroom.live.name)
+    left = shelf / "snapshots" / newsroom.live.name / "embeddings.npy"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(bytes((parts.root / "embeddings.npy").stat().st_size))
+    ship(newsroom.layout, str(shelf))
+    assert fetch(there, str(shelf), keep=2) is not None
+
+
+def test_a_live_snapshot_whose_folder_is_gone_is_brought_again(
+    newsroom: Newsroom, there: IndexLayout, tmp_path: Path
+) -> None:
+    name = ship(newsroom.layout, str(tmp_path / "shelf")).name
+    fetch(there, str(tmp_path / "shelf"), keep=2)
+    shutil.rmtree(there.snapshot(name).root)
+    fetched = fetch(there, str(tmp_path / "shelf"), keep=2)
+    assert fetched is not None
+    assert fetched.name == name

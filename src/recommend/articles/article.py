@@ -247,6 +247,7 @@ def parse_article(
     except ValidationError as problem:
         raise _article_error(row, problem) from None
     text = fields.named(row.get("text"))
+    text = fields.repaired(text) if isinstance(text, str) else None
     keep_links(article.id, text)
     if "links_to" not in row and (names := linked_names(text, article.extra, article.url)):
         article = article.model_copy(update={"links_to": names})

@@ -17,7 +17,7 @@ from recommend.articles.addresses import read_address
 from recommend.articles.dates import NEVER_YEAR, DateOrder, read_date
 from recommend.articles.languages import read_language
 from recommend.articles.limits import ID_LIMIT, LINE_LIMIT, MOST_STRINGS, STRING_LIMIT, TEXT_LIMIT
-from recommend.articles.links import linked_name
+from recommend.articles.links import is_kept, linked_name
 from recommend.articles.text import clean_line, clean_text
 
 _FAR = timedelta(days=3653)
@@ -90,7 +90,7 @@ def read_id(value: object, _context: Context) -> str:
     text = _string(value)
     if "\x00" in text:
         raise ValueError("contains a NUL byte")
-    if _repaired(text) != text:
+    if repaired(text) != text:
         raise ValueError("contains half of a surrogate pair and is not valid Unicode")
     if not text.strip():
         raise ValueError("is blank: every article needs one")
@@ -111,7 +111,7 @@ def read_line(value: object, _context: Context) -> str | None:
     text = _string(named(value))
     if len(text) > LINE_LIMIT:
         raise ValueError(f"has {len(text)} characters, more than {LINE_LIMIT}")
-    return clean_line(_repaired(text)) or None
+    return clean_line(repaired(text)) or None
 
 
 def read_title(value: object, context: Context) -> str:
@@ -133,7 +133,7 @@ def read_text(value: object, _context: Context) -> str:
     text = _string(named(value))
     if len(text) > TEXT_LIMIT:
         raise TooLargeError(f"has {len(text)} characters, more than {TEXT_LIMIT}")
-    return clean_text(_repaired(text))
+    return clean_text(repaired(text))
 
 
 def read_moment(value: object, context: Context) -> datetime | None:
@@ -172,7 +172,8 @@ def read_links(value: object, context: Context) -> list[str]:
         return []
     if not isinstance(listed, list | tuple) or not all(isinstance(one, str) for one in listed):
         raise ValueError("is not a list of ids and addresses")
-    names = dict.fromkeys(linked_name(_repaired(one)) for one in listed if 0 < len(one.strip()) <= STRING_LIMIT)
+    written = (linked_name(repaired(one)) for one in listed if 0 < len(one.strip()) <= STRING_LIMIT)
+    names = dict.fromkeys(filter(is_kept, written))
     if len(names) > MOST_STRINGS:
         context.note(value, f"has {len(names)} entries: those after {MOST_STRINGS} are left out")
     return list(names)[:MOST_STRINGS]
@@ -236,7 +237,7 @@ def named(value: object) -> object:
     return next((value[name] for name in _NAMES if isinstance(value.get(name), str)), value)
 
 
-def _repaired(text: str) -> str:
+def repaired(text: str) -> str:
     """Halves of surrogate pairs joined, or replaced where the other half is missing."""
     if text.isascii():
         return text
@@ -266,7 +267,7 @@ def _members(value: object, splits_at_commas: Callable[[list[str]], bool]) -> li
             with suppress(orjson.JSONDecodeError):
                 value = orjson.loads(value)
     if isinstance(value, str):
-        line = clean_line(_repaired(value))
+        line = clean_line(repaired(value))
         parts = re.split(r"[;|]", line)
         commas = line.split(",")
         return [*(commas if len(parts) == 1 and splits_at_commas(commas) else parts)]
@@ -286,6 +287,6 @@ def _cleaned(members: list[object], context: Context) -> Iterator[str]:
         except ValueError as problem:
             context.note(member, f"{problem}: it is left out")
             continue
-        cleaned = clean_line(_repaired(text))
+        cleaned = clean_line(repaired(text))
         if cleaned:
             yield cleaned

@@ -73,13 +73,27 @@ def links(text: str) -> Iterator[Link]:
 
 def linked_names(text: object, extra: Mapping[str, object], url: str | None) -> list[str]:
     """What an article links to, in its fields of related articles and then in its text, which has markup: the first
-    MOST_STRINGS ids and canonical addresses. ``url`` is its own: relative addresses start there, and it is no link."""
+    MOST_STRINGS ids and canonical addresses. ``url`` is its own: relative addresses start there, and it is no link.
+    In a field of related articles, only what begins with ``/`` is known for one, and may be an id all the same."""
     written = links(text) if isinstance(text, str) else ()
     in_text = (linked_name(link.address, url) for link in written if len(link.address) <= STRING_LIMIT)
-    listed = (linked_name(name) for name in related(extra) if len(name) <= STRING_LIMIT)
+    listed = (linked_name(name, start) for name, start in _starts(extra, url) if len(name) <= STRING_LIMIT)
     own = None if url is None else canonical_url(url)
     names = (name for name in dict.fromkeys(chain(listed, in_text)) if name != own and not name.startswith(_ELSEWHERE))
-    return [*islice(names, MOST_STRINGS)]
+    return [*islice(filter(is_kept, names), MOST_STRINGS)]
+
+
+def is_kept(name: str) -> bool:
+    """Whether an address is short enough in its canonical form, in which a character may become twelve."""
+    return len(name) <= LINE_LIMIT
+
+
+def _starts(extra: Mapping[str, object], url: str | None) -> Iterator[tuple[str, str | None]]:
+    """What related fields name, and where each may start."""
+    for name in related(extra):
+        yield name, None
+        if name.startswith("/"):
+            yield name, url
 
 
 def linked_name(name: str, url: str | None = None) -> str:

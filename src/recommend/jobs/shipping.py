@@ -51,7 +51,8 @@ def ship(layout: IndexLayout, destination: str, *, on_file: Callable[[str], None
         on_file: called with the path of each file before it is copied.
 
     Raises:
-        SnapshotError: when no snapshot is live, it fails verification, or the destination cannot be written to.
+        SnapshotError: when no snapshot is live, it fails verification, or the destination cannot be written to or
+            holds another one of its name.
     """
     name = current_name(layout)
     if name is None:
@@ -59,11 +60,12 @@ def ship(layout: IndexLayout, destination: str, *, on_file: Callable[[str], None
     manifest = verify(layout, name)
     parts = layout.snapshot(name)
     with _Remote(destination) as remote:
-        there = remote.names(f"snapshots/{name}")
+        sizes = remote.names(f"snapshots/{name}")
+        there = _digests(remote, name, manifest) if "manifest.json" in sizes else {}
         moved = size = 0
         for file in [*sorted(manifest.sha256), "manifest.json"]:
             path = parts.root / file
-            if there.get(file) == path.stat().st_size and file != "manifest.json":
+            if file in there and sizes.get(file) == path.stat().st_size:
                 continue
             on_file(file)
             remote.put(path, f"snapshots/{name}/{file}")
@@ -86,19 +88,22 @@ def fetch(
         on_file: called with the path of each file before it is fetched.
 
     Raises:
-        SnapshotError: when the source cannot be read, or what it holds fails verification; nothing changes here then.
+        SnapshotError: when the source cannot be read, what it holds fails verification, or it is not the snapshot that
+            has its name here; nothing changes here then.
     """
     with _Remote(source) as remote:
         name = remote.read("CURRENT", _MOST_NAME).decode("utf-8", "replace").strip()
         if not is_name(name):
             raise SnapshotError(f"{source}: CURRENT names {truncated_repr(name)}, which is not a snapshot")
-        live = current_name(layout)
-        if name == live:
+        live, held = current_name(layout), layout.snapshot(name).root.exists()
+        if held:
+            _digests(remote, name, layout.snapshot(name).read_manifest())
+        if held and name == live:
             return None
         with locked(layout):
             layout.snapshots.mkdir(mode=0o700, exist_ok=True)
             moved = size = 0
-            if not layout.snapshot(name).root.exists():
+            if not held:
                 moved, size = _bring(layout, remote, name, live, on_file)
             publish(layout, name)
             prune(layout, keep)
@@ -109,10 +114,7 @@ def _bring(
     layout: IndexLayout, remote: _Remote, name: str, live: str | None, on_file: Callable[[str], None]
 ) -> tuple[int, int]:
     content = remote.read(f"snapshots/{name}/manifest.json", _MOST_MANIFEST)
-    try:
-        manifest = Manifest.model_validate_json(content)
-    except ValidationError as problem:
-        raise SnapshotError(f"{remote.url}: manifest.json of {name}: {problem.errors()[0]['msg']}") from None
+    manifest = _manifest(remote, name, content)
     here = _held(layout, live)
     moved = size = 0
     with folder_aside(layout.snapshots, ".fetching-") as aside:
@@ -133,6 +135,24 @@ def _bring(
         aside.rename(layout.snapshot(name).root)
         sync(layout.snapshots)
     return moved, size
+
+
+def _manifest(remote: _Remote, name: str, content: bytes) -> Manifest:
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError as problem:
+        raise SnapshotError(f"{remote.url}: manifest.json of {name}: {problem.errors()[0]['msg']}") from None
+
+
+def _digests(remote: _Remote, name: str, here: Manifest) -> dict[str, str]:
+    """The digests of the files of a snapshot that is on either side: those of a store begun anew come to old names."""
+    there = _manifest(remote, name, remote.read(f"snapshots/{name}/manifest.json", _MOST_MANIFEST)).sha256
+    if any(there.get(file, digest) != digest for file, digest in here.sha256.items()):
+        raise SnapshotError(
+            f"{remote.url} holds another snapshot of the name {name} than this machine; recommend reindex --full, "
+            "where they are built, gives a new one another name"
+        )
+    return there
 
 
 def _inside(root: Path, file: str) -> Path:
