@@ -6,6 +6,8 @@ PORT ?= 8000
 JOBS ?= auto
 FAST := tests/articles tests/sources tests/index tests/ranking tests/encoder tests/test_arrays.py tests/test_errors.py tests/test_imports.py tests/test_settings.py
 
+ALONE := tests/service/attack  # where all tests are that run alone: collecting the others takes longer than these
+
 .PHONY: demo demo-pgvector test thorough check coverage site pictures element lint bench relevance kills dirty fuzz attack clean
 
 demo: .venv/installed
@@ -16,18 +18,18 @@ demo-pgvector: .venv/installed  ## the same with the index in PostgreSQL
 	$(BIN)/python examples/pgvector.py demo-pgvector/server $(BIN)/recommend demo --folder demo-pgvector --host $(HOST) --port $(PORT)
 
 test: .venv/installed-dev lint
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not serial'
-	$(BIN)/python -m pytest -m serial
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not serial'
+	$(BIN)/python -m pytest -m serial $(ALONE)
 
 thorough: .venv/installed-dev
-	THOROUGH=1 $(BIN)/python -m pytest -n $(JOBS) -m 'not serial'
+	THOROUGH=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not serial'
 
 check: .venv/installed-dev lint
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not serial' $(FAST)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not serial' $(FAST)
 
 coverage: .venv/installed-dev
-	THOROUGH=1 $(BIN)/python -m pytest -n $(JOBS) -m 'not serial' --cov --cov-report=
-	THOROUGH=1 $(BIN)/python -m pytest -m serial --cov --cov-append --cov-report=term
+	THOROUGH=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not serial' --cov --cov-report=
+	THOROUGH=1 $(BIN)/python -m pytest -m serial $(ALONE) --cov --cov-append --cov-report=term
 
 site: .venv/installed-dev
 	$(BIN)/python -m mkdocs build --strict

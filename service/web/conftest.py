@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from browsing import CHROMIUM, FLAGS, WATCH
+from element_pages import ASKED, RELEASED, serving_pages
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -90,3 +91,18 @@ def new_page(browser: Browser, kept: dict[str, Watched]) -> Iterator[Callable[..
         one.abroad.clear()
     assert [error for error in errors if "Failed to load resource" not in error] == []
     assert abroad == []
+
+
+@pytest.fixture(scope="session")
+def element_pages() -> Iterator[str]:
+    """The address of pages with the element in them."""
+    with serving_pages() as address:
+        yield address
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Page], element_pages: str) -> Page:
+    """A page to open one of them in; tests of other pages have their own."""
+    ASKED.clear()
+    RELEASED.clear()
+    return new_page(element_pages)

@@ -14,7 +14,6 @@ import pytest
 from psycopg import sql
 from sqlalchemy import make_url
 
-from conftest import Newsroom
 from recommend.articles.article import Access, Article
 from recommend.articles.curation import Curation
 from recommend.articles.rule_documents import read_rules
@@ -43,7 +42,8 @@ from recommend.settings import PgvectorSettings, PolicySettings, Settings
 from recommend.store import Store
 
 if TYPE_CHECKING:
-    import conftest
+    from conftest import Newsroom
+    from servers import Server
 
 pytestmark = pytest.mark.databases("pgvector")
 
@@ -51,17 +51,12 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def servers(settings: Settings) -> Servers:
-    return Servers([settings.pgvector.url])
-
-
 def shown(recommender: Recommender, article_id: str, **filters: Any) -> list[str]:
     return [item.id for item in recommender.related(article_id, 50, **filters)]
 
 
 def test_boxes_are_those_of_the_snapshot(
-    indexed: tuple[Settings, Store], pgvector: conftest.Server, encoder: Encoder, tmp_path: Any
+    indexed: tuple[Settings, Store], pgvector: Server, encoder: Encoder, tmp_path: Any
 ) -> None:
     settings, store = indexed
     with pgvector.database() as url:
@@ -324,7 +319,7 @@ def test_a_machine_without_the_snapshot_answers_from_the_server_and_keeps_statis
 
 
 def test_a_lost_server_is_told_and_once_it_is_back_nothing_need_be_restarted(
-    newsroom: Newsroom, pgvector: conftest.Server
+    newsroom: Newsroom, pgvector: Server
 ) -> None:
     recommender = newsroom.recommender().pinned()
     before = shown(recommender, "story-01")

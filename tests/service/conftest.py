@@ -42,7 +42,7 @@ from recommend_service.http.schemas import AnswerBody
 from recommend_service.state import ServiceState
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from servers import Server
 
 KEY = "correct horse battery staple"
 SERVICE = ServiceSettings(site=True, max_age=90, operations="open", api_keys=[sha256(KEY.encode()).hexdigest()])

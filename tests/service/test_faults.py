@@ -24,7 +24,7 @@ from recommend.settings import Settings
 from recommend.store import Store
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from servers import Server
 
 STORY, GONE = "a-central-asia-condemns-drone-attack", "a-lavrov-novgorod-drone-claim"
 BOX = f"/v1/articles/{STORY}/related?limit=50"

@@ -15,7 +15,7 @@ from recommend.store import Store
 from recommend.store.keys import Scope
 
 if TYPE_CHECKING:
-    import conftest
+    from servers import Server
 
 STORY, OTHER = "a-central-asia-condemns-drone-attack", "a-zelensky-20-point-plan"
 DRAFT = {"title": "Leaders condemn drone attack near Novgorod", "text": "Leaders condemn a drone attack on Putin."}
@@ -130,9 +130,7 @@ def test_what_is_written_holds_at_once(service: Any) -> None:
     assert popular.status_code == 200
 
 
-def test_a_lost_server_is_told_and_what_is_kept_goes_out(
-    service: Any, on_pgvector: Settings, pgvector: conftest.Server
-) -> None:
+def test_a_lost_server_is_told_and_what_is_kept_goes_out(service: Any, on_pgvector: Settings, pgvector: Server) -> None:
     def asked(path: str) -> int:
         status: int = service.reader.get(path).status_code
         return status

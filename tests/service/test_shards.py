@@ -20,7 +20,7 @@ from recommend.jobs.generation import load_generation
 from recommend.settings import PgvectorSettings, Settings
 
 if TYPE_CHECKING:
-    import conftest
+    from servers import Server
 
 CLIENTS = 3
 
@@ -99,7 +99,7 @@ def partial_answers(service: Any) -> float:
 
 
 def test_a_server_killed_under_load_costs_what_only_it_holds_until_it_is_back(
-    service: Any, three_servers: list[conftest.Server], quick: tuple[str, ...]
+    service: Any, three_servers: list[Server], quick: tuple[str, ...]
 ) -> None:
     every = [item["id"] for item in service.reader.get("/v1/articles", params={"limit": 50}).json()["items"]]
     there, lost = ([one for one in every if (shard_of(one, 3) == 1) == held] for held in (False, True))

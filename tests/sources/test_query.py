@@ -19,7 +19,7 @@ from recommend.sources import Reject, read
 from recommend.sources import query as query_source
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from servers import Server
 
 QUERY = "SELECT post_id AS id, headline AS title, body AS text, day AS published_at FROM posts ORDER BY post_id"
 

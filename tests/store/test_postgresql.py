@@ -24,7 +24,7 @@ from recommend.store import Store
 from recommend.store.keys import Scope
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from servers import Server
 
 pytestmark = pytest.mark.databases("postgresql")
 

@@ -25,7 +25,7 @@ from disks import fill, moved, small_disk
 from recommend.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from servers import Server
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads /proc")
 

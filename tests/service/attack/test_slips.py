@@ -25,7 +25,7 @@ from recommend.store.keys import Scope
 from running import Recommend, spawn
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from servers import Server
 
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "examples" / "corpus" / "articles.jsonl"
