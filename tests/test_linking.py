@@ -84,6 +84,52 @@ def test_a_story_that_is_linked_already_is_not_proposed_again(recommender: Recom
     assert "s2" not in {link.id for link in proposed(recommender, draft(body), body)}
 
 
+@pytest.mark.parametrize("href", ["/stories/2", "../stories/2", "https://news.example/stories/2?utm_source=desk"])
+def test_a_link_that_is_read_from_the_drafts_own_address_is_not_proposed_again(
+    newsroom: Newsroom, stories: list[Article], href: str
+) -> None:
+    older = STORIES[1].model_copy(update={"url": "https://news.example/stories/2"})
+    newsroom.take(older, *stories)
+    newsroom.reindex()
+    policy = newsroom.settings.policy.model_copy(update={"floor": 0.0})
+    recommender = newsroom.recommender().with_settings(policy=policy)
+    body = f'<p>Read <a href="{href}">more</a>.</p><p>{BODY}</p>'
+    writing = draft(body).model_copy(update={"url": "https://news.example/drafts/7"})
+    assert "s2" in {link.id for link in proposed(recommender, writing, BODY)}
+    assert "s2" not in {link.id for link in proposed(recommender, writing, body)}
+
+
+def test_a_stored_article_gets_no_link_that_it_had_in_its_markup(newsroom: Newsroom, stories: list[Article]) -> None:
+    body = f'<p>Read <a href="/stories/2">more</a>.</p><p>{BODY}</p>'
+    row = {"id": "new", "title": "Dam will be built again", "language": "en", "published_at": "2026-03-09T08:00:00Z"}
+    linking, plain = parse_article({**row, "text": body}), parse_article({**row, "text": BODY})
+    newsroom.take(linking, *STORIES, *stories)
+    newsroom.reindex()
+    policy = newsroom.settings.policy.model_copy(update={"floor": 0.0})
+    recommender = newsroom.recommender().with_settings(policy=policy)
+    of_each = [{link.id for link in proposed(recommender, one, one.text)} for one in (plain, linking)]
+    assert of_each[0] - of_each[1] == {"s2"}
+
+
+@pytest.mark.parametrize("name", ["s3", "/stories/3"])
+def test_an_older_story_that_leads_to_the_new_one_already_is_not_told(
+    newsroom: Newsroom, stories: list[Article], name: str
+) -> None:
+    policy = newsroom.settings.policy.model_copy(update={"floor": 0.005})
+
+    def told() -> set[str | None]:
+        return {
+            one.article_id for one in links_to(newsroom.recommender().with_settings(policy=policy), "s3", floor=0.0)
+        }
+
+    newsroom.take(*STORIES, *stories)
+    newsroom.reindex()
+    before = told()
+    assert "s1" in before
+    newsroom.take(STORIES[0].model_copy(update={"links_to": [name]}))
+    assert told() == before - {"s1"}
+
+
 def test_a_link_in_a_script_without_spaces_stands_on_the_whole_name(newsroom: Newsroom, stories: list[Article]) -> None:
     text = "霧島ダムが決壊し、谷の村が浸水した。"
     older = parse_article({"id": "dam", "title": "霧島ダムが決壊", "text": text, "language": "ja"})

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
+from recommend.articles.addresses import canonical_url
 from recommend.articles.article import Article
+from recommend.articles.links import linked_name
 from recommend.articles.links import links as read_links
 from recommend.articles.passages import passages
 from recommend.articles.rules import NO_RULES
@@ -47,7 +49,8 @@ def links_of(
     Args:
         recommender: finds the stories.
         draft: an article that need not be stored; one that is gets no link to itself.
-        body: its text as it is written, HTML or plain, in which offsets count; what it links is not proposed again.
+        body: its text as it is written, HTML or plain, in which offsets count; what it links, or the draft says that
+            it ``links_to``, is not proposed again.
         most: how many.
         nameless: whether the draft's id is a stand-in, and so that of no article.
         floor: least calibrated score of a story that a link leads to.
@@ -57,7 +60,8 @@ def links_of(
     """
     view = _unruled(recommender)
     there = [*islice(read_links(body), _READ)]
-    linked = {found for link in there if (found := recommender.store.find_url(link.address)) is not None}
+    names = {*(linked_name(link.address, draft.url) for link in there), *draft.links_to}
+    linked = names | {found for name in names if (found := recommender.store.find_url(name)) is not None}
     query, name = recommender.query_of(view, draft), None if nameless else draft.id
 
     def linked_in(view: View) -> Linked:
@@ -69,9 +73,8 @@ def links_of(
 
 
 def links_to(recommender: Recommender, article_id: str, most: int = 10, *, floor: float = FLOOR) -> list[Linked]:
-    """The older articles that should lead to a published one, each with the place; those most related first.
-
-    Texts are stored without markup, so that a link which is there already is not known.
+    """The older articles that should lead to a published one and do not yet, each with the place; those most related
+    first.
 
     Args:
         recommender: finds them.
@@ -95,6 +98,7 @@ def _links_to(recommender: Recommender, view: View, *, article_id: str, most: in
     if place is None:
         raise UnknownArticleError(article_id)
     segment, row = view.segments[place[0]], place[1]
+    names = {article_id, canonical_url(segment.table.card(row).url or "")}
     selection, anything = recommender.ranking.selection(view), recommender.ranking.eligibility(view)
     older = recommender.ranking.eligibility(view, Filters(until=moment(int(segment.table.published_at[row]))))
     chosen = selection.choose(segment.query(row), article_id, _CONSIDERED, older)
@@ -102,7 +106,7 @@ def _links_to(recommender: Recommender, view: View, *, article_id: str, most: in
     for number, at in list(zip(chosen.candidates.segments, chosen.candidates.rows, strict=True))[: chosen.related]:
         one = view.segments[number].table.id(int(at))
         query, stored = view.segments[number].query(int(at)), recommender.article(one)
-        if stored is None or len(linked) == most:
+        if stored is None or len(linked) == most or not names.isdisjoint(stored.links_to):
             continue
         under = selection.choose(query, one, _CONSIDERED, anything)
         if links := propose(view, Draft(query, passages(stored.text)), under, 1, only=article_id, floor=floor):
