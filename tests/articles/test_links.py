@@ -88,6 +88,15 @@ def test_links_that_grow_when_they_are_escaped_leave_the_article_readable(field:
     assert newsroom.store.get("a") == article
 
 
+@pytest.mark.parametrize("field", ["links_to", "related"])
+@pytest.mark.parametrize("cell", ['["a", "/b/"]', "a;/b/", "a | /b/", "a, /b/", "a\n/b/;"])
+def test_a_cell_holds_several_links(field: str, cell: str) -> None:
+    assert parse_article({"id": "x", "title": "t", field: cell}).links_to == ["a", "/b"]
+    assert parse_article({"id": "x", "title": "t", field: "https://a.example/b,1.html"}).links_to == [
+        "https://a.example/b,1.html"
+    ]
+
+
 def test_links_are_bounded_and_what_is_no_list_of_them_is_told() -> None:
     many = "".join(f'<a href="/{n}">x</a>' for n in range(MOST_STRINGS + 9)) + f'<a href="/{"x" * 600}">x</a>'
     assert len(parse_article({"id": "a", "title": "t", "text": many}).links_to) == MOST_STRINGS

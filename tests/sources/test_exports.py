@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from effort import examples
+from recommend.articles.addresses import canonical_url
 from recommend.articles.article import Article, Status
 from recommend.errors import SourceError
 from recommend.sources import jsonl
@@ -198,6 +199,38 @@ def test_an_export_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(jsonl, "EXPORT_LIMIT", 100)
     with pytest.raises(SourceError, match="is one JSON document of more than 100 bytes: write JSON lines"):
         rows({"posts": [GHOST]})
+
+
+POST = {"id": "1", "title": "Ferry returns", "body": "It is back.", "date": "2026-01-05"}
+
+
+@pytest.mark.parametrize("document", [{"posts": [POST]}, {"data": {"posts": [POST]}}, {"posts": [POST, POST]}])
+def test_posts_that_are_not_of_ghost_keep_all_that_they_say(document: object) -> None:
+    row = rows(document)[0]
+    assert isinstance(row, Article)
+    assert (row.text, row.published_at) == ("It is back.", datetime(2026, 1, 5, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("change", [{"published": False}, {"visibility": "private"}, {"draft": True}])
+def test_posts_that_are_not_of_ghost_are_not_published_by_a_guess(change: dict[str, object]) -> None:
+    (row,) = rows({"posts": [{**POST, **change}]})
+    assert isinstance(row, Article)
+    assert row.status is not Status.PUBLISHED
+
+
+def test_links_within_an_export_of_ghost_lead_to_its_posts() -> None:
+    text = '<p>As <a href="__GHOST_URL__/ferry-returns/">we wrote</a>.</p>'
+    other = {**GHOST, "uuid": "2", "slug": "other", "html": text}
+    ferry, linking = rows({"db": [{"data": {"posts": [GHOST, other]}}]})
+    assert isinstance(ferry, Article)
+    assert isinstance(linking, Article)
+    assert linking.links_to == [canonical_url(ferry.url or "")]
+
+
+def test_nodes_of_another_interface_than_drupals_are_articles() -> None:
+    (row,) = rows({"data": [{"type": "stories", "id": "7", "attributes": {"title": "Ferry", "body": "It is back."}}]})
+    assert isinstance(row, Article)
+    assert (row.id, row.title, row.text) == ("7", "Ferry", "It is back.")
 
 
 values = st.recursive(

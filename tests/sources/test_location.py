@@ -250,6 +250,18 @@ def test_files_of_an_object_store_are_read_as_local_ones_are(tmp_path: Path) -> 
     assert ids(read((tmp_path / "3.parquet").as_uri())) == ["c"]
 
 
+def test_of_several_files_of_an_object_store_one_that_cannot_be_read_is_a_reject() -> None:
+    store = fsspec.filesystem("memory")
+    store.pipe("/mixed/1.csv", b"Schlagzeile\nx\n")
+    store.pipe("/mixed/2.jsonl", line("b"))
+    store.pipe("/mixed/3.txt", line("c"))
+    rows = list(read("memory://mixed/*"))
+    assert ids(rows) == ["b"]
+    assert [Path(row.source).name for row in rows if isinstance(row, Reject)] == ["1.csv", "3.txt"]
+    with pytest.raises(SourceError, match="no column that is the title"):
+        list(read("memory://mixed/1.csv"))
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [

@@ -81,12 +81,28 @@ def test_a_story_in_a_folder_of_its_own_goes_by_the_folder(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "line", ["draft: true", "draft: yes", "draft: perhaps", "published: false", "password: secret", "status: draft"]
+    "line",
+    [
+        "draft: true",
+        "draft: yes",
+        "draft: perhaps",
+        "published: false",
+        "published: 'false'",
+        "published: 0",
+        "password: secret",
+        "status: draft",
+    ],
 )
 def test_what_might_not_be_public_is_not_published(tmp_path: Path, line: str) -> None:
     row = one(tmp_path, f"---\ntitle: x\n{line}\n---\n")
     assert isinstance(row, Article)
     assert row.status is Status.DRAFT
+
+
+def test_the_head_tells_what_a_story_is_related_to(tmp_path: Path) -> None:
+    row = one(tmp_path, "---\ntitle: x\nrelated: [/ferry/, dam]\n---\n[there](/locks/)")
+    assert isinstance(row, Article)
+    assert row.links_to == ["/ferry", "dam", "/locks"]
 
 
 def test_a_date_that_cannot_be_read_is_no_reason_to_publish(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from recommend.articles.addresses import read_address
 from recommend.articles.dates import NEVER_YEAR, DateOrder, read_date
 from recommend.articles.languages import read_language
 from recommend.articles.limits import ID_LIMIT, LINE_LIMIT, MOST_STRINGS, STRING_LIMIT, TEXT_LIMIT
-from recommend.articles.links import is_kept, linked_name
+from recommend.articles.links import is_kept, linked_name, separated
 from recommend.articles.text import clean_line, clean_text
 
 _FAR = timedelta(days=3653)
@@ -166,8 +166,8 @@ def read_authors(value: object, context: Context) -> list[str]:
 
 
 def read_links(value: object, context: Context) -> list[str]:
-    """Distinct ids and addresses of a list, addresses in their canonical form."""
-    listed = [value] if isinstance(value, str) else value
+    """Distinct ids and addresses of a list, addresses in their canonical form; a string is a list as in a cell."""
+    listed = separated(value)
     if listed is None:
         return []
     if not isinstance(listed, list | tuple) or not all(isinstance(one, str) for one in listed):

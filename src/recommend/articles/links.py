@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import chain, islice
+
+import orjson
 
 from recommend.articles.addresses import canonical_url, read_address
 from recommend.articles.limits import LINE_LIMIT, MOST_STRINGS, STRING_LIMIT
@@ -24,6 +26,7 @@ _NAMES = ("id", "url", "link", "href")
 _ELSEWHERE = ("#", "mailto:", "tel:", "javascript:", "data:")
 _OPENING = re.compile(r"<a\s([^<>]{1,4000}+)>", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?<![^\s\"'])href\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"']++))", re.IGNORECASE)
+_BETWEEN = re.compile(r"\s{0,9}(?:[;|\n]|,\s)\s{0,9}")
 _CLOSING = re.compile(r"</a\s*>", re.IGNORECASE)
 
 
@@ -108,8 +111,19 @@ def linked_name(name: str, url: str | None = None) -> str:
 def related(extra: Mapping[str, object]) -> Iterator[str]:
     """The ids and addresses in the fields RELATED_FIELDS of an article's unknown fields, as they were written."""
     for field_name in RELATED_FIELDS:
-        listed = extra.get(field_name)
+        listed = separated(extra.get(field_name))
         for one in listed if isinstance(listed, list) else [listed]:
             named = next((one[name] for name in _NAMES if one.get(name)), None) if isinstance(one, Mapping) else one
             if isinstance(named, str | int):
                 yield str(named)
+
+
+def separated(value: object) -> object:
+    """A string, as a cell of a table holds it, as the list that it writes: in JSON, or with ``;``, ``|`` or a comma and
+    a blank between its parts, as none of these is in an address."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(value)
+    return [part for part in _BETWEEN.split(value.strip()) if part]

@@ -10,6 +10,7 @@ from recommend.sources.row import UNSORTED
 
 Document = Mapping[str, Any]
 
+_GHOST_ALONE = frozenset({"custom_excerpt", "mobiledoc", "lexical", "comment_id", "plaintext"})
 _GHOST_STATUS = {"published": "published", "scheduled": "published"}
 _GHOST_ACCESS = {"public": "public", "members": "members"}
 _WORDPRESS_STATUS = {"publish": "published", "future": "published", "trash": "unpublished"}
@@ -23,12 +24,11 @@ def find_posts(document: object) -> Iterator[dict[str, object]] | None:
         return _feed_items(document)
     database = _first(document.get("db"))
     tables = database.get("data") if isinstance(database, Mapping) else document.get("data")
-    if isinstance(tables, Mapping) and _is_rows(tables.get("posts")):
-        return _ghost_posts(tables)
-    if _is_rows(document.get("posts")):
-        return _ghost_posts(document)
+    for holder in (tables, document):
+        if isinstance(holder, Mapping) and _is_of_ghost(holder.get("posts")):
+            return _ghost_posts(holder)
     nodes = _rows(tables)
-    if nodes and all("attributes" in node and "type" in node for node in nodes):
+    if nodes and all("attributes" in node and str(node.get("type")).startswith("node--") for node in nodes):
         return _drupal_nodes(nodes, document.get("included"))
     return None
 
@@ -92,6 +92,11 @@ def _wordpress_post(post: Document) -> dict[str, object]:
     }
 
 
+def _is_of_ghost(posts: object) -> bool:
+    """Whether they are Ghost's posts, by fields that nobody else has: of others', Ghost's would be all that is read."""
+    return _is_rows(posts) and any(_GHOST_ALONE & post.keys() for post in _rows(posts))
+
+
 def _ghost_posts(tables: Document) -> Iterator[dict[str, object]]:
     tags = _linked(tables, "posts_tags", "tag_id", tables.get("tags"))
     authors = _linked(tables, "posts_authors", "author_id", tables.get("users"))
@@ -105,7 +110,7 @@ def _ghost_posts(tables: Document) -> Iterator[dict[str, object]]:
         yield {
             "id": post.get("uuid") or post.get("id"),
             "title": post.get("title"),
-            "text": post.get("html") or post.get("plaintext"),
+            "text": _placed(post.get("html") or post.get("plaintext")),
             "summary": post.get("custom_excerpt") or post.get("excerpt"),
             "url": _placed(post.get("url")) or (f"/{slug}/" if slug else None),
             "image_url": _placed(post.get("feature_image")),
@@ -135,9 +140,9 @@ def _order(pair: Document) -> int:
     return place if isinstance(place, int) else 0
 
 
-def _placed(address: object) -> str | None:
-    """An address without the mark that stands in an export of Ghost for the site."""
-    return str(address).replace("__GHOST_URL__", "") if address else None
+def _placed(value: object) -> object:
+    """An address, or a text with some, without the mark that stands in an export of Ghost for the site."""
+    return value.replace("__GHOST_URL__", "") if isinstance(value, str) and value else None
 
 
 def _drupal_nodes(nodes: Sequence[Document], included: object) -> Iterator[dict[str, object]]:

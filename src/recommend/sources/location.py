@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from recommend.errors import SourceError, truncated_repr
 from recommend.sources import xml
@@ -29,6 +29,9 @@ from recommend.sources.stream import ByteStream
 from recommend.sources.table import read_csv
 from recommend.sources.web import Web
 from recommend.sources.wordpress import read_wordpress
+
+if TYPE_CHECKING:
+    import fsspec
 
 _COLUMN_READERS = {Format.JSONL: read_jsonl, Format.JSON: read_json, Format.CSV: read_csv}
 _STREAM_READERS = {
@@ -152,16 +155,25 @@ def _read_objects(url: str, format: Format | None, as_read: Reading) -> Iterator
     if not files:
         raise SourceError(f"{url} matches no file")
     for file in files:
-        path, name = Path(file.path), file.full_name
-        kind = format or format_of(path)
         try:
-            with file as opened:
-                if kind in _WHOLE and not is_gzipped(path):
-                    yield from _read_whole(opened, name, kind, as_read)
-                else:
-                    yield from _read_stream(opened, name, kind, as_read, gzipped=is_gzipped(path))
-        except OSError as problem:
-            raise SourceError(f"{name} cannot be read: {problem}") from None
+            yield from _read_object(file, format, as_read)
+        except SourceError as problem:
+            if len(files) == 1:
+                raise
+            yield Reject(file.full_name, None, None, None, "", str(problem))
+
+
+def _read_object(file: fsspec.core.OpenFile, format: Format | None, as_read: Reading) -> Iterator[Row]:
+    path, name = Path(file.path), file.full_name
+    kind = format or format_of(path)
+    try:
+        with file as opened:
+            if kind in _WHOLE and not is_gzipped(path):
+                yield from _read_whole(opened, name, kind, as_read)
+            else:
+                yield from _read_stream(opened, name, kind, as_read, gzipped=is_gzipped(path))
+    except OSError as problem:
+        raise SourceError(f"{name} cannot be read: {problem}") from None
 
 
 def _read_files(

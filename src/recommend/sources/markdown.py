@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import PurePath
 from typing import Any
 
+from recommend.articles.links import RELATED_FIELDS
 from recommend.sources.encoding import decode
 from recommend.sources.limits import FRONT_MATTER_LIMIT, LINE_LIMIT
 from recommend.sources.parsing import ParsingError, parse
@@ -18,6 +19,7 @@ from recommend.sources.stream import ByteStream, oversize
 _FENCES = {"---": "---", "+++": "+++"}
 _TEMPLATE = re.compile(r"\{\{[<%][^{}]{0,1000}\}\}|\{%[^{}]{0,1000}%\}")
 _DATED = re.compile(r"(\d{4}-\d\d-\d\d)-(.+)")
+_NO = {"false", "no", "off", "0"}
 _FIELDS = {  # the names under which each field is found, the best first
     "title": ("title",),
     "summary": ("summary", "description", "excerpt", "subtitle"),
@@ -76,7 +78,8 @@ def _row(head: Mapping[str, Any], html: str, name: str) -> dict[str, object]:
         "text": html,
         "status": _status(head, path),
     }
-    return {name: value for name, value in (row | own).items() if value is not None}
+    links = {name: head.get(name) for name in ("links_to", *RELATED_FIELDS)}
+    return {name: value for name, value in (row | own | links).items() if value is not None}
 
 
 def _first(head: Mapping[str, Any], names: tuple[str, ...]) -> Any:
@@ -86,7 +89,7 @@ def _first(head: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 def _status(head: Mapping[str, Any], path: PurePath) -> str:
     if head.get("password") or "_drafts" in path.parts:
         return "draft"
-    if head.get("draft", False) is not False or head.get("published", True) is False:
+    if head.get("draft", False) is not False or str(head.get("published")).strip().lower() in _NO:
         return "draft"
     return str(head.get("status") or "published")
 
