@@ -102,6 +102,19 @@ def test_the_hash_tells_all_that_decides_a_ranking_and_no_more(recommender: Reco
     assert len(own.code) == 64
 
 
+@pytest.mark.parametrize("field", ["links_to", "text"])
+def test_articles_that_say_something_else_make_another_hash(newsroom: Newsroom, field: str) -> None:
+    def made(value: object) -> str:
+        summed = Article(id="one", title="A story", text="Water rose.", summary="It rains.")
+        newsroom.take(summed.model_copy(update={field: value}))
+        newsroom.reindex()
+        return provenance(newsroom.recommender()).hash
+
+    values: list[object] = [["story-01"], ["story-02"]] if field == "links_to" else ["Water rose.", "Water sank."]
+    assert made(values[0]) != made(values[1])
+    assert made(values[0]) == made(values[0])
+
+
 def test_what_decided_a_run_lies_beside_it_with_the_queries_that_have_no_line(
     recommender: Recommender, tmp_path: Path
 ) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from recommend.articles.article import Article
+from recommend.articles.curation import Curation
 from recommend.encoder import Encoder
 from recommend.evaluation.exposure import Exposure, distances, exposure
 from recommend.recommender import Recommender
@@ -80,6 +82,18 @@ def test_what_policy_keeps_out_of_boxes_is_counted_apart_with_its_reason(
     assert all(boxes[str(one.copy_of)] and one.reason == f"copy of {one.copy_of}" for one in copies)
     assert told.by_policy == [one for one in told.in_no_box if one in hidden or one in copies]
     assert not any(one.by_policy for one in told.articles if one.boxes)
+
+
+def test_what_may_not_be_shown_counts_as_left_out_of_no_box(newsroom: Newsroom, stories: list[Article]) -> None:
+    moment = datetime.now(UTC)
+    over = stories[0].model_copy(update={"id": "over", "expires_at": moment - timedelta(days=1)})
+    early = stories[1].model_copy(update={"id": "early", "published_at": moment + timedelta(days=1)})
+    newsroom.take(over, early)
+    newsroom.reindex()
+    newsroom.store.curations.put("story-02", Curation(hidden_until=moment + timedelta(days=1)), "editor")
+    told = exposure(newsroom.recommender(), 3)
+    assert {one.id for one in stories} - {one.id for one in told.articles} == {"story-02"}
+    assert len(told.articles) == 59
 
 
 def test_months_come_in_order_of_time(told: Exposure) -> None:

@@ -38,6 +38,17 @@ def test_qrels_are_read_plain_and_gzipped_with_tabs_or_spaces_and_comments(name:
     assert read_qrels(tmp_path / name) == {"q1": {"d 1": 3, "d2": 0}, "q2": {"d1": -1}}
 
 
+@pytest.mark.parametrize("name", ["judged.txt", "judged.txt.gz"])
+def test_a_mark_of_the_encoding_in_front_is_of_no_id(name: str, tmp_path: Path) -> None:
+    def write(text: str) -> Path:
+        data = text.encode("utf-8-sig")
+        (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        return tmp_path / name
+
+    assert read_qrels(write("q1\t0\td1\t1\r\nq1\t0\td2\t2\r\n")) == {"q1": {"d1": 1, "d2": 2}}
+    assert read_run(write("q1 Q0 d1 1 0.5 ours\n")) == {"q1": [("d1", 0.5)]}
+
+
 @given(st.dictionaries(NAMES, DOCUMENTS.map(lambda found: sorted(found, key=lambda item: -item[1])), min_size=1))
 def test_a_run_is_read_back_in_the_order_it_was_written(tmp_path_factory: pytest.TempPathFactory, run: Run) -> None:
     path = tmp_path_factory.mktemp("run") / "run.txt.gz"

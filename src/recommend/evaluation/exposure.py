@@ -16,7 +16,7 @@ from recommend.articles.languages import primary_language
 from recommend.evaluation.shown import gini
 from recommend.files import Kind, first_line, starts_with
 from recommend.index.view import View
-from recommend.ranking import near_duplicates
+from recommend.ranking import masks, near_duplicates
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings
 
@@ -157,7 +157,7 @@ def exposure(
     clicks: int = 3,
     progress: Callable[[], None] = lambda: None,
 ) -> Exposure:
-    """How boxes of k items expose all articles.
+    """How boxes of k items expose all articles that may be shown: none that expired, is yet to appear, or is hidden.
 
     Args:
         recommender: makes the boxes, as readers see them.
@@ -168,7 +168,8 @@ def exposure(
     """
     fixed = recommender.pinned()
     view = fixed.view()
-    ids = list(view.ids())
+    shown_ever = masks.places(view, fixed.ranking.eligibility(view).masks, view.ids())
+    ids = [view.segments[number].table.id(row) for number, row in shown_ever]
     boxes: dict[str, list[str]] = {}
     for article_id, answer in zip(ids, fixed.answers(ids, k), strict=True):
         boxes[article_id] = [item.id for item in answer.items] if answer is not None else []
@@ -176,9 +177,7 @@ def exposure(
     shown = Counter(item for items in boxes.values() for item in items)
     steps = distances(boxes, [item.id for item in fixed.listing.latest(front)])
     rules, found = fixed.settings.policy, []
-    for article_id in ids:
-        place = view.locate(article_id)
-        assert place is not None
+    for article_id, place in zip(ids, shown_ever, strict=True):
         card = view.segments[place[0]].table.card(place[1])
         hidden = card.genre if rules.on and not shown[article_id] and card.genre in rules.hidden_genres else None
         original = None if hidden or shown[article_id] else _original(view, place, shown, rules)

@@ -167,6 +167,7 @@ def read_columns(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _open(path: Path, mode: str) -> TextIO:
+    encoding = "utf-8-sig" if mode == "rt" else "utf-8"  # spreadsheets write a mark in front, which is of no id
     if path.suffix == ".gz":
-        return cast("TextIO", gzip.open(path, mode, encoding="utf-8"))
-    return cast("TextIO", path.open(mode, encoding="utf-8"))
+        return cast("TextIO", gzip.open(path, mode, encoding=encoding))
+    return cast("TextIO", path.open(mode, encoding=encoding))

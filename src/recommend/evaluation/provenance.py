@@ -21,6 +21,7 @@ from recommend.resources import model_file
 GROUPS = ("encoder", "indexing", "ranking", "policy")
 """Settings that rankings depend on."""
 _LENGTH = 16
+_ARTICLES = ("articles.arrow", "content_hashes.npy")  # the one has no texts and no links, the other no order
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -34,7 +35,7 @@ class Provenance:
         settings: every one that rankings depend on, by group.
         encoder: its name, fingerprint and adapter.
         ranker: its name, and the SHA-256 of its file.
-        snapshot: its name and revision, how many articles it holds, and the SHA-256 of their table.
+        snapshot: its name and revision, how many articles it holds, and a SHA-256 of all that these say.
         data: SHA-256 of the files that were read, by name.
         version: of this package, and ``code``, a SHA-256 of its sources, which tells uncommitted changes as well.
         seed: of every draw.
@@ -69,15 +70,15 @@ def provenance(recommender: Recommender, data: Mapping[str, str] | None = None) 
     encoder = {"name": manifest.encoder_name, "fingerprint": manifest.encoder, "adapter": manifest.adapter}
     model = settings.ranking.model
     ranker = {"name": model, "sha256": file_sha256(model_file(settings.models, f"{model}.json"))}
-    table = manifest.sha256.get("articles.arrow", "")
+    said = hashlib.sha256(orjson.dumps([manifest.sha256.get(name, "") for name in _ARTICLES])).hexdigest()
     snapshot: dict[str, str | int] = {
-        "name": manifest.name, "revision": manifest.revision, "articles": manifest.articles, "sha256": table,
+        "name": manifest.name, "revision": manifest.revision, "articles": manifest.articles, "sha256": said,
     }  # fmt: skip
     release, code = version("related-articles"), code_digest()
     deciding = {
         name: {key: value for key, value in group.items() if (name, key) not in _IDLE} for name, group in groups.items()
     }
-    content = orjson.dumps([deciding, encoder, ranker, table, release, code], option=orjson.OPT_SORT_KEYS)
+    content = orjson.dumps([deciding, encoder, ranker, said, release, code], option=orjson.OPT_SORT_KEYS)
     return Provenance(
         hashlib.sha256(content).hexdigest()[:_LENGTH],
         groups,
