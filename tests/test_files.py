@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from time import time
 
+import orjson
 import pytest
 
 from recommend.cli.events import EVENTS, SCHEMA
@@ -44,6 +47,28 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     with whole(target) as beside:
         beside.write_text("after")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["after"]
+
+
+def test_of_two_that_write_one_file_at_once_each_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "rejects.jsonl"
+    with RejectsFile(target) as first:
+        first.write(Reject("a.jsonl", 1, None, None, "x", "is no JSON"))
+        with RejectsFile(target) as second:
+            second.write(Reject("b.jsonl", 1, None, None, "y", "is no JSON"))
+        assert [orjson.loads(line)["source"] for line in target.read_bytes().splitlines()] == ["b.jsonl"]
+        first.write(Reject("a.jsonl", 2, None, None, "x", "is no JSON"))
+    assert [orjson.loads(line)["line"] for line in target.read_bytes().splitlines()] == [1, 2]
+    assert [*tmp_path.iterdir()] == [target]
+
+
+def test_what_a_killed_process_left_of_a_file_is_removed_after_a_week(tmp_path: Path) -> None:
+    names = [".a[1].0123abcd.part.jsonl", ".a[1].4567abcd.part.jsonl", ".a1.0123abcd.part.jsonl", ".a[1].part.jsonl"]
+    for name in names:
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (0, 0 if name != names[1] else time()))
+    with whole(tmp_path / "a[1].jsonl") as beside:
+        beside.touch()
+    assert {path.name for path in tmp_path.iterdir()} == {"a[1].jsonl", *names[1:]}
 
 
 def test_a_link_stays_one_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
+from time import time
 
 from recommend.errors import OutputError, truncated_repr
 
 PRIVATE = 0o600
 """The mode of files that hold articles' texts or keys: for their owner alone."""
 _PRIVATE_FOLDER = 0o700
+_LEFT_SECONDS = 7 * 86_400
 
 
 def sync(path: Path) -> None:
@@ -49,7 +52,8 @@ def replace_file(path: Path, content: bytes) -> None:
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Another path to write to: what is there when the block ends takes the place of ``path``, durably; nothing does
-    when it raises. A link stays one: what it leads to is replaced. A device or a pipe is written to as it is.
+    when it raises. A link stays one: what it leads to is replaced. A device or a pipe is written to as it is. Of
+    several that write to one path at once, the last to end stays; what killed ones left is removed after a week.
 
     Raises:
         OSError: that names the file, whatever it is.
@@ -59,7 +63,8 @@ def whole(path: Path) -> Iterator[Path]:
             yield path
         return
     target = path.resolve()
-    temp_path = target.with_name(f".{target.stem}.part{target.suffix}")
+    temp_path = target.with_name(f".{target.stem}.{token_hex(4)}.part{target.suffix}")
+    _sweep(target)
     try:
         with named(path, temp_path):
             yield temp_path
@@ -108,6 +113,15 @@ def follow_mode(root: Path, folder: Path) -> None:
     mode = folder.stat().st_mode & 0o777 | _PRIVATE_FOLDER
     for path in (root, *root.rglob("*")):
         path.chmod(mode if path.is_dir() else mode & ~0o111)
+
+
+def _sweep(target: Path) -> None:
+    """Removes what killed processes left on their way to a file."""
+    beside = f".{glob.escape(target.stem)}.{'[0-9a-f]' * 8}.part{glob.escape(target.suffix)}"
+    for leftover in target.parent.glob(beside):
+        with suppress(OSError):
+            if time() - leftover.stat().st_mtime > _LEFT_SECONDS:
+                leftover.unlink()
 
 
 def _take_place(temp_path: Path, path: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import orjson
 import pyarrow.parquet as pq
@@ -16,8 +17,10 @@ from selectolax.lexbor import LexborHTMLParser
 
 from recommend.articles.article import Article
 from recommend.cli import workers
+from recommend.cli.intake import FormatName
 from recommend.configuration import load_settings
 from recommend.ranking.candidates import FEATURES
+from recommend.sources import Format
 from running import Recommend
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +57,16 @@ def test_from_a_file_to_related_stories(recommend: Recommend, articles: Path, co
     assert [item["rank"] for item in items] == [1, 2, 3]
     assert {path.name for path in Path().iterdir()} >= {"own.db", "own"}
     assert not Path("index").exists()
+
+
+def test_every_format_can_be_named_and_a_folder_then_holds_files_of_any_ending(
+    recommend: Recommend, articles: Path
+) -> None:
+    folder = articles.parent / "lines"
+    folder.mkdir()
+    articles.rename(folder / "articles.txt")
+    assert recommend("ingest", folder, "--format", "jsonl", "--no-embed").out.startswith("8 added")
+    assert {*get_args(FormatName)} == {str(one) for one in Format}
 
 
 def test_rows_that_are_no_articles_are_set_aside_with_their_reasons(recommend: Recommend, articles: Path) -> None:

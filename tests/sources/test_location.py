@@ -130,6 +130,24 @@ def test_the_only_file_of_a_folder_or_glob_that_cannot_be_read_is_an_error(tmp_p
             list(read(location))
 
 
+@pytest.mark.parametrize(("name", "told"), [("a.rss", '<?xml version="1.0" encoding="{}"?>'), ("a.csv", "")])
+@pytest.mark.parametrize("declared", ["iso-8859-1", "utf-8"])
+def test_an_encoding_that_is_named_goes_before_what_a_document_says_of_itself(
+    tmp_path: Path, name: str, told: str, declared: str
+) -> None:
+    item = "<item><guid>https://quay.example/1</guid><title>Привет</title></item>"
+    feed = f'{told.format(declared)}<rss version="2.0"><channel><title>x</title>{item}</channel></rss>'
+    (tmp_path / name).write_bytes((feed if told else "id,title\na,Привет\n").encode("koi8-r"))
+    (row,) = read(tmp_path / name, encoding="koi8-r")
+    assert isinstance(row, Article)
+    assert row.title == "Привет"
+
+
+def test_in_an_encoding_that_is_named_an_empty_file_of_lines_holds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").touch()
+    assert list(read(tmp_path / "a.jsonl", encoding="koi8-r")) == []
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_standard_input_is_json_lines_unless_told_otherwise(packed: bool) -> None:
     def stdin(content: bytes) -> io.BytesIO:

@@ -16,7 +16,7 @@ from recommend.files import Kind, first_line, named, whole
 from recommend.settings import SourceSettings
 from recommend.sources import ColumnMap, Columns, Format, Reject, RowWarning, Web, read, size
 
-FormatName = Literal["jsonl", "json", "csv", "parquet", "feed", "sitemap", "wordpress", "page", "markdown"]
+FormatName = Literal["jsonl", "json", "csv", "parquet", "feed", "sitemap", "wordpress", "page", "markdown", "archive"]
 
 
 _REASONS = 1_000
@@ -50,7 +50,8 @@ class Intake:
         Raises:
             SourceError: when a location does not exist.
         """
-        sizes = [size(location) for location in locations]
+        self._format = None if format is None else Format(format)
+        sizes = [size(location, self._format) for location in locations]
         self.total = None if None in sizes else float(sum(known for known in sizes if known is not None))
         self.consumed = 0
         self.rejected = 0
@@ -60,7 +61,6 @@ class Intake:
         self.reasons: Counter[str] = Counter()
         self._seen: set[int] = set()
         self._locations = locations
-        self._format = None if format is None else Format(format)
         self._on_remark = on_remark
         self._web, self._query = web, query
         self.settings = settings

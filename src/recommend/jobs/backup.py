@@ -68,7 +68,6 @@ def backup(store: Store, target: Path, *, kept: Iterable[Kept] = (), force: bool
         raise OutputError(f"--out {truncated_repr(target)} is not a file, which a database has to be")
     try:
         with whole(target) as temp_path:
-            temp_path.unlink(missing_ok=True)  # what a killed one left
             write_private(temp_path)
             _copy(store.engine, temp_path)
             _check(temp_path)

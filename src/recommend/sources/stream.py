@@ -98,17 +98,22 @@ class ByteStream:
         encoding = encoding_by_mark(start)
         self.is_utf8 = encoding is not None
         if encoding not in {None, "utf-8"}:
-            self.recode(str(encoding))
+            self.recode(str(encoding), b"")  # its own mark comes first, where it has one
 
     @property
     def damage(self) -> str | None:
         """Why the bytes break off, once they did; None for a stream that is whole so far."""
         return self._inner.damage
 
-    def recode(self, encoding: str) -> None:
-        """What is still to be read is turned from an encoding into UTF-8."""
-        decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
-        self._convert(lambda data, final: decoder.decode(data, final).encode(errors="replace"))
+    def recode(self, encoding: str, mark: bytes = _UTF8_MARK) -> None:
+        """What is still to be read is turned from an encoding into UTF-8, with a mark before it that says so."""
+        decoder, marks = codecs.getincrementaldecoder(encoding)(errors="replace"), iter([mark])
+
+        def convert(data: bytes, final: bool) -> bytes:
+            text = decoder.decode(data, final).encode(errors="replace")
+            return next(marks, b"") + text if text else text
+
+        self._convert(convert)
 
     def break_lines(self) -> None:
         """What is still to be read has its carriage returns turned into line ends."""
