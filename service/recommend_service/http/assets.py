@@ -41,10 +41,10 @@ class Asset:
         headers = {
             "Access-Control-Allow-Origin": "*",  # a script with a hash is only run where it may be read
             "Cache-Control": f"public, max-age={kept}",
-            "ETag": f'"{self.version}"',
+            "ETag": f'W/"{self.version}"',  # its bytes are others where it is compressed
         }
         if self.version in request.headers.get("If-None-Match", ""):
-            return Response(status_code=304, headers=headers)
+            return Response(status_code=304, headers={**headers, "Vary": "Accept-Encoding"})
         return Response(self.body, headers=headers, media_type=self.media_type)
 
 

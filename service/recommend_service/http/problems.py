@@ -42,6 +42,8 @@ _STATUS: dict[type[RecommendError], HTTPStatus] = {
     EncoderError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+_UNKEPT = {"Cache-Control": "no-store"}
+
 
 class Problem(BaseModel):
     """What went wrong, and the way out."""
@@ -76,9 +78,9 @@ LIMIT_PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 def problem(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """A problem as a response."""
+    """A problem as a response, which no cache keeps: many keep a 404 unless told not to, and the article may come."""
     body = Problem(title=status.phrase, status=status, detail=detail).model_dump()
-    return Response(orjson.dumps(body), status, headers, "application/problem+json")
+    return Response(orjson.dumps(body), status, _UNKEPT | (headers or {}), "application/problem+json")
 
 
 def known_problem(error: RecommendError) -> Response:
@@ -107,7 +109,7 @@ def _for_client(request: Request, response: Response, detail: str) -> Response:
     status = HTTPStatus(response.status_code)
     page = _page().render(root=request.scope.get("root_path", "").rstrip("/"), status=status, detail=detail)
     headers = {name: value for name, value in response.headers.items() if name in {"allow", "retry-after"}}
-    return Response(page, status, headers, "text/html; charset=utf-8")
+    return Response(page, status, _UNKEPT | headers, "text/html; charset=utf-8")
 
 
 @cache

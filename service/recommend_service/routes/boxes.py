@@ -15,7 +15,7 @@ from recommend.ranking.answer import Answer
 from recommend.recommender import Recommender
 from recommend.settings import ServiceSettings
 from recommend.stand_ins import stand_in
-from recommend_service.cache.response import UNKEPT, cache_control
+from recommend_service.cache.response import UNKEPT, cache_control, names_tag
 from recommend_service.http.auth import require_reader
 from recommend_service.http.box import render_box, render_story
 from recommend_service.http.fast_route import FastRoute
@@ -85,9 +85,9 @@ async def _respond(
 def _marked(request: Request, markup: str, caching: str) -> Response:
     body = markup.encode()
     tag = f'"{sha256(body).hexdigest()[:16]}"'
-    headers = {"Cache-Control": caching, "ETag": tag}
-    if tag in request.headers.get("If-None-Match", ""):
-        return marked(request, Response(status_code=304, headers=headers))
+    headers = {"Cache-Control": caching, "ETag": f"W/{tag}"}  # its bytes are others where it is compressed
+    if names_tag(request.headers.get("If-None-Match", "").encode(), tag.encode()):
+        return marked(request, Response(status_code=304, headers={**headers, "Vary": "Accept-Encoding"}))
     return marked(request, Response(body, headers=headers, media_type="text/html; charset=utf-8"))
 
 

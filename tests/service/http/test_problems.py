@@ -19,6 +19,15 @@ ARTICLE = "/v1/articles/problem"
 WRITES = pytest.mark.parametrize(("method", "path"), [("PUT", ARTICLE), ("POST", "/v1/related")])
 
 
+@pytest.mark.parametrize(
+    "path", [ARTICLE, f"{ARTICLE}/related?fallback=none", f"{ARTICLE}/story", "/v1/nothing", "/no"]
+)
+@pytest.mark.parametrize("accepts", ["application/json", "text/html"])
+def test_no_cache_keeps_that_something_is_not_there_for_it_may_come(newsroom: Any, path: str, accepts: str) -> None:
+    missing = newsroom.reader.get(path, headers={"Accept": accepts})
+    assert (missing.status_code, missing.headers["Cache-Control"]) == (404, "no-store")
+
+
 @WRITES
 def test_a_body_that_announces_too_much_is_refused_unread(newsroom: Any, method: str, path: str) -> None:
     connection = http.client.HTTPConnection(newsroom.address.removeprefix("http://"), timeout=10)

@@ -52,7 +52,18 @@ def test_it_is_found_by_url_and_unchanged_is_told_in_few_bytes(reader: Any) -> N
         found.headers["Cache-Control"]
         == reader.get(f"/v1/articles/{STORY}/related").headers["Cache-Control"].split(", stale")[0]
     )
-    assert reader.get(PATH, headers={"If-None-Match": found.headers["ETag"]}).status_code == 304
+    tag = found.headers["ETag"]
+    for given in (tag, tag.removeprefix("W/"), f'"other", {tag}', "*"):
+        again = reader.get(PATH, headers={"If-None-Match": given})
+        assert (again.status_code, again.content, again.headers["Vary"]) == (304, b"", "Accept-Encoding")
+
+
+@pytest.mark.parametrize("path", [PATH, "/assets/related-articles.js"])
+def test_the_tag_of_what_is_compressed_for_some_is_not_that_of_its_bytes(reader: Any, path: str) -> None:
+    zipped, plain = (reader.get(path, headers={"Accept-Encoding": coding}) for coding in ("gzip", "identity"))
+    assert zipped.headers["Content-Encoding"] == "gzip"
+    assert zipped.headers["ETag"] == plain.headers["ETag"]
+    assert plain.headers["ETag"].startswith("W/")
 
 
 def test_it_looks_as_asked(reader: Any) -> None:
