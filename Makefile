@@ -8,6 +8,8 @@ FAST := tests/articles tests/sources tests/index tests/ranking tests/encoder tes
 
 ALONE := tests/service/attack  # where all tests are that run alone: collecting the others takes longer than these
 
+unexport PYTHONDONTWRITEBYTECODE  # with which each of the processes that tests start would compile the library anew
+
 .PHONY: demo demo-pgvector test thorough check coverage site pictures element lint bench relevance kills dirty fuzz attack clean
 
 demo: .venv/installed

@@ -273,6 +273,7 @@ def serve_workers(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Abs
         values["ENCODER"] = settings.encoder.model_dump_json()
         environment = {**os.environ, **{f"RECOMMEND_{name}": value for name, value in values.items()}}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"  # on a disk that takes no more it would be half a module's
         command = [*under, sys.executable, "-c", "from recommend.cli import main; main()", "serve", "--workers", "2"]
         folder = tmp_path_factory.mktemp("workers")
         log = folder / "serve.log"
