@@ -10,13 +10,14 @@ import pytest
 from effort import THOROUGH
 from recommend.articles.article import Article
 from recommend.cli.intake import Intake
+from recommend.encoder import Encoder
 from recommend.errors import EvaluationError
 from recommend.evaluation.experiment import answerable, rank_queries, scratch
 from recommend.evaluation.intervals import interval
 from recommend.evaluation.judgements import read_qrels
 from recommend.evaluation.metrics import per_query
 from recommend.recommender import Recommender
-from recommend.settings import PolicySettings, Settings
+from recommend.settings import EncoderSettings, PolicySettings, Settings
 from recommend.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,26 @@ def test_rankings_have_the_depth_asked_for_without_unknown_documents(
         progress=lambda batch: pytest.fail(str(batch)) if batch.embedded else None,
     ) as again:
         assert rank_queries(again, {query: dict.fromkeys(unknown, -1)}) == run
+
+
+def test_in_a_folder_that_holds_others_only_the_articles_given_are_ranked(
+    stories: list[Article], toy_encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recommend.evaluation.experiment.open_encoder", lambda *_: toy_encoder)
+    settings = Settings(policy=OFF, encoder=EncoderSettings(name="toy", max_words=0))
+
+    def ranked(some: list[Article], folder: Path) -> tuple[int, list[str], int]:
+        embedded = list[int]()
+        with scratch(some, settings, folder=folder, progress=lambda batch: embedded.append(batch.embedded)) as opened:
+            return len(opened), [item.id for item in opened.related("story-01", 10)], sum(embedded)
+
+    fresh = ranked(stories[:30], tmp_path / "fresh")
+    everything = ranked(stories, tmp_path / "kept")
+    fewer, again = (ranked(some, tmp_path / "kept") for some in (stories[:30], stories))
+    assert fewer[:2] == fresh[:2]
+    assert again[:2] == everything[:2]
+    assert (fresh[0], everything[0]) == (30, 60)
+    assert (fewer[2], again[2]) == (0, 0)
 
 
 def test_the_sample_corpus_is_ranked_as_its_judgements_say(indexed: tuple[Settings, Store]) -> None:

@@ -16,10 +16,9 @@ from recommend.cli.console import meter, out, plain
 from recommend.cli.intake import Intake
 from recommend.encoder import Encoder
 from recommend.errors import EvaluationError
-from recommend.evaluation.experiment import scratch
+from recommend.evaluation.experiment import scratch, take_only
 from recommend.evaluation.judgements import Qrels
 from recommend.files import replace_file
-from recommend.ingest import ingest
 from recommend.settings import Settings
 from recommend.store import Store
 from recommend.training.card import Card
@@ -44,7 +43,7 @@ def embedded(encoder: Encoder, articles: str, folder: Path) -> tuple[list[Articl
     intake = Intake([articles])
     with closing(Store(f"sqlite:///{folder / 'store.db'}")) as store:
         with meter("embedding", intake.total) as bar:
-            ingest(store, encoder, intake, progress=lambda batch: bar.advance(batch.total, done=intake.consumed))
+            take_only(store, encoder, intake, progress=lambda batch: bar.advance(batch.total, done=intake.consumed))
         with store.published(encoder.fingerprint) as (_, changes):
             pairs = [(c.article, c.embedding) for c in changes if c.article is not None and c.embedding is not None]
     return [article for article, _ in pairs], np.array([embedding for _, embedding in pairs], np.float32)

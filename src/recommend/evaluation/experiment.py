@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from recommend.articles.article import Article
-from recommend.encoder import open_encoder
+from recommend.articles.article import Article, Status
+from recommend.encoder import Encoder, open_encoder
 from recommend.errors import EvaluationError, UnknownArticleError
 from recommend.evaluation.judgements import UNKNOWN, Qrels, Run
 from recommend.evaluation.metrics import without_unknown
@@ -44,7 +44,7 @@ def scratch(
     """A recommender over the articles alone, in a store and an index of their own.
 
     Args:
-        articles: all there are.
+        articles: all there are, whatever ``folder`` holds of others.
         settings: everything but store and index counts.
         folder: keeps store and index for the next time, which then embeds only what changed; removed when None.
         progress: see :func:`recommend.ingest.ingest`.
@@ -58,11 +58,34 @@ def scratch(
         try:
             own, articles = decided_by(own, store, articles)
             encoder = open_encoder(own.encoder, own.models)
-            ingest(store, encoder, articles, progress=progress)
+            take_only(store, encoder, articles, progress=progress)
             reindex(store, encoder, own, hooks=Hooks(exposed=partial(spread_exposure, own)))
             yield Recommender(store, own, encoder)
         finally:
             store.close()
+
+
+def take_only(
+    store: Store,
+    encoder: Encoder,
+    articles: Iterable[Article],
+    *,
+    progress: Callable[[IngestCounts], None] = lambda _: None,
+) -> None:
+    """Stores articles, see :func:`recommend.ingest.ingest`, and unpublishes all others, which keep their embeddings."""
+    given = dict[str, bool]()
+
+    def noted() -> Iterator[Article]:
+        for one in articles:
+            given[one.id] = one.status == Status.PUBLISHED
+            yield one
+
+    ingest(store, encoder, noted(), progress=progress)
+    if store.counts()["published"] == sum(given.values()):
+        return
+    with store.published(None) as (_, found):
+        others = [one.article for one in found if one.article is not None and one.article.id not in given]
+    ingest(store, None, (one.model_copy(update={"status": Status.UNPUBLISHED}) for one in others))
 
 
 def rank_queries(

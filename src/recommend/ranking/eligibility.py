@@ -109,6 +109,16 @@ class Eligibility:
             masks = self._kept(kind, Masks(tuple(rows), self._conditions(query, any_kind)))
         return masks
 
+    def unwanted(self, number: int, query: Query | None) -> dict[str, BoolArray]:
+        """By rule of policy, (n,) which rows of a segment it leaves out under a query, unless the request asks for
+        them."""
+        table, rules = self.view.segments[number].table, self.settings.policy
+        genre, language = (None, None) if query is None else (query.genre, query.language)
+        asked = self.filters.names_language
+        return policy.unwanted(
+            table, rules, genre, None if asked else language, self.moment(query), any_genre=bool(self.filters.genre)
+        )
+
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """Those of editors that are in force; none while the policy is off."""
@@ -153,12 +163,7 @@ class Eligibility:
         table, rules = self.view.segments[number].table, self.settings.policy
         given = [self.masks[number]]
         if rules.on and not any_kind:
-            genre, language = (None, None) if query is None else (query.genre, query.language)
-            asked = self.filters.names_language
-            unwanted = policy.unwanted(
-                table, rules, genre, None if asked else language, self.moment(query), any_genre=bool(self.filters.genre)
-            )
-            given.extend(~mask for mask in unwanted.values())
+            given.extend(~mask for mask in self.unwanted(number, query).values())
         if self.settings.ranking.as_of == "query" and query is not None and query.published_at != MISSING:
             given.append((table.published_at != MISSING) & (table.published_at < query.published_at))
         return every(given)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from recommend.articles.article import Access
 from recommend.index.query import Query
 from recommend.index.view import View
-from recommend.ranking import near_duplicates, policy
+from recommend.ranking import near_duplicates
 from recommend.ranking.candidates import Candidates, Place
 from recommend.ranking.chosen import Chosen
 from recommend.ranking.displacing_rules import full_by, moved_by
@@ -124,12 +124,11 @@ class _Comparison:
         place = None if article_id is None else view.locate(article_id)
         lifted = preferred(view, place, rules)
         at_lifted = np.zeros(len(chosen), np.bool_) if lifted is None else is_at(chosen, lifted)
-        moment, tables = eligibility.moment(query), [segment.table for segment in view.segments]
         return cls(
             view, eligibility, rules, missed, box,
             blocked=eligibility.curated(article_id)[1],
             unwanted={
-                number: policy.unwanted(tables[number], rules, query.genre, query.language, moment)
+                number: eligibility.unwanted(number, query)
                 for number in {number for number, _ in missed.places}
                 if rules.on
             },
