@@ -48,6 +48,17 @@ def test_a_clean_run_leaves_no_rejects_of_an_earlier_one(recommend: Recommend, a
     assert not Path("rejects.jsonl").exists()
 
 
+def test_a_query_without_a_database_is_refused_and_a_path_that_leads_nowhere_is_named(
+    recommend: Recommend, articles: Path
+) -> None:
+    for command in ("ingest", "init"):
+        ran = recommend(command, articles, "--query", "SELECT 1")
+        assert ran.code == 1
+        assert f"--query is for databases, and '{articles}' is none" in ran.err
+    ran = recommend("ingest", articles, "--no-embed", "--items", "data.stories")
+    assert (ran.code, ran.err) == (0, "--items data.stories is for a JSON document: it was not used here\n")
+
+
 def test_the_reasons_of_rejects_are_told_where_they_are_counted(recommend: Recommend, articles: Path) -> None:
     with articles.open("ab") as file:
         file.write(b'{"id": "x"}\n{"id": "y"}\n{"id": "z", "title": "T", "published_at": "03/04/2026"}\n')

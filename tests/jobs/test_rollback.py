@@ -91,6 +91,17 @@ def test_each_rollback_goes_one_further_back_until_there_is_none(newsroom: Newsr
     assert go_back(newsroom, names[2]) == names[2] == newsroom.live.name
 
 
+@pytest.mark.databases("sqlite", "pgvector")
+def test_what_was_gone_back_from_is_not_gone_back_to(newsroom: Newsroom) -> None:
+    names = [newsroom.live.name]
+    for number in range(3):
+        newsroom.take(parse_article({"id": f"new-{number}", "title": "New"}))
+        if number == 2:
+            assert go_back(newsroom) == names[1]
+        names.append(newsroom.reindex(full=True).manifest.name)
+    assert go_back(newsroom) == names[1]
+
+
 def test_a_damaged_or_unknown_snapshot_is_refused_and_the_live_one_stays(newsroom: Newsroom) -> None:
     old = newsroom.live.name
     live = newsroom.reindex(full=True).manifest.name

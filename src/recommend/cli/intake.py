@@ -12,9 +12,10 @@ import orjson
 
 from recommend.articles.article import Article
 from recommend.collisions import Collision
+from recommend.errors import SourceError, truncated_repr
 from recommend.files import Kind, first_line, named, whole
 from recommend.settings import SourceSettings
-from recommend.sources import ColumnMap, Columns, Format, Reject, RowWarning, Web, read, size
+from recommend.sources import ColumnMap, Columns, Format, Reject, RowWarning, Web, is_database, read, size
 
 FormatName = Literal["jsonl", "json", "csv", "parquet", "feed", "sitemap", "wordpress", "page", "markdown", "archive"]
 
@@ -48,8 +49,10 @@ class Intake:
     ) -> None:
         """
         Raises:
-            SourceError: when a location does not exist.
+            SourceError: when a location does not exist, or there is a query and none is a database.
         """
+        if query is not None and not any(map(is_database, locations)):
+            raise SourceError(f"--query is for databases, and {truncated_repr(', '.join(locations))} is none")
         self._format = None if format is None else Format(format)
         sizes = [size(location, self._format) for location in locations]
         self.total = None if None in sizes else float(sum(known for known in sizes if known is not None))

@@ -62,16 +62,17 @@ def is_live(servers: Servers, name: str) -> bool:
 
 
 def previous_generation(servers: Servers) -> Manifest:
-    """The generation that was live before the live one.
+    """The generation that was live last before the live one and is older: none that was gone back from since.
 
     Raises:
         SnapshotError: when none is live, or none before.
     """
-    live, known = live_name(servers), [one for one in generations(servers) if one.published and one.verified]
-    before = [one.manifest for one in known if live is not None and one.manifest.name < live]
-    if not before:
+    live, known = live_name(servers), [one for one in generations(servers) if one.verified]
+    before = [(one.published_at, one.manifest) for one in known if live is not None and one.manifest.name < live]
+    published = [(moment, manifest) for moment, manifest in before if moment is not None]
+    if not published:
         raise SnapshotError(f"index {servers.name} holds no generation older than the live one, {live}")
-    return before[0]
+    return max(published, key=lambda one: one[0])[1]
 
 
 def prune_generations(servers: Servers, keep: int) -> list[str]:

@@ -133,6 +133,8 @@ class Columns:
                 )
             else:
                 lines.append(f"no column is the id: {stand_in} stands in; --map COLUMN=id names another")
+        if self.asked.items and not self.items:
+            lines.append(f"--items {self.asked.items} is for a JSON document: it was not used here")
         if self._source is None and (self.missing or self.asked.constants):
             lines.append("the mapping is for JSON, CSV, Parquet and databases: it was not used here")
         elif self.missing:

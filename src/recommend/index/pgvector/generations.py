@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -33,7 +34,8 @@ class Generation:
         step: how often changes were brought to its base, see :mod:`recommend.index.pgvector.steps`; 0 for one that was
             loaded whole.
         live: whether readers are answered from it.
-        verified: whether all of it is there; ``published`` whether it was ever live.
+        verified: whether all of it is there.
+        published_at: when it went live last, None for one that never was.
     """
 
     manifest: Manifest
@@ -41,7 +43,12 @@ class Generation:
     step: int
     live: bool
     verified: bool
-    published: bool
+    published_at: datetime | None
+
+    @property
+    def published(self) -> bool:
+        """Whether it was ever live."""
+        return self.published_at is not None
 
     @property
     def base(self) -> str:
@@ -91,15 +98,15 @@ def held(servers: Servers, number: int) -> list[Generation]:
     if not _has_catalog(servers[number]):
         return []
     rows = servers[number].ask(
-        "SELECT manifest, accesses, step, l.name IS NOT NULL, verified_at IS NOT NULL, published_at IS NOT NULL"
+        "SELECT manifest, accesses, step, l.name IS NOT NULL, verified_at IS NOT NULL, published_at"
         f" FROM {CATALOG}.generations g LEFT JOIN {CATALOG}.live l USING (name) ORDER BY g.name DESC"
     )
     names = []
-    for told, accesses, step, live, verified, published in rows:
+    for told, accesses, step, live, verified, published_at in rows:
         manifest = orjson.loads(told)
         own = manifest.pop(_SHARD, [0, 1]) == [number, len(servers)]
         read = Manifest.model_validate(manifest)
-        names.append(Generation(read, frozenset(accesses), step, live, verified and own, published))
+        names.append(Generation(read, frozenset(accesses), step, live, verified and own, published_at))
     return names
 
 

@@ -72,12 +72,13 @@ def list_snapshots(layout: IndexLayout) -> list[Listed]:
 
 
 def previous_name(layout: IndexLayout) -> str:
-    """The name of the newest readable snapshot that is older than the live one and was live itself.
+    """The name of the readable snapshot that was live last before the live one and is older: none that was gone back
+    from since.
 
     Raises:
         SnapshotError: when none is live or none is older.
     """
-    live, published = current_name(layout), {*published_names(layout)}
+    live, published = current_name(layout), published_names(layout)
     names = [
         listed.name
         for listed in list_snapshots(layout)
@@ -86,9 +87,10 @@ def previous_name(layout: IndexLayout) -> str:
     if live not in names:
         wrong = "no snapshot is live" if live is None else f"the live snapshot {truncated_repr(live)} cannot be read"
         raise SnapshotError(f"{wrong}: name one of {', '.join(names) or 'none'} to roll back to")
-    older = names[names.index(live) + 1 :]
-    if not older:
+    older, before = names[names.index(live) + 1 :], published[: published.index(live)] if live in published else []
+    latest = next((name for name in reversed(before) if name in older), None)
+    if latest is None:
         raise SnapshotError(
             f"no published snapshot is older than {live}: name one, or raise indexing.keep to keep more of them"
         )
-    return older[0]
+    return latest
