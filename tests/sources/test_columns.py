@@ -156,11 +156,29 @@ def test_columns_nobody_knows_are_told_once_with_what_they_resemble() -> None:
         ("draft", "true", Status.DRAFT),
         ("visibility", "private", Status.UNPUBLISHED),
         ("visibility", "public", Status.PUBLISHED),
+        ("is_deleted", "1", Status.UNPUBLISHED),
+        ("Archived", "true", Status.UNPUBLISHED),
+        ("deleted_at", "2026-01-05 10:00:00", Status.UNPUBLISHED),
+        ("deleted_at", "0000-00-00 00:00:00", Status.PUBLISHED),
+        ("deleted_at", "", Status.PUBLISHED),
+        ("hidden", "no", Status.PUBLISHED),
+        ("password", "secret", Status.UNPUBLISHED),
+        ("is_public", "false", Status.UNPUBLISHED),
+        ("public", "adults", Status.PUBLISHED),
     ],
 )
 def test_flags_say_whether_an_article_is_public(column: str, value: str, status: Status) -> None:
     (article,) = articles_of(f"id,title,note,{column}\n1,T,n,{value}\n".encode(), Format.CSV)
     assert article.status == status
+
+
+def test_a_document_with_a_title_of_its_own_and_a_list_of_articles_is_read_as_these() -> None:
+    listed = b'{"title":"Harbour News","articles":[{"id":"1","title":"One"},{"id":"2","title":"Two"}]}'
+    assert [article.id for article in articles_of(listed, Format.JSON)] == ["1", "2"]
+    whole = b'{"id":"1","title":"T","body":"x","items":[{"title":"One"}]}'
+    assert [article.id for article in articles_of(whole, Format.JSON)] == ["1"]
+    blocks = b'{"id":"1","title":"T","docs":[{"kind":"p","value":"x"}],"authors":[{"name":"Ann"}]}'
+    assert [article.id for article in articles_of(blocks, Format.JSON)] == ["1"]
 
 
 def test_what_keeps_an_article_back_counts_for_more_than_what_does_not() -> None:

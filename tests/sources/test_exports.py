@@ -218,6 +218,20 @@ def test_posts_that_are_not_of_ghost_are_not_published_by_a_guess(change: dict[s
     assert row.status is not Status.PUBLISHED
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"_id": "drafts.7", "_type": "post", "title": "Not yet"},
+        {"id": 7, "attributes": {"title": "Not yet", "publishedAt": None, "createdAt": "2026-01-05"}},
+        {"id": 7, "documentId": "abc", "title": "Not yet", "publishedAt": None},
+    ],
+)
+def test_drafts_that_are_told_by_an_id_or_a_missing_date_are_not_published(row: dict[str, object]) -> None:
+    (draft,) = rows([row])
+    assert isinstance(draft, Article)
+    assert draft.status is Status.DRAFT
+
+
 def test_links_within_an_export_of_ghost_lead_to_its_posts() -> None:
     text = '<p>As <a href="__GHOST_URL__/ferry-returns/">we wrote</a>.</p>'
     other = {**GHOST, "uuid": "2", "slug": "other", "html": text}

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from recommend.errors import SourceError, truncated_repr
 from recommend.sources.column_map import ColumnMap
-from recommend.sources.json_path import path_of_list, values_at
+from recommend.sources.json_path import is_known_list, path_of_list, values_at
 from recommend.sources.limits import COLUMNS, NAMES
 from recommend.sources.names import FIELDS, field_by_value, field_of, flat, is_decided_by_value, is_slug, nearest
 from recommend.sources.row import Row, cell_rows, rows
@@ -106,11 +106,12 @@ class Columns:
             if not items:
                 keys = ", ".join(document) if isinstance(document, Mapping) else type(document).__name__
                 raise SourceError(f"{source} has nothing at {path} (found: {truncated_repr(keys)})")
-        elif isinstance(document, Mapping) and not any(
-            role and role[0] == "title" for name in document if (role := field_of(name))
-        ):
+        elif isinstance(document, Mapping):
+            held = _fields_of(document)
             path = path_of_list(document) or ""
             items = list(values_at(document, path)) if path else []
+            if "title" in held and ("text" in held or not is_known_list(path) or not all(map(_is_titled, items))):
+                return None  # it is an article itself, whatever lists it has
         else:
             return None
         if items:
@@ -223,7 +224,11 @@ class Columns:
             if role is None or (value in (None, "") and name not in self._flags and name not in FIELDS):
                 rest[name] = value
             elif name in self._flags and name not in self.asked.fields:
-                known, meant, keeps = field_by_value(name, value)
+                told = field_by_value(name, value)
+                if told is None:
+                    rest[name] = value
+                    continue
+                known, meant, keeps = told
                 offer(name, known, -1 if keeps else 99, meant)
             else:
                 offer(
@@ -251,6 +256,14 @@ class Columns:
         slug = "-".join(re.findall(r"\w+", title.lower()))[:60].strip("-_")
         content = f"{title}\x00{taken.get('published_at') or ''}"
         return f"{slug}-{sha256(content.encode(errors='replace')).hexdigest()[:8]}"
+
+
+def _fields_of(row: Mapping[str, object]) -> set[str]:
+    return {role[0] for name in row if (role := field_of(name))}
+
+
+def _is_titled(item: object) -> bool:
+    return isinstance(item, Mapping) and "title" in _fields_of(item)
 
 
 def _list(names: Iterable[str]) -> str:

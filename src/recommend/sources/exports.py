@@ -22,21 +22,34 @@ def find_posts(document: object) -> Iterator[dict[str, object]] | None:
         return None
     if str(document.get("version", "")).startswith("https://jsonfeed.org/") and _is_rows(document.get("items")):
         return _feed_items(document)
-    database = _first(document.get("db"))
-    tables = database.get("data") if isinstance(database, Mapping) else document.get("data")
-    for holder in (tables, document):
-        if isinstance(holder, Mapping) and _is_of_ghost(holder.get("posts")):
-            return _ghost_posts(holder)
-    nodes = _rows(tables)
+    database, data = _mapping(_first(document.get("db"))), document.get("data")
+    for tables in (_mapping(database.get("data")), _mapping(data), document):
+        if _is_rows(tables.get("posts")) and (database or _is_of_ghost(tables)):
+            return _ghost_posts(tables)
+    nodes = _rows(data)
     if nodes and all("attributes" in node and str(node.get("type")).startswith("node--") for node in nodes):
         return _drupal_nodes(nodes, document.get("included"))
     return None
 
 
 def as_row(element: object) -> object:
-    """An element of a JSON array as a row: a post as the REST interface of WordPress gives it, or what it was."""
-    title = element.get("title") if isinstance(element, Mapping) else None
-    return _wordpress_post(element) if isinstance(title, Mapping) and "rendered" in title else element  # type: ignore[arg-type]
+    """An element of a JSON array as a row: a post as the REST interface of WordPress gives it, what Sanity or Strapi
+    have of a draft as one, or what it was."""
+    if not isinstance(element, Mapping):
+        return element
+    title = element.get("title")
+    if isinstance(title, Mapping) and "rendered" in title:
+        return _wordpress_post(element)
+    return {**element, "status": "draft"} if _is_draft(element) else element
+
+
+def _is_draft(element: Document) -> bool:
+    """Whether that is told otherwise than by a status: by the id in Sanity, by a date that is null in Strapi."""
+    if "_type" in element and str(element.get("_id")).startswith("drafts."):
+        return True
+    attributes = element.get("attributes")
+    told = attributes if isinstance(attributes, Mapping) else element if "documentId" in element else {}
+    return told.get("publishedAt", "") is None
 
 
 def _feed_items(feed: Document) -> Iterator[dict[str, object]]:
@@ -92,9 +105,9 @@ def _wordpress_post(post: Document) -> dict[str, object]:
     }
 
 
-def _is_of_ghost(posts: object) -> bool:
-    """Whether they are Ghost's posts, by fields that nobody else has: of others', Ghost's would be all that is read."""
-    return _is_rows(posts) and any(_GHOST_ALONE & post.keys() for post in _rows(posts))
+def _is_of_ghost(tables: Document) -> bool:
+    """Whether they are Ghost's, by names that nobody else has: of other posts, what Ghost lacks would be lost."""
+    return "posts_tags" in tables or any(_GHOST_ALONE & post.keys() for post in _rows(tables["posts"]))
 
 
 def _ghost_posts(tables: Document) -> Iterator[dict[str, object]]:

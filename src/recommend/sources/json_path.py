@@ -56,5 +56,10 @@ def path_of_list(document: Mapping[str, object]) -> str | None:
     return None
 
 
+def is_known_list(path: str) -> bool:
+    """Whether a path leads to a list of the top of a document by a name that lists of articles have."""
+    return path.removesuffix("[*]") in _LISTS
+
+
 def _is_list(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)

@@ -56,8 +56,15 @@ _FLAGS = {  # what a column of yes and no says
     "membersonly": ("access", "members", "public"),
     "isaccessibleforfree": ("access", "public", "paid"),
 }
+_AWAY = {  # which say that readers may not see it, and often since when
+    "deleted", "isdeleted", "deletedat", "deletedon", "trashed", "istrashed", "trashedat", "archived", "isarchived",
+    "archivedat", "private", "isprivate", "hidden", "ishidden", "unlisted", "isunlisted", "password", "postpassword",
+    "passwordprotected",
+}  # fmt: skip
+_IN_SIGHT = {"public", "ispublic", "visible", "isvisible"}  # where they say yes or no
 _YES = {"true", "yes", "on", "1", "1.0", "y", "x", "checked"}
 _NO = {"", "false", "no", "off", "0", "0.0", "n"}
+_NOTHING = re.compile(r"[\s0:.,TZ+-]*|null|none|nan|nat|n/a|\\n", re.IGNORECASE)
 _ATTACHED = re.compile(r"[^()]{0,500}\((https?://[^()\s]{1,4000})\).{0,5000}", re.DOTALL)  # as Airtable has it
 _HIDDEN = {"private", "password", "password protected", "hidden", "unlisted"}
 
@@ -82,12 +89,21 @@ def is_slug(name: str) -> bool:
     return simplified(name) in _SLUGS
 
 
-def field_by_value(name: str, value: object) -> tuple[str, object, bool]:
-    """Field and value of a column whose field depends on its value, and whether the value hides something from readers.
+def field_by_value(name: str, value: object) -> tuple[str, object, bool] | None:
+    """Field and value of a column whose field depends on its value, and whether the value hides something from readers;
+    None for a value that says nothing of a field.
 
     Such are flags (an empty one says no), Ghost's and WordPress's visibility, and categories.
     """
     key = simplified(name)
+    if key in _AWAY:
+        word = str(value or "").strip().lower()
+        away = word not in _NO and not _NOTHING.fullmatch(word)
+        return "status", "unpublished" if away else "published", away
+    if key in _IN_SIGHT:
+        word = str("" if value is None else value).strip().lower()
+        hidden = word in _NO - {""}
+        return ("status", "unpublished" if hidden else "published", hidden) if hidden or word in _YES else None
     if key in _FLAGS:
         field, yes, no = _FLAGS[key]
         word = str(value or "").strip().lower()
@@ -105,7 +121,7 @@ def field_by_value(name: str, value: object) -> tuple[str, object, bool]:
 
 def is_decided_by_value(name: str) -> bool:
     """Whether :func:`field_by_value` decides the field of a column."""
-    return simplified(name) in {*_FLAGS, "visibility", "categories"}
+    return simplified(name) in {*_FLAGS, *_AWAY, *_IN_SIGHT, "visibility", "categories"}
 
 
 def nearest(name: str) -> str | None:
