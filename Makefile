@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
-JOBS ?= auto
+JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))  # one more than cores, as tests also wait for processes and disks
 FAST := tests/articles tests/sources tests/index tests/ranking tests/encoder tests/test_arrays.py tests/test_errors.py tests/test_imports.py tests/test_settings.py
 
 ALONE := tests/service/attack  # where all tests are that run alone: collecting the others takes longer than these

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -146,13 +147,18 @@ def test_a_curve_is_fitted_anew_under_random_articles_and_the_weights_stay(train
     assert after.calibration != before.calibration
 
 
-def test_a_ranker_is_fitted_to_several_sets_together(recommend: Recommend, tmp_path: Path) -> None:
+def test_a_ranker_is_fitted_to_several_sets_together(recommend: Recommend, kept: Path) -> None:
     file = Path("fewer.jsonl")
     file.write_text("".join(CORPUS.read_text(encoding="utf-8").splitlines(keepends=True)[:90]))
     one, fewer = (("--articles", articles, "--qrels", JUDGEMENTS) for articles in (CORPUS, file))
     weights = []
-    for given in (one, fewer, (*one, *fewer)):
-        ran = recommend("train", "ranker", *given, "--out", "ours.json", "--steps", 100, "--force")
+    for scratch, given in ((kept, one), (Path("fewer"), fewer), (Path("both"), (*one, *fewer))):
+        if len(given) > len(one):  # what is embedded already
+            shutil.copytree(kept / "0", scratch / "0")
+            shutil.copytree(Path("fewer/0"), scratch / "1")
+        ran = recommend(
+            "train", "ranker", *given, "--scratch", scratch, "--out", "ours.json", "--steps", 100, "--force"
+        )
         assert ran.code == 0, ran.err
         weights.append(Ranker.load(Path("ours.json")).features["dense"].long)
     assert len(set(weights)) == 3

@@ -251,6 +251,7 @@ def test_answers_of_the_next_snapshot_that_are_ready_when_it_is_served_are_what_
         assert cache.target(view, now, (asked.article_id.encode(), b"")) is not None
 
 
+@pytest.mark.parametrize("recommender", ["plain"], indirect=True)  # features know of no policy
 def test_a_changed_article_has_the_same_features_seen_from_either_side(
     recommender: Recommender, toy_encoder: Encoder
 ) -> None:
