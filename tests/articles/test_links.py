@@ -57,6 +57,11 @@ def test_an_article_links_to_the_pages_that_its_text_and_its_related_fields_name
     ]
 
 
+def test_a_related_article_is_named_by_its_address_as_well_as_by_its_number() -> None:
+    row = {"id": "river", "title": "t", "related_posts": [{"id": 12, "url": "https://news.example/dam/"}, {"id": None}]}
+    assert parse_article(row).links_to == ["12", "https://news.example/dam"]
+
+
 def test_without_an_address_of_its_own_relative_links_stay_as_they_are() -> None:
     assert parse_article({"id": "river", "title": "t", "text": TEXT}).links_to == [
         "/2020/locks",

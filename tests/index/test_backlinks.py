@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -73,6 +74,13 @@ def test_links_that_came_later_do_not_count_where_that_is_asked() -> None:
     found = backlinks(a, b, undated, c)
     assert [counts(found, before=seconds(article("x", day=day).published_at))[3] for day in (3, 5, 9)] == [0, 1, 2]
     assert counts(found)[3] == 3
+
+
+def test_a_link_of_a_minute_later_does_not_count_either() -> None:
+    moments = [datetime(2026, 1, 3, 12, minute, tzinfo=UTC) for minute in range(10)]
+    for moment in moments:
+        later = article("a", "b").model_copy(update={"published_at": moment + timedelta(minutes=1)})
+        assert counts(backlinks(later, article("b")), before=seconds(moment)) == [0, 0]
 
 
 def test_what_every_page_links_to_is_furniture() -> None:

@@ -165,11 +165,22 @@ def test_columns_nobody_knows_are_told_once_with_what_they_resemble() -> None:
         ("password", "secret", Status.UNPUBLISHED),
         ("is_public", "false", Status.UNPUBLISHED),
         ("public", "adults", Status.PUBLISHED),
+        ("embargoed", "yes", Status.DRAFT),
+        ("embargo", "no", Status.PUBLISHED),
     ],
 )
 def test_flags_say_whether_an_article_is_public(column: str, value: str, status: Status) -> None:
     (article,) = articles_of(f"id,title,note,{column}\n1,T,n,{value}\n".encode(), Format.CSV)
     assert article.status == status
+
+
+def test_an_embargo_counts_for_more_than_the_date_of_an_article() -> None:
+    lines = b"id,title,published_at,embargo_until\n1,T,2026-01-05,2031-02-03\n2,T,2026-01-05,\n"
+    later, now = articles_of(lines, Format.CSV)
+    assert (later.published_at, now.published_at) == (
+        datetime(2031, 2, 3, tzinfo=UTC),
+        datetime(2026, 1, 5, tzinfo=UTC),
+    )
 
 
 def test_a_document_with_a_title_of_its_own_and_a_list_of_articles_is_read_as_these() -> None:

@@ -113,9 +113,8 @@ def related(extra: Mapping[str, object]) -> Iterator[str]:
     for field_name in RELATED_FIELDS:
         listed = separated(extra.get(field_name))
         for one in listed if isinstance(listed, list) else [listed]:
-            named = next((one[name] for name in _NAMES if one.get(name)), None) if isinstance(one, Mapping) else one
-            if isinstance(named, str | int):
-                yield str(named)
+            names = map(one.get, _NAMES) if isinstance(one, Mapping) else (one,)
+            yield from (str(name) for name in names if isinstance(name, str | int) and name != "")
 
 
 def separated(value: object) -> object:

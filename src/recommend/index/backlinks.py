@@ -116,7 +116,7 @@ class Backlinks:
         sizes = [*map(len, rows)]
         counted: NDArray[np.bool_] = self.rows.indices[places] != np.repeat([*map(self._column, groups)], sizes)[of]
         if any(moment is not None for moment in before):
-            days = np.array([np.inf if moment is None else moment / _DAY for moment in before])
+            days = np.array([np.inf if moment is None else moment / _DAY for moment in before], np.float32)  # as kept
             until = np.repeat(days, sizes)[of]
             counted &= (self.rows.data[places] < until) | np.isinf(until)
         evidence: FloatArray = np.log1p(np.bincount(of, counted, minlength=len(both))).astype(np.float32)

@@ -61,7 +61,11 @@ _AWAY = {  # which say that readers may not see it, and often since when
     "archivedat", "private", "isprivate", "hidden", "ishidden", "unlisted", "isunlisted", "password", "postpassword",
     "passwordprotected",
 }  # fmt: skip
+_EMBARGO = {  # which say until when readers may not see it yet, or that
+    "embargo", "embargodate", "embargountil", "embargoeduntil", "embargoed", "isembargoed", "underembargo",
+}  # fmt: skip
 _IN_SIGHT = {"public", "ispublic", "visible", "isvisible"}  # where they say yes or no
+_OF_SIGHT = _AWAY | _EMBARGO | _IN_SIGHT
 _YES = {"true", "yes", "on", "1", "1.0", "y", "x", "checked"}
 _NO = {"", "false", "no", "off", "0", "0.0", "n"}
 _NOTHING = re.compile(r"[\s0:.,TZ+-]*|null|none|nan|nat|n/a|\\n", re.IGNORECASE)
@@ -96,14 +100,8 @@ def field_by_value(name: str, value: object) -> tuple[str, object, bool] | None:
     Such are flags (an empty one says no), Ghost's and WordPress's visibility, and categories.
     """
     key = simplified(name)
-    if key in _AWAY:
-        word = str(value or "").strip().lower()
-        away = word not in _NO and not _NOTHING.fullmatch(word)
-        return "status", "unpublished" if away else "published", away
-    if key in _IN_SIGHT:
-        word = str("" if value is None else value).strip().lower()
-        hidden = word in _NO - {""}
-        return ("status", "unpublished" if hidden else "published", hidden) if hidden or word in _YES else None
+    if key in _OF_SIGHT:
+        return _of_sight(key, value)
     if key in _FLAGS:
         field, yes, no = _FLAGS[key]
         word = str(value or "").strip().lower()
@@ -119,9 +117,22 @@ def field_by_value(name: str, value: object) -> tuple[str, object, bool] | None:
     return ("tags", value, False) if several else ("section", flat("section", parts), False)
 
 
+def _of_sight(key: str, value: object) -> tuple[str, object, bool] | None:
+    """The same of a column by which readers may not see an article, or not yet."""
+    word = str("" if value in (None, [], {}) else value).strip().lower()
+    says_no = word in _NO or bool(_NOTHING.fullmatch(word))
+    if key in _EMBARGO:
+        embargo = ("status", "draft", True) if word in _YES else ("published_at", value, True)
+        return None if says_no else embargo
+    if key in _IN_SIGHT and word not in {*_YES, *_NO} - {""}:
+        return None
+    hidden = says_no if key in _IN_SIGHT else not says_no
+    return "status", "unpublished" if hidden else "published", hidden
+
+
 def is_decided_by_value(name: str) -> bool:
     """Whether :func:`field_by_value` decides the field of a column."""
-    return simplified(name) in {*_FLAGS, *_AWAY, *_IN_SIGHT, "visibility", "categories"}
+    return simplified(name) in {*_FLAGS, *_OF_SIGHT, "visibility", "categories"}
 
 
 def nearest(name: str) -> str | None:
