@@ -16,7 +16,11 @@ from recommend.articles.article import Article
 from recommend.articles.duplicates import group_key
 from recommend.index.backlinks import Backlinks
 from recommend.index.dates import seconds
+from recommend.index.query import Query
 from recommend.index.table import ArticleTable
+from recommend.ranking import newcomers
+from recommend.ranking.candidates import FEATURES
+from recommend.ranking.features import compute_features
 from statements import sql
 
 if TYPE_CHECKING:
@@ -140,7 +144,8 @@ def test_backlinks_are_read_as_they_were_written(articles: list[Article]) -> Non
     with TemporaryDirectory() as folder:
         found.save(Path(folder) / "backlinks")
         read = Backlinks.load(Path(folder) / "backlinks")
-        stacked = Backlinks.of_vectors([found.vector(row) for row in range(len(found))], found.linking)
+        own = np.array([group_key(one) for one in articles], np.uint64)
+        stacked = Backlinks.of_vectors([found.vector(row) for row in range(len(found))], found.linking, own)
         every = [np.arange(len(found))]
         for other in (read, stacked):
             np.testing.assert_array_equal(other.evidence(every, [0], [None]), found.evidence(every, [0], [None]))
@@ -158,6 +163,27 @@ def test_a_changed_article_keeps_the_backlinks_that_the_snapshot_knows(
     number, row = view.locate(stories[0].id) or (0, 0)
     assert number == 1
     assert len(view.segments[number].backlinks.vector(row).terms) == 4
+
+
+def test_what_an_article_links_to_counts_for_nothing_under_it_once_its_text_is_mended(
+    newsroom: Newsroom, stories: list[Article]
+) -> None:
+    def evidence(query: Query) -> list[float]:
+        segment, rows = view.segments[0], [n for n, story in enumerate(stories) if story.id in linking.links_to]
+        return [*map(float, compute_features(segment, 0, query, np.array(rows)).feature("backlinks"))]
+
+    linking = stories[3]
+    recommender = newsroom.recommender()
+    view = recommender.view()
+    before = evidence(view.segments[0].query(3))
+    mended = linking.model_copy(update={"text": f"{linking.text} as we wrote before"})
+    assert evidence(recommender.query_of(view, mended)) == before
+    newsroom.take(mended)
+    view = recommender.view()
+    assert view.locate(linking.id) == (1, 0)
+    assert evidence(view.segments[1].query(0)) == before
+    under = newcomers.features_under(view, 1, np.array([0]), (1, 0))[0, FEATURES.index("backlinks")]
+    assert under == view.segments[1].backlinks.evidence_under(0, view.segments[0].groups[[3]])[0]
 
 
 @pytest.mark.parametrize("written", ['"no list"', '{"a": 1}', "[1, null]"])

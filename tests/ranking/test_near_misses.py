@@ -56,6 +56,13 @@ def test_near_misses_are_the_best_that_are_not_shown_each_with_its_rule(explaine
     assert "ranked lower" in whys
 
 
+def test_no_rule_is_named_that_the_request_lifts(indexed: tuple[Settings, Store], encoder: Encoder) -> None:
+    answer = Recommender(indexed[1], indexed[0], encoder).answer(ANCHOR, 1, Filters(genre="opinion"), explain=True)
+    assert answer is not None
+    assert answer.near_misses
+    assert not any("genre" in miss.why for miss in answer.near_misses)
+
+
 def test_a_floor_and_a_taste_for_variety_are_named(indexed: tuple[Settings, Store], encoder: Encoder) -> None:
     usual = under(indexed, encoder, PolicySettings(diversity=0.0))
     least = round(usual.items[2].score - 0.0001, 4)  # scores are told rounded, the floor is held against what they are

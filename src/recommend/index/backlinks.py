@@ -45,10 +45,12 @@ class Backlinks:
             published, NaN where that is unknown.
         linking: (l,) uint64 ascending, the duplicate groups of all articles of the archive that link to one of it;
             copies link once.
+        own: (n,) uint64 the duplicate groups by which the articles themselves link; None: their own.
     """
 
     rows: sparse.csr_array
     linking: Groups
+    own: Groups | None = None
 
     @classmethod
     def none(cls, count: int, linking: Groups | None = None) -> Backlinks:
@@ -84,9 +86,9 @@ class Backlinks:
         return cls(matrix, linking)
 
     @classmethod
-    def of_vectors(cls, vectors: Sequence[TermVector], linking: Groups) -> Backlinks:
-        """Of articles whose backlinks are known by :meth:`vector`."""
-        return cls(stack(vectors, len(linking)).rows, linking)
+    def of_vectors(cls, vectors: Sequence[TermVector], linking: Groups, own: Groups) -> Backlinks:
+        """Of articles whose backlinks are known by :meth:`vector`, and which link by groups of their ``own``."""
+        return cls(stack(vectors, len(linking)).rows, linking, own)
 
     def __len__(self) -> int:
         return int(self.rows.shape[0])

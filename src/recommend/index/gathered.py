@@ -116,13 +116,13 @@ class Gathered(Segment):
         if lacking:
             raise NotAtHand(Wanted(lacking))
 
-    def backlinks_of(self, article_id: str) -> TermVector:
-        """See :meth:`~recommend.index.segment.Segment.backlinks_of`."""
+    def links_of(self, article_id: str) -> tuple[TermVector, int | None]:
+        """See :meth:`~recommend.index.segment.Segment.links_of`."""
         if not len(self.backlinks.linking):
-            return NONE
+            return NONE, None
         here = self if self.table.row(article_id) is not None else self.gather(Wanted(frozenset([article_id])))
         row = here.table.row(article_id)
-        return NONE if row is None else here.backlinks.vector(row)
+        return (NONE, None) if row is None else (here.backlinks.vector(row), int(here.groups[row]))
 
     def bring_newest(self, conditions: Conditions, section: str | None, count: int) -> None:
         """Has the ``count`` newest articles at hand that fulfil the conditions, of a section if one is given."""

@@ -31,6 +31,8 @@ class Query:
         access: of the article: where its body is not public, no reason says what only that holds.
         tags, authors: see :mod:`recommend.index.labels`.
         card: gives the article's, which only rules ask for.
+        links_as: the duplicate group by which the snapshot knows what it links to, of one that changed since; None:
+            ``group``.
     """
 
     embedding: FloatArray
@@ -46,6 +48,7 @@ class Query:
     tags: TermVector = NONE
     authors: TermVector = NONE
     card: Callable[[], Card] | None = None
+    links_as: int | None = None
 
     @property
     def term_count(self) -> int:
@@ -60,6 +63,7 @@ class Prepared:
     Attributes:
         row: the table's.
         key: by which it is kept, empty for one that is not.
+        links_as: as of :class:`Query`.
         backlinks: those that the snapshot knows, see :mod:`recommend.index.backlinks`.
         neighbours: ids of those of whose terms ``context`` is mixed, and its ``length`` before that was made 1; of one
             that was kept, neither is known.
@@ -76,6 +80,7 @@ class Prepared:
     title: TermVector = NONE
     backlinks: TermVector = NONE
     key: bytes = b""
+    links_as: int | None = None
     neighbours: tuple[str, ...] = ()
     length: float = 1.0
 
@@ -96,4 +101,5 @@ class Prepared:
             self.tags,
             self.authors,
             card=partial(card_of, article),
+            links_as=self.links_as,
         )

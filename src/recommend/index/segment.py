@@ -83,7 +83,11 @@ class Segment:
             stack([one.tags for one in ordered], beside.tags.rows.shape[1]),
             stack([one.authors for one in ordered], beside.authors.rows.shape[1]),
             stack([one.title for one in ordered], beside.titles.rows.shape[1]),
-            Backlinks.of_vectors([one.backlinks for one in ordered], beside.backlinks.linking),
+            Backlinks.of_vectors(
+                [one.backlinks for one in ordered],
+                beside.backlinks.linking,
+                np.array([one.group if one.links_as is None else one.links_as for one in ordered], np.uint64),
+            ),
         )
 
     def __len__(self) -> int:
@@ -105,7 +109,13 @@ class Segment:
             self.tags.vector(row),
             self.authors.vector(row),
             card=partial(self.table.card, row),
+            links_as=int(self.link_as[row]),
         )
+
+    @property
+    def link_as(self) -> NDArray[np.uint64]:
+        """(n,) duplicate groups by which the snapshot knows what the articles link to."""
+        return self.groups if self.backlinks.own is None else self.backlinks.own
 
     def check(self) -> None:
         """Looks whether it can be searched."""
@@ -129,10 +139,10 @@ class Segment:
         """The row of an id, None when there is none."""
         return self.table.row(article_id)
 
-    def backlinks_of(self, article_id: str) -> TermVector:
-        """The backlinks of an article, those of one that is not here: none."""
+    def links_of(self, article_id: str) -> tuple[TermVector, int | None]:
+        """The backlinks of an article, and the duplicate group by which it links; of one that is not here: none."""
         row = self.table.row(article_id)
-        return NONE if row is None else self.backlinks.vector(row)
+        return (NONE, None) if row is None else (self.backlinks.vector(row), int(self.groups[row]))
 
     def bring(self, ids: Iterable[str]) -> None:
         """Has the articles of some ids at hand."""

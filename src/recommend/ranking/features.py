@@ -57,7 +57,9 @@ def compute_features_each(
             context,
             mentioned([query.terms for query in queries], segment.titles, rows),
             length(segment.matrix, both),
-            segment.backlinks.evidence(rows, [query.group for query in queries], before),
+            segment.backlinks.evidence(
+                rows, [query.group if query.links_as is None else query.links_as for query in queries], before
+            ),
             segment.time_curve.at(days),
             -np.log1p(days),
             same_section(segment, [query.section for query in queries], rows),

@@ -56,7 +56,7 @@ def features_under(view: View, number: int, rows: IntArray, place: Place) -> Flo
         "context": context,
         "titles": mentions(segment.matrix, rows, changed.titles.vector(row)),
         "length": np.repeat(length(changed.matrix, np.array([row])), len(rows)),
-        "backlinks": changed.backlinks.evidence_under(row, segment.groups[rows]),
+        "backlinks": changed.backlinks.evidence_under(row, segment.link_as[rows]),
         "time_curve": segment.time_curve.at(days),
         "days_log": -np.log1p(days),
         "section": _same_section(segment, rows, changed.table.value("section", row)),

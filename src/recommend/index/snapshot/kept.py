@@ -36,6 +36,7 @@ _SCHEMA = pa.schema(
         pa.field("key", pa.binary(16), nullable=False),
         pa.field("embedding", pa.binary(), nullable=False),
         pa.field("group", pa.uint64(), nullable=False),
+        pa.field("links_as", pa.uint64()),
         *(pa.field(f"{name}.{part}", pa.large_binary(), nullable=False) for name in _VECTORS for part in _PARTS),
     ]
 )
@@ -134,7 +135,7 @@ def prepared_of(row: Mapping[str, Any], article: Article) -> Prepared:
     }
     embedding = to_float32(np.frombuffer(row["embedding"], _EMBEDDING))
     card = {name: row[name] for name in SCHEMA.names}
-    prepared: dict[str, Any] = {"group": row["group"], "key": row["key"], **vectors}
+    prepared: dict[str, Any] = {"group": row["group"], "key": row["key"], "links_as": row["links_as"], **vectors}
     return Prepared(article, card, embedding, **prepared)
 
 
@@ -151,6 +152,7 @@ def _row_of(one: Prepared) -> dict[str, object]:
         "key": one.key,
         "embedding": one.embedding.astype(_EMBEDDING).tobytes(),
         "group": one.group,
+        "links_as": one.links_as,
     }
     for name in _VECTORS:
         vector: TermVector = getattr(one, name)

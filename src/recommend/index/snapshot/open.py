@@ -90,6 +90,7 @@ class Snapshot:
         context, context_length = mixed_with_length(
             terms, [*map(segment.matrix.vector, neighbours.tolist()), *[terms] * own]
         )
+        linked_by, links_as = self.segment.links_of(article.id)
         return Prepared(
             article,
             row_of(article),
@@ -102,7 +103,8 @@ class Snapshot:
             titles.weigh(
                 titles.without_series(article.title, article.site, self.series), article.language, self.lexicon
             ),
-            self.segment.backlinks_of(article.id),
+            linked_by,
+            links_as=links_as,
             neighbours=tuple(map(segment.table.id, neighbours.tolist())),
             length=context_length,
         )
