@@ -45,6 +45,16 @@ def test_the_article_of_a_page_is_found_with_what_its_head_tells() -> None:
     assert "rights" not in row.text
 
 
+@pytest.mark.parametrize("url", ["https://post.example/bridge", None])
+def test_the_links_of_its_text_are_told_and_no_others_and_the_text_stays(url: str | None) -> None:
+    linked = PAGE.replace("the council said", 'as <a href="/2025/plan">we wrote</a>, the council said')
+    row, plain = read(linked, url), read(PAGE.replace("the council said", "as we wrote, the council said"), url)
+    assert isinstance(row, Article)
+    assert isinstance(plain, Article)
+    assert row.links_to == ["https://post.example/2025/plan"]
+    assert row.text == plain.text
+
+
 def test_what_is_known_for_certain_goes_before_what_the_page_says() -> None:
     row = read(PAGE, "https://post.example/bridge", title="The bridge is open", published_at="2026-01-04T00:00:00Z")
     assert isinstance(row, Article)

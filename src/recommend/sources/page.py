@@ -56,21 +56,26 @@ def read_page(
 
 def find_article(data: bytes, told: Mapping[str, str]) -> dict[str, object]:
     """What a page tells of itself, as JSON has it; runs in a process of its own, see ``parsing``."""
+    from lxml import etree
     from trafilatura import bare_extraction
     from trafilatura.utils import load_html
+    from trafilatura.xml import xmltotxt
 
     text, url = decode(data, told["content-type"]), told["url"] or None
     tree = load_html(text)  # which gives up at a depth of 256: others take time that grows with the square of it
     if tree is None:
         return {"row": None, "address": url}
     address = _address(tree, url)
-    article: Any = bare_extraction(tree, url=url, with_metadata=True, include_comments=False)
+    article: Any = bare_extraction(tree, url=url, with_metadata=True, include_comments=False, include_links=True)
     if article is None:
         return {"row": None, "address": address}
+    links = [urljoin(address or "", link.get("target")) for link in article.body.iter("ref") if link.get("target")]
+    etree.strip_tags(article.body, "ref")
     row = {
         "id": address,
         "title": article.title,
-        "text": article.text,
+        "text": xmltotxt(article.body, include_formatting=False),
+        "links_to": links,
         "summary": article.description,
         "url": address,
         "image_url": _meta(tree, "og:image") or article.image,
