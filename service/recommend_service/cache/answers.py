@@ -67,12 +67,13 @@ class CacheKey(NamedTuple):
 
 
 class UrlEntry(NamedTuple):
-    """The cached answer of a path and query string, the template of its route, and when it expires (seconds since
-    1970) if nothing changes before."""
+    """The cached answer of a path and query string, the template of its route, when it expires (seconds since 1970) if
+    nothing changes before, and the only revision of the store at which the path leads there; None: at any."""
 
     ready: CachedResponse
     route: str
     until: float = math.inf
+    revision: int | None = None
 
 
 PathAndQuery = tuple[bytes, bytes]
@@ -115,6 +116,8 @@ class AnswerCache:
       it lets pass; paths with such a parameter are targets until that article is too old.
     - So is the day, where ages count by it (``prefer``, ``policy.freshness``, ``policy.max_age``); paths are targets
       until it ends.
+    - Another article may take over an address, and change no answer: a path that names one is a target at a single
+      revision.
 
     Answers are made one at a time, each request looking again once it has the lock, so that none is made twice.
     """
@@ -148,13 +151,16 @@ class AnswerCache:
         return AnswerCache(self._most, self._most_bytes, self._comparison)
 
     def recently_asked(self, most: int) -> list[RecentRequest]:
-        """The most recent requests, latest first; only those without filters or ``explain``."""
+        """The most recent requests, latest first; only those without filters or ``explain``, and of their URLs those
+        that lead to an article at any revision."""
         recent = list[RecentRequest]()
         for entry in reversed([*self._entries]):
             asked = entry.asked
             if len(recent) < most and asked is not None and not asked.explain and asked.filters == UNFILTERED:
                 held = ((key, self._by_url.get(key)) for key in [*entry.targets])
-                recent.append((asked, [(key, target[1].route) for key, target in held if target is not None]))
+                recent.append(
+                    (asked, [(key, target[1].route) for key, target in held if target and target[1].revision is None])
+                )
         return recent
 
     def replace_with(self, successor: AnswerCache) -> None:
@@ -176,7 +182,7 @@ class AnswerCache:
         if view is not self._view or not self._valid_from <= now < self._valid_until:
             self._drop_stale(view, now)
         held = self._by_url.get(path_and_query)
-        if held is None or now >= held[1].until:
+        if held is None or now >= held[1].until or held[1].revision not in {None, view.revision}:
             return None
         self._entries.move_to_end(held[0])
         return held[1]
@@ -188,6 +194,7 @@ class AnswerCache:
         ready: CachedResponse,
         target: tuple[PathAndQuery, str, float] | None = None,
         *,
+        revision: int | None = None,
         known: bool = True,
     ) -> None:
         """Stores an answer of ``view``, unless a lookup with another view came since, or it is partial.
@@ -197,6 +204,7 @@ class AnswerCache:
             asked: its key; None when the request named no id of an article.
             ready: the answer.
             target: path and query string, the template of the route, and when the entry expires.
+            revision: see :class:`UrlEntry`.
             known: whether the article exists; if not, the answer is the first to be evicted.
         """
         if view is not self._view or not self._most or ready.partial:
@@ -211,7 +219,7 @@ class AnswerCache:
             if asked is not None:
                 self._by_key[asked] = entry
         if target is not None:
-            self._add_url(target[0], entry, UrlEntry(entry.ready, *target[1:]))
+            self._add_url(target[0], entry, UrlEntry(entry.ready, *target[1:], revision))
         self._entries.move_to_end(entry, last=known)
         while self.size > self._most_bytes or len(self._entries) > self._most:
             self._drop(next(iter(self._entries)))

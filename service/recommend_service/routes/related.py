@@ -129,5 +129,6 @@ def _answered(
         assert ready is not None
         leads = target, scope["route"].path_format, key.until(given.max_age)
         exists = hit or (known and over(present, lambda view: view.locate(asked.article_id)) is not None)
-        cache.put(present, key if known else None, ready, leads, known=exists)
+        bound = present.revision if isinstance(given, UrlParameters) else None
+        cache.put(present, key if known else None, ready, leads, revision=bound, known=exists)
     return ready, revision

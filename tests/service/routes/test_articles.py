@@ -68,6 +68,23 @@ def test_a_new_article_is_created_an_equal_one_changes_nothing_and_a_changed_one
     assert stored["extra"] == {"byline": "kept"}
 
 
+def test_an_address_leads_to_the_article_that_took_it_over_by_the_next_answer(newsroom: Any) -> None:
+    def asked(*tried: str) -> list[str]:
+        found = (newsroom.reader.get("/v1/related", params={"url": "https://news.example/live"}) for _ in tried)
+        return [answer.json()["article_id"] for answer in found]
+
+    def put(name: str, **fields: str) -> None:
+        row = {"url": "https://news.example/live", "text": "Leaders of Central Asia condemned it.", **fields}
+        assert newsroom.writer.article("PUT", name, json=row).status_code == 201
+
+    put("live-1", title="Central Asian leaders condemn the drone attack once more")
+    assert asked("first", "kept") == ["live-1", "live-1"]
+    put("live-2", title="Knitting with zebras", text="Wool and needles.", published_at="2001-01-01T00:00:00Z")
+    assert asked("first", "kept") == ["live-2", "live-2"]
+    assert newsroom.writer.article("DELETE", "live-2").status_code == 204
+    assert asked("first", "kept") == ["live-1", "live-1"]
+
+
 def test_a_new_article_is_recommended_under_an_old_story_by_the_next_answer(newsroom: Any) -> None:
     related = f"/v1/articles/{OLD_STORY}/related"
     tag = newsroom.reader.get(related).headers["ETag"]
