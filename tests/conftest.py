@@ -45,12 +45,14 @@ pytest_plugins = ["servers"]
 
 ROOT = Path(__file__).parents[1]
 
+gc.disable()  # until all tests are imported
 hypothesis_settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("repeatable")
 
 
 def pytest_collection_finish() -> None:
     """Leaves what is imported by now out of every later search for garbage: that was a tenth of the tests' time."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

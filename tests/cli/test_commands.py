@@ -26,13 +26,14 @@ def test_every_command_is_listed_with_the_line_of_help_it_has() -> None:
 def test_a_command_is_found_in_the_module_that_the_list_names() -> None:
     """Each with a command line that has loaded no other, in one process, which imports what they rest on once."""
     script = (
-        "import sys\nfrom importlib import import_module\nfrom typer.testing import CliRunner\n"
+        "import gc, sys\nfrom importlib import import_module\nfrom typer.testing import CliRunner\n"
         "names = sys.argv[1:]\n"
         "for name in names:\n"
         "    for loaded in [module for module in sys.modules if module.startswith('recommend.cli')]:\n"
         "        del sys.modules[loaded]\n"
         "    ran = CliRunner().invoke(import_module('recommend.cli.app').app, [name, '--help'])\n"
         "    assert (ran.exit_code, 'Usage' in ran.output) == (0, True), (name, ran.output, ran.exception)\n"
+        "    assert gc.isenabled(), 'garbage is looked for again once the module is there'\n"
         "    print(name)\n"
     )
     command = [sys.executable, "-W", "error", "-c", script, *MODULES]

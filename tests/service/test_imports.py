@@ -18,6 +18,7 @@ LAYERS = [  # from the base up; modules and packages of the service
     "warming",
     "desk judging middleware reindex_watch routes",
     "app",
+    "start",
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
 WEB = {"fastapi", "starlette"}

@@ -59,7 +59,7 @@ def test_the_service_answers_and_takes_articles_in_throughout_a_change_of_encode
     stop, stored, statuses = threading.Event(), list[str](), list[int]()
 
     def write(service: Any) -> None:
-        while not stop.is_set():
+        while not stop.wait(0.05):  # the job has a share of the cores
             article_id = f"late-{len(stored)}"
             body = {"title": f"Leaders condemn drone attack, part {len(stored)}", "text": "Drones over Novgorod."}
             statuses.append(service.writer.article("PUT", article_id, json=body).status_code)

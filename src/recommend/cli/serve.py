@@ -97,7 +97,7 @@ def _serve(settings: Settings, bound: socket, host: str, workers: int) -> None:
             os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
         _announce(settings, host, bound.getsockname()[1])
         run_workers(
-            "recommend_service.app:create_app",
+            "recommend_service.start:create_app",
             bound,
             own=own,
             factory=True,
