@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
+from ipaddress import IPv4Address, ip_address
 
 from anyio import CancelScope
 from limits import parse
@@ -132,7 +133,8 @@ class Timeout:
 
 
 class RateLimit:
-    """Answers 429 to a key, or an address without a valid key, that asks more often than ``rate``, as ``600/minute``.
+    """Answers 429 to a key, or an address without a valid key, that asks more often than ``rate``, as ``600/minute``;
+    IPv6 addresses of one network count as one.
 
     Windows are fixed and begin with a client's first request, so across the end of one up to twice as many get through.
     They are counted by the system's clock: when that is set, all begin anew.
@@ -150,7 +152,7 @@ class RateLimit:
             await self.app(scope, receive, send)
             return
         name, address = scope["state"]["key_name"], scope["client"]
-        client = ("address", address[0] if address else "") if name is None else ("key", name)
+        client = ("address", _counted_as(address[0]) if address else "") if name is None else ("key", name)
         offset = time.time() - time.monotonic()
         if abs(offset - self._offset) > _SET_SECONDS:
             self._storage.reset()
@@ -163,6 +165,16 @@ class RateLimit:
         headers = {"Retry-After": str(max(1, math.ceil(ends - time.time())))}
         detail = f"more than {self._rate} from this {client[0]}; try again after the seconds in Retry-After"
         await problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers)(scope, receive, send)
+
+
+def _counted_as(address: str) -> str:
+    """The address, of IPv6 the first 64 bits: whoever has one there has all, and could take another each time."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address
+    mapped = known if isinstance(known, IPv4Address) else known.ipv4_mapped
+    return str(mapped or int(known) >> 64)
 
 
 def _shed(scope: Scope, reason: str) -> None:

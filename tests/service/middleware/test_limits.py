@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -20,7 +21,7 @@ from recommend.settings import Settings
 from recommend.store import Store
 from recommend.store.rows import Written
 from recommend_service.app import create_app
-from recommend_service.middleware.limits import BodyLimit, Timeout
+from recommend_service.middleware.limits import BodyLimit, RateLimit, Timeout
 
 BOX = "/v1/articles/a-central-asia-condemns-drone-attack/related"
 WATCHED = ("/healthz", "/readyz")
@@ -126,6 +127,24 @@ def test_who_asks_too_often_is_told_when_to_come_back(limited: Any) -> None:
         assert [service.reader.get(path).status_code for path in WATCHED] == [200, 200]
         assert [service.writer.get(BOX).status_code for _ in range(4)] == [200, 200, 200, 429]
         assert "from this key" in service.writer.get(BOX).json()["detail"]
+
+
+def test_who_has_a_network_of_addresses_is_counted_once() -> None:
+    codes = list[int]()
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            codes.append(message["status"])
+
+    limit = RateLimit(app, "1/hour")
+    for address in ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1", "::ffff:192.0.2.1", "192.0.2.1",
+                    "192.0.2.2", "::ffff:192.0.2.3", "unix"):  # fmt: skip
+        scope = {"type": "http", "path": BOX, "client": (address, 1), "state": {"key_name": None}, "app": Mock()}
+        asyncio.run(limit(scope, None, send))  # type: ignore[arg-type]
+    assert codes == [200, 429, 200, 200, 429, 200, 200, 200]
 
 
 def test_after_the_window_it_is_answered_again(limited: Any) -> None:
