@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
 
 from recommend.articles.article import Article, Status, parse_article
 from recommend.encoder import Encoder
@@ -15,9 +16,10 @@ from recommend.index.snapshot.open import verify
 from recommend.index.snapshot.publishing import locked, publish
 from recommend.jobs.reindex import Progress, reindex
 from recommend.settings import Settings
+from recommend.store.schema import lineage
 
 if TYPE_CHECKING:
-    from conftest import Newsroom
+    from conftest import Newsroom, OpenNewsroom
 
 COMMAND = [sys.executable, "-W", "error", "-c"]
 
@@ -112,3 +114,19 @@ def test_a_job_in_another_process_is_refused_in_one_line(newsroom: Newsroom) -> 
     assert done.returncode == 1
     assert "another job is writing" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.databases("sqlite", "pgvector")
+def test_a_store_that_was_begun_anew_at_the_same_revision_is_another_one(
+    newsroom: Newsroom, open_newsroom: OpenNewsroom, stories: list[Article]
+) -> None:
+    first = newsroom.live
+    others = [story.model_copy(update={"id": f"other-{story.id}"}) for story in stories]
+    with open_newsroom(*others) as elsewhere:
+        with elsewhere.store.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            connection.execute(update(lineage).values(store="another"))  # stores of tests are copies of one
+        anew = replace(newsroom, store=elsewhere.store)
+        assert anew.store.latest_revision() == newsroom.store.latest_revision()
+        again = anew.reindex()
+        assert (again.built, again.manifest.name != first.name) == (True, True)
+        assert {*anew.recommender().view().ids()} == {other.id for other in others}

@@ -13,11 +13,11 @@ from recommend.errors import RecommendError, SnapshotError
 from recommend.fingerprint import base_fingerprint
 from recommend.index.opening import opened_servers
 from recommend.index.snapshot.build import Recipe, build_snapshot, live_corpus
-from recommend.index.snapshot.catalog import current_name, list_snapshots
+from recommend.index.snapshot.catalog import current_name, is_of, list_snapshots
 from recommend.index.snapshot.incremental import Corpus
 from recommend.index.snapshot.layout import IndexLayout, Manifest
 from recommend.index.snapshot.open import verify
-from recommend.index.snapshot.publishing import locked, prune, remove
+from recommend.index.snapshot.publishing import locked, note_store, prune, remove
 from recommend.index.snapshot.settling import settle_boilerplate
 from recommend.ingest import Failed, embed_missing
 from recommend.jobs.comparison import Canary, compare_with_live
@@ -110,6 +110,7 @@ def reindex(
     layout = IndexLayout(settings.index)
     with locked(layout), recorded(layout), opened_servers(settings) as servers:
         job = _Job(store, encoder, settings, servers, engine, hooks, progress)
+        full = full or not is_of(layout, store.identity())
         brought = None if full or not publishes else job.bring_changes()
         return brought or job.build(full=full, force=force, publishes=publishes)
 
@@ -231,6 +232,7 @@ class _Job:
         self.embedded += publish_embedded(
             self.store, self.layout, name, self.encoder, switch=switch, progress=self.progress.embedded
         )
+        note_store(self.layout, self.store.identity())
 
     def _list(self, live: Manifest) -> int:
         """Makes the ready lists of a snapshot in a folder; of how many articles."""
@@ -287,14 +289,12 @@ def _fingerprints(layout: IndexLayout) -> set[str]:
 
 def _up_to_date(store: Store, layout: IndexLayout, recipe: str) -> Manifest | None:
     """The live snapshot's manifest, if it is whole and a new build would only repeat it."""
-    name = current_name(layout)
-    if name is None:
+    if (name := current_name(layout)) is None:
         return None
     try:
         manifest = verify(layout, name)
     except SnapshotError as problem:
         logger.warning("rebuilding the whole index: %s", problem)
         return None
-    if manifest.set_aside:  # no revision tells whether those rows can be used by now
-        return None
-    return manifest if (manifest.revision, manifest.recipe) == (store.latest_revision(), recipe) else None
+    same = (manifest.revision, manifest.recipe) == (store.latest_revision(), recipe)
+    return manifest if same and not manifest.set_aside else None  # no revision tells whether those can be used by now

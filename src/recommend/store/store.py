@@ -38,7 +38,7 @@ from recommend.store.rows import (
 )
 from recommend.store.rules import Rules
 from recommend.store.salvage import readable
-from recommend.store.schema import articles, embeddings, tombstone
+from recommend.store.schema import articles, embeddings, lineage, tombstone
 from recommend.store.sessions import Sessions
 from recommend.store.takedowns import TakedownLog, Takedowns
 
@@ -231,6 +231,11 @@ class Store:
         """The log that outlives the store; None on PostgreSQL, which has its own archiving."""
         with reading(self._engine) as connection:
             return self._takedowns.log(connection)
+
+    def identity(self) -> str:
+        """What tells the store from all others, and outlives a restore."""
+        with reading(self._engine) as connection:
+            return str(connection.execute(select(lineage.c.store).limit(1)).scalar_one())
 
     def is_rolled_back(self, revision: int) -> bool:
         """Whether a restore rolled this revision back, so that data read at it may be wrong now."""

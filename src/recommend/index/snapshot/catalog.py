@@ -46,6 +46,15 @@ def published_names(layout: IndexLayout) -> list[str]:
     return [line for line in lines if is_name(line)]
 
 
+def is_of(layout: IndexLayout, store: str) -> bool:
+    """Whether the snapshots are of the store of an identity, as far as anything tells: a store that was begun anew
+    hands out the same revisions again."""
+    try:
+        return layout.store.read_text(encoding="utf-8", errors="replace").strip() in {store, ""}
+    except FileNotFoundError:
+        return True
+
+
 def live_manifest(layout: IndexLayout) -> Manifest | None:
     """The live snapshot's manifest, None when there is none that can be read."""
     name = current_name(layout)

@@ -107,9 +107,9 @@ class Manifest(BaseModel):
 @dataclass(frozen=True, slots=True)
 class IndexLayout:
     """The index folder: snapshots side by side, ``CURRENT`` with the name of the live one, ``PUBLISHED`` with the names
-    of those that were live once, a line each, ``.verified`` with what tells that a snapshot was verified, ``lists``
-    with what was made ready of each, ``changes`` with what was prepared of the changes since each, and
-    ``exposure.parquet`` with what was last counted of boxes."""
+    of those that were live once, a line each, ``STORE`` with the identity of their store, ``.verified`` with what tells
+    that a snapshot was verified, ``lists`` with what was made ready of each, ``changes`` with what was prepared of the
+    changes since each, and ``exposure.parquet`` with what was last counted of boxes."""
 
     root: Path
 
@@ -120,6 +120,10 @@ class IndexLayout:
     @property
     def published(self) -> Path:
         return self.root / "PUBLISHED"
+
+    @property
+    def store(self) -> Path:
+        return self.root / "STORE"
 
     @property
     def lock(self) -> Path:
@@ -151,7 +155,7 @@ class IndexLayout:
 
     def unfinished(self) -> list[Path]:
         """What a killed :func:`recommend.files.replace_file` left."""
-        whole = (self.current, self.published, self.last_run)
+        whole = (self.current, self.published, self.store, self.last_run)
         return [path for file in whole for path in self.root.glob(f"{file.name}.*")]
 
     def snapshot(self, name: str) -> SnapshotLayout:

@@ -53,6 +53,11 @@ def point_to(layout: IndexLayout, name: str) -> None:
     replace_file(layout.current, f"{name}\n".encode())
 
 
+def note_store(layout: IndexLayout, identity: str) -> None:
+    """Notes of which store the snapshots are, by its identity."""
+    replace_file(layout.store, f"{identity}\n".encode())
+
+
 def prune(layout: IndexLayout, keep: int, needed: Collection[str] = ()) -> list[str]:
     """Removes all but the ``keep`` newest snapshots (the live one always stays, and so do those ``needed``) and what
     killed builds left. What no job put there stays: links, say.
