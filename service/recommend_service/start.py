@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def create_app() -> FastAPI:
     """The service by the settings of the environment; see :func:`recommend_service.app.create_app`."""
-    gc.disable()  # nothing that is imported is garbage: looking for some was a sixth of the start
+    gc.disable()  # nothing that is imported is garbage: looking for some was a tenth of the start
     try:
         from recommend_service.app import create_app as create
     finally:

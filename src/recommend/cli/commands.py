@@ -102,7 +102,7 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that the arguments begin with, its module imported."""
         if args and isinstance(self.commands.get(args[0]), Unloaded):
-            gc.disable()  # nothing that is imported is garbage: looking for some was an eighth of the time of most
+            gc.disable()  # nothing that is imported is garbage: looking for some was a tenth of the time of most
             try:
                 module = import_module(f"recommend.cli.{MODULES[args[0]][0]}")
             finally:
