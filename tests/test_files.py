@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from time import time
 
 import orjson
 import pytest
@@ -61,14 +59,16 @@ def test_of_two_that_write_one_file_at_once_each_is_whole(tmp_path: Path) -> Non
     assert [*tmp_path.iterdir()] == [target]
 
 
-def test_what_a_killed_process_left_of_a_file_is_removed_after_a_week(tmp_path: Path) -> None:
-    names = [".a[1].0123abcd.part.jsonl", ".a[1].4567abcd.part.jsonl", ".a1.0123abcd.part.jsonl", ".a[1].part.jsonl"]
-    for name in names:
+def test_what_a_killed_process_left_of_a_file_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    left, others = ".a[1].0123abcd.part.jsonl", [".a1.0123abcd.part.jsonl", ".a[1].part.jsonl", ".a[1].0123abcd.jsonl"]
+    for name in (left, *others):
         (tmp_path / name).touch()
-        os.utime(tmp_path / name, (0, 0 if name != names[1] else time()))
-    with whole(tmp_path / "a[1].jsonl") as beside:
-        beside.touch()
-    assert {path.name for path in tmp_path.iterdir()} == {"a[1].jsonl", *names[1:]}
+    with whole(tmp_path / "a[1].jsonl") as first:
+        first.write_text("first")
+        with whole(tmp_path / "a[1].jsonl") as second:
+            assert {path.name for path in tmp_path.iterdir()} == {first.name, second.name, *others}
+    assert {path.name for path in tmp_path.iterdir()} == {"a[1].jsonl", *others}
+    assert (tmp_path / "a[1].jsonl").read_text() == "first"
 
 
 def test_a_link_stays_one_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
@@ -85,6 +85,7 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as raised, whole(target) as beside:
         beside.write_text("lost")
     assert raised.value.filename == str(target)
+    target = tmp_path / "table.jsonl"
     with pytest.raises(OSError, match="full") as full, whole(target):
         raise OSError(28, "full")
     assert full.value.filename == str(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import hashlib
 import os
@@ -12,14 +13,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from time import time
 
 from recommend.errors import OutputError, truncated_repr
 
 PRIVATE = 0o600
 """The mode of files that hold articles' texts or keys: for their owner alone."""
 _PRIVATE_FOLDER = 0o700
-_LEFT_SECONDS = 7 * 86_400
 
 
 def sync(path: Path) -> None:
@@ -53,7 +52,7 @@ def replace_file(path: Path, content: bytes) -> None:
 def whole(path: Path) -> Iterator[Path]:
     """Another path to write to: what is there when the block ends takes the place of ``path``, durably; nothing does
     when it raises. A link stays one: what it leads to is replaced. A device or a pipe is written to as it is. Of
-    several that write to one path at once, the last to end stays; what killed ones left is removed after a week.
+    several that write to one path at once, the last to end stays; what killed ones left is removed.
 
     Raises:
         OSError: that names the file, whatever it is.
@@ -64,9 +63,9 @@ def whole(path: Path) -> Iterator[Path]:
         return
     target = path.resolve()
     temp_path = target.with_name(f".{target.stem}.{token_hex(4)}.part{target.suffix}")
-    _sweep(target)
     try:
-        with named(path, temp_path):
+        with named(path, temp_path), _held(temp_path):
+            _sweep(target)
             yield temp_path
             _take_place(temp_path, target)
     finally:
@@ -115,13 +114,25 @@ def follow_mode(root: Path, folder: Path) -> None:
         path.chmod(mode if path.is_dir() else mode & ~0o111)
 
 
+@contextmanager
+def _held(temp_path: Path) -> Iterator[None]:
+    """A new file that others find locked while the block runs, and unlocked once its process was killed."""
+    while True:
+        with temp_path.open("xb") as file:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if temp_path.exists():  # else it was swept away before it was locked
+                yield
+                return
+
+
 def _sweep(target: Path) -> None:
     """Removes what killed processes left on their way to a file."""
     beside = f".{glob.escape(target.stem)}.{'[0-9a-f]' * 8}.part{glob.escape(target.suffix)}"
     for leftover in target.parent.glob(beside):
-        with suppress(OSError):
-            if time() - leftover.stat().st_mtime > _LEFT_SECONDS:
-                leftover.unlink()
+        with suppress(OSError), leftover.open("rb") as file:  # BlockingIOError: somebody writes it
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            leftover.unlink()
 
 
 def _take_place(temp_path: Path, path: Path) -> None:

@@ -38,7 +38,9 @@ def names(folder: Path) -> list[str]:
 
 def assert_tidy(newsroom: Newsroom, *snapshots: str) -> None:
     assert names(newsroom.layout.snapshots) == sorted(snapshots)
-    assert names(newsroom.layout.root) == [".lock", ".verified", "CURRENT", "PUBLISHED", "last_run.json", "snapshots"]
+    assert names(newsroom.layout.root) == [
+        ".lock", ".verified", "CURRENT", "PUBLISHED", "STORE", "last_run.json", "snapshots"
+    ]  # fmt: skip
     assert {*names(newsroom.layout.verified)} <= {*snapshots}
 
 

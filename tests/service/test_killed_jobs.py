@@ -261,6 +261,7 @@ def test_a_kill_at_any_moment_loses_nothing_brings_nothing_back_and_the_service_
         ".verified",
         "CURRENT",
         "PUBLISHED",
+        "STORE",
         "last_run.json",
         "lists",
         "snapshots",

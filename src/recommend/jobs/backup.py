@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, text, update
 
 from recommend.errors import OutputError, SnapshotError, StoreError, truncated_repr
-from recommend.files import Kept, Kind, check_output, starts_with, whole, write_private
+from recommend.files import PRIVATE, Kept, Kind, check_output, starts_with, whole, write_private
 from recommend.index.snapshot.catalog import list_snapshots
 from recommend.index.snapshot.layout import IndexLayout
 from recommend.index.snapshot.publishing import locked, publish
@@ -68,7 +68,7 @@ def backup(store: Store, target: Path, *, kept: Iterable[Kept] = (), force: bool
         raise OutputError(f"--out {truncated_repr(target)} is not a file, which a database has to be")
     try:
         with whole(target) as temp_path:
-            write_private(temp_path)
+            temp_path.chmod(PRIVATE)
             _copy(store.engine, temp_path)
             _check(temp_path)
             with closing(sqlite3.connect(temp_path)) as copy:
