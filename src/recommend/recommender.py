@@ -213,7 +213,7 @@ class Recommender:
         """What :meth:`answer` gives for each of the ids, of one view, sooner than one by one."""
         view = self.view()
         if not view.segments[0].is_whole:
-            pinned = self.pinned()
+            pinned = self.pinned(view)
             yield from (pinned.answer(one, k) for one in ids)
             return
         yield from many_boxes(self.ranking, view, ids, k)

@@ -69,10 +69,11 @@ def _wanted(visit: Visit, present: PolicySettings) -> PolicySettings:
 
 
 def _tried(recommender: Recommender, wanted: PolicySettings, named: Sequence[str]) -> list[tuple[Card, Trial]]:
-    other = recommender.with_settings(policy=wanted)
+    present = recommender.pinned()
+    other = present.with_settings(policy=wanted)
     changes = []
-    for article_id in named or recommender.listing.spread(BOXES):
-        article, before, after = recommender.article(article_id), recommender.answer(article_id, K), None
+    for article_id in named or present.listing.spread(BOXES):
+        article, before, after = recommender.article(article_id), present.answer(article_id, K), None
         if article is not None and before is not None:
             after = other.answer(article_id, K)
         if article is not None and before is not None and after is not None:
