@@ -50,7 +50,8 @@ hypothesis_settings.register_profile("repeatable", deadline=None, derandomize=Tr
 hypothesis_settings.load_profile("repeatable")
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
     """Leaves what is imported by now out of every later search for garbage: that was a tenth of the tests' time."""
     gc.enable()
     gc.collect()
