@@ -61,7 +61,7 @@ def test_of_two_that_write_one_file_at_once_each_is_whole(tmp_path: Path) -> Non
 
 def test_what_a_killed_process_left_of_a_file_is_removed_by_the_next_one(tmp_path: Path) -> None:
     left, others = ".a[1].0123abcd.part.jsonl", [".a1.0123abcd.part.jsonl", ".a[1].part.jsonl", ".a[1].0123abcd.jsonl"]
-    for name in (left, *others):
+    for name in (left, f"{left}-journal", *others):
         (tmp_path / name).touch()
     with whole(tmp_path / "a[1].jsonl") as first:
         first.write_text("first")

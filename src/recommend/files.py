@@ -132,7 +132,8 @@ def _sweep(target: Path) -> None:
     for leftover in target.parent.glob(beside):
         with suppress(OSError), leftover.open("rb") as file:  # BlockingIOError: somebody writes it
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            leftover.unlink()
+            for path in (*target.parent.glob(f"{glob.escape(leftover.name)}-*"), leftover):  # a journal of SQLite's
+                path.unlink()
 
 
 def _take_place(temp_path: Path, path: Path) -> None:
