@@ -32,19 +32,19 @@ _PEER = re.compile(r'connect\(.*sin6?_port=htons\((\d+)\).*?"([0-9a-f.:]+)"')
 STORE_WRITES = tuple(f"recommend.db{end}" for end in ("", "-wal", "-shm", "-journal", ".takedowns-*"))
 INDEX_WRITES = ("index", "index/*")
 READ_STORE = STORE_WRITES[:3]  # opened so that SQLite removes what it lays beside it; no byte changes, as P11 shows
-INGEST = (["ingest", "articles.jsonl"], (*STORE_WRITES, ".rejects.part.jsonl"))
+INGEST = (["ingest", "articles.jsonl"], (*STORE_WRITES, ".rejects.*.part.jsonl"))
 REINDEX = (["reindex"], (*STORE_WRITES, *INDEX_WRITES))
 JUDGED = ["--articles", "articles.jsonl", "--qrels", "qrels.tsv"]
 EVALUATE = ["evaluate", *JUDGED, "--run-out", "run.txt", "--report", "r.html"]
 TRACED: list[tuple[list[str], tuple[str, ...]]] = [  # in short, the first alone
-    (EVALUATE, (".run.part.txt", "run.txt.json.*", "r.html.*")),
+    (EVALUATE, (".run.*.part.txt", "run.txt.json.*", "r.html.*")),
     INGEST,
     REINDEX,
     (["related", "--text", "draft.txt"], READ_STORE),
     (["links", "--text", "draft.txt"], READ_STORE),
     (["train", "ranker", *JUDGED, "--out", "ranker.json", "--force"], ("ranker.json.*", "ranker.md.*")),
-    (["export", "--out", "boxes.jsonl"], (*READ_STORE, ".boxes.jsonl.parts*", ".boxes.part.jsonl")),
-    (["backup", "--out", "copy.db"], (*READ_STORE, ".copy.part.db*")),
+    (["export", "--out", "boxes.jsonl"], (*READ_STORE, ".boxes.jsonl.parts*", ".boxes.*.part.jsonl")),
+    (["backup", "--out", "copy.db"], (*READ_STORE, ".copy.*.part.db*")),
     (["status"], (*READ_STORE, "index/.lock")),
     (["doctor"], (*READ_STORE, "index/.lock")),
 ]
