@@ -50,3 +50,17 @@ def test_no_article_is_related_to_itself() -> None:
 def test_articles_without_a_link_among_them_are_no_judgements() -> None:
     with pytest.raises(EvaluationError, match="none of the 2 articles links to another one"):
         read(row("river", '<a href="https://else.example/">there</a>'), row("sea"))
+
+
+def test_what_a_row_says_it_links_to_says_so_too() -> None:
+    _, qrels = read(row("river", links_to=["lock", f"{SITE}/dam"]), row("lock"), row("dam"))
+    assert qrels == {"river": {"lock": 1, "dam": 1}}
+
+
+def test_what_every_page_links_to_is_no_judgement() -> None:
+    footer = '<p><a href="/about">About us</a></p>'
+    pages = [row(f"p{n}", f'<p>See <a href="/p{n + 1}">the next</a>.</p>{footer}') for n in range(12)]
+    _, qrels = read(*pages, row("p12", footer), row("about"))
+    assert qrels == {f"p{n}": {f"p{n + 1}": 1} for n in range(12)}
+    _, few = read(*pages[:9], row("p9", footer), row("about"))
+    assert few["p9"] == {"about": 1}

@@ -22,7 +22,7 @@ from recommend.ranking.candidates import FEATURES, Candidates
 from recommend.ranking.corpus import Corpus
 from recommend.ranking.features import comparable
 from recommend.ranking.model import Ranker
-from recommend.ranking.scores import score
+from recommend.ranking.scores import score, standardise
 from recommend.recommender import Recommender
 from recommend.settings import PolicySettings, Settings
 from recommend.store import Store
@@ -41,7 +41,7 @@ def lists(telling: str, queries: int = 80, width: int = 30, seed: int = 1, slope
     chance = 1 / (1 + np.exp(-(slope * features[:, :, FEATURES.index(telling)] - 2.0)))
     grades = (rng.random((queries, width)) < chance).astype(np.float32)
     grades[:, 0] = 1.0
-    return Lists(features, grades, np.ones(queries))
+    return Lists(features, grades, np.ones(queries), np.full_like(grades, 0.5))
 
 
 def scored(ranker: Ranker, features: Floats) -> Candidates:
@@ -178,9 +178,8 @@ def test_probabilities_say_how_often_candidates_are_related() -> None:
 def test_unknown_documents_and_padding_count_for_nothing() -> None:
     made = lists("dense", queries=40)
     longer = np.pad(made.features, [(0, 0), (0, 5), (0, 0)], constant_values=np.nan)
-    padded = fit_ranker(
-        Lists(longer, np.pad(made.grades, [(0, 0), (0, 5)], constant_values=np.nan), made.length_weights)
-    )
+    grades, said = (np.pad(one, [(0, 0), (0, 5)], constant_values=np.nan) for one in (made.grades, made.probabilities))
+    padded = fit_ranker(Lists(longer, grades, made.length_weights, said))
     assert padded == fit_ranker(made)
     grades = made.grades.copy()
     grades[:, -10:] = np.nan
@@ -241,6 +240,20 @@ def test_candidates_too_near_in_time_are_unknown_where_judgements_leave_them_out
     found = collect(dated, {query: dict.fromkeys(ids, 2)}, unknown_days=30.0)
     assert 0 < np.isnan(found.grades).sum() < len(ids)
     np.testing.assert_array_equal(np.isnan(found.grades[0]), days < 30.0)
+
+
+def test_a_curve_may_say_what_the_ranker_in_use_says_where_judgements_name_a_small_part() -> None:
+    made = lists("dense")
+    dense = made.features[:, :, FEATURES.index("dense")]
+    said = (1 / (1 + np.exp(-2.0 * dense - 1.0))).astype(np.float32)
+    few = replace(made, grades=(made.grades * (np.arange(30) < 3)).astype(np.float32), probabilities=said)
+    means = []
+    for as_in_use in (True, False):
+        ranker = fit_ranker(few, as_in_use=as_in_use)
+        scaled = standardise(few.features.reshape(-1, len(FEATURES)), ranker.means, ranker.deviations)
+        scores = ranker.contributions(scaled, 1.0, Corpus(1.0)).sum(axis=1).astype(np.float32)
+        means.append(float(ranker.calibration.probabilities(scores).mean()))
+    assert means == pytest.approx([float(said.mean()), float(few.grades.mean())], abs=0.02)
 
 
 def test_a_calibration_needs_related_and_unrelated_candidates() -> None:

@@ -21,7 +21,7 @@ FEATURES = {
     "context": "The same among what is near to both",
     "titles": "Its headline is spoken of",
     "length": "It says much",
-    "backlinks": "Others link to it",
+    "backlinks": "Others link to it, ln(1 + how many)",
     "time_curve": "Near in time, as this archive has it",
     "days_log": "Days apart",
     "section": "Same section",

@@ -17,9 +17,10 @@ from recommend.cli.output import Force, check_scratch
 from recommend.cli.stages import Stages
 from recommend.evaluation.clusters import AUTO, cluster_queries
 from recommend.evaluation.comparison_report import COMPARISON, render_comparison
+from recommend.evaluation.editors import read_judged
 from recommend.evaluation.evaluation import Evaluation, measure_arms
 from recommend.evaluation.facets import Facets, facets_of
-from recommend.evaluation.judgements import read_qrels, read_run
+from recommend.evaluation.judgements import EDITORS, read_run
 from recommend.evaluation.metrics import MEASURES
 from recommend.evaluation.paired import Comparison, Contrast, Missing, compare_runs
 from recommend.evaluation.provenance import read_notes, unlike
@@ -65,7 +66,6 @@ def compare(
     Several measures and runs are several chances to find a difference: "p (Holm)" is corrected for all of them. Runs
     of other queries than those judged, and runs cut short, are refused. Settings in place of runs rank --articles.
     """
-    judged = read_qrels(qrels)
     files = [Path(one) for one in runs if Path(one).is_file() or not _is_settings(one)]
     arms = {one: ["policy=off", *_assigned(one)] for one in runs if one not in map(str, files)}
     if len({*files}) + len(arms) < 2:
@@ -77,7 +77,9 @@ def compare(
     inputs: list[str | Path] = [qrels, *files, *([] if articles is None else [articles])]
     check_outputs(context, own, inputs, [("--report", report, COMPARISON)], force=force)
     check_scratch(context, "--scratch", keep, own)
-    known = _articles(articles)
+    if qrels == EDITORS and articles is None:
+        raise typer.BadParameter("editors' links are read from the articles: name them", param_hint="--articles")
+    judged, known = _judged(articles, qrels)
     notes = {_name(path, files): read_notes(path) or {} for path in files}
     read = {_name(path, files): read_run(path, notes[_name(path, files)].get("empty", ())) for path in files}
     ranked = _ranked(list(known.values()), judged, settings, keep) if settings else {}
@@ -211,5 +213,7 @@ def _name(path: Path, files: list[Path]) -> str:
     return path.name if sum(other.name == path.name for other in files) == 1 else str(path)
 
 
-def _articles(location: str | None) -> dict[str, Article]:
-    return {} if location is None else {article.id: article for article in Intake([location])}
+def _judged(location: str | None, qrels: Path) -> tuple[dict[str, dict[str, int]], dict[str, Article]]:
+    """The judgements, and the articles by id."""
+    read, judged = read_judged(() if location is None else Intake([location]), qrels)
+    return judged, {article.id: article for article in read}

@@ -105,7 +105,9 @@ def reindex(
         _print_canary(result.canary)
     state = ("published" if result.published else "built, not published") if result.built else "is up to date"
     out.print(
-        f"snapshot {manifest.name} {state}: {manifest.articles:,} articles, {manifest.kind}, "
+        f"snapshot {manifest.name} {state}: {manifest.articles:,} articles"
+        + (f" with {manifest.links:,} links among them" if manifest.links else "")
+        + f", {manifest.kind}, "
         f"recall@10 {manifest.recall:.3f}, {result.embedded:,} embedded"
         + ("" if result.canary is None else f", {result.canary.overlap:.0%} of the boxes as before")
         + (f", {result.dropped:,} embeddings of former encoders removed" if result.dropped else "")

@@ -27,7 +27,7 @@ from recommend.errors import EvaluationError
 from recommend.evaluation.boxes import calibration_stats, chosen_queries, look_into_boxes
 from recommend.evaluation.editors import read_judged
 from recommend.evaluation.experiment import scratch
-from recommend.evaluation.judgements import read_qrels
+from recommend.evaluation.judgements import EDITORS, read_qrels
 from recommend.files import Kept
 from recommend.ranking.candidates import FEATURES
 from recommend.ranking.model import Ranker
@@ -83,9 +83,8 @@ def ranker(
                 parts.append((gather(earlier), gather(later)))
             sets.append((recommender, later))
             days.append(division.day)
-        fitted = fit_ranker(
-            Lists.joined([part for part, _ in parts]), Lists.joined([part for _, part in parts]), steps or 1000
-        )
+        earlier_lists, later_lists = (Lists.joined(some) for some in zip(*parts, strict=True))
+        fitted = fit_ranker(earlier_lists, later_lists, steps or 1000, as_in_use=EDITORS in qrels)
         staged = temporary / destination.name
         save_ranker(fitted, staged)
         use = settings.ranking

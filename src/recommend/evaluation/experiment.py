@@ -59,7 +59,7 @@ def scratch(
             own, articles = decided_by(own, store, articles)
             encoder = open_encoder(own.encoder, own.models)
             take_only(store, encoder, articles, progress=progress)
-            reindex(store, encoder, own, hooks=Hooks(exposed=partial(spread_exposure, own)))
+            reindex(store, encoder, own, force=True, hooks=Hooks(exposed=partial(spread_exposure, own)))
             yield Recommender(store, own, encoder)
         finally:
             store.close()

@@ -22,6 +22,9 @@ Run = dict[str, list[tuple[str, float]]]
 
 UNKNOWN = -1
 QUOTED = "+quoted"
+EDITORS = Path("editors")
+"""What stands for a file where the articles' own links are meant, see :mod:`recommend.evaluation.editors`."""
+
 _RUN_FIELDS, _QRELS_FIELDS = 6, 4
 _BLANK = re.compile(r"\s")
 _ENCODED = re.compile(r"[\s%\x00-\x1f\x7f]")
@@ -33,6 +36,11 @@ def read_qrels(path: Path) -> Qrels:
     Raises:
         EvaluationError: when the file is missing, empty, or a line is malformed (the message names it).
     """
+    if path == EDITORS and not path.exists():
+        raise EvaluationError(
+            "links of editors are no judgements here, as most of what belongs together is not linked: give a file of "
+            "TREC judgements"
+        )
     qrels: Qrels = {}
     for number, line in read_columns(path):
         parts = line.split("\t") if "\t" in line else line.split(None, 4)

@@ -27,9 +27,7 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 Groups = NDArray[np.uint64]
 
-FURNITURE = 0.2
-"""The share of all linking articles from which on a link is part of the page and not of a story: what each links to."""
-_LEAST_FURNITURE = 50
+_FURNITURE, _LEAST_FURNITURE = 0.2, 10
 _LEAST_PAIRS = 300
 _PSEUDO_VARIANCE = 0.02
 _DAY = 86_400
@@ -79,8 +77,8 @@ class Backlinks:
         targets, columns, days = targets[order], columns[order], days[order]
         first = np.ones(len(order), np.bool_)
         first[1:] = (np.diff(targets) != 0) | (np.diff(columns) != 0)
-        frequent = np.bincount(targets[first], minlength=len(table)) > max(FURNITURE * len(linking), _LEAST_FURNITURE)
-        first &= ~frequent[targets]
+        counts = np.bincount(targets[first], minlength=len(table))
+        first &= counts[targets] <= most_linking(len(linking))
         dated = np.where(np.isinf(days), np.nan, days)[first].astype(np.float32)
         matrix = sparse.csr_array((dated, (targets[first], columns[first])), shape=(len(table), len(linking)))
         return cls(matrix, linking)
@@ -191,6 +189,12 @@ class Backlinks:
         counts = np.diff(self.rows.indptr)
         entries: IntArray = np.repeat(np.arange(len(self)), counts) * self.rows.shape[1] + self.rows.indices
         return entries
+
+
+def most_linking(articles: int) -> float:
+    """How many of so many linking articles at most link to a story. What more of them link to is part of the page: a
+    footer, an imprint."""
+    return max(_FURNITURE * articles, _LEAST_FURNITURE)
 
 
 def _pairs(table: ArticleTable, links_to: Sequence[Sequence[str]]) -> tuple[IntArray, IntArray]:

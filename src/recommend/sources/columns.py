@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 
+from recommend.articles.links import RELATED_FIELDS
 from recommend.errors import SourceError, truncated_repr
 from recommend.sources.column_map import ColumnMap
 from recommend.sources.json_path import is_known_list, path_of_list, values_at
@@ -180,7 +181,8 @@ class Columns:
                 role = field_of(name)
             self._roles[name] = role
             self._plain = self._plain and (role is None or role[0] == name)
-            if role is None and name and not is_slug(name) and len(self.unused) < NAMES and not self._reaches(name):
+            used = role is not None or is_slug(name) or name in RELATED_FIELDS or self._reaches(name)
+            if name and not used and len(self.unused) < NAMES:
                 self.unused[name] = nearest(name)
 
     def _reaches(self, name: str) -> bool:

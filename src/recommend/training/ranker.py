@@ -52,11 +52,13 @@ class Lists:
         features: (q, c, f) float32, NaN where a feature says nothing.
         grades: (q, c) float32, NaN for padding and for unknown documents.
         length_weights: (q,) float64 of the queries, 0…1.
+        probabilities: (q, c) float32, what the ranker in use says of each, NaN for padding.
     """
 
     features: FloatArray
     grades: FloatArray
     length_weights: NDArray[np.float64]
+    probabilities: FloatArray
 
     @staticmethod
     def joined(parts: Sequence[Lists]) -> Lists:
@@ -71,6 +73,7 @@ class Lists:
             np.concatenate([padded(part.features) for part in parts]),
             np.concatenate([padded(part.grades) for part in parts]),
             np.concatenate([part.length_weights for part in parts]),
+            np.concatenate([padded(part.probabilities) for part in parts]),
         )
 
 
@@ -89,7 +92,7 @@ def collect(
     Raises:
         EvaluationError: when there is no such query.
     """
-    queries: list[tuple[FloatArray, FloatArray, float]] = []
+    queries: list[tuple[FloatArray, FloatArray, float, FloatArray]] = []
     unit = recommender.view().snapshot.manifest.units[0]
     for query, grades in qrels.items():
         progress()
@@ -101,16 +104,17 @@ def collect(
         judged[judged == UNKNOWN] = np.nan
         judged[np.expm1(-candidates.feature("days_log")) < unknown_days] = np.nan
         if np.nansum(judged) > 0:
-            queries.append((comparable(candidates.features, unit), judged, length_weight))
+            queries.append((comparable(candidates.features, unit), judged, length_weight, candidates.probabilities))
     if not queries:
         raise EvaluationError("no judged query has a related article among its candidates")
-    width = max(len(judged) for _, judged, _ in queries)
+    width = max(len(judged) for _, judged, _, _ in queries)
     features = np.full((len(queries), width, len(FEATURES)), np.nan, np.float32)
-    all_grades = np.full((len(queries), width), np.nan, np.float32)
-    for i, (values, judged, _) in enumerate(queries):
+    all_grades, probabilities = np.full((2, len(queries), width), np.nan, np.float32)
+    for i, (values, judged, _, said) in enumerate(queries):
         features[i, : len(judged)] = values
         all_grades[i, : len(judged)] = judged
-    return Lists(features, all_grades, np.array([length_weight for _, _, length_weight in queries]))
+        probabilities[i, : len(judged)] = said
+    return Lists(features, all_grades, np.array([length_weight for _, _, length_weight, _ in queries]), probabilities)
 
 
 def save_ranker(ranker: Ranker, path: Path) -> None:
@@ -132,7 +136,7 @@ def _is_ranker(path: Path) -> bool:
 RANKER = Kind("a ranker", _is_ranker)
 
 
-def fit_ranker(lists: Lists, held_out: Lists | None = None, steps: int = 1000) -> Ranker:
+def fit_ranker(lists: Lists, held_out: Lists | None = None, steps: int = 1000, *, as_in_use: bool = False) -> Ranker:
     """The linear model that gives related candidates the most of a softmax over each query's list (ListNet; Cao et al.,
     ICML 2007), with non-negative weights that may change at a bend, and the curve that turns its scores into
     probabilities.
@@ -144,6 +148,8 @@ def fit_ranker(lists: Lists, held_out: Lists | None = None, steps: int = 1000) -
         lists: to learn from.
         held_out: others, which tell the step that is kept; the last without them.
         steps: of the optimiser, at most.
+        as_in_use: whether scores are to mean what those of the ranker in use mean, for judgements that name a small
+            part of what is related, as links do; otherwise what the judgements say.
 
     Raises:
         EvaluationError: when the lists hold no unrelated candidate.
@@ -192,7 +198,7 @@ def fit_ranker(lists: Lists, held_out: Lists | None = None, steps: int = 1000) -
     return Ranker(
         features=features,
         foreign_dense=_FOREIGN_DENSE,
-        calibration=calibrate(scores[known], lists.grades[known] > 0),
+        calibration=calibrate(scores[known], lists.probabilities[known] if as_in_use else lists.grades[known] > 0),
     )
 
 
@@ -261,20 +267,24 @@ def _weights(loss: _Loss, held_out: _Loss | None, least: Mapping[str, float], be
     return np.asarray(best, np.float64)
 
 
-def calibrate(scores: NDArray[np.float64], related: NDArray[np.bool_]) -> Calibration:
-    """The curve that fits scores (n,) to whether candidates are related, bent where Platt's (1999) says _BEND.
+def calibrate(scores: NDArray[np.float64], related: NDArray[np.bool_ | np.floating]) -> Calibration:
+    """The curve that fits scores (n,) to whether candidates are related, or with what probability (n,), bent where
+    Platt's (1999) says _BEND.
 
     Raises:
         EvaluationError: when all candidates are related, or none is.
     """
     from sklearn.linear_model import LogisticRegression
 
-    if related.all() or not related.any():
+    shares = related.astype(np.float64)
+    if shares.min() == 1.0 or not shares.any():
         raise EvaluationError("the judgements must hold related and unrelated candidates")
-    straight = LogisticRegression(C=1e6).fit(scores[:, None], related)
+    weights, is_related = np.concatenate([shares, 1 - shares]), np.repeat([True, False], len(scores))
+    scores, is_related, weights = np.tile(scores, 2)[weights > 0], is_related[weights > 0], weights[weights > 0]
+    straight = LogisticRegression(C=1e6).fit(scores[:, None], is_related, weights)
     knot = float((np.log(_BEND / (1 - _BEND)) - straight.intercept_[0]) / straight.coef_[0, 0])
     sides = np.column_stack([np.minimum(scores - knot, 0), np.maximum(scores - knot, 0)])
-    bent = LogisticRegression(C=1e6).fit(sides, related)
+    bent = LogisticRegression(C=1e6).fit(sides, is_related, weights)
     below, above = np.maximum(bent.coef_[0], 0.0).tolist()
     return Calibration(
         knot=round(knot, 4), intercept=round(float(bent.intercept_[0]), 4), below=round(below, 4), above=round(above, 4)

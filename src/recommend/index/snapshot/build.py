@@ -215,6 +215,7 @@ def _write(
         time_curve=near.time_curve,
         feature_worth=label_worth.measure(table.codes("section"), tagged, written, near.by_content, reading.groups)
         | backlinks.worth(near.by_content, reading.groups),
+        links=int(backlinks.rows.nnz),
         beginnings=name_beginnings(map(table.headline, table.timeline.newest_first[:NEWEST].tolist())),
         dimension=encoder.dimension,
         kind=kind.name,

@@ -46,6 +46,7 @@ class Manifest(BaseModel):
         time_curve: what nearness in time says here.
         feature_worth: what sections, tags, authors and backlinks say here, see :mod:`recommend.index.label_worth` and
             :mod:`recommend.index.backlinks`.
+        links: how many among its articles count as evidence, see :mod:`recommend.index.backlinks`.
         beginnings: words that name nothing alone, see :mod:`recommend.index.name_beginnings`.
         agreement: see :mod:`recommend.index.agreement`; empty where all articles are in the encoder's language.
         dimension: of the embeddings.
@@ -84,6 +85,7 @@ class Manifest(BaseModel):
     set_aside: dict[str, str] = {}
     typical_terms: float = 0.0
     feature_worth: dict[str, float] = {}
+    links: int = 0
     beginnings: frozenset[str] = frozenset()
     agreement: dict[str, tuple[float, int]] = {}
     base: str | None = None
