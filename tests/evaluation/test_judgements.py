@@ -112,6 +112,7 @@ def test_scores_that_tie_are_set_a_hair_apart() -> None:
         (read_qrels, "\udcff", " cannot be read"),
         (read_run, "q1 Q0 d1 1 0.5 x\nq1 Q0 d2 2\n", ":2: 'q1 Q0 d2 2' is not 'query Q0 document rank score name'"),
         (read_run, "q1 Q0 d1 1 best x\n", ":1: 'q1 Q0 d1 1 best x' is not"),
+        (read_run, "q1 Q0 d1 1 0.5 x\nq1 Q0 d2 2 nan x\n", ":2: 'q1 Q0 d2 2 nan x' is not"),
         (read_run, "q Q0 d 1 2 x\nq Q0 d 2 1 x\n", " ranks a document twice under 'q'"),
         (read_run, "", " holds no ranking"),
     ],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from math import isnan
 from pathlib import Path
 from typing import TextIO, cast
 from urllib.parse import unquote
@@ -69,6 +70,8 @@ def read_run(path: Path, empty: Iterable[str] = ()) -> Run:
         try:
             query, _, document, _, score, *name = _run_fields(line)
             value = float(score)
+            if isnan(value):  # no order is told by it
+                raise ValueError(score)
         except ValueError:
             raise EvaluationError(
                 f"{path}:{number}: {truncated_repr(line)} is not 'query Q0 document rank score name'"
