@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
-JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))  # one more than cores, as tests also wait for processes and disks
+JOBS ?= auto
 FAST := tests/articles tests/sources tests/index tests/ranking tests/encoder tests/test_arrays.py tests/test_errors.py tests/test_imports.py tests/test_settings.py
 
 ALONE := tests/service/attack  # where all tests are that run alone: collecting the others takes longer than these
@@ -20,17 +20,17 @@ demo-pgvector: .venv/installed  ## the same with the index in PostgreSQL
 	$(BIN)/python examples/pgvector.py demo-pgvector/server $(BIN)/recommend demo --folder demo-pgvector --host $(HOST) --port $(PORT)
 
 test: .venv/installed-dev lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not serial'
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not serial'
 	$(BIN)/python -m pytest -m serial $(ALONE)
 
 thorough: .venv/installed-dev
-	THOROUGH=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not serial'
+	THOROUGH=1 $(BIN)/python -m pytest -n $(JOBS) -m 'not serial'
 
 check: .venv/installed-dev lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not serial' $(FAST)
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not serial' $(FAST)
 
 coverage: .venv/installed-dev
-	THOROUGH=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not serial' --cov --cov-report=
+	THOROUGH=1 $(BIN)/python -m pytest -n $(JOBS) -m 'not serial' --cov --cov-report=
 	THOROUGH=1 $(BIN)/python -m pytest -m serial $(ALONE) --cov --cov-append --cov-report=term
 
 site: .venv/installed-dev
