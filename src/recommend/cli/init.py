@@ -197,12 +197,15 @@ def _show(look: Look, source: str) -> None:
 def _toml(look: Look) -> str:
     told, columns = look.settings, look.intake.columns
     pairs = {name: field for name, field in columns.understood.items() if not is_decided_by_value(name)} | told.map
-    lines = ["# Written by recommend init; every setting: recommend config show --all", ""]
     items = told.items or next(iter(columns.items.values()), "")
-    for name, value in (("items", items), ("date_order", told.date_order), ("encoding", told.encoding)):
-        lines += [f"sources.{name} = {_quoted_toml(value)}"] if value else []
-    lines += [f"sources.map.{_quoted_toml(a)} = {_quoted_toml(b)}" for a, b in pairs.items()]  # column = field
-    lines += ["", '# service.cors_origins = ["https://news.example"]  # whose pages may ask for boxes']
+    named = (("items", items), ("date_order", told.date_order), ("encoding", told.encoding))
+    read = [f"sources.{name} = {_quoted_toml(value)}" for name, value in named if value]
+    read += [f"sources.map.{_quoted_toml(column)} = {_quoted_toml(field)}" for column, field in pairs.items()]
+    lines = ["# Written by recommend init; every setting: recommend config show --all", "", *read]
+    lines += [
+        *([""] if read else []),
+        '# service.cors_origins = ["https://news.example"]  # whose pages may ask for boxes',
+    ]
     return "\n".join(lines) + "\n"
 
 
