@@ -121,7 +121,7 @@ def _ours(kind: Kind, articles: list[Article], qrels: Qrels, without: str) -> Ru
     of = ["linked"] if kind.linked else map(str, kind.years or ["all"])
     folder = report.KEPT / "kinds" / kind.name / "-".join(of)
     with scratch(articles, settings, folder=folder) as recommender:
-        return rank_queries(recommender, qrels, depth=DEPTH)
+        return rank_queries(recommender, qrels)
 
 
 def _baseline(kind: Kind, articles: list[Article], qrels: Qrels, scores: Scores) -> Run:

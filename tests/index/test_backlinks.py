@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommend.articles.article import Article
+from recommend.articles.article import Article, parse_article
 from recommend.articles.duplicates import group_key
 from recommend.index.backlinks import Backlinks
 from recommend.index.dates import seconds
 from recommend.index.query import Query
 from recommend.index.table import ArticleTable
+from recommend.inspection import ranking_of
 from recommend.ranking import newcomers
 from recommend.ranking.candidates import FEATURES
 from recommend.ranking.features import compute_features
@@ -192,3 +194,39 @@ def test_links_that_somebody_wrote_by_hand_cost_no_build(newsroom: Newsroom, wri
     newsroom.reindex()
     sql(newsroom.settings.store, f"UPDATE articles SET links_to = '{written}' WHERE id = 'story-00'")
     assert newsroom.reindex(full=True).manifest.articles in {59, 60}
+
+
+def posts(linked: str | None = None) -> list[Article]:
+    """20 long posts on one subject; the last eight link to one of them, by its address."""
+    chance = Random(4)
+    words = ["".join(chance.choices("bdfgklmnprst", k=3) + chance.choices("aeiou", k=3)) for _ in range(200)]
+    rows = [
+        {"id": f"p{n:02}", "title": " ".join(chance.sample(words, 6)), "text": " ".join(chance.sample(words, 90))}
+        for n in range(20)
+    ]
+    for row in rows[12:] if linked else ():
+        first, rest = row["text"].split(" ", 1)
+        row["text"] = f'<p><a href="/posts/{linked}">{first}</a> {rest}</p>'
+    return [parse_article({**row, "url": f"{SITE}/posts/{row['id']}"}) for row in rows]
+
+
+def ids(newsroom: Newsroom, article_id: str) -> list[str]:
+    newsroom.reindex()
+    return [one for one, _ in ranking_of(newsroom.recommender(), article_id, 19)]
+
+
+def test_what_others_link_to_ranks_higher_but_not_under_the_one_that_links_to_it(
+    newsroom: Newsroom, stories: list[Article]
+) -> None:
+    newsroom = newsroom.indexing(verify_shrink=1.0)
+    for story in stories:
+        newsroom.store.delete(story.id)
+    newsroom.take(*posts())
+    before, beside = ids(newsroom, "p00"), ids(newsroom, "p15")
+    linked = next(one for one in reversed(before) if one < "p12")
+    newsroom.take(*posts(linked))
+    after = ids(newsroom, "p00")
+    assert after.index(linked) < before.index(linked)
+    only = [article.model_copy(update={"links_to": []}) for article in posts(linked) if article.id != "p15"]
+    newsroom.take(*only)
+    assert ids(newsroom, "p15") == beside
