@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from scipy import sparse
 from recommend.arrays import load_mmap
 from recommend.articles.addresses import canonical_url
 from recommend.index.dates import MISSING
+from recommend.index.label_worth import LEAST_PAIRS, discriminant
 from recommend.index.lexical import stack
 from recommend.index.lexicon import TermVector
 from recommend.index.table import ArticleTable
@@ -28,13 +28,11 @@ IntArray = NDArray[np.int64]
 Groups = NDArray[np.uint64]
 
 _FURNITURE, _LEAST_FURNITURE = 0.2, 10
-_LEAST_PAIRS = 300
-_PSEUDO_VARIANCE = 0.02
 _DAY = 86_400
 _ARRAYS = ("indptr", "indices", "data")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Backlinks:
     """The backlinks of n articles.
 
@@ -140,18 +138,18 @@ class Backlinks:
             neighbours: (n, c) rows of each article's nearest by content alone.
             groups: (n,) duplicate groups.
         """
-        counts = np.diff(self.rows.indptr)
-        if self.rows.nnz < _LEAST_PAIRS:
+        counts, width = np.diff(self.rows.indptr), self.rows.shape[1]
+        if self.rows.nnz < LEAST_PAIRS:
             return {}
         linked = np.log1p(np.repeat(counts, counts) - 1)
         own = np.searchsorted(self.linking, groups).clip(max=len(self.linking) - 1)
         links = np.flatnonzero(self.linking[own] == groups)
         near = neighbours[links].ravel().astype(np.int64)
-        by_itself = self._has(near, np.repeat(own[links], neighbours.shape[1]))
+        entries = np.repeat(np.arange(len(self)), counts) * width + self.rows.indices
+        by_itself = np.isin(near * width + np.repeat(own[links], neighbours.shape[1]), entries)
         others = near != np.repeat(links, neighbours.shape[1])
         beside = np.log1p((counts[near] - by_itself)[others])
-        variance = (float(linked.var()) + float(beside.var())) / 2 + _PSEUDO_VARIANCE
-        return {"backlinks": round(max(float(linked.mean()) - float(beside.mean()), 0.0) / variance, 3)}
+        return {"backlinks": round(discriminant(linked, beside), 3)}
 
     def save(self, folder: Path) -> None:
         """Writes a folder of .npy arrays."""
@@ -178,17 +176,6 @@ class Backlinks:
         """That of a duplicate group, -1 where it links to nothing."""
         place = int(np.searchsorted(self.linking, np.uint64(group)))
         return place if place < len(self.linking) and int(self.linking[place]) == group else -1
-
-    def _has(self, rows: IntArray, columns: IntArray) -> NDArray[np.bool_]:
-        """(m,) which of some entries are there."""
-        width = self.rows.shape[1]
-        return np.isin(rows * width + columns, self._entries)
-
-    @cached_property
-    def _entries(self) -> IntArray:
-        counts = np.diff(self.rows.indptr)
-        entries: IntArray = np.repeat(np.arange(len(self)), counts) * self.rows.shape[1] + self.rows.indices
-        return entries
 
 
 def most_linking(articles: int) -> float:

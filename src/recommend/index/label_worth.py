@@ -12,7 +12,8 @@ IntArray = NDArray[np.int64]
 
 _SEED = 7
 _SAMPLED = 10_000
-_LEAST_PAIRS = 300
+LEAST_PAIRS = 300
+"""Pairs below which what they tell would be guessed rather than measured."""
 _PSEUDO_VARIANCE = 0.02
 
 
@@ -69,7 +70,11 @@ def _cosines(matrix: TermMatrix, left: IntArray, right: IntArray) -> FloatArray:
 
 
 def _worth(near: FloatArray, by_chance: FloatArray) -> float | None:
-    if min(len(near), len(by_chance)) < _LEAST_PAIRS:
-        return None
-    variance = (float(near.var()) + float(by_chance.var())) / 2
-    return max(float(near.mean()) - float(by_chance.mean()), 0.0) / (variance + _PSEUDO_VARIANCE)
+    return None if min(len(near), len(by_chance)) < LEAST_PAIRS else discriminant(near, by_chance)
+
+
+def discriminant(wanted: NDArray[np.floating], others: NDArray[np.floating]) -> float:
+    """The log-odds that a unit of a feature adds to being wanted: how far its values (n,) there are above those of
+    others (m,), over the variance of both (Fisher's discriminant); 0 where they are not above."""
+    variance = (float(wanted.var()) + float(others.var())) / 2
+    return max(float(wanted.mean()) - float(others.mean()), 0.0) / (variance + _PSEUDO_VARIANCE)
